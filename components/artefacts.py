@@ -1,0 +1,175 @@
+"""Files that must never be half there: models as safetensors with their description, JSON, whole folders.
+
+A model folder holds `weights.safetensors` and `model.json`; the description carries the weights' sha256, which
+is checked before anything is loaded. Nothing is pickled. Everything is written beside its place and then
+renamed. Leaves out: how a model is built from its description (components/students, components/teacher).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from components.errors import ArtefactError
+
+WEIGHTS = "weights.safetensors"
+DESCRIPTION = "model.json"
+
+
+class ModelDescription(BaseModel):
+    """What `model.json` says: enough to build the model again and to trace it back.
+
+    `config` holds the builder's arguments, `weights_sha256` the digest by which the model is known everywhere
+    (`digest`). `phantom` is true if any training image was a phantom. `provenance` is the record of
+    components/tracking.py.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    kind: Literal["teacher", "student"]
+    name: str
+    config: dict[str, Any]
+    image_size_px: int = Field(ge=32)
+    preprocess_version: int
+    phantom: bool
+    base: str
+    trained_on: tuple[str, ...]
+    provenance: dict[str, Any]
+    weights_sha256: str = ""
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of the weights' file."""
+        return self.weights_sha256
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write a file to; rename it into place at the end, delete it on any error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield beside
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside `folder`; at the end it takes that place, the old one goes; on error it is deleted."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark = uuid.uuid4().hex[:8]
+    beside = folder.with_name(f".{folder.name}.{mark}.tmp")
+    old = folder.with_name(f".{folder.name}.{mark}.old.tmp")
+    beside.mkdir()
+    try:
+        yield beside
+        if folder.exists():
+            folder.rename(old)
+        beside.rename(folder)
+    except BaseException:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        raise
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON with sorted keys, in one piece; NaN and infinity are refused."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one piece."""
+    with replacing(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def save_model(
+    folder: Path, tensors: Mapping[str, torch.Tensor], description: ModelDescription
+) -> ModelDescription:
+    """Write a model folder in one piece; returns the description with the weights' sha256."""
+    with replacing_folder(folder) as beside:
+        weights = beside / WEIGHTS
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, weights)
+        described = description.model_copy(update={"weights_sha256": sha256_of(weights)})
+        write_json(beside / DESCRIPTION, described.model_dump(mode="json"))
+    return described
+
+
+def read_description(folder: Path) -> ModelDescription:
+    """Read `model.json` of a model folder.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing or not a description of this schema.
+    """
+    path = folder / DESCRIPTION
+    try:
+        return ModelDescription.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise ArtefactError(
+            f"{folder} holds no {DESCRIPTION}",
+            expected=f"a model folder with {DESCRIPTION} and {WEIGHTS}",
+            remedy="train one (`dvc repro`), or name another model",
+        ) from None
+    except ValidationError as error:
+        raise ArtefactError(
+            f"{path}: {error.error_count()} wrong fields: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}",
+            expected="a description of schema version 1",
+            remedy="use the SonoForge version that wrote it, or train again",
+        ) from None
+
+
+def load_tensors(folder: Path, description: ModelDescription) -> dict[str, torch.Tensor]:
+    """Load a model folder's weights to the CPU after checking their sha256.
+
+    Raises
+    ------
+    ArtefactError
+        If the file is missing, altered or not safetensors.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ArtefactError(
+            f"{folder} holds no {WEIGHTS}", expected="the weights", remedy="restore the folder: `dvc checkout`"
+        )
+    found = sha256_of(path)
+    if found != description.weights_sha256:
+        raise ArtefactError(
+            f"{path} has sha256 {found}",
+            expected=f"{description.weights_sha256}, as {DESCRIPTION} says",
+            remedy="restore the folder: `dvc checkout`; don't use these weights",
+        )
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise ArtefactError(
+            f"{path}: not safetensors ({error})",
+            expected="safetensors",
+            remedy="restore the folder: `dvc checkout`",
+        ) from None

@@ -1,0 +1,153 @@
+"""A dataset's contract, `data/contracts/<dataset>.yaml`, to types.
+
+A contract states what a dataset is (source, licence, citation), how its folder is laid out, what its mask codes
+mean, by which key its images belong together, and what must hold. Unknown keys are refused. Leaves out: reading
+the images (components/intake/layouts) and judging them (components/intake/validate_data.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.errors import ContractError
+from components.types import Role
+
+CONTRACTS = Path("data/contracts")
+
+
+class Part(BaseModel):
+    """A frozen part of a contract that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(Part):
+    """Where the authors publish the data, and how a person gets them."""
+
+    title: str
+    address: str
+    obtain: str
+    citation: str
+
+
+class Licence(Part):
+    """What the source states, and what it allows; `unknown` where it doesn't say."""
+
+    stated: str
+    train: Literal["yes", "no", "unknown"]
+    redistribute: Literal["yes", "no", "unknown"]
+    commercial: Literal["yes", "no", "unknown"]
+
+
+class Layout(Part):
+    """The shape of folder, by the name of its reader, with that reader's options.
+
+    `reader` names a module in components/intake/layouts; `options` are checked by that reader.
+    """
+
+    reader: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class MaskCodes(Part):
+    """How mask pixels become objects.
+
+    kind `binary`: foreground where the grey value >= `threshold`, one object for each connected component;
+    kind `codes`: the values of `labels` are objects, `background` and nothing else may stand beside them;
+    kind `polygons`: one object for each polygon. `labels` maps a code to an anatomical name ("1" for binary and
+    polygons). Components under `min_area_px` are no objects (specks).
+    """
+
+    kind: Literal["binary", "codes", "polygons"]
+    labels: dict[int, str] = Field(min_length=1)
+    threshold: int | None = Field(default=None, ge=1, le=255)
+    background: int = 0
+    reason: str
+    min_area_px: int = Field(default=1, ge=1)
+    lossy: bool = False
+
+
+class Group(Part):
+    """By which key images belong together: a reader's field, or a list of related images in a CSV file.
+
+    `key`: `image` (each its own), `case`, `video`, or `related` (the CSV `related`, columns group, filename).
+    """
+
+    key: Literal["image", "case", "video", "related"]
+    related: str | None = None
+    reason: str
+
+
+class Expectations(Part):
+    """What must hold of the dataset's table; counts are those of the original, for real data only."""
+
+    images: int | None = Field(default=None, ge=1)
+    classes: dict[str, int] = Field(default_factory=dict)
+    empty_mask_classes: tuple[str, ...] = ()
+    min_side_px: int = Field(default=64, ge=1)
+    max_side_px: int = Field(default=4096, ge=1)
+    max_foreground_share: float = Field(default=0.95, gt=0, le=1)
+    unlabelled: Literal["refuse", "ignore"] = "refuse"
+
+
+class Contract(Part):
+    """All that SonoForge knows of a dataset before it opens a file of it."""
+
+    schema_version: Literal[1]
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    anatomy: str
+    role: Role
+    role_reason: str
+    source: Source
+    licence: Licence
+    layout: Layout
+    mask: MaskCodes
+    group: Group
+    spacing_mm: tuple[float, float] | None = None
+    spacing_source: str
+    expectations: Expectations
+    known_faults: tuple[str, ...] = ()
+
+
+def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
+    """Read one dataset's contract.
+
+    Raises
+    ------
+    ContractError
+        If there is no such contract, it isn't YAML, names another dataset, or breaks the schema.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise ContractError(
+            f"no contract {path}",
+            expected=f"one of {', '.join(contract_names(folder)) or '(none)'}",
+            remedy=f"check the dataset's name, or write {path}",
+        )
+    try:
+        contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise ContractError(f"{path} isn't YAML: {error}", expected="YAML", remedy="mend that line") from None
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
+        raise ContractError(
+            f"{path}: " + "; ".join(lines),
+            expected="the keys and types of components/contract.py",
+            remedy="correct or remove the keys named above",
+        ) from None
+    if contract.name != name:
+        raise ContractError(
+            f"{path} names the dataset {contract.name!r}",
+            expected=repr(name),
+            remedy="give file and name alike",
+        )
+    return contract
+
+
+def contract_names(folder: Path = CONTRACTS) -> tuple[str, ...]:
+    """The names of all datasets that have a contract, sorted."""
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))

@@ -1,0 +1,74 @@
+"""The exceptions that callers may catch, each worded as: found, expected, what to do next.
+
+Leaves out: exit codes and HTTP statuses; those belong to the command line and to the service.
+"""
+
+from __future__ import annotations
+
+
+class SonoForgeError(Exception):
+    """An error that a user can act on.
+
+    Parameters
+    ----------
+    found
+        What was met, naming the dataset and file or record where there is one.
+    expected
+        What would have been right.
+    remedy
+        What to do next, as an imperative sentence.
+    """
+
+    def __init__(self, found: str, *, expected: str, remedy: str) -> None:
+        super().__init__(f"{found}\n  expected: {expected}\n  what to do: {remedy}")
+        self.found = found
+        self.expected = expected
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        # Keyword-only arguments don't survive pickling between worker processes by themselves.
+        return _rebuild, (type(self), self.found, self.expected, self.remedy)
+
+
+def _rebuild(kind: type[SonoForgeError], found: str, expected: str, remedy: str) -> SonoForgeError:
+    return kind(found, expected=expected, remedy=remedy)
+
+
+class ParamsError(SonoForgeError):
+    """`params.yaml` (or an override of it) holds an unknown key, a wrong type or a contradiction."""
+
+
+class ContractError(SonoForgeError):
+    """A dataset's contract is missing, or doesn't follow the contract schema."""
+
+
+class LayoutError(SonoForgeError):
+    """A raw dataset doesn't have the layout that its contract names."""
+
+
+class DataFaultsError(SonoForgeError):
+    """A dataset failed its validation; the faults are listed in the report that the message names."""
+
+
+class LeakError(SonoForgeError):
+    """A group or an image stands on both sides of a boundary that it must not cross."""
+
+
+class ImageError(SonoForgeError):
+    """Bytes that aren't a readable image of a supported kind, or one over the limits."""
+
+
+class PromptError(SonoForgeError):
+    """A prompt that is empty, outside the image or not finite."""
+
+
+class ArtefactError(SonoForgeError):
+    """A model folder that is incomplete, altered (sha256) or made for another architecture."""
+
+
+class BaseWeightsError(SonoForgeError):
+    """Base weights that cannot be had, or whose sha256 isn't the published one."""
+
+
+class ReleaseError(SonoForgeError):
+    """A promotion or rollback that isn't allowed, or that finds nothing to act on."""

@@ -1,0 +1,1 @@
+"""Prompts, metrics, statistics and the two validations."""

@@ -1,0 +1,1 @@
+"""From a raw folder in its original layout to checked, harmonised, split records."""

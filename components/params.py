@@ -1,0 +1,306 @@
+"""`params.yaml` to types: every number a run depends on, its unit and where it comes from.
+
+Only stages read this, and each stage passes on the section that it needs. Unknown keys, wrong types and
+contradictions are refused with the path of the key. Leaves out: what any number means to an algorithm; that
+stands with the code that takes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.errors import ParamsError
+from components.types import Role
+
+Share = float
+PromptKind = Literal["box", "box_jitter", "click", "box_click"]
+PHANTOM_SOURCE = "components/phantom"
+
+
+class Section(BaseModel):
+    """A frozen part of `params.yaml` that refuses unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PhantomParams(Section):
+    """How many labelled phantom images to write, and from which seed."""
+
+    images: int = Field(ge=4, le=100_000)
+    seed: int = Field(ge=0)
+
+
+class DatasetParams(Section):
+    """One dataset of the run: its role (as in its contract) and where its raw images come from.
+
+    `source` is `components/phantom` (then `phantom` says how many and from which seed) or a folder under
+    `data/imports/`.
+    """
+
+    role: Role
+    source: str
+    phantom: PhantomParams | None = None
+
+    @property
+    def is_phantom(self) -> bool:
+        """Whether the images are made by the generator."""
+        return self.source == PHANTOM_SOURCE
+
+    @model_validator(mode="after")
+    def _phantom_iff_source(self) -> Self:
+        if self.is_phantom != (self.phantom is not None):
+            raise ValueError(f"`phantom` goes with source {PHANTOM_SOURCE!r}, and only with it")
+        return self
+
+
+class SplitParams(Section):
+    """Shares of groups for validation and test; `mix_phantoms` lets phantoms train beside real images."""
+
+    seed: int
+    val_share: Share = Field(gt=0, lt=0.5)
+    test_share: Share = Field(gt=0, lt=0.8)
+    mix_phantoms: bool
+
+
+class ModelParams(Section):
+    """Side of the square model input in pixels (the paper: 1024); a multiple of 32."""
+
+    image_size_px: int = Field(ge=64, le=2048, multiple_of=32)
+
+
+class TrainPrompts(Section):
+    """How often each kind of prompt is drawn in training, and how far boxes are moved.
+
+    Shares sum to 1. `jitter` is the largest shift of each box side as a share of the box's extent.
+    """
+
+    box_share: Share = Field(ge=0, le=1)
+    box_jitter_share: Share = Field(ge=0, le=1)
+    click_share: Share = Field(ge=0, le=1)
+    box_click_share: Share = Field(ge=0, le=1)
+    jitter: float = Field(ge=0, le=1)
+    max_objects: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> Self:
+        total = self.box_share + self.box_jitter_share + self.click_share + self.box_click_share
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the shares of the kinds of prompt sum to {total:g}, not to 1")
+        return self
+
+
+class EvaluatePrompts(Section):
+    """The kinds of prompt that the validations draw, the jitter of `box_jitter`, and their seed."""
+
+    kinds: tuple[PromptKind, ...] = Field(min_length=1)
+    jitter: float = Field(ge=0, le=1)
+    seed: int
+
+
+class PromptParams(Section):
+    """Prompts; objects below `min_area_px` (native pixels) get none, as they can be specks."""
+
+    min_area_px: int = Field(ge=1)
+    train: TrainPrompts
+    evaluate: EvaluatePrompts
+
+
+class AugmentParams(Section):
+    """Probabilities of flips and blur; largest relative change of scale, shift, light; degrees of rotation."""
+
+    hflip: Share = Field(ge=0, le=1)
+    vflip: Share = Field(ge=0, le=1)
+    scale: float = Field(ge=0, lt=1)
+    shift: float = Field(ge=0, lt=1)
+    rotate_deg: float = Field(ge=0, le=180)
+    brightness: float = Field(ge=0, le=1)
+    contrast: float = Field(ge=0, le=1)
+    gamma: float = Field(ge=0, lt=1)
+    blur: Share = Field(ge=0, le=1)
+
+
+class AdapterParams(Section):
+    """The Context-Edge Hybrid Adapter: as the paper's figure draws it, as released, or none; for ablation
+    either branch can be switched off. `scale` multiplies the branches' sum (paper's code: 0.5)."""
+
+    variant: Literal["as_drawn", "as_released", "none"]
+    context: bool
+    edge: bool
+    scale: float = Field(gt=0)
+
+
+class TeacherParams(Section):
+    """Which Hiera carries the teacher and which weights it starts from.
+
+    `hiera`: `tiny`, `small`, `base_plus`, `large` are SAM2.1's own; `micro` is a small one of this project for
+    machines without a GPU. `base`: `scratch`, the name of an official checkpoint (`sam2.1_hiera_large`, …), or
+    the path of a checkpoint file.
+    """
+
+    hiera: Literal["micro", "tiny", "small", "base_plus", "large"]
+    base: str = Field(min_length=1)
+    adapter: AdapterParams
+
+
+class StudentParams(Section):
+    """The student by name (`components/students/<name>.py`), its attention windows and its adapters.
+
+    The paper keeps Hiera's windows (8, 4, 14, 7); windows that divide the feature maps need no padding.
+    """
+
+    name: str = Field(min_length=1)
+    window_spec: tuple[int, int, int, int]
+    adapter: AdapterParams
+
+
+class MaskLossParams(Section):
+    """Weights of soft Dice, focal and quality loss; focal's gamma and alpha (weight of the foreground)."""
+
+    dice: float = Field(ge=0)
+    focal: float = Field(ge=0)
+    focal_gamma: float = Field(ge=0)
+    focal_alpha: float = Field(gt=0, lt=1)
+    quality: float = Field(ge=0)
+
+
+class OptimiseParams(Section):
+    """What both trainings share.
+
+    `schedule`: `exponential` multiplies the rate by `gamma` each epoch (the paper: 0.98), `cosine` falls to zero
+    over all epochs. `accumulate` batches make one step. `amp`: `off`, `bf16`, or `auto` (bf16 on a GPU that has
+    it, else off). A checkpoint is written after every epoch and at least every `checkpoint_seconds`.
+    `patience_epochs` without a better validation Dice end the training.
+    """
+
+    seed: int
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    accumulate: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    schedule: Literal["exponential", "cosine"]
+    gamma: float = Field(gt=0, le=1)
+    warmup_steps: int = Field(ge=0)
+    weight_decay: float = Field(ge=0)
+    clip_norm: float = Field(gt=0)
+    amp: Literal["off", "bf16", "auto"]
+    loss: MaskLossParams
+    patience_epochs: int = Field(ge=1)
+    checkpoint_seconds: float = Field(gt=0)
+    loader_workers: int = Field(ge=0)
+
+
+class FinetuneParams(OptimiseParams):
+    """Stage 1 of the paper: adapters, neck and decoder on a frozen trunk."""
+
+
+class DistilTerms(Section):
+    """Weights of the three features that are distilled at each level: block, adapter and their sum."""
+
+    block: float = Field(ge=0)
+    adapter: float = Field(ge=0)
+    sum: float = Field(ge=0)
+
+
+class DistilParams(OptimiseParams):
+    """Stage 2 of the paper, deep-supervised knowledge distillation.
+
+    `levels` are strides of the feature maps (H/4, H/8, H/16). `mask_weight` weighs the mask loss of the student's
+    own decoder against the features' loss; 0 is the paper's plain DSKD.
+    """
+
+    levels: tuple[Literal[4, 8, 16], ...] = Field(min_length=1)
+    terms: DistilTerms
+    mask_weight: float = Field(ge=0)
+
+
+class EvaluateParams(Section):
+    """Cluster bootstrap: resamples, confidence, seed; best, median and worst cases shown for each set."""
+
+    bootstrap_resamples: int = Field(ge=100)
+    confidence: float = Field(gt=0.5, lt=1)
+    seed: int
+    figure_cases: int = Field(ge=1)
+
+
+class GateParams(Section):
+    """Limits of the gate, declared before training.
+
+    `min_cases`: fewer test cases in a set make the verdict INSUFFICIENT. `skill_prompt`: the prompt at which the
+    student must beat the inscribed ellipse by more than `min_skill_dice` (lower confidence bound, each internal
+    set). Margins are Dice; `max_parity_px_share` the share of pixels in which the released model may differ from
+    the trained one.
+    """
+
+    min_cases: int = Field(ge=1)
+    skill_prompt: PromptKind
+    min_skill_dice: float
+    min_dice_lower_bound: float = Field(ge=0, le=1)
+    teacher_margin_dice: float = Field(ge=0)
+    champion_margin_dice: float = Field(ge=0)
+    max_miss_rate: float = Field(ge=0, le=1)
+    max_parity_px_share: float = Field(ge=0, le=1)
+    require_clean_tree: bool
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    datasets: dict[str, DatasetParams] = Field(min_length=1)
+    split: SplitParams
+    model: ModelParams
+    prompts: PromptParams
+    augment: AugmentParams
+    teacher: TeacherParams
+    student: StudentParams
+    finetune: FinetuneParams
+    distil: DistilParams
+    evaluate: EvaluateParams
+    gate: GateParams
+
+    def names(self, role: Role) -> tuple[str, ...]:
+        """Names of the run's datasets that have this role, in the file's order."""
+        return tuple(name for name, dataset in self.datasets.items() if dataset.role == role)
+
+
+def load_params(path: Path) -> Params:
+    """Read `params.yaml`.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing, isn't YAML, or holds an unknown, missing or wrong key.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{path} doesn't exist", expected="the run's parameters", remedy="run from the project's root"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(
+            f"{path} isn't YAML: {error}", expected="a YAML mapping", remedy="mend the line named above"
+        ) from None
+    return parse_params(raw, origin=str(path))
+
+
+def parse_params(raw: Any, *, origin: str) -> Params:
+    """Check a mapping against the schema; `origin` names it in errors.
+
+    Raises
+    ------
+    ParamsError
+        Listing every key that is unknown, missing or wrong.
+    """
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
+        raise ParamsError(
+            f"{origin}: " + "; ".join(lines),
+            expected="the keys and types of components/params.py",
+            remedy="correct or remove the keys named above",
+        ) from None

@@ -1,0 +1,145 @@
+"""Pixels to model input, and back: the one path that training, evaluation, command line and service share.
+
+A file's bytes become an RGB image (`decode_image`); an image becomes the square, normalised input of SAM2
+(`to_input`); prompts move with it (`to_input_xy`); logits come back to the image's own pixels (`to_native`). The
+aspect ratio isn't kept, as in SAM2. Leaves out: batching and devices.
+
+`PREPROCESS_VERSION` changes whenever any number that comes out changes; caches and released models carry it.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+from PIL import UnidentifiedImageError
+
+from components.errors import ImageError
+from components.types import Image
+
+PREPROCESS_VERSION = 1
+MAX_IMAGE_PX = 40_000_000
+READABLE = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
+# SAM2 normalises with ImageNet's statistics (sam2.utils.transforms).
+MEAN_RGB = np.array([0.485, 0.456, 0.406], dtype=np.float32)
+STD_RGB = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+
+
+def decode_image(data: bytes, *, name: str, max_px: int = MAX_IMAGE_PX) -> Image:
+    """Decode the bytes of an image file into H W 3 uint8 RGB.
+
+    16-bit grey is scaled by its own range; palette, grey, 1-bit and alpha images are converted, alpha dropped.
+
+    Raises
+    ------
+    ImageError
+        If the bytes aren't a readable image, hold several frames, or more than `max_px` pixels.
+    """
+    if len(data) > 132 and data[128:132] == b"DICM":
+        return _decode_dicom(data, name=name, max_px=max_px)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PilImage.DecompressionBombWarning)
+            with PilImage.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP")) as image:
+                _check_size(image.width, image.height, name=name, max_px=max_px)
+                image.load()
+                return _pil_to_rgb(image)
+    except (PilImage.DecompressionBombWarning, PilImage.DecompressionBombError):
+        raise _too_large(name, max_px) from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ImageError(
+            f"{name}: not a readable image ({error})",
+            expected=READABLE,
+            remedy="export the image again, or convert it to PNG",
+        ) from None
+
+
+def _pil_to_rgb(image: PilImage.Image) -> Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _grey_to_rgb(np.asarray(image, dtype=np.float64))
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
+
+
+def _grey_to_rgb(grey: NDArray[np.float64]) -> Image:
+    """Scale a grey image of any depth by its own range to 8 bits, three channels."""
+    low, high = float(grey.min()), float(grey.max())
+    scaled = np.zeros_like(grey) if high <= low else (grey - low) * (255.0 / (high - low))
+    return np.repeat(np.rint(scaled).astype(np.uint8)[..., None], 3, axis=2)  # H W 3
+
+
+def _decode_dicom(data: bytes, *, name: str, max_px: int) -> Image:
+    import pydicom
+    from pydicom.pixels import pixel_array
+
+    try:
+        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=False)
+        frames = int(dataset.get("NumberOfFrames", 1) or 1)
+        if frames != 1:
+            raise ImageError(
+                f"{name}: a DICOM with {frames} frames", expected="a single frame", remedy="send one frame"
+            )
+        _check_size(int(dataset.Columns), int(dataset.Rows), name=name, max_px=max_px)
+        pixels = pixel_array(io.BytesIO(data), raw=False)  # H W or H W 3, RGB where colour
+        inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - pydicom raises many kinds on hostile input
+        raise ImageError(
+            f"{name}: not a readable DICOM image ({type(error).__name__}: {error})",
+            expected="a single-frame DICOM image, uncompressed or in a syntax that is installed",
+            remedy="export the frame as PNG, or as uncompressed DICOM",
+        ) from None
+    if pixels.ndim == 3:
+        return np.ascontiguousarray(pixels.astype(np.uint8))
+    grey = pixels.astype(np.float64)
+    if inverted:
+        grey = grey.max() - grey
+    if pixels.dtype == np.uint8:
+        return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
+    return _grey_to_rgb(grey)
+
+
+def _check_size(width_px: int, height_px: int, *, name: str, max_px: int) -> None:
+    if width_px * height_px > max_px:
+        raise _too_large(name, max_px)
+
+
+def _too_large(name: str, max_px: int) -> ImageError:
+    return ImageError(
+        f"{name}: too many pixels", expected=f"at most {max_px:,} pixels", remedy="crop or shrink the image"
+    )
+
+
+def resize_image(image: Image, size_px: int) -> Image:
+    """Stretch an image (H W 3) to a square of `size_px`: area averaging where it shrinks, else bilinear."""
+    shrinks = image.shape[0] > size_px and image.shape[1] > size_px
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size_px, size_px), interpolation=how), dtype=np.uint8)
+
+
+def normalise(image: Image) -> torch.Tensor:
+    """Turn H W 3 uint8 into 3 H W float32 by ImageNet's mean and standard deviation."""
+    scaled = (image.astype(np.float32) / np.float32(255.0) - MEAN_RGB) / STD_RGB
+    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))  # 3 H W
+
+
+def to_input(image: Image, size_px: int) -> torch.Tensor:
+    """Turn an image (H W 3 uint8) into the model's input, 3 S S float32."""
+    return normalise(resize_image(image, size_px))
+
+
+def to_input_xy(xy: NDArray[np.float64], *, size_hw: tuple[int, int], size_px: int) -> NDArray[np.float64]:
+    """Move points (N 2, native pixels) into the frame of the model's input."""
+    height_px, width_px = size_hw
+    return xy * np.array([size_px / width_px, size_px / height_px])
+
+
+def to_native(logits: torch.Tensor, size_hw: tuple[int, int]) -> torch.Tensor:
+    """Bring logits (N h w) to the image's own size by bilinear interpolation (N H W); a mask is `> 0`."""
+    return F.interpolate(logits[:, None], size=size_hw, mode="bilinear", align_corners=False)[:, 0]

@@ -1,0 +1,1 @@
+"""Small promptable segmenters, one file each, found by name."""

@@ -1,0 +1,1 @@
+"""Fine-tuning of the teacher and deep-supervised distillation of the student."""

@@ -1,0 +1,1 @@
+"""Prefect flows, one file for each stage of the graph, and the command line. Imported by nobody."""

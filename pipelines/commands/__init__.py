@@ -1,0 +1,1 @@
+"""The `sonoforge` command's sub-commands, one file for each door."""

@@ -1,0 +1,1 @@
+"""The bedside service: bytes and prompts in, masks out. Imported by nobody."""
