@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
@@ -69,14 +69,14 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield beside
-        os.replace(beside, path)
+        beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside `folder`; at the end it takes that place, the old one goes; on error it is deleted."""
+    """Yield a new folder beside `folder`; at the end it takes that place; on an error it goes, the old one stays."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     mark = uuid.uuid4().hex[:8]
     beside = folder.with_name(f".{folder.name}.{mark}.tmp")
