@@ -73,7 +73,8 @@ class Record:
     `image_id` is unique within the dataset, `group` the key (patient, video, scene) that must never cross a
     split. `image_path` and `mask_path` are PNG files (RGB or grey; instance mask), `pixels_md5` the digest of
     the decoded pixels. `spacing_mm` is (row, column) or None where the source doesn't state it.
-    `official_split` is the split that the dataset's authors give, if any.
+    `official_split` is the split that the dataset's authors give, if any, `perceptual_hash` a 64-bit difference
+    hash in hexadecimal by which near copies are found.
     """
 
     dataset: str
@@ -92,6 +93,7 @@ class Record:
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str | None = None
     flags: tuple[str, ...] = field(default=())
+    perceptual_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

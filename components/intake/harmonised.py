@@ -1,0 +1,194 @@
+"""A harmonised dataset on disk, to records and pixels, and back: the form that all later stages read.
+
+A folder holds `manifest.parquet` (a row for each image, the columns of `MANIFEST_SCHEMA`), `images/<image_id>.png`
+(lossless, native resolution, grey or RGB), `masks/<image_id>.png` (uint8 instance masks) and `coco.json`. Paths in
+the manifest are relative to the folder, so that it can be moved. Leaves out: how the folder is made
+(components/intake/harmonise.py) and how images get their split (components/intake/split.py).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image as PilImage
+
+from components.artefacts import replacing
+from components.errors import LayoutError
+from components.preprocess import decode_image
+from components.types import Image, InstanceMask, ObjectTruth, Record
+
+MANIFEST = "manifest.parquet"
+COCO = "coco.json"
+IMAGES = "images"
+MASKS = "masks"
+MANIFEST_SCHEMA_VERSION = 1
+SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
+SPLITS = ("train", "val", "test")
+
+
+def _column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
+
+
+_OBJECT = pa.struct(
+    [
+        _column("index", pa.int32(), "the object's value in the instance mask, from 1"),
+        _column("label", pa.string(), "anatomical name by the contract's mask codes"),
+        _column("box_xyxy", pa.list_(pa.int32(), 4), "tight half-open box in native pixels: x0 y0 x1 y1"),
+        _column("area_px", pa.int64(), "number of native pixels"),
+    ]
+)
+
+MANIFEST_SCHEMA = pa.schema(
+    [
+        _column("dataset", pa.string(), "name of the dataset's contract"),
+        _column("image_id", pa.string(), "unique within the dataset; also the stem of both PNG files"),
+        _column("group", pa.string(), "patient, video, case or scene; must never cross a split"),
+        _column("role", pa.string(), "internal or external"),
+        _column("image_path", pa.string(), "PNG, grey or RGB, relative to the manifest"),
+        _column("mask_path", pa.string(), "PNG, uint8 instance mask, relative to the manifest"),
+        _column("height_px", pa.int32(), "native height"),
+        _column("width_px", pa.int32(), "native width"),
+        _column("pixels_md5", pa.string(), "md5 of height, width and decoded RGB pixels"),
+        _column("perceptual_hash", pa.string(), "64-bit difference hash, 16 hexadecimal digits", nullable=True),
+        _column("phantom", pa.bool_(), "made by the phantom generator"),
+        _column("objects", pa.list_(_OBJECT), "annotated objects; may be empty"),
+        _column("subject_class", pa.string(), "class that the authors give the image", nullable=True),
+        _column("official_split", pa.string(), "split that the authors give the image", nullable=True),
+        _column("spacing_mm", pa.list_(pa.float64(), 2), "millimetres a pixel: row, column", nullable=True),
+        _column("spacing_source", pa.string(), "where the spacing comes from", nullable=True),
+        _column("flags", pa.list_(pa.string()), "codes of warnings about the image"),
+    ],
+    metadata={"sonoforge.manifest.version": str(MANIFEST_SCHEMA_VERSION)},
+)
+
+
+def write_manifest(folder: Path, records: Sequence[Record]) -> None:
+    """Write `manifest.parquet` into a harmonised folder; image and mask paths must lie within it.
+
+    Rows are sorted by image id, so that equal records give equal bytes.
+    """
+    rows = [_to_row(record, folder) for record in sorted(records, key=lambda record: record.image_id)]
+    table = pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
+    with replacing(folder / MANIFEST) as beside:
+        pq.write_table(table, beside)
+
+
+def read_manifest(folder: Path) -> list[Record]:
+    """Read a harmonised dataset's records, sorted by image id; paths are joined to `folder`.
+
+    Raises
+    ------
+    LayoutError
+        If there is no manifest, or one of another schema version.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise LayoutError(
+            f"{folder} holds no {MANIFEST}",
+            expected="a harmonised dataset",
+            remedy="run the stage `harmonise` for it, or name another folder",
+        )
+    try:
+        schema = pq.read_schema(path)
+        version = (schema.metadata or {}).get(b"sonoforge.manifest.version", b"none").decode()
+        table = pq.read_table(path) if version == str(MANIFEST_SCHEMA_VERSION) else None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise LayoutError(
+            f"{path} can't be read: {error}", expected="a Parquet file", remedy="run `harmonise` again"
+        ) from None
+    if table is None:
+        raise LayoutError(
+            f"{path} has manifest version {version}",
+            expected=f"version {MANIFEST_SCHEMA_VERSION}",
+            remedy="run `harmonise` again with this version of SonoForge",
+        )
+    return [_to_record(row, folder) for row in table.to_pylist()]
+
+
+def read_manifests(folder: Path) -> dict[str, list[Record]]:
+    """Read all harmonised datasets under `folder` (`data/02_harmonised/<role>`), by name, sorted by name."""
+    found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}") if not path.parent.name.startswith("."))
+    return {path.name: read_manifest(path) for path in found}
+
+
+def load_image(record: Record) -> Image:
+    """Decode a record's image: H W 3, uint8, RGB."""
+    return decode_image(record.image_path.read_bytes(), name=f"{record.dataset}/{record.image_id}")
+
+
+def load_instances(record: Record) -> InstanceMask:
+    """Decode a record's instance mask: H W, uint8; value k is the object with index k, 0 is background."""
+    with PilImage.open(io.BytesIO(record.mask_path.read_bytes()), formats=("PNG",)) as image:
+        return np.asarray(image, dtype=np.uint8)
+
+
+def read_split(path: Path) -> pd.DataFrame:
+    """Read a split file: text columns dataset, image_id, group, split (train, val or test).
+
+    Raises
+    ------
+    LayoutError
+        If the file is missing, has other columns or names an unknown split.
+    """
+    if not path.is_file():
+        raise LayoutError(f"no split file {path}", expected="a CSV file", remedy="run the stage `split`")
+    # Everything is text: an image id such as 0007 must keep its zeros, and a group `NA` is a name.
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    if tuple(frame.columns) != SPLIT_COLUMNS:
+        raise LayoutError(
+            f"{path} has the columns {', '.join(frame.columns)}",
+            expected=", ".join(SPLIT_COLUMNS),
+            remedy="run the stage `split` again",
+        )
+    unknown = sorted(set(frame["split"]) - set(SPLITS))
+    if unknown:
+        raise LayoutError(
+            f"{path} names the splits {', '.join(unknown)}",
+            expected=", ".join(SPLITS),
+            remedy="run the stage `split` again",
+        )
+    return frame
+
+
+def write_split(path: Path, frame: pd.DataFrame) -> None:
+    """Write a split file, sorted by dataset and image id."""
+    ordered = frame.loc[:, list(SPLIT_COLUMNS)].sort_values(["dataset", "image_id"])
+    with replacing(path) as beside:
+        ordered.to_csv(beside, index=False, lineterminator="\n")
+
+
+def _to_row(record: Record, folder: Path) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(record, name) for name in MANIFEST_SCHEMA.names if name != "objects"}
+    row["image_path"] = record.image_path.relative_to(folder).as_posix()
+    row["mask_path"] = record.mask_path.relative_to(folder).as_posix()
+    row["flags"] = list(record.flags)
+    row["objects"] = [
+        {"index": o.index, "label": o.label, "box_xyxy": list(o.box_xyxy), "area_px": o.area_px}
+        for o in record.objects
+    ]
+    return row
+
+
+def _to_record(row: dict[str, Any], folder: Path) -> Record:
+    objects = tuple(
+        ObjectTruth(o["index"], o["label"], (b[0], b[1], b[2], b[3]), o["area_px"])
+        for o in row["objects"]
+        for b in [o["box_xyxy"]]
+    )
+    spacing = row["spacing_mm"]
+    changed = {
+        "image_path": folder / PurePosixPath(row["image_path"]),
+        "mask_path": folder / PurePosixPath(row["mask_path"]),
+        "objects": objects,
+        "spacing_mm": None if spacing is None else (spacing[0], spacing[1]),
+        "flags": tuple(row["flags"]),
+    }
+    return Record(**{**row, **changed})
