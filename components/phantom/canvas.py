@@ -96,29 +96,34 @@ class Canvas:
         below = (self.z_mm - top_mm - self.warp_mm) / np.float32(soft_mm)
         self.paint(np.clip(0.5 + below / 2, 0, 1), tissue)
 
-    def fibres(
-        self, weight: Float, *, along_mm: float, across_mm: float, echo_db: float, share: float = 0.25
-    ) -> None:
-        """Thin bright sheets where `weight` is: zero levels of stretched noise, broken up, following the layers."""
-        ridge = np.exp(-((self.warped(self.noise(along_mm, across_mm)) / np.float32(share)) ** 2))
-        alive = np.clip(self.noise(along_mm * 0.8, across_mm * 1.5) * 0.8 + 0.5, 0, 1)
-        sheet = weight * ridge * alive
-        self.echo_db += sheet * np.float32(echo_db)
-        self.impedance += sheet * np.float32(0.02)
+    def fibres(self, weight: Float, *, along_mm: float, across_mm: float, echo_db: float) -> None:
+        """Bright strands where `weight` is: crests of stretched noise, broken up, following the layers."""
+        crest = np.clip(self.warped(self.noise(along_mm, across_mm)) - np.float32(0.7), 0, 1.2)
+        fine = np.clip(self.warped(self.noise(along_mm * 0.4, across_mm * 0.5)) - np.float32(0.9), 0, 1.2)
+        alive = np.clip(self.noise(along_mm * 0.7, across_mm * 3) * 0.6 + 0.6, 0, 1.2)
+        strand = weight * (crest + np.float32(0.8) * fine) * alive
+        self.echo_db += strand * np.float32(echo_db)
+        self.impedance += strand * np.float32(0.005)
 
-    def line(self, depth_mm: Float, thickness_mm: float, echo_db: float, impedance: float = 0.05) -> None:
+    def streaks(self, weight: Float, *, along_mm: float, across_mm: float, sd_db: float) -> None:
+        """Soft layered unevenness where `weight` is, following the layers."""
+        coarse = self.noise(along_mm, across_mm)
+        fine = self.noise(along_mm * 0.35, across_mm * 0.45)
+        self.echo_db += weight * self.warped(coarse * np.float32(0.75) + fine * np.float32(0.65)) * np.float32(sd_db)
+
+    def line(self, depth_mm: Float, thickness_mm: float, echo_db: float, impedance: float = 0.02) -> None:
         """A fascia: a bright sheet along z = `depth_mm` (broadcastable to H W), following the layers."""
-        off = (self.z_mm - depth_mm - self.warp_mm) / np.float32(thickness_mm)
-        sheet = np.exp(-(off**2)) * np.clip(self.noise(5, 3) * 0.35 + 0.8, 0.15, 1)
+        wobble = self.noise(3.5, 60)[:1] * np.float32(0.12)
+        off = (self.z_mm - depth_mm - wobble - self.warp_mm) / np.float32(thickness_mm)
+        alive = np.clip(self.noise(4, 3) * 0.5 + 0.6, 0.05, 1.2)
+        sheet = np.exp(-(off**2)) * alive
         self.echo_db += sheet * np.float32(echo_db)
         self.impedance += sheet * np.float32(impedance)
 
     def distance_mm(self, polygon: Polygon) -> Float:
         """Signed distance to an outline, negative inside (H W)."""
         grid = self.grid
-        return signed_distance_mm(
-            rasterise(polygon, grid.height_px, grid.width_px, grid.spacing_mm), grid.spacing_mm
-        )
+        return signed_distance_mm(rasterise(polygon, grid.height_px, grid.width_px, grid.spacing_mm), grid.spacing_mm)
 
     def body(
         self,
@@ -141,7 +146,7 @@ class Canvas:
         if wall_db:
             wall = np.exp(-((distance / np.float32(wall_mm)) ** 2))
             self.echo_db += wall * np.float32(wall_db)
-            self.impedance += wall * np.float32(0.03)
+            self.impedance += wall * np.float32(0.01)
         if label:
             self.mark(polygon, label)
         return distance

@@ -139,9 +139,7 @@ def scan_maps(probe: Probe, grid: ImageGrid) -> ScanMaps:
         depth_mm / probe.sample_mm - 0.5,
     )
     shapes = (2 * ((probe.samples, probe.lines),)) + (2 * (in_view.shape,))
-    full = [
-        np.ascontiguousarray(np.broadcast_to(t, s), dtype=np.float32) for t, s in zip(tables, shapes, strict=True)
-    ]
+    full = [np.ascontiguousarray(np.broadcast_to(t, s), dtype=np.float32) for t, s in zip(tables, shapes, strict=True)]
     return ScanMaps(full[0], full[1], full[2], full[3], in_view)
 
 

@@ -133,7 +133,7 @@ def beam_loss_db(attenuation_db_cm_mhz: Float, probe: Probe, tgc_db_cm_mhz: floa
     )
     loss_db = np.cumsum(excess, axis=0, dtype=np.float32)
     # A wide aperture looks past an absorber's rim: the edge of a shadow is soft.
-    return cv2.GaussianBlur(loss_db, (0, 0), sigmaX=probe.lines / 150, sigmaY=1e-3)
+    return cv2.GaussianBlur(loss_db, (0, 0), sigmaX=probe.lines / 100, sigmaY=1e-3)
 
 
 def specular_echo(impedance: Float, probe: Probe) -> Float:
@@ -154,15 +154,33 @@ def _echoes(scene: Scene, probe: Probe, machine: Machine, maps: ScanMaps) -> tup
     scatter = arrives * np.float32(10) ** (to_beams(scene.echo_db, maps) / 20)
     mirror = specular_echo(to_beams(scene.impedance, maps), probe) * np.float32(20 * machine.specular)
     delay = max(1, round(machine.reverberation_mm / probe.sample_mm))
+    # Only what lies close to the face sends enough back for a second trip.
+    near = mirror * np.exp(-probe.depths_mm() / np.float32(machine.reverberation_mm))[:, None]
     ghosts = np.zeros_like(mirror)
     for bounce in range(1, 4):
         shift = bounce * delay
         if shift < probe.samples:
-            ghosts[shift:] += np.float32(machine.reverberation**bounce) * mirror[:-shift]
+            ghosts[shift:] += np.float32(machine.reverberation**bounce) * near[:-shift]
     return scatter, (mirror + ghosts) * arrives
 
 
-def envelope(scene: Scene, probe: Probe, grid: ImageGrid, *, machine: Machine, rng: np.random.Generator) -> Float:
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a later frame's scatterers have moved on: the share of power that comes from its own `rng`."""
+
+    share: float
+    rng: np.random.Generator
+
+
+def envelope(
+    scene: Scene,
+    probe: Probe,
+    grid: ImageGrid,
+    *,
+    machine: Machine,
+    rng: np.random.Generator,
+    drift: Drift | None = None,
+) -> Float:
     """The detected signal before compression (samples, lines), averaged over the machine's looks."""
     maps = scan_maps(probe, grid)
     scatter, mirror = _echoes(scene, probe, machine, maps)
@@ -172,6 +190,9 @@ def envelope(scene: Scene, probe: Probe, grid: ImageGrid, *, machine: Machine, r
     total = np.zeros(shape, np.float32)
     for _ in range(machine.looks):
         field = complex_normal(rng, shape)
+        if drift is not None:
+            kept, fresh = np.sqrt(np.float32([1 - drift.share, drift.share]))
+            field = kept * field + fresh * complex_normal(drift.rng, shape)
         # An interface is rough: its echo keeps a coherent part and takes some of the speckle.
         field = scatter * field + mirror * (np.float32(0.6) + np.float32(0.5) * field)
         signal = blur_lateral(field, probe)
@@ -187,12 +208,22 @@ def compress(detected: Float, machine: Machine) -> Float:
     return (grey ** np.float32(machine.grey_gamma)).astype(np.float32)
 
 
-def bmode(scene: Scene, probe: Probe, grid: ImageGrid, *, machine: Machine, rng: np.random.Generator) -> BMode:
+def bmode(
+    scene: Scene,
+    probe: Probe,
+    grid: ImageGrid,
+    *,
+    machine: Machine,
+    rng: np.random.Generator,
+    drift: Drift | None = None,
+) -> BMode:
     """Draw one B-mode image of a scene; black outside the probe's field of view.
+
+    The scatterers come from `rng` alone: the same `rng` and another `drift` is a later frame of one clip.
 
     The order is that of a pulse-echo scanner (Szabo, Diagnostic Ultrasound Imaging: Inside Out, 2014).
     """
-    detected = envelope(scene, probe, grid, machine=machine, rng=rng)
+    detected = envelope(scene, probe, grid, machine=machine, rng=rng, drift=drift)
     maps = scan_maps(probe, grid)
     grey = to_pixels(compress(detected, machine), maps)
     image = np.where(maps.in_view, grey * 255 + 0.5, 0).astype(np.uint8)

@@ -21,7 +21,7 @@ _ANGLES = np.linspace(0, 2 * np.pi, 200, endpoint=False)
 # Relative amplitude of the radial harmonics, by their order.
 _HARMONICS: dict[str, dict[int, float]] = {
     "smooth": {2: 0.03, 3: 0.05, 4: 0.02},
-    "lobulated": {3: 0.10, 4: 0.09, 5: 0.07, 6: 0.03},
+    "lobulated": {3: 0.09, 4: 0.07, 5: 0.06, 6: 0.04},
     "irregular": {2: 0.10, 3: 0.12, 4: 0.08, 5: 0.08, 7: 0.05, 9: 0.04, 12: 0.02},
     "spiculated": {2: 0.08, 3: 0.10, 5: 0.06, 8: 0.03},
 }
