@@ -1,1 +1,83 @@
-"""Small promptable segmenters, one file each, found by name."""
+"""Small promptable segmenters, one file each, found by name.
+
+A student's file states `NAME` and `hiera(params) -> HieraConfig`. Leaves out: training
+(components/training/distil.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from components.artefacts import ModelDescription
+from components.errors import ParamsError
+from components.params import StudentParams
+from components.promptable.adapter import AdapterConfig
+from components.promptable.build import HieraConfig, build_segmenter
+from components.promptable.model_folder import load_segmenter
+from components.promptable.segmenter import Segmenter
+
+
+def _students() -> dict[str, ModuleType]:
+    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
+    return {module.NAME: module for module in modules}
+
+
+def student_names() -> tuple[str, ...]:
+    """The names of all students, sorted."""
+    return tuple(sorted(_students()))
+
+
+def student_hiera(params: StudentParams) -> HieraConfig:
+    """The trunk of the student that the parameters name.
+
+    Raises
+    ------
+    ParamsError
+        If there is no such student.
+    """
+    students = _students()
+    if params.name not in students:
+        raise ParamsError(
+            f"params.yaml: student.name is {params.name!r}",
+            expected=f"one of {', '.join(sorted(students))}",
+            remedy="correct student.name, or add components/students/<name>.py",
+        )
+    config: HieraConfig = students[params.name].hiera(params)
+    return config
+
+
+def student_adapter(params: StudentParams) -> AdapterConfig:
+    """The student's adapter, as the parameters describe it."""
+    adapter = params.adapter
+    return AdapterConfig(variant=adapter.variant, context=adapter.context, edge=adapter.edge, scale=adapter.scale)
+
+
+def build_student(params: StudentParams, *, image_size_px: int, seed: int) -> Segmenter:
+    """Build a student with random weights drawn from `seed`, all of which train.
+
+    Raises
+    ------
+    ParamsError
+        If there is no such student.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        segmenter = build_segmenter(student_hiera(params), student_adapter(params), image_size_px=image_size_px)
+    segmenter.set_trainable(trunk=True)
+    return segmenter
+
+
+def load_student(folder: Path) -> tuple[Segmenter, ModelDescription]:
+    """Load a trained student and its description from its model folder.
+
+    Raises
+    ------
+    ArtefactError
+        If the folder is incomplete, altered or no student.
+    """
+    return load_segmenter(folder, kind="student")

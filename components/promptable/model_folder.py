@@ -1,0 +1,85 @@
+"""A segmenter to a model folder and back: weights, and the architecture as JSON, nothing pickled.
+
+The folder is components.artefacts' (sha256 checked before loading); here stands which fields build the network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from components.artefacts import ModelDescription, load_tensors, read_description, save_model
+from components.errors import ArtefactError
+from components.preprocess import PREPROCESS_VERSION
+from components.promptable.adapter import AdapterConfig
+from components.promptable.build import HieraConfig, build_segmenter
+from components.promptable.segmenter import Segmenter
+
+
+def save_segmenter(
+    folder: Path,
+    segmenter: Segmenter,
+    *,
+    kind: Literal["teacher", "student"],
+    name: str,
+    hiera: HieraConfig,
+    adapter: AdapterConfig,
+    phantom: bool,
+    base: str,
+    trained_on: tuple[str, ...],
+    provenance: dict[str, Any],
+) -> ModelDescription:
+    """Write a segmenter as a model folder in one piece; returns its description with the weights' sha256."""
+    description = ModelDescription(
+        kind=kind,
+        name=name,
+        config={"hiera": asdict(hiera), "adapter": asdict(adapter)},
+        image_size_px=segmenter.image_size_px,
+        preprocess_version=PREPROCESS_VERSION,
+        phantom=phantom,
+        base=base,
+        trained_on=trained_on,
+        provenance=provenance,
+    )
+    return save_model(folder, segmenter.state_dict(), description)
+
+
+def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tuple[Segmenter, ModelDescription]:
+    """Build the segmenter that a model folder describes and load its weights, in evaluation mode on the CPU.
+
+    Raises
+    ------
+    ArtefactError
+        If the folder is incomplete, altered, of another kind, or made with another preprocessing.
+    """
+    description = read_description(folder)
+    if description.kind != kind:
+        raise ArtefactError(
+            f"{folder} holds a {description.kind}", expected=f"a {kind}", remedy=f"name a {kind}'s folder"
+        )
+    if description.preprocess_version != PREPROCESS_VERSION:
+        raise ArtefactError(
+            f"{folder} was made with preprocessing version {description.preprocess_version}",
+            expected=f"version {PREPROCESS_VERSION}",
+            remedy="use the SonoForge version that made it, or train again",
+        )
+    try:
+        hiera = HieraConfig(**description.config["hiera"])
+        adapter = AdapterConfig(**description.config["adapter"])
+    except (KeyError, TypeError) as error:
+        raise ArtefactError(
+            f"{folder}: its config doesn't describe a segmenter ({error})",
+            expected="the keys `hiera` and `adapter`",
+            remedy="restore the folder: `dvc checkout`",
+        ) from None
+    segmenter = build_segmenter(hiera, adapter, image_size_px=description.image_size_px)
+    try:
+        segmenter.load_state_dict(load_tensors(folder, description), strict=True)
+    except RuntimeError as error:
+        raise ArtefactError(
+            f"{folder}: its weights don't fit its config ({str(error).splitlines()[0]})",
+            expected="the parameters of the network that model.json describes",
+            remedy="restore the folder: `dvc checkout`, or train again",
+        ) from None
+    return segmenter, description

@@ -1,0 +1,118 @@
+"""An image and prompts to masks in the image's own pixels: what evaluation, command line and service all call.
+
+Each prompt is decoded by itself, so that a mask doesn't depend, to the bit, on what else was asked in the same call.
+Stateless: any number of threads may share a model. Leaves out: decoding files (components/preprocess.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from components.errors import PromptError
+from components.preprocess import to_input, to_input_xy, to_native
+from components.promptable.segmenter import Embedding, PromptBatch, Segmenter
+from components.types import Image, Prediction, Prompt
+
+# SAM2's prompt encoder takes pixel indices and adds half a pixel; ours count from the corner of the first pixel.
+SAM2_SHIFT_PX = 0.5
+
+
+def check_prompts(prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
+    """Refuse prompts that say nothing, aren't finite, or lie outside the image.
+
+    Raises
+    ------
+    PromptError
+        Naming the prompt by its place.
+    """
+    height_px, width_px = size_hw
+    for place, prompt in enumerate(prompts):
+        if prompt.box_xyxy is None and not prompt.points:
+            raise _refused(place, "neither a box nor a point", "a box, points, or both")
+        numbers = [*(prompt.box_xyxy or ()), *(n for point in prompt.points for n in (point.x, point.y))]
+        if not all(math.isfinite(number) for number in numbers):
+            raise _refused(place, "a coordinate that isn't a finite number", "finite pixel coordinates")
+        if prompt.box_xyxy is not None:
+            x0, y0, x1, y1 = prompt.box_xyxy
+            if not (0 <= x0 < x1 <= width_px and 0 <= y0 < y1 <= height_px):
+                expected = f"0 <= x0 < x1 <= {width_px} and 0 <= y0 < y1 <= {height_px}"
+                raise _refused(place, f"the box {x0:g} {y0:g} {x1:g} {y1:g}", expected)
+        for point in prompt.points:
+            if not (0 <= point.x <= width_px and 0 <= point.y <= height_px):
+                expected = f"0 <= x <= {width_px} and 0 <= y <= {height_px}"
+                raise _refused(place, f"the point {point.x:g} {point.y:g}", expected)
+
+
+def _refused(place: int, found: str, expected: str) -> PromptError:
+    return PromptError(
+        f"object {place}: {found}", expected=expected, remedy="give coordinates in the image's own pixels"
+    )
+
+
+def to_batch(prompts: Sequence[Prompt], *, size_hw: tuple[int, int], size_px: int, device: torch.device) -> PromptBatch:
+    """Turn prompts on one image (native pixels) into a batch in the frame of the model's input, padded with -1."""
+    rows = [_corners_and_clicks(prompt) for prompt in prompts]
+    width = max(len(row) for row in rows)
+    coords = np.zeros((len(rows), width, 2))
+    labels = np.full((len(rows), width), -1, dtype=np.int64)
+    for index, row in enumerate(rows):
+        native_xy = np.array([xy for xy, _ in row], dtype=np.float64)
+        coords[index, : len(row)] = to_input_xy(native_xy, size_hw=size_hw, size_px=size_px) - SAM2_SHIFT_PX
+        labels[index, : len(row)] = [label for _, label in row]
+    return PromptBatch(
+        image_index=torch.zeros(len(rows), dtype=torch.int64, device=device),
+        coords=torch.from_numpy(coords.astype(np.float32)).to(device),
+        labels=torch.from_numpy(labels).to(device),
+    )
+
+
+def _corners_and_clicks(prompt: Prompt) -> list[tuple[tuple[float, float], int]]:
+    row: list[tuple[tuple[float, float], int]] = []
+    if prompt.box_xyxy is not None:
+        x0, y0, x1, y1 = prompt.box_xyxy
+        row += [((x0, y0), 2), ((x1, y1), 3)]
+    return row + [((point.x, point.y), int(point.positive)) for point in prompt.points]
+
+
+@torch.inference_mode()
+def embed(segmenter: Segmenter, image: Image) -> Embedding:
+    """Embed one image (H W 3 uint8); the costly part, once an image."""
+    return segmenter.encode(to_input(image, segmenter.image_size_px)[None].to(segmenter.device))
+
+
+@torch.inference_mode()
+def segment_embedded(
+    segmenter: Segmenter, embedding: Embedding, size_hw: tuple[int, int], prompts: Sequence[Prompt]
+) -> list[Prediction]:
+    """Segment an embedded image of native size `size_hw`, one prediction for each prompt, in order.
+
+    Raises
+    ------
+    PromptError
+        As `check_prompts`.
+    """
+    check_prompts(prompts, size_hw)
+    predictions = []
+    for prompt in prompts:
+        batch = to_batch([prompt], size_hw=size_hw, size_px=segmenter.image_size_px, device=segmenter.device)
+        logits, quality = segmenter.decode(embedding, batch)
+        mask = (to_native(logits.float(), size_hw)[0] > 0).cpu().numpy()
+        predictions.append(Prediction(mask=mask, quality=float(quality[0].clamp(0, 1))))
+    return predictions
+
+
+def segment(segmenter: Segmenter, image: Image, prompts: Sequence[Prompt]) -> list[Prediction]:
+    """Segment an image (H W 3 uint8), one prediction for each prompt, in order.
+
+    Raises
+    ------
+    PromptError
+        As `check_prompts`.
+    """
+    size_hw = (image.shape[0], image.shape[1])
+    check_prompts(prompts, size_hw)
+    return segment_embedded(segmenter, embed(segmenter, image), size_hw, prompts)

@@ -1,0 +1,131 @@
+"""The promptable segmenter that teacher and students are: images to embeddings, embeddings and prompts to masks.
+
+SAM2's image encoder, prompt encoder and mask decoder without its memory, which still images never reach. `encode`
+and `decode` are functions of their arguments alone, so that one model serves many threads.
+
+Leaves out: video memory, several masks for one prompt, reading images and prompts (predict.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from components.promptable.adapter import AdapterConfig
+from components.promptable.trunk import AdaptedHiera, StageFeature
+
+LEVEL_STRIDES = (4, 8, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """What the decoder needs of B images: maps at strides 4 (32 channels), 8 (64) and 16 (256)."""
+
+    s4: Tensor
+    s8: Tensor
+    s16: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the three maps take."""
+        return sum(map_.element_size() * map_.nelement() for map_ in (self.s4, self.s8, self.s16))
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBatch:
+    """N prompts as SAM2 takes them.
+
+    `image_index` (N, int64) says which image of the embedding each belongs to; `coords` (N P 2, float32) are input
+    pixels; `labels` (N P, int64): 1 and 0 a positive and a negative click, 2 and 3 a box's first and last corner,
+    -1 padding.
+    """
+
+    image_index: Tensor
+    coords: Tensor
+    labels: Tensor
+
+
+class Segmenter(nn.Module):
+    """A promptable segmenter for square images of `image_size_px`."""
+
+    def __init__(self, sam2: Any, *, adapter: AdapterConfig, image_size_px: int) -> None:
+        super().__init__()
+        self.image_size_px = image_size_px
+        self.trunk = AdaptedHiera(sam2.image_encoder.trunk, adapter)
+        self.neck_convs = sam2.image_encoder.neck.convs
+        self.top_down_levels = tuple(sam2.image_encoder.neck.fpn_top_down_levels)
+        self.no_memory = nn.Parameter(sam2.no_mem_embed.detach().clone())  # 1 1 256
+        self.prompt_encoder = sam2.sam_prompt_encoder
+        self.mask_decoder = sam2.sam_mask_decoder
+
+    def neck(self, stages: list[Tensor]) -> list[Tensor]:
+        """Bring four stages' maps (strides 4 to 32) to 256 channels each, coarser ones added on the way as SAM2 does.
+
+        SAM2's own neck also computes sine encodings, which nothing on still images uses; they're left out.
+        """
+        levels: list[Tensor] = []
+        last = len(stages) - 1
+        for level in range(last, -1, -1):
+            lateral = self.neck_convs[last - level](stages[level])
+            if level in self.top_down_levels and levels:
+                lateral = lateral + F.interpolate(levels[-1], scale_factor=2.0, mode="nearest")
+            levels.append(lateral)
+        return levels[::-1]
+
+    def stages(self, images: Tensor) -> list[StageFeature]:
+        """The trunk's features of images (B 3 S S), finest first; what distillation compares."""
+        features: list[StageFeature] = self.trunk(images)
+        return features
+
+    def embed_levels(self, levels: list[Tensor]) -> Embedding:
+        """Prepare the neck's levels (256 channels, strides 4, 8, 16) for the decoder."""
+        return Embedding(
+            s4=self.mask_decoder.conv_s0(levels[0]),
+            s8=self.mask_decoder.conv_s1(levels[1]),
+            s16=levels[2] + rearrange(self.no_memory, "b n c -> b c n 1"),  # 1 256 1 1
+        )
+
+    def encode(self, images: Tensor) -> Embedding:
+        """Turn images (B 3 S S, of components.preprocess.to_input) into embeddings."""
+        return self.embed_levels(self.neck([stage.total for stage in self.stages(images)]))
+
+    def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+        """Turn prompts into mask logits (N S/4 S/4) and the model's estimate of each mask's IoU (N, 0 to 1)."""
+        sparse, dense = self.prompt_encoder(points=(prompts.coords, prompts.labels), boxes=None, masks=None)
+        logits, quality, _, _ = self.mask_decoder(
+            image_embeddings=embedding.s16[prompts.image_index],
+            image_pe=self.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+            repeat_image=False,
+            high_res_features=[embedding.s4[prompts.image_index], embedding.s8[prompts.image_index]],
+        )
+        return logits[:, 0], quality[:, 0]
+
+    def set_trainable(self, *, trunk: bool) -> None:
+        """Declare what trains: adapters, neck and mask decoder; with `trunk` everything (`scratch`).
+
+        The paper freezes the trunk; SAM2's prompt encoder and no-memory embedding stay as they are too.
+        """
+        for parameter in self.parameters():
+            parameter.requires_grad_(trunk)
+        parts: list[nn.Module] = [self.trunk.adapters, self.neck_convs, self.mask_decoder]
+        if self.trunk.edge_stem is not None:
+            parts.append(self.trunk.edge_stem)
+        for part in parts:
+            for parameter in part.parameters():
+                parameter.requires_grad_(True)
+        # SAM2's random Fourier features are a buffer; mask inputs never come on this path.
+        for parameter in self.prompt_encoder.mask_downscaling.parameters():
+            parameter.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return self.no_memory.device

@@ -1,0 +1,154 @@
+"""Base weights by name to a checked file: official SAM2.1 checkpoints, or a path.
+
+A download goes to a `.part` file beside its place, continues where it stopped, is checked against the published size
+and sha256, and only then gets its name. Checkpoints are pickles by format, so they're opened with torch's
+weights-only reader after the check. Leaves out: building the network (build.py).
+"""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.artefacts import sha256_of
+from components.errors import BaseWeightsError
+
+SCRATCH = "scratch"
+_ADDRESS = "https://dl.fbaipublicfiles.com/segment_anything_2/092824/"
+_CHUNK_BYTES = 1 << 20
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialCheckpoint:
+    """A published checkpoint: its trunk, file, size in bytes and sha256 (SAM 2.1, 29 September 2024)."""
+
+    hiera: str
+    file: str
+    size_bytes: int
+    sha256: str
+
+    @property
+    def address(self) -> str:
+        """Where its authors publish it."""
+        return _ADDRESS + self.file
+
+
+OFFICIAL: dict[str, OfficialCheckpoint] = {
+    "sam2.1_hiera_tiny": OfficialCheckpoint(
+        "tiny",
+        "sam2.1_hiera_tiny.pt",
+        156_008_466,
+        "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69",
+    ),
+    "sam2.1_hiera_small": OfficialCheckpoint(
+        "small",
+        "sam2.1_hiera_small.pt",
+        184_416_285,
+        "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38",
+    ),
+    "sam2.1_hiera_base_plus": OfficialCheckpoint(
+        "base_plus",
+        "sam2.1_hiera_base_plus.pt",
+        323_606_802,
+        "a2345aede8715ab1d5d31b4a509fb160c5a4af1970f199d9054ccfb746c004c5",
+    ),
+    "sam2.1_hiera_large": OfficialCheckpoint(
+        "large",
+        "sam2.1_hiera_large.pt",
+        898_083_611,
+        "2647878d5dfa5098f2f8649825738a9345572bae2d4350a2468587ece47dd318",
+    ),
+}
+
+
+def check_base(base: str, hiera: str) -> None:
+    """Refuse a base that no checkpoint fits, before anything is read or downloaded.
+
+    Raises
+    ------
+    BaseWeightsError
+        If an official checkpoint is named for another trunk, or the name is neither known nor a file.
+    """
+    if base == SCRATCH:
+        return
+    if base in OFFICIAL:
+        if OFFICIAL[base].hiera != hiera:
+            raise BaseWeightsError(
+                f"teacher.base is {base}, whose trunk is {OFFICIAL[base].hiera!r}, but teacher.hiera is {hiera!r}",
+                expected="a checkpoint of the same trunk",
+                remedy=f"set teacher.hiera to {OFFICIAL[base].hiera}, or choose another base",
+            )
+    elif not Path(base).is_file():
+        raise BaseWeightsError(
+            f"teacher.base is {base!r}, which is no file",
+            expected=f"`{SCRATCH}`, one of {', '.join(OFFICIAL)}, or the path of a checkpoint",
+            remedy="correct teacher.base in params.yaml",
+        )
+
+
+def fetch(checkpoint: OfficialCheckpoint, folder: Path, *, on_bytes: Callable[[int, int], None] | None = None) -> Path:
+    """Have an official checkpoint in `folder`, downloading what is missing of it; `on_bytes` hears (done, all).
+
+    Raises
+    ------
+    BaseWeightsError
+        If the address can't be reached or what came isn't the published file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / checkpoint.file
+    if not path.exists():
+        part = folder / f"{checkpoint.file}.part"
+        if not part.exists() or part.stat().st_size != checkpoint.size_bytes:
+            _download(checkpoint, part, on_bytes=on_bytes)
+        _check(part, checkpoint)
+        part.replace(path)
+    else:
+        _check(path, checkpoint)
+    return path
+
+
+def _download(checkpoint: OfficialCheckpoint, part: Path, *, on_bytes: Callable[[int, int], None] | None) -> None:
+    done = part.stat().st_size if part.exists() else 0
+    if done > checkpoint.size_bytes:
+        part.unlink()
+        done = 0
+    request = urllib.request.Request(checkpoint.address, headers={"Range": f"bytes={done}-"} if done else {})
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
+            # A server that ignores the range sends the whole file again.
+            mode = "ab" if answer.status == 206 else "wb"
+            done = done if mode == "ab" else 0
+            with part.open(mode) as file:
+                while chunk := answer.read(_CHUNK_BYTES):
+                    file.write(chunk)
+                    done += len(chunk)
+                    if on_bytes is not None:
+                        on_bytes(done, checkpoint.size_bytes)
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise BaseWeightsError(
+            f"{checkpoint.address} can't be reached ({error}); {done:,} of {checkpoint.size_bytes:,} bytes are here",
+            expected="a connection to the official address",
+            remedy=f"run again where there is one (it continues), or put the file at {part.with_suffix('')}, "
+            "or set teacher.base to scratch",
+        ) from None
+
+
+def _check(path: Path, checkpoint: OfficialCheckpoint) -> None:
+    size_bytes = path.stat().st_size
+    if size_bytes < checkpoint.size_bytes:
+        raise BaseWeightsError(
+            f"{path} has {size_bytes:,} bytes: the download broke off",
+            expected=f"{checkpoint.size_bytes:,} bytes",
+            remedy="run again; it continues where it stopped",
+        )
+    found = sha256_of(path)
+    if found != checkpoint.sha256:
+        raise BaseWeightsError(
+            f"{path} has sha256 {found}",
+            expected=f"{checkpoint.sha256}, as published",
+            remedy=f"delete {path} and run again; don't use this file",
+        )

@@ -1,0 +1,227 @@
+"""Records to training batches: augmented images, one mask and one prompt for each object.
+
+Which image comes when, how it is augmented and what is prompted depends on (seed, epoch, image) alone, so that an
+interrupted epoch can be taken up at any batch, with any number of loader processes. Boxes are drawn from the mask
+after augmentation, so that they stay tight under rotation. Leaves out: losses and devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import albumentations as A
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from components.evaluation.prompts import draw_prompts, exact_box, jitter_box, negative_click, random_click
+from components.intake.harmonised import load_image, load_instances
+from components.params import AugmentParams, EvaluatePrompts, TrainPrompts
+from components.preprocess import normalise, resize_image
+from components.promptable.predict import to_batch
+from components.promptable.segmenter import PromptBatch
+from components.types import Image, InstanceMask, Mask, Point, Prompt, Record
+
+MIN_INPUT_AREA_PX = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """B images (B 3 S S), and N objects of them: their prompts and true masks (N S S, 0 or 1)."""
+
+    images: Tensor
+    prompts: PromptBatch
+    truth: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on another device."""
+        prompts = PromptBatch(
+            self.prompts.image_index.to(device), self.prompts.coords.to(device), self.prompts.labels.to(device)
+        )
+        return Batch(self.images.to(device), prompts, self.truth.to(device).float())
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    image: Tensor  # 3 S S
+    masks: NDArray[np.bool_]  # K S S
+    prompts: list[Prompt]
+
+
+def augmentation(params: AugmentParams) -> A.Compose:
+    """Albumentations' transforms of image and instance mask together; the mask is moved by nearest neighbour."""
+    return A.Compose(
+        [
+            A.HorizontalFlip(p=params.hflip),
+            A.VerticalFlip(p=params.vflip),
+            A.Affine(
+                scale=(1 - params.scale, 1 + params.scale),
+                translate_percent=(-params.shift, params.shift),
+                rotate=(-params.rotate_deg, params.rotate_deg),
+                mask_interpolation=cv2.INTER_NEAREST,
+                p=1.0,
+            ),
+            A.RandomBrightnessContrast(brightness_limit=params.brightness, contrast_limit=params.contrast, p=0.5),
+            A.RandomGamma(gamma_limit=(100 * (1 - params.gamma), 100 * (1 + params.gamma)), p=0.5),
+            A.GaussianBlur(blur_limit=(3, 5), p=params.blur),
+        ]
+    )
+
+
+def draw_training_prompt(mask: Mask, params: TrainPrompts, rng: np.random.Generator) -> Prompt:
+    """One prompt for an object (H W): box, jittered box, clicks, or a jittered box with clicks, by their shares."""
+    shares = [params.box_share, params.box_jitter_share, params.click_share, params.box_click_share]
+    kind = rng.choice(["box", "box_jitter", "click", "box_click"], p=shares)
+    box = exact_box(mask)
+    if kind in ("box_jitter", "box_click"):
+        size_hw = (mask.shape[0], mask.shape[1])
+        box = jitter_box(box, fraction=params.jitter * rng.uniform(), rng=rng, size_hw=size_hw)
+    points: list[Point] = []
+    if kind in ("click", "box_click"):
+        points.append(random_click(mask, rng=rng))
+        beside = negative_click(mask, rng=rng) if rng.uniform() < 0.5 else None
+        points += [beside] if beside is not None else []
+    return Prompt(box_xyxy=None if kind == "click" else box, points=tuple(points))
+
+
+class TrainingImages(Dataset[_Sample]):
+    """Images that hold a promptable object, addressed by (epoch, index)."""
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        *,
+        image_size_px: int,
+        augment: AugmentParams,
+        prompts: TrainPrompts,
+        min_area_px: int,
+        seed: int,
+    ) -> None:
+        self.records = [r for r in records if any(o.area_px >= min_area_px for o in r.objects)]
+        self.image_size_px = image_size_px
+        self.augment = augment
+        self.prompts = prompts
+        self.min_area_px = min_area_px
+        self.seed = seed
+        self.transform = augmentation(augment)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, key: tuple[int, int]) -> _Sample:  # type: ignore[override]
+        epoch, index = key
+        rng = np.random.default_rng([self.seed, epoch, index])
+        image, instances = self._at_input_size(self.records[index])
+        self.transform.set_random_seed(int(rng.integers(2**31)))
+        moved = self.transform(image=image, mask=instances)
+        masks = self._objects(self.records[index], moved["mask"])
+        if masks:
+            image = moved["image"]
+        else:  # every object was moved out of the frame
+            masks = self._objects(self.records[index], instances)
+        chosen = rng.permutation(len(masks))[: self.prompts.max_objects]
+        kept = [masks[k] for k in chosen]
+        return _Sample(
+            image=normalise(image),
+            masks=np.stack(kept),
+            prompts=[draw_training_prompt(mask, self.prompts, rng) for mask in kept],
+        )
+
+    def _at_input_size(self, record: Record) -> tuple[Image, InstanceMask]:
+        size = (self.image_size_px, self.image_size_px)
+        instances = cv2.resize(load_instances(record), size, interpolation=cv2.INTER_NEAREST)
+        return resize_image(load_image(record), self.image_size_px), np.asarray(instances, dtype=np.uint8)
+
+    def _objects(self, record: Record, instances: InstanceMask) -> list[Mask]:
+        promptable = [o for o in record.objects if o.area_px >= self.min_area_px]
+        masks = [instances == o.index for o in promptable]
+        large = [mask for mask in masks if np.count_nonzero(mask) >= MIN_INPUT_AREA_PX]
+        # An object that is tiny at the input's size is still better than none.
+        return large or [mask for mask in masks if mask.any()]
+
+
+class EpochSampler(Sampler[tuple[int, int]]):
+    """The (epoch, index) pairs of one epoch in its own order, from item `start` on."""
+
+    def __init__(self, count: int, *, seed: int, epoch: int, start: int = 0) -> None:
+        order = np.random.default_rng([seed, epoch]).permutation(count)
+        self.keys = [(epoch, int(index)) for index in order][start:]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self.keys)
+
+
+def collate(samples: Sequence[_Sample]) -> Batch:
+    """Join samples into a batch, prompts padded to the longest."""
+    size_px = int(samples[0].image.shape[-1])
+    prompts = [prompt for sample in samples for prompt in sample.prompts]
+    batch = to_batch(prompts, size_hw=(size_px, size_px), size_px=size_px, device=torch.device("cpu"))
+    owners = [index for index, sample in enumerate(samples) for _ in sample.prompts]
+    return Batch(
+        images=torch.stack([sample.image for sample in samples]),
+        prompts=PromptBatch(torch.tensor(owners), batch.coords, batch.labels),
+        truth=torch.from_numpy(np.concatenate([sample.masks for sample in samples])),
+    )
+
+
+def epoch_loader(images: TrainingImages, *, epoch: int, start: int, batch_size: int, workers: int) -> DataLoader[Batch]:
+    """The batches of one epoch from item `start` on."""
+    loader: DataLoader[Batch] = DataLoader(
+        images,  # type: ignore[arg-type]
+        batch_size=batch_size,
+        sampler=EpochSampler(len(images), seed=images.seed, epoch=epoch, start=start),
+        collate_fn=collate,
+        num_workers=workers,
+        worker_init_fn=_one_thread if workers else None,
+    )
+    return loader
+
+
+def _one_thread(_: int) -> None:
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+def validation_batches(
+    records: Sequence[Record],
+    *,
+    image_size_px: int,
+    prompts: EvaluatePrompts,
+    min_area_px: int,
+    batch_size: int,
+) -> list[Batch]:
+    """Fixed batches to choose a checkpoint by: jittered boxes on images as they are, at the input's size.
+
+    Kept in memory at one byte a truth pixel; the validation sets of the six datasets are small.
+    """
+    batches = []
+    promptable = [r for r in records if any(o.area_px >= min_area_px for o in r.objects)]
+    for start in range(0, len(promptable), batch_size):
+        samples = [
+            _validation_sample(record, image_size_px=image_size_px, prompts=prompts, min_area_px=min_area_px)
+            for record in promptable[start : start + batch_size]
+        ]
+        batches.append(collate(samples))
+    return batches
+
+
+def _validation_sample(record: Record, *, image_size_px: int, prompts: EvaluatePrompts, min_area_px: int) -> _Sample:
+    image, instances = load_image(record), load_instances(record)
+    drawn = draw_prompts(
+        record, instances, kinds=("box_jitter",), jitter=prompts.jitter, seed=prompts.seed, min_area_px=min_area_px
+    )
+    masks, moved = [], []
+    scale_x, scale_y = image_size_px / image.shape[1], image_size_px / image.shape[0]
+    for item in drawn:
+        mask = (instances == item.object_index).astype(np.uint8)
+        masks.append(cv2.resize(mask, (image_size_px, image_size_px), interpolation=cv2.INTER_NEAREST) > 0)
+        x0, y0, x1, y1 = item.prompt.box_xyxy or (0.0, 0.0, 0.0, 0.0)
+        moved.append(Prompt(box_xyxy=(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y)))
+    return _Sample(normalise(resize_image(image, image_size_px)), np.stack(masks), moved)

@@ -1,0 +1,103 @@
+"""Mask logits and truth to losses, each for N objects and averaged over them.
+
+Differs from paper: the released code takes one Dice over the whole batch and raises the batch's mean cross entropy
+to a power, so neither weighs objects alike; here Dice is per object and focal loss per pixel, as its authors define.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from components.params import DistilTerms, MaskLossParams
+from components.promptable.segmenter import Segmenter
+from components.promptable.trunk import StageFeature
+
+DICE_SMOOTH_PX = 1.0
+
+
+def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """Soft Dice loss of N objects: logits and truth (0 or 1) are N H W; one pixel smooths the quotient."""
+    prob = logits.sigmoid().flatten(1)  # N HW
+    target = truth.flatten(1)
+    overlap = (prob * target).sum(dim=1)
+    return (1 - (2 * overlap + DICE_SMOOTH_PX) / (prob.sum(dim=1) + target.sum(dim=1) + DICE_SMOOTH_PX)).mean()
+
+
+def focal_loss(logits: Tensor, truth: Tensor, *, gamma: float, alpha: float) -> Tensor:
+    """Focal loss per pixel (Lin et al. 2017, eq. 5), N H W; `alpha` weighs the foreground, 1 - alpha the rest."""
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+    missed = 1 - torch.exp(-cross_entropy)
+    weight = torch.where(truth > 0, alpha, 1 - alpha)
+    return (weight * missed**gamma * cross_entropy).mean()
+
+
+def quality_loss(quality: Tensor, logits: Tensor, truth: Tensor) -> Tensor:
+    """Squared error of the predicted IoU (N) against the mask's own IoU, which gets no gradient."""
+    with torch.no_grad():
+        predicted, target = (logits > 0).flatten(1), (truth > 0).flatten(1)
+        union = (predicted | target).sum(dim=1).clamp(min=1)
+        iou = (predicted & target).sum(dim=1) / union
+    return F.mse_loss(quality.float(), iou)
+
+
+def mask_loss(logits: Tensor, quality: Tensor, truth: Tensor, params: MaskLossParams) -> dict[str, Tensor]:
+    """The weighted losses of N masks by name; their sum is what training minimises.
+
+    Parameters
+    ----------
+    logits
+        N h w, brought to the truth's size by bilinear interpolation.
+    quality
+        N, predicted IoU.
+    truth
+        N H W, 0 or 1.
+    """
+    full = F.interpolate(logits[:, None].float(), size=truth.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    return {
+        "dice": params.dice * dice_loss(full, truth),
+        "focal": params.focal * focal_loss(full, truth, gamma=params.focal_gamma, alpha=params.focal_alpha),
+        "quality": params.quality * quality_loss(quality, full, truth),
+    }
+
+
+def neck_features(segmenter: Segmenter, stages: Sequence[StageFeature]) -> dict[str, list[Tensor]]:
+    """What distillation compares: 256 channels after the neck, of block feature, adapter feature and their sum.
+
+    Each is a list by level, strides 4, 8, 16, 32; `adapter` is missing where there are no adapters.
+    """
+    features = {
+        "block": segmenter.neck([stage.block for stage in stages]),
+        "sum": segmenter.neck([stage.total for stage in stages]),
+    }
+    adapters = [stage.adapter for stage in stages if stage.adapter is not None]
+    if len(adapters) == len(stages):
+        features["adapter"] = segmenter.neck(adapters)
+    return features
+
+
+def distillation_loss(
+    student: dict[str, list[Tensor]],
+    teacher: dict[str, list[Tensor]],
+    *,
+    levels: Sequence[int],
+    terms: DistilTerms,
+) -> dict[str, Tensor]:
+    """Mean squared errors of the student's features against the teacher's, by term and stride (paper, DSKD).
+
+    `levels` are strides among 4, 8, 16. Each term is averaged over the levels, so that its weight means the same
+    whatever their number.
+    """
+    weights = {"block": terms.block, "adapter": terms.adapter, "sum": terms.sum}
+    losses: dict[str, Tensor] = {}
+    for term, weight in weights.items():
+        if weight == 0 or term not in student or term not in teacher:
+            continue
+        for stride in levels:
+            index = {4: 0, 8: 1, 16: 2}[stride]
+            error = F.mse_loss(student[term][index].float(), teacher[term][index].float())
+            losses[f"{term}_s{stride}"] = weight * error / len(levels)
+    return losses
