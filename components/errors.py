@@ -55,7 +55,11 @@ class LeakError(SonoForgeError):
 
 
 class ImageError(SonoForgeError):
-    """Bytes that aren't a readable image of a supported kind, or one over the limits."""
+    """Bytes that aren't a readable image of a supported kind."""
+
+
+class ImageTooLargeError(ImageError):
+    """An image over the limit of pixels; nothing of it was decoded."""
 
 
 class PromptError(SonoForgeError):

@@ -10,7 +10,7 @@ aspect ratio isn't kept, as in SAM2. Leaves out: batching and devices.
 from __future__ import annotations
 
 import io
-import warnings
+import re
 
 import cv2
 import numpy as np
@@ -18,14 +18,14 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image as PilImage
-from PIL import UnidentifiedImageError
 
-from components.errors import ImageError
+from components.errors import ImageError, ImageTooLargeError
 from components.types import Image
 
 PREPROCESS_VERSION = 1
 MAX_IMAGE_PX = 40_000_000
 READABLE = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
+DEFLATED_SYNTAX = b"1.2.840.10008.1.2.1.99"  # DICOM PS3.5, A.5
 # SAM2 normalises with ImageNet's statistics (sam2.utils.transforms).
 MEAN_RGB = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 STD_RGB = np.array([0.229, 0.224, 0.225], dtype=np.float32)
@@ -34,84 +34,115 @@ STD_RGB = np.array([0.229, 0.224, 0.225], dtype=np.float32)
 def decode_image(data: bytes, *, name: str, max_px: int = MAX_IMAGE_PX) -> Image:
     """Decode the bytes of an image file into H W 3 uint8 RGB.
 
-    16-bit grey is scaled by its own range; palette, grey, 1-bit and alpha images are converted, alpha dropped.
+    16-bit grey is scaled by its own range; palette, grey, 1-bit and alpha images are converted, alpha dropped. The
+    pixels are taken as they lie in the file: an orientation that EXIF asks for isn't applied.
 
     Raises
     ------
     ImageError
-        If the bytes aren't a readable image, hold several frames, or more than `max_px` pixels.
+        If the bytes aren't a readable image or hold several frames.
+    ImageTooLargeError
+        If it has more than `max_px` pixels; told from the header, before any pixel is decoded.
     """
     if len(data) > 132 and data[128:132] == b"DICM":
         return _decode_dicom(data, name=name, max_px=max_px)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PilImage.DecompressionBombWarning)
-            with PilImage.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP")) as image:
-                _check_size(image.width, image.height, name=name, max_px=max_px)
-                image.load()
-                return _pil_to_rgb(image)
+        with PilImage.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP")) as image:
+            _check_size(image.width, image.height, name=name, max_px=max_px)
+            if image.format == "TIFF":
+                _check_frames(getattr(image, "n_frames", 1), name=name)
+            image.load()
+            return _pil_to_rgb(image, name=name)
+    except ImageError:
+        raise
     except (PilImage.DecompressionBombWarning, PilImage.DecompressionBombError):
         raise _too_large(name, max_px) from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # noqa: BLE001 - Pillow's readers raise many kinds on hostile input
         raise ImageError(
-            f"{name}: not a readable image ({error})",
+            f"{name}: not a readable image ({_one_line(error)})",
             expected=READABLE,
             remedy="export the image again, or convert it to PNG",
         ) from None
 
 
-def _pil_to_rgb(image: PilImage.Image) -> Image:
+def _one_line(error: Exception) -> str:
+    """An error's text without line breaks and addresses in memory, at most 200 characters."""
+    text = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "these bytes", " ".join(str(error).split()))
+    return text[:200] or type(error).__name__
+
+
+def _pil_to_rgb(image: PilImage.Image, *, name: str) -> Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_rgb(np.asarray(image, dtype=np.float64))
+        return _grey_to_rgb(np.asarray(image, dtype=np.float64), name=name)
     return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
 
 
-def _grey_to_rgb(grey: NDArray[np.float64]) -> Image:
+def _grey_to_rgb(grey: NDArray[np.float64], *, name: str) -> Image:
     """Scale a grey image of any depth by its own range to 8 bits, three channels."""
     low, high = float(grey.min()), float(grey.max())
+    if not np.isfinite(high - low):
+        raise ImageError(
+            f"{name}: grey values that aren't finite numbers", expected="finite grey values", remedy="export as 8 bit"
+        )
     scaled = np.zeros_like(grey) if high <= low else (grey - low) * (255.0 / (high - low))
     return np.repeat(np.rint(scaled).astype(np.uint8)[..., None], 3, axis=2)  # H W 3
 
 
 def _decode_dicom(data: bytes, *, name: str, max_px: int) -> Image:
     import pydicom
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels import apply_color_lut, pixel_array
 
+    if DEFLATED_SYNTAX in data:
+        # pydicom inflates the whole dataset before anything can be asked of it, so its size has no bound.
+        raise ImageError(f"{name}: a deflated DICOM", expected=READABLE, remedy="export it as uncompressed DICOM")
     try:
-        dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=False)
-        frames = int(dataset.get("NumberOfFrames", 1) or 1)
-        if frames != 1:
-            raise ImageError(
-                f"{name}: a DICOM with {frames} frames", expected="a single frame", remedy="send one frame"
-            )
+        dataset = pydicom.dcmread(io.BytesIO(data))
+        _check_frames(int(dataset.get("NumberOfFrames", 1) or 1), name=name)
         _check_size(int(dataset.Columns), int(dataset.Rows), name=name, max_px=max_px)
         pixels = pixel_array(io.BytesIO(data), raw=False)  # H W or H W 3, RGB where colour
-        inverted = dataset.get("PhotometricInterpretation") == "MONOCHROME1"
+        if dataset.PhotometricInterpretation == "PALETTE COLOR":
+            pixels = apply_color_lut(pixels, dataset)
+            bits = 8 * pixels.itemsize
+        else:
+            bits = int(dataset.BitsStored)
+        return _dicom_to_rgb(pixels, bits=bits, inverted=dataset.PhotometricInterpretation == "MONOCHROME1", name=name)
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 - pydicom raises many kinds on hostile input
         raise ImageError(
-            f"{name}: not a readable DICOM image ({type(error).__name__}: {error})",
+            f"{name}: not a readable DICOM image ({_one_line(error)})",
             expected="a single-frame DICOM image, uncompressed or in a syntax that is installed",
             remedy="export the frame as PNG, or as uncompressed DICOM",
         ) from None
+
+
+def _dicom_to_rgb(pixels: NDArray[np.generic], *, bits: int, inverted: bool, name: str) -> Image:
+    """Bring DICOM pixels (H W or H W C) of `bits` stored bits to 8 bits and three channels."""
     if pixels.ndim == 3:
-        return np.ascontiguousarray(pixels.astype(np.uint8))
+        depth = 2.0 ** max(bits - 8, 0)
+        return np.ascontiguousarray(np.floor(pixels[..., :3].astype(np.float64) / depth).astype(np.uint8))
     grey = pixels.astype(np.float64)
     if inverted:
-        grey = grey.max() - grey
-    if pixels.dtype == np.uint8:
-        return np.repeat(np.rint(grey).astype(np.uint8)[..., None], 3, axis=2)
-    return _grey_to_rgb(grey)
+        grey = (2.0**bits - 1) - grey
+    if pixels.dtype == np.uint8 and bits == 8:
+        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    return _grey_to_rgb(grey, name=name)
+
+
+def _check_frames(frames: int, *, name: str) -> None:
+    if frames != 1:
+        raise ImageError(f"{name}: {frames} frames", expected="a single frame", remedy="send one frame")
 
 
 def _check_size(width_px: int, height_px: int, *, name: str, max_px: int) -> None:
+    if width_px < 1 or height_px < 1:
+        raise ImageError(f"{name}: {width_px} x {height_px} pixels", expected=READABLE, remedy="export it again")
     if width_px * height_px > max_px:
         raise _too_large(name, max_px)
 
 
-def _too_large(name: str, max_px: int) -> ImageError:
-    return ImageError(
+def _too_large(name: str, max_px: int) -> ImageTooLargeError:
+    return ImageTooLargeError(
         f"{name}: too many pixels", expected=f"at most {max_px:,} pixels", remedy="crop or shrink the image"
     )
 
