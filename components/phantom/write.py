@@ -1,0 +1,142 @@
+"""A dataset's name, a count and a seed become a folder in that dataset's original layout.
+
+The tree is written beside its place and renamed at the end: it is there whole, or not at all. Its bytes depend
+on (name, images, seed) only, not on the number of workers.
+
+Leaves out: what the images show (`breast` and the other organs) and how the folders look (`layouts`).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from components.errors import SonoForgeError
+from components.phantom.layouts import LAYOUTS, Item, layout
+
+_NOTICE = """These are phantoms: synthetic ultrasound images, computed from drawn anatomy by components/phantom.
+No patient was involved, and no image of the dataset whose folder layout they borrow.
+
+layout: {name}
+labelled images: {images}
+seed: {seed}
+"""
+
+
+class PhantomError(SonoForgeError):
+    """A phantom that can't be written: unknown layout, nothing to write, or a target that is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPhantom:
+    """A tree that was written: its layout's name, where it is, its labelled images and all its files."""
+
+    name: str
+    root: Path
+    images: int
+    files: int
+    seed: int
+
+
+def write_dataset(
+    name: str,
+    target: Path,
+    *,
+    images: int,
+    seed: int,
+    workers: int = 1,
+    on_progress: Callable[[int], None] | None = None,
+) -> WrittenPhantom:
+    """Write about `images` labelled phantom images in the original layout of `name`.
+
+    Parameters
+    ----------
+    name
+        One of `LAYOUTS`.
+    target
+        The folder to make; it must not exist, its parent may be missing.
+    images
+        Labelled images wanted; the tree holds exactly as many.
+    seed
+        Non-negative; the same (name, images, seed) gives the same bytes.
+    workers
+        Processes to draw with; 1 draws in this one.
+    on_progress
+        Called with the number of labelled images written so far.
+
+    Raises
+    ------
+    PhantomError
+        The name is unknown, a number is out of range, or `target` exists.
+    """
+    _check(name, target, images=images, seed=seed, workers=workers)
+    items = layout(name).plan(images, seed)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left behind
+    partial.mkdir(parents=True)
+    written = 0
+    try:
+        for count in _drawn(name, items, partial, workers):
+            written += count
+            if on_progress is not None:
+                on_progress(written)
+        layout(name).finish(partial, items, seed)
+        (partial / "PHANTOM.txt").write_text(_NOTICE.format(name=name, images=written, seed=seed), encoding="utf-8")
+        files = sum(path.is_file() for path in partial.rglob("*"))
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return WrittenPhantom(name, target, written, files, seed)
+
+
+def _check(name: str, target: Path, *, images: int, seed: int, workers: int) -> None:
+    if name not in LAYOUTS:
+        raise PhantomError(
+            f"no phantom layout is called {name!r}",
+            expected=f"one of {', '.join(LAYOUTS)}",
+            remedy="Correct the name, or bring in a real dataset with `sonoforge data import`.",
+        )
+    for what, value, least in (("images", images, 1), ("seed", seed, 0), ("workers", workers, 1)):
+        if value < least:
+            raise PhantomError(
+                f"{name} phantom: {what} is {value}",
+                expected=f"a whole number of at least {least}",
+                remedy=f"Raise {what}.",
+            )
+    if target.exists():
+        raise PhantomError(
+            f"{name} phantom: {target} is there already",
+            expected="a folder that doesn't exist yet",
+            remedy="Name another folder, or remove this one first.",
+        )
+
+
+def _drawn(name: str, items: list[Item], root: Path, workers: int) -> Iterator[int]:
+    """Write all items, and say after each how many images it held."""
+    if workers == 1:
+        for item in items:
+            layout(name).write(item, root)
+            yield item.images
+        return
+    # Fresh interpreters: a fork would copy whatever threads the caller has.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        tasks = [pool.submit(_write_item, name, item, root) for item in items]
+        try:
+            for task in as_completed(tasks):
+                yield task.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _write_item(name: str, item: Item, root: Path) -> int:
+    layout(name).write(item, root)
+    return item.images
