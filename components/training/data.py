@@ -112,7 +112,7 @@ class TrainingImages(Dataset[_Sample]):
     def __len__(self) -> int:
         return len(self.records)
 
-    def __getitem__(self, key: tuple[int, int]) -> _Sample:  # type: ignore[override]
+    def __getitem__(self, key: tuple[int, int]) -> _Sample:
         epoch, index = key
         rng = np.random.default_rng([self.seed, epoch, index])
         image, instances = self._at_input_size(self.records[index])

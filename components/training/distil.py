@@ -1,0 +1,110 @@
+"""Stage 2 of the paper: deep-supervised knowledge distillation (DSKD) of the teacher into a small student.
+
+At strides 4, 8 and 16 the student's block feature, adapter feature and their sum are drawn to the teacher's, all
+after each one's own neck (256 channels). The student takes over the teacher's prompt encoder and mask decoder.
+
+Differs from paper: the mask loss of the student's own decoder is added (`mask_weight`; 0 gives the released code's
+features alone), as a decoder that never sees the student's features during training has nothing to correct them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from components.params import AugmentParams, DistilParams, PromptParams
+from components.promptable.segmenter import Segmenter
+from components.training.data import Batch, TrainingImages, validation_batches
+from components.training.loop import FitResult, Report, Trainer, autocast, pick_device
+from components.training.losses import distillation_loss, mask_loss, neck_features
+from components.training.scoring import validation_scores
+from components.types import Record
+
+
+@dataclass(frozen=True, slots=True)
+class _Distillation:
+    network: Segmenter
+    teacher: Segmenter
+    params: DistilParams
+    validation: list[Batch]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        with torch.no_grad(), autocast(self.params.amp, self.teacher.device):
+            target = neck_features(self.teacher, self.teacher.stages(batch.images))
+        features = neck_features(self.network, self.network.stages(batch.images))
+        losses = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
+        if self.params.mask_weight > 0:
+            logits, quality = self.network.decode(self.network.embed_levels(features["sum"]), batch.prompts)
+            masks = mask_loss(logits, quality, batch.truth, self.params.loss)
+            losses |= {name: self.params.mask_weight * value for name, value in masks.items()}
+        return losses
+
+    def validate(self) -> dict[str, float]:
+        return validation_scores(self.network, self.validation)
+
+
+def take_over_decoder(student: Segmenter, teacher: Segmenter) -> None:
+    """Copy the teacher's prompt encoder, mask decoder and no-memory embedding into the student."""
+    student.prompt_encoder.load_state_dict(teacher.prompt_encoder.state_dict())
+    student.mask_decoder.load_state_dict(teacher.mask_decoder.state_dict())
+    student.no_memory.data.copy_(teacher.no_memory.data)
+
+
+def distil(
+    student: Segmenter,
+    teacher: Segmenter,
+    train: Sequence[Record],
+    val: Sequence[Record],
+    params: DistilParams,
+    *,
+    prompts: PromptParams,
+    augment: AugmentParams,
+    checkpoint_folder: Path,
+    fingerprint: str,
+    report: Report,
+) -> FitResult:
+    """Distil a teacher into a student in place; the student ends with the weights that were best on `val`.
+
+    `fingerprint` and `report` as in components.training.finetune.finetune. Both segmenters take the same input size.
+
+    Raises
+    ------
+    FloatingPointError
+        If a gradient isn't finite.
+    ValueError
+        If the input sizes differ, or no weight is above zero.
+    """
+    if student.image_size_px != teacher.image_size_px:
+        raise ValueError(f"student and teacher take {student.image_size_px} and {teacher.image_size_px} pixels")
+    terms = params.terms
+    if params.mask_weight == 0 and terms.block == terms.adapter == terms.sum == 0:
+        raise ValueError("nothing to learn: distil.mask_weight and all of distil.terms are 0")
+    device = pick_device()
+    take_over_decoder(student, teacher)
+    images = TrainingImages(
+        train,
+        image_size_px=student.image_size_px,
+        augment=augment,
+        prompts=prompts.train,
+        min_area_px=prompts.min_area_px,
+        seed=params.seed,
+    )
+    validation = validation_batches(
+        val,
+        image_size_px=student.image_size_px,
+        prompts=prompts.evaluate,
+        min_area_px=prompts.min_area_px,
+        batch_size=params.batch_size,
+    )
+    task = _Distillation(student.to(device), teacher.to(device).eval(), params, validation)
+    trainer = Trainer(
+        task, images, params, folder=checkpoint_folder, fingerprint=fingerprint, report=report, device=device
+    )
+    result = trainer.fit()
+    student.to("cpu").eval()
+    teacher.to("cpu")
+    return result

@@ -1,0 +1,85 @@
+"""Stage 1 of the paper: the teacher, SAM2 with CH-Adapters, learns ultrasound from prompts.
+
+Leaves out: reading files and writing the model folder (pipelines/finetune.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from components.params import AugmentParams, FinetuneParams, PromptParams
+from components.promptable.segmenter import Segmenter
+from components.training.data import Batch, TrainingImages, validation_batches
+from components.training.loop import FitResult, Report, Trainer, pick_device
+from components.training.losses import mask_loss
+from components.training.scoring import validation_scores
+from components.types import Record
+
+
+@dataclass(frozen=True, slots=True)
+class _Finetuning:
+    network: Segmenter
+    params: FinetuneParams
+    validation: list[Batch]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        logits, quality = self.network.decode(self.network.encode(batch.images), batch.prompts)
+        return mask_loss(logits, quality, batch.truth, self.params.loss)
+
+    def validate(self) -> dict[str, float]:
+        return validation_scores(self.network, self.validation)
+
+
+def finetune(
+    teacher: Segmenter,
+    train: Sequence[Record],
+    val: Sequence[Record],
+    params: FinetuneParams,
+    *,
+    prompts: PromptParams,
+    augment: AugmentParams,
+    checkpoint_folder: Path,
+    fingerprint: str,
+    report: Report,
+) -> FitResult:
+    """Fine-tune a teacher in place; it ends with the weights that were best on `val`.
+
+    Parameters
+    ----------
+    fingerprint
+        Names data, parameters and code; a checkpoint with another one isn't continued.
+    report
+        Called after each epoch with metrics by name and the epoch's number.
+
+    Raises
+    ------
+    FloatingPointError
+        If a gradient isn't finite.
+    """
+    device = pick_device()
+    images = TrainingImages(
+        train,
+        image_size_px=teacher.image_size_px,
+        augment=augment,
+        prompts=prompts.train,
+        min_area_px=prompts.min_area_px,
+        seed=params.seed,
+    )
+    validation = validation_batches(
+        val,
+        image_size_px=teacher.image_size_px,
+        prompts=prompts.evaluate,
+        min_area_px=prompts.min_area_px,
+        batch_size=params.batch_size,
+    )
+    task = _Finetuning(teacher.to(device), params, validation)
+    trainer = Trainer(
+        task, images, params, folder=checkpoint_folder, fingerprint=fingerprint, report=report, device=device
+    )
+    result = trainer.fit()
+    teacher.to("cpu").eval()
+    return result
