@@ -146,9 +146,7 @@ def draw_prompts(
         if int(np.count_nonzero(mask)) < max(1, min_area_px):
             continue
         rng_key = f"{seed}|{record.dataset}|{record.image_id}|{thing.index}|"
-        drawn += [
-            DrawnPrompt(kind, thing.index, _prompt(mask, kind, jitter=jitter, rng_key=rng_key)) for kind in kinds
-        ]
+        drawn += [DrawnPrompt(kind, thing.index, _prompt(mask, kind, jitter=jitter, rng_key=rng_key)) for kind in kinds]
     return drawn
 
 

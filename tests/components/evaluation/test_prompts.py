@@ -174,9 +174,7 @@ def test_a_prompt_depends_on_its_object_and_seed_alone() -> None:
 
     alone = jittered(two)
     assert jittered(one, two)[2, "box_jitter"] == alone[2, "box_jitter"]
-    assert (
-        jittered(one, two, kinds=("click", "box_click", "box_jitter"))[2, "box_jitter"] == alone[2, "box_jitter"]
-    )
+    assert jittered(one, two, kinds=("click", "box_click", "box_jitter"))[2, "box_jitter"] == alone[2, "box_jitter"]
     assert jittered(two, seed=5) != alone
     assert jittered(two, image_id="other") != alone
 

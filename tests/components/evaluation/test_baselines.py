@@ -1,0 +1,31 @@
+"""The inscribed ellipse."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.evaluation.baselines import inscribed_ellipse
+from components.evaluation.prompts import exact_box
+
+
+def test_an_ellipse_by_hand() -> None:
+    expected = np.array([[0, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1], [0, 1, 1, 0]], dtype=bool)
+    assert np.array_equal(inscribed_ellipse((1, 0, 5, 4), (4, 6))[:, 1:5], expected)
+    assert inscribed_ellipse((1, 0, 5, 4), (4, 6)).sum() == 12
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(3, 60), st.integers(3, 60))
+def test_its_box_is_nearly_the_box_and_its_area_that_of_an_ellipse(x: int, y: int, w: int, h: int) -> None:
+    mask = inscribed_ellipse((x, y, x + w, y + h), (90, 90))
+    x0, y0, x1, y1 = exact_box(mask)
+    assert x <= x0 and y <= y0 and x1 <= x + w and y1 <= y + h
+    assert abs(int(mask.sum()) - math.pi / 4 * w * h) <= 2 * (w + h)
+
+
+def test_an_ellipse_is_cut_at_the_edge_and_may_lie_between_pixel_centres() -> None:
+    assert inscribed_ellipse((-5, -5, 5, 5), (10, 10)).sum() < inscribed_ellipse((0, 0, 10, 10), (10, 10)).sum()
+    assert not inscribed_ellipse((2.6, 2.6, 2.9, 2.9), (10, 10)).any()

@@ -1,0 +1,103 @@
+"""Cluster bootstrap: means by hand, intervals against theory, undefined values counted."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.evaluation.statistics import Bootstrap, cluster_mean, jensen_dice_bound, paired_difference
+
+BOOTSTRAP = Bootstrap(resamples=2000, confidence=0.95, seed=1)
+
+
+def test_every_group_weighs_the_same() -> None:
+    estimate = cluster_mean([1.0, 1.0, 1.0, 0.0], ["a", "a", "a", "b"], bootstrap=BOOTSTRAP)
+    assert estimate.mean == 0.5
+    assert (estimate.n, estimate.groups, estimate.undefined) == (4, 2, 0)
+
+
+def test_every_stratum_weighs_the_same_and_keeps_its_groups_apart() -> None:
+    estimate = cluster_mean(
+        [1.0, 0.0, 0.5, 0.5, 0.5, 0.5],
+        ["1", "2", "1", "2", "3", "4"],
+        strata=["x", "x", "y", "y", "y", "y"],
+        bootstrap=BOOTSTRAP,
+    )
+    assert estimate.mean == 0.5
+    assert estimate.groups == 6
+    assert (estimate.low, estimate.high) == (0.25, 0.75)  # x gives 0, 0.5 or 1, y always 0.5
+
+
+def test_undefined_values_are_counted_and_left_out() -> None:
+    estimate = cluster_mean([1.0, math.nan, 0.0, math.nan], ["a", "a", "b", "c"], bootstrap=BOOTSTRAP)
+    assert (estimate.mean, estimate.n, estimate.groups, estimate.undefined) == (0.5, 2, 2, 2)
+    nothing = cluster_mean([math.nan], ["a"], bootstrap=BOOTSTRAP)
+    assert math.isnan(nothing.mean)
+    assert (nothing.n, nothing.undefined) == (0, 1)
+    assert math.isnan(cluster_mean([], [], bootstrap=BOOTSTRAP).mean)
+
+
+def test_one_group_has_no_interval() -> None:
+    estimate = cluster_mean([0.2, 0.4], ["a", "a"], bootstrap=BOOTSTRAP)
+    assert estimate.mean == pytest.approx(0.3)
+    assert math.isnan(estimate.low)
+    assert math.isnan(estimate.high)
+
+
+def test_the_interval_is_that_of_theory() -> None:
+    values = np.random.default_rng(0).normal(0.8, 0.1, size=400)
+    estimate = cluster_mean(values, list(range(400)), bootstrap=BOOTSTRAP)
+    error = values.std() / math.sqrt(400)
+    assert estimate.low == pytest.approx(values.mean() - 1.96 * error, abs=0.1 * error)
+    assert estimate.high == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
+
+
+def test_copies_of_a_case_in_its_group_lend_no_confidence() -> None:
+    values = np.random.default_rng(0).normal(0.8, 0.1, size=20)
+    once = cluster_mean(values, list(range(20)), bootstrap=BOOTSTRAP)
+    copied = cluster_mean(np.repeat(values, 10), np.repeat(np.arange(20), 10).tolist(), bootstrap=BOOTSTRAP)
+    assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
+
+
+def test_pairing_removes_what_both_models_share() -> None:
+    rng = np.random.default_rng(0)
+    hard = rng.normal(0.7, 0.2, size=60)
+    first, second = hard + 0.05 + rng.normal(0, 0.01, 60), hard
+    difference = paired_difference(first, second, list(range(60)), bootstrap=BOOTSTRAP)
+    assert difference.mean == pytest.approx(0.05, abs=0.01)
+    assert difference.high - difference.low < 0.01
+    with_gap = paired_difference([*first, math.nan], [*second, 1.0], list(range(61)), bootstrap=BOOTSTRAP)
+    assert (with_gap.n, with_gap.undefined) == (60, 1)
+
+
+def test_the_interval_depends_on_the_seed_alone() -> None:
+    values = np.random.default_rng(0).random(30)
+    assert cluster_mean(values, list(range(30)), bootstrap=BOOTSTRAP) == cluster_mean(
+        values, list(range(30)), bootstrap=BOOTSTRAP
+    )
+    other = Bootstrap(resamples=2000, confidence=0.95, seed=2)
+    assert cluster_mean(values, list(range(30)), bootstrap=other) != cluster_mean(
+        values, list(range(30)), bootstrap=BOOTSTRAP
+    )
+
+
+def test_lists_of_different_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="2 values, 1 groups"):
+        cluster_mean([0.1, 0.2], ["a"], bootstrap=BOOTSTRAP)
+
+
+def test_ten_thousand_resamples_of_ten_thousand_cases_take_seconds() -> None:
+    values = np.random.default_rng(0).random(10_000)
+    start = time.perf_counter()
+    cluster_mean(values, list(range(10_000)), bootstrap=Bootstrap(10_000, 0.95, 0))
+    assert time.perf_counter() - start < 20  # 0.8 s on a free core
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_mean_dice_stays_under_the_jensen_bound(ious: list[float]) -> None:
+    assert np.mean([2 * j / (1 + j) for j in ious]) <= jensen_dice_bound(float(np.mean(ious))) + 1e-12
