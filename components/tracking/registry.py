@@ -1,0 +1,99 @@
+"""Promoted models to MLflow's registry: a version is a pointer with a card and a digest, an alias points at one.
+
+The alias is only a pointer; the truth about promotions is the ledger of components/release. Weights aren't
+copied: a version names their folder and sha256. Leaves out: whether a model may be promoted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from components.tracking.store import open_client
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+DIGEST = "sonoforge.weights_sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredVersion:
+    """One version in the registry: `source` is the model's folder, `digest` the sha256 of its weights."""
+
+    name: str
+    version: int
+    digest: str
+    source: str
+    run_id: str | None
+    tags: dict[str, str]
+
+
+def register_version(
+    root: Path,
+    name: str,
+    *,
+    digest: str,
+    source: str,
+    card: str,
+    run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> RegisteredVersion:
+    """Register weights by their digest, or find the version that has them already.
+
+    `source` is the model's folder relative to the project's root, `card` the model card's text, `run_id` the
+    MLflow run that made it.
+    """
+    client, _ = open_client(root)
+    if name not in {model.name for model in client.search_registered_models(filter_string=f"name = '{name}'")}:
+        client.create_registered_model(name)
+    for known in list_versions(root, name):
+        if known.digest == digest:
+            return known
+    made = client.create_model_version(
+        name,
+        source=(root / source).resolve().as_uri(),
+        run_id=run_id,
+        tags={**(tags or {}), DIGEST: digest, "sonoforge.source": source},
+        description=card,
+    )
+    return _registered(made)
+
+
+def list_versions(root: Path, name: str) -> list[RegisteredVersion]:
+    """All versions under a name, oldest first; none where the name isn't registered."""
+    client, _ = open_client(root)
+    found = client.search_model_versions(f"name = '{name}'")
+    return sorted((_registered(version) for version in found), key=lambda version: version.version)
+
+
+def set_alias(root: Path, name: str, *, alias: str, version: int) -> None:
+    """Point an alias at a version."""
+    client, _ = open_client(root)
+    client.set_registered_model_alias(name, alias, str(version))
+
+
+def get_alias(root: Path, name: str, *, alias: str) -> RegisteredVersion | None:
+    """The version that an alias points at, if there is one."""
+    from mlflow.exceptions import MlflowException
+
+    client, _ = open_client(root)
+    try:
+        return _registered(client.get_model_version_by_alias(name, alias))
+    except MlflowException as error:
+        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            return None
+        raise
+
+
+def _registered(version: ModelVersion) -> RegisteredVersion:
+    return RegisteredVersion(
+        name=version.name,
+        version=int(version.version),
+        digest=version.tags.get(DIGEST, ""),
+        source=version.tags.get("sonoforge.source", ""),
+        run_id=version.run_id or None,
+        tags=dict(version.tags),
+    )
