@@ -74,11 +74,24 @@ class MaskCodes(Part):
 class Group(Part):
     """By which key images belong together: a reader's field, or a list of related images in a CSV file.
 
-    `key`: `image` (each its own), `case`, `video`, or `related` (the CSV `related`, columns group, filename).
+    `key`: `image` (each its own), `case`, `video`, or `related` (the CSV `related` beside the contract, columns
+    group, filename, objection; `related_sha256` pins it, so that whoever depends on the contract depends on it).
     """
 
     key: Literal["image", "case", "video", "related"]
     related: str | None = None
+    related_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    reason: str
+
+
+class AcceptedFault(Part):
+    """An error that the original is known to have: the file is left out, and the error becomes a warning.
+
+    It counts only where `file` (a name, no folder) really shows the fault `code`; a sound file is used.
+    """
+
+    file: str
+    code: str
     reason: str
 
 
@@ -111,6 +124,7 @@ class Contract(Part):
     spacing_source: str
     expectations: Expectations
     known_faults: tuple[str, ...] = ()
+    accepted_faults: tuple[AcceptedFault, ...] = ()
 
 
 def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:

@@ -62,7 +62,7 @@ MANIFEST_SCHEMA = pa.schema(
         _column("objects", pa.list_(_OBJECT), "annotated objects; may be empty"),
         _column("subject_class", pa.string(), "class that the authors give the image", nullable=True),
         _column("official_split", pa.string(), "split that the authors give the image", nullable=True),
-        _column("spacing_mm", pa.list_(pa.float64(), 2), "millimetres a pixel: row, column", nullable=True),
+        _column("spacing_mm", pa.list_(pa.float64()), "millimetres a pixel: row, column", nullable=True),
         _column("spacing_source", pa.string(), "where the spacing comes from", nullable=True),
         _column("flags", pa.list_(pa.string()), "codes of warnings about the image"),
     ],
@@ -171,8 +171,7 @@ def _to_row(record: Record, folder: Path) -> dict[str, Any]:
     row["mask_path"] = record.mask_path.relative_to(folder).as_posix()
     row["flags"] = list(record.flags)
     row["objects"] = [
-        {"index": o.index, "label": o.label, "box_xyxy": list(o.box_xyxy), "area_px": o.area_px}
-        for o in record.objects
+        {"index": o.index, "label": o.label, "box_xyxy": list(o.box_xyxy), "area_px": o.area_px} for o in record.objects
     ]
     return row
 

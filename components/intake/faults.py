@@ -1,0 +1,182 @@
+"""The catalogue of everything that can be wrong with a dataset, and how a list of faults reads.
+
+Each code has one severity, one sentence of what is right and one of what to do; `accept_known` turns the errors
+that a contract knows of into warnings. Leaves out: finding the faults (layouts, facts, validate_data).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from components.contract import Contract
+from components.types import Fault, Severity
+
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+LISTED_FILES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FaultKind:
+    """What a code means: how bad it is, what is right, what to do."""
+
+    severity: Severity
+    expected: str
+    remedy: str
+
+
+_DECLARE = "restore the file, or declare it under `ignore` in the contract's layout with a reason"
+_EXPORT = "fetch the file again from the source; if the original is like this, accept the fault in the contract"
+_NONE = "nothing to do; the contract says why"
+
+CATALOGUE: dict[str, FaultKind] = {
+    "missing_folder": FaultKind(
+        "error", "the folders that the contract's layout names", "point to the dataset's top folder, or restore it"
+    ),
+    "missing_file": FaultKind("error", "the files that the contract's layout names", "restore the file"),
+    "no_images": FaultKind("error", "at least one image with its mask", "check the folder and the layout"),
+    "image_without_mask": FaultKind(
+        "error", "a mask for every image", "restore the masks; or set expectations.unlabelled: ignore"
+    ),
+    "mask_without_image": FaultKind("error", "an image for every mask", "restore the images, or remove the masks"),
+    "mark_without_image": FaultKind(
+        "warning", "an image for every annotated mark", "restore the image; until then the mark is left out"
+    ),
+    "mark_without_polygon": FaultKind(
+        "warning", "at least one polygon in every mark", "nothing, if the original has none: the image is left out"
+    ),
+    "unlabelled_image": FaultKind("info", "images without masks, as the contract allows", _NONE),
+    "duplicate_image_id": FaultKind("error", "file names that differ", "rename one of the files"),
+    "unexpected_file": FaultKind("warning", "only files that the contract's layout knows", _DECLARE),
+    "ignored_file": FaultKind("info", "files that the contract leaves out, with its reason", _NONE),
+    "bad_xml": FaultKind("error", "well-formed XML without entities", _EXPORT),
+    "truncated_polygons": FaultKind("error", "a complete JSON list of regions in `svg`", _EXPORT),
+    "degenerate_polygon": FaultKind(
+        "warning", "at least three finite points in a polygon", "redraw it; until then the polygon is left out"
+    ),
+    "bad_table": FaultKind("error", "a table with the columns that the contract names", _EXPORT),
+    "label_missing": FaultKind("warning", "a row for every image", "complete the table; the class stays unknown"),
+    "label_without_image": FaultKind("warning", "an image for every row", "restore the images, or mend the table"),
+    "fold_mismatch": FaultKind("warning", "folds that list each image once", "restore the images or the fold file"),
+    "unreadable_image": FaultKind("error", "a whole, decodable image", _EXPORT),
+    "unreadable_mask": FaultKind("error", "a whole, decodable mask", _EXPORT),
+    "mask_size_mismatch": FaultKind("error", "a mask of its image's size", _EXPORT),
+    "unknown_mask_code": FaultKind(
+        "error", "only the mask values that the contract names", "correct the mask, or the contract's mask codes"
+    ),
+    "stray_mask_values": FaultKind(
+        "warning", "at most 2 % of a lossy mask's pixels between black and white", "fetch the mask again"
+    ),
+    "empty_mask": FaultKind(
+        "error", "at least one object, unless the class is one of empty_mask_classes", "draw the mask, or leave it out"
+    ),
+    "unexpected_lesion": FaultKind(
+        "warning", "an empty mask in a class of empty_mask_classes", "check the image's class"
+    ),
+    "too_many_objects": FaultKind("error", "at most 255 objects an image", "check mask threshold and min_area_px"),
+    "specks": FaultKind("info", "no components under min_area_px", "nothing to do: they are no objects"),
+    "foreground_share": FaultKind(
+        "error", "foreground under expectations.max_foreground_share", "check whether the mask is inverted"
+    ),
+    "image_size": FaultKind(
+        "error", "sides between expectations.min_side_px and max_side_px", "check the file, or the contract"
+    ),
+    "exact_copy": FaultKind(
+        "info", "images whose pixels differ", "nothing to do: copies are kept in one group and one split"
+    ),
+    "label_conflict": FaultKind(
+        "warning", "objects that the image's class allows", "check the image's mask against its class"
+    ),
+    "image_count": FaultKind(
+        "warning", "the number of images that the authors state", "check whether the copy is complete"
+    ),
+    "class_count": FaultKind(
+        "warning", "the number of images a class that the authors state", "check whether the copy is complete"
+    ),
+}
+
+
+def fault(
+    code: str, *, dataset: str, file: str, found: str, expected: str = "", severity: Severity | None = None
+) -> Fault:
+    """Build a fault by the catalogue; `expected` and `severity` override what it says."""
+    kind = CATALOGUE[code]
+    return Fault(code, severity or kind.severity, dataset, file, found, expected or kind.expected, kind.remedy)
+
+
+def accept_known(faults: Iterable[Fault], contract: Contract) -> list[Fault]:
+    """Turn errors that the contract accepts for a file into warnings that say why the file is left out."""
+    known = {(accepted.file, accepted.code): accepted.reason for accepted in contract.accepted_faults}
+    result = []
+    for one in faults:
+        reason = known.get((one.file.rsplit("/", 1)[-1], one.code))
+        if one.severity == "error" and reason is not None:
+            one = replace(
+                one,
+                severity="warning",
+                remedy=f"nothing to do: the contract accepts it and leaves the file out ({reason})",
+            )
+        result.append(one)
+    return result
+
+
+def is_accepted(code: str, file_name: str, contract: Contract) -> bool:
+    """Whether the contract knows this fault of this file."""
+    return any(a.code == code and a.file == file_name for a in contract.accepted_faults)
+
+
+def errors(faults: Iterable[Fault]) -> list[Fault]:
+    """The faults that stop a dataset."""
+    return [one for one in faults if one.severity == "error"]
+
+
+def counts(faults: Iterable[Fault]) -> dict[str, int]:
+    """How many faults there are of each severity."""
+    result: dict[str, int] = dict.fromkeys(SEVERITIES, 0)
+    for one in faults:
+        result[one.severity] += 1
+    return result
+
+
+def as_json(faults: Sequence[Fault]) -> list[dict[str, Any]]:
+    """The faults as JSON values, errors first."""
+    return [asdict(one) for one in _ordered(faults)]
+
+
+def as_text(faults: Sequence[Fault], *, title: str, listed_files: int = LISTED_FILES) -> str:
+    """The faults as a Markdown list: one entry for each code and remedy, its files listed compactly."""
+    number = counts(faults)
+    summary = ", ".join(f"{number[severity]} {severity}{_plural(severity, number)}" for severity in SEVERITIES)
+    lines = [f"# {title}", "", summary + "."]
+    together: dict[tuple[str, str, str, str], list[Fault]] = defaultdict(list)
+    for one in _ordered(faults):
+        together[(one.severity, one.code, one.expected, one.remedy)].append(one)
+    for (severity, code, expected, remedy), members in together.items():
+        lines += ["", f"## {severity}: {code} ({len(members)})", "", f"- expected: {expected}", f"- to do: {remedy}"]
+        lines += _files(members, listed_files)
+    return "\n".join(lines) + "\n"
+
+
+def _files(members: Sequence[Fault], listed: int) -> list[str]:
+    by_finding: dict[str, list[str]] = defaultdict(list)
+    for one in members:
+        by_finding[one.found].append(one.file)
+    lines = []
+    for found, files in list(by_finding.items())[:listed]:
+        names = ", ".join(f"`{name}`" for name in files[:listed])
+        more = f" and {len(files) - listed} more (all in faults.json)" if len(files) > listed else ""
+        lines.append(f"- found: {found} — {names}{more}")
+    if len(by_finding) > listed:
+        left = sum(len(files) for files in list(by_finding.values())[listed:])
+        lines.append(f"- and {left} more files (all in faults.json)")
+    return lines
+
+
+def _ordered(faults: Sequence[Fault]) -> list[Fault]:
+    return sorted(faults, key=lambda one: (SEVERITIES.index(one.severity), one.code, one.file, one.found))
+
+
+def _plural(severity: Severity, number: dict[str, int]) -> str:
+    return "" if severity == "info" or number[severity] == 1 else "s"

@@ -1,0 +1,92 @@
+"""A raw folder in its original layout, to cases and faults: one module for each shape of folder.
+
+The contract names the shape (`layout.reader`) and its options, so a further dataset of a known shape is one new
+contract. Leaves out: pixels (components/intake/pixels.py) and judgement (components/intake/validate_data.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from components.contract import CONTRACTS, Contract
+from components.errors import ContractError, LayoutError
+from components.intake.faults import accept_known
+from components.intake.layouts import class_folders, paired_folders, video_folders, xml_polygons
+from components.intake.layouts.reading import Case, LayoutReading, Polygon
+
+__all__ = ["READERS", "Case", "LayoutReading", "Polygon", "read_layout"]
+
+READERS: dict[str, Callable[[Contract, Path], LayoutReading]] = {
+    "class_folders": class_folders.read,
+    "paired_folders": paired_folders.read,
+    "video_folders": video_folders.read,
+    "xml_polygons": xml_polygons.read,
+}
+
+
+def read_layout(
+    contract: Contract, folder: Path, *, phantom: bool = False, contracts: Path = CONTRACTS
+) -> LayoutReading:
+    """Read a dataset's folder by its contract; every case gets its group.
+
+    A published list of related images speaks of the real images, so it isn't applied to phantoms, which only share
+    the names. `contracts` is the folder in which that list stands.
+
+    Raises
+    ------
+    LayoutError
+        If the folder doesn't exist.
+    ContractError
+        If the contract names no known reader, wrong options, or a list of related images that is missing or altered.
+    """
+    reader = READERS.get(contract.layout.reader)
+    if reader is None:
+        raise ContractError(
+            f"contract {contract.name} names the reader {contract.layout.reader!r}",
+            expected=f"one of {', '.join(sorted(READERS))}",
+            remedy="choose one of them, or write a module in components/intake/layouts",
+        )
+    if not folder.is_dir():
+        raise LayoutError(
+            f"{contract.name}: no folder {folder}",
+            expected="the dataset in its original layout",
+            remedy=f"name the folder with --source, or get the data: {contract.source.obtain}",
+        )
+    reading = reader(contract, folder)
+    related = {} if phantom else _related(contract, contracts)
+    cases = tuple(_grouped(case, contract, related) for case in reading.cases)
+    return LayoutReading(reading.root, cases, tuple(accept_known(reading.faults, contract)))
+
+
+def _grouped(case: Case, contract: Contract, related: dict[str, tuple[str, str]]) -> Case:
+    if contract.group.key in ("case", "video"):
+        return case
+    group, objection = related.get(case.image.stem, (case.image_id, ""))
+    return replace(case, group=group, flags=(*case.flags, objection) if objection else case.flags)
+
+
+def _related(contract: Contract, contracts: Path) -> dict[str, tuple[str, str]]:
+    """The published groups of related images: {file stem: (group, objection)}."""
+    if contract.group.key != "related":
+        return {}
+    path = contracts / (contract.group.related or "")
+    if not path.is_file():
+        raise ContractError(
+            f"contract {contract.name}: no list of related images {path}",
+            expected="the CSV file that group.related names",
+            remedy="restore it beside the contract",
+        )
+    content = path.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != contract.group.related_sha256:
+        raise ContractError(
+            f"{path} has sha256 {found}",
+            expected=f"group.related_sha256 {contract.group.related_sha256}",
+            remedy="restore the list, or put its new sha256 into the contract",
+        )
+    rows = csv.DictReader(content.decode("utf-8").splitlines())
+    return {row["filename"]: (f"related_{row['group']}", row["objection"]) for row in rows}

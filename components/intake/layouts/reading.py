@@ -1,0 +1,176 @@
+"""What every reader of a layout yields: cases and faults; and what they share: finding roots, ids, leftovers.
+
+Leaves out: any shape of folder (the other modules here) and any pixel (components/intake/pixels.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from components.contract import Contract
+from components.errors import ContractError
+from components.intake.faults import fault
+from components.types import Fault, Severity
+
+Polygon = tuple[tuple[float, float], ...]
+"""Vertices (x, y) in pixels from the top left corner of the image; not closed."""
+
+SEARCH_DEPTH = 3
+_UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
+SYSTEM_FILES = ("*/__MACOSX/*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
+
+
+class Options(BaseModel):
+    """What all readers take: `ignore` maps a pattern of paths (relative to the root) to the reason."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ignore: dict[str, str] = Field(default_factory=dict)
+
+    @classmethod
+    def of(cls, contract: Contract) -> Self:
+        """Check a contract's options against this reader.
+
+        Raises
+        ------
+        ContractError
+            Naming every option that is unknown, missing or wrong.
+        """
+        try:
+            return cls.model_validate(contract.layout.options)
+        except ValidationError as error:
+            lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
+            raise ContractError(
+                f"contract {contract.name}, layout.options: " + "; ".join(lines),
+                expected=f"the options of the reader {contract.layout.reader}",
+                remedy="correct or remove the options named above",
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One image with its annotation, as found in the original layout.
+
+    `masks` are files whose foregrounds together are the annotation; with `polygons` there are none. `declared`
+    are the mask codes that the authors' own table says the image shows, None where there is no such table.
+    """
+
+    image_id: str
+    image: Path
+    masks: tuple[Path, ...] = ()
+    polygons: tuple[Polygon, ...] = ()
+    group: str = ""
+    subject_class: str | None = None
+    official_split: str | None = None
+    declared: frozenset[int] | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutReading:
+    """All cases of a folder, and the faults found while reading it (nothing was decoded yet)."""
+
+    root: Path
+    cases: tuple[Case, ...]
+    faults: tuple[Fault, ...]
+
+
+@dataclass(slots=True)
+class Reader:
+    """Collects what one reading finds. `used` are the files that got a meaning; the rest is reported."""
+
+    contract: Contract
+    folder: Path
+    root: Path
+    cases: list[Case] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    used: set[Path] = field(default_factory=set)
+
+    def fault(self, code: str, path: Path, found: str, *, expected: str = "", severity: Severity | None = None) -> None:
+        """Note a fault of a file or folder, named relative to the dataset's folder."""
+        name = path.relative_to(self.folder).as_posix() if path != self.folder else "."
+        self.faults.append(
+            fault(code, dataset=self.contract.name, file=name, found=found, expected=expected, severity=severity)
+        )
+
+    def without_mask(self, image: Path, found: str) -> None:
+        """Note an image that has no annotation: an error, unless the contract allows it."""
+        self.used.add(image)
+        allowed = self.contract.expectations.unlabelled == "ignore"
+        self.fault("unlabelled_image" if allowed else "image_without_mask", image, found)
+
+    def add(self, case: Case) -> None:
+        """Take a case, and mark its files as used."""
+        self.cases.append(case)
+        self.used.update((case.image, *case.masks))
+
+    def reading(self, options: Options) -> LayoutReading:
+        """Close the reading: report what was left over, double ids and an empty result."""
+        self._leftovers(options)
+        for image_id, number in Counter(case.image_id for case in self.cases).items():
+            if number > 1:
+                first = next(case for case in self.cases if case.image_id == image_id)
+                self.fault("duplicate_image_id", first.image, f"{number} images get the id {image_id!r}")
+        if not self.cases:
+            number = Counter(one.code for one in self.faults)
+            parts = [f"{number[code]} {code}" for code in _UNPAIRED if number[code]]
+            self.fault("no_images", self.folder, "; ".join(["not one image with its annotation", *parts]))
+        return LayoutReading(self.root, tuple(sorted(self.cases, key=lambda c: c.image_id)), tuple(self.faults))
+
+    def _leftovers(self, options: Options) -> None:
+        for path in files_under(self.folder):
+            if path in self.used:
+                continue
+            name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+            reasons = [reason for pattern, reason in options.ignore.items() if fnmatch(name, pattern)]
+            whole = "/" + path.relative_to(self.folder).as_posix()
+            if any(fnmatch(whole, pattern) for pattern in SYSTEM_FILES):
+                reasons.append("left by an operating system")
+            if reasons:
+                self.fault("ignored_file", path, reasons[0])
+            else:
+                self.fault("unexpected_file", path, "a file that the layout doesn't know")
+
+
+def files_under(folder: Path) -> list[Path]:
+    """All files under a folder, sorted; DVC's own .gitignore files don't count."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".gitignore")
+
+
+def find_root(folder: Path, wanted: Sequence[str]) -> Path:
+    """The folder that holds most of the `wanted` entries: `folder`, or one at most three levels below it.
+
+    Archives differ in how many folders they wrap around a dataset. The shallowest of equals wins, then the first
+    by name; `folder` itself where none holds any.
+    """
+    best, best_score = folder, 0
+    level = [folder]
+    for _ in range(SEARCH_DEPTH + 1):
+        for candidate in level:
+            score = sum((candidate / entry).exists() for entry in wanted)
+            if score > best_score:
+                best, best_score = candidate, score
+        level = sorted(
+            child for parent in level for child in parent.iterdir() if child.is_dir() and child.name != "__MACOSX"
+        )
+    return best
+
+
+def image_id_of(*parts: str) -> str:
+    """An id from parts of a file's name that is safe as a file name: letters, digits, dot, dash, underscore."""
+    return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part).strip("_.") for part in parts if part)
+
+
+def natural(paths: Iterable[Path]) -> list[Path]:
+    """Paths sorted as a person would: image 2 before image 10."""
+    return sorted(
+        paths, key=lambda p: [(not s.isdigit(), int(s) if s.isdigit() else 0, s) for s in re.split(r"(\d+)", str(p))]
+    )

@@ -1,0 +1,112 @@
+"""Layout `video_folders`: one folder a video, with frames, masks and a table of frame labels (JNU-IFM).
+
+The video is the group. Frames that the table lists but that have no image, and images that it doesn't list, are
+reported. Leaves out: the order of frames; decoding anything.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from components.contract import Contract
+from components.intake.layouts.pattern import blanks, fill, matching
+from components.intake.layouts.reading import Case, LayoutReading, Options, Reader, find_root, image_id_of
+from components.intake.layouts.tables import LabelTable, read_labels
+
+
+class FrameClass(BaseModel):
+    """What a frame label means: the class's name, and the mask codes that such a frame shows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    codes: tuple[int, ...]
+
+
+class VideoFolders(Options):
+    """`images` and `masks` are patterns relative to the root with the blanks {video} and {frame}.
+
+    `top` is the folder that the videos stand in, `table` the label file within each video, `frame_column` and
+    `label_column` its columns, `labels` what its values mean.
+    """
+
+    top: str
+    images: str
+    masks: str
+    table: str
+    frame_column: str
+    label_column: str
+    labels: dict[str, FrameClass] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _same_blanks(self) -> Self:
+        if not set(blanks(self.images)) == set(blanks(self.masks)) == {"video", "frame"}:
+            raise ValueError("`images` and `masks` need the blanks {video} and {frame}")
+        return self
+
+
+def read(contract: Contract, folder: Path) -> LayoutReading:
+    """Read a tree of videos."""
+    options = VideoFolders.of(contract)
+    root = find_root(folder, [options.top])
+    reader = Reader(contract, folder, root)
+    if not (root / options.top).is_dir():
+        reader.fault("missing_folder", folder, f"no folder {options.top}/")
+        return reader.reading(options)
+    images, masks = matching(root, options.images), matching(root, options.masks)
+    frames: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path, values in images.items():
+        frames[values["video"]][values["frame"]] = path
+    videos = sorted(path.name for path in (root / options.top).iterdir() if path.is_dir())
+    for video in videos:
+        _read_video(reader, options, video, frames[video], masks)
+    for mask, values in masks.items():
+        if values["frame"] not in frames[values["video"]]:
+            reader.used.add(mask)
+            reader.fault("mask_without_image", mask, "no frame of this name")
+    return reader.reading(options)
+
+
+def _read_video(
+    reader: Reader,
+    options: VideoFolders,
+    video: str,
+    frames: dict[str, Path],
+    masks: dict[Path, dict[str, str]],
+) -> None:
+    file = f"{options.top}/{video}/{options.table}"
+    table = LabelTable(file=file, key=options.frame_column, value=options.label_column)
+    found = read_labels(reader, table, reader.root / file)
+    # The table may name a frame as the file does, `<video>_<frame>.png`, or by its number alone.
+    labels = {key.rsplit(".", 1)[0].removeprefix(f"{video}_"): value for key, value in found.items()}
+    if not frames:
+        reader.fault("no_images", reader.root / options.top / video, "a video without frames")
+    for frame, image in frames.items():
+        mask = reader.root / fill(options.masks, {"video": video, "frame": frame})
+        if mask not in masks:
+            reader.without_mask(image, "no mask of this name")
+            continue
+        label = labels.get(frame)
+        meaning = options.labels.get(label) if label is not None else None
+        if labels and label is None:
+            reader.fault("label_missing", image, f"no row in {options.table}")
+        elif label is not None and meaning is None:
+            reader.fault("bad_table", reader.root / file, f"unknown frame label {label!r} of frame {frame}")
+        reader.add(
+            Case(
+                image_id_of(video, frame),
+                image,
+                (mask,),
+                group=video,
+                subject_class=meaning.name if meaning else None,
+                declared=frozenset(meaning.codes) if meaning else None,
+            )
+        )
+    missing = sorted(set(labels) - set(frames))
+    if missing:
+        listed = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+        reader.fault("label_without_image", reader.root / file, f"{len(missing)} rows without frame: {listed}")

@@ -1,0 +1,150 @@
+"""Layout `xml_polygons`: one XML file a case, its images beside it, outlines as JSON within the XML (DDTI).
+
+`<case>.xml` holds one `mark` an annotated image, with the image's number and a JSON string of regions; the image is
+`<case>_<number>.jpg`. The case is the patient. Entities and DTDs are refused. Leaves out: rasterising
+(components/intake/pixels.py).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from components.contract import Contract
+from components.intake.faults import is_accepted
+from components.intake.layouts.reading import (
+    Case,
+    LayoutReading,
+    Options,
+    Polygon,
+    Reader,
+    image_id_of,
+    natural,
+)
+
+MAX_XML_BYTES = 20_000_000
+MAX_POINTS = 100_000
+
+
+class XmlPolygons(Options):
+    """`extension` of the images; `class_element` holds the case's class, empty text meaning none."""
+
+    extension: str = ".jpg"
+    class_element: str = "tirads"
+
+
+def read(contract: Contract, folder: Path) -> LayoutReading:
+    """Read a flat folder of XML files and images, wherever it stands below `folder`."""
+    options = XmlPolygons.of(contract)
+    sheets = natural(folder.rglob("*.xml"))
+    reader = Reader(contract, folder, sheets[0].parent if sheets else folder)
+    if not sheets:
+        reader.fault("missing_file", folder, "no XML file")
+    for sheet in sheets:
+        _read_case(reader, options, sheet)
+    for image in natural(folder.rglob(f"*{options.extension}")):
+        if image not in reader.used:
+            case = image.stem.rpartition("_")[0]
+            if (image.parent / f"{case}.xml").is_file():
+                reader.without_mask(image, f"no outline in {case}.xml")
+            else:
+                reader.used.add(image)
+                reader.fault("image_without_mask", image, f"no {case or image.stem}.xml beside it")
+    return reader.reading(options)
+
+
+def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
+    reader.used.add(sheet)
+    if sheet.stat().st_size > MAX_XML_BYTES:
+        reader.fault("bad_xml", sheet, f"{sheet.stat().st_size:,} bytes", expected=f"at most {MAX_XML_BYTES:,}")
+        return
+    try:
+        case: Element = fromstring(sheet.read_bytes(), forbid_dtd=True)
+    except DefusedXmlException as error:
+        reader.fault("bad_xml", sheet, f"forbidden content: {type(error).__name__}")
+        return
+    except (ParseError, ValueError, LookupError) as error:
+        reader.fault("bad_xml", sheet, f"not XML: {error}")
+        return
+    subject_class = (case.findtext(options.class_element) or "").strip() or None
+    polygons: dict[str, list[Polygon]] = defaultdict(list)
+    truncated: set[str] = set()
+    for mark in case.iter("mark"):
+        number = (mark.findtext("image") or "").strip()
+        try:
+            polygons[number] += _polygons(reader, sheet, mark.findtext("svg") or "")
+        except ValueError as error:
+            truncated.add(number)
+            reader.fault("truncated_polygons", sheet, f"mark of image {number}: {error}")
+    for number, outlines in polygons.items():
+        image = sheet.with_name(f"{sheet.stem}_{number}{options.extension}")
+        if not image.is_file():
+            reader.fault("mark_without_image", sheet, f"a mark of {image.name}, which isn't there")
+        elif number in truncated:
+            reader.used.add(image)
+            if is_accepted("truncated_polygons", sheet.name, reader.contract):
+                reader.fault("unlabelled_image", image, f"its outline in {sheet.name} is cut off", severity="warning")
+        elif not outlines:
+            reader.fault("mark_without_polygon", sheet, f"a mark of {image.name} without polygon")
+        else:
+            image_id = image_id_of(sheet.stem, number)
+            reader.add(
+                Case(
+                    image_id,
+                    image,
+                    polygons=tuple(outlines),
+                    group=sheet.stem,
+                    subject_class=subject_class,
+                )
+            )
+
+
+def _polygons(reader: Reader, sheet: Path, svg: str) -> list[Polygon]:
+    """The regions of one mark; empty text is no region.
+
+    Raises
+    ------
+    ValueError
+        If the text isn't a JSON list of regions with points.
+    """
+    if not svg.strip():
+        return []
+    try:
+        regions = json.loads(svg)
+    except RecursionError:
+        raise ValueError("JSON nested too deeply") from None
+    if not isinstance(regions, list):
+        raise ValueError(f"JSON {type(regions).__name__}, not a list")
+    outlines: list[Polygon] = []
+    for region in regions:
+        points = region.get("points") if isinstance(region, dict) else None
+        outline = _points(points)
+        if len(outline) < 3:
+            reader.fault("degenerate_polygon", sheet, f"a region of {len(outline)} usable points")
+        else:
+            outlines.append(outline)
+    return outlines
+
+
+def _points(points: Any) -> Polygon:
+    if not isinstance(points, list):
+        return ()
+    if len(points) > MAX_POINTS:
+        raise ValueError(f"{len(points):,} points in one region, more than {MAX_POINTS:,}")
+    xy = []
+    for point in points:
+        try:
+            x, y = float(point["x"]), float(point["y"])
+        except (TypeError, KeyError, ValueError):
+            return ()
+        if not (math.isfinite(x) and math.isfinite(y)):
+            return ()
+        xy.append((x, y))
+    return tuple(xy)
