@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from components.errors import ArtefactError
+
+if TYPE_CHECKING:
+    import torch
 
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
@@ -108,10 +108,11 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def save_model(
-    folder: Path, tensors: Mapping[str, torch.Tensor], description: ModelDescription
-) -> ModelDescription:
+def save_model(folder: Path, tensors: Mapping[str, torch.Tensor], description: ModelDescription) -> ModelDescription:
     """Write a model folder in one piece; returns the description with the weights' sha256."""
+    # Stages that only move data import this module too; torch would cost each of them four seconds.
+    from safetensors.torch import save_file
+
     with replacing_folder(folder) as beside:
         weights = beside / WEIGHTS
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, weights)
@@ -153,6 +154,8 @@ def load_tensors(folder: Path, description: ModelDescription) -> dict[str, torch
     ArtefactError
         If the file is missing, altered or not safetensors.
     """
+    from safetensors.torch import load_file
+
     path = folder / WEIGHTS
     if not path.is_file():
         raise ArtefactError(

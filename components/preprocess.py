@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import io
 import re
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
 from components.errors import ImageError, ImageTooLargeError
 from components.types import Image
+
+if TYPE_CHECKING:
+    import torch
 
 PREPROCESS_VERSION = 1
 MAX_IMAGE_PX = 40_000_000
@@ -156,6 +158,9 @@ def resize_image(image: Image, size_px: int) -> Image:
 
 def normalise(image: Image) -> torch.Tensor:
     """Turn H W 3 uint8 into 3 H W float32 by ImageNet's mean and standard deviation."""
+    # The data stages decode with this module and have no use for torch, whose import takes four seconds.
+    import torch
+
     scaled = (image.astype(np.float32) / np.float32(255.0) - MEAN_RGB) / STD_RGB
     return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))  # 3 H W
 
@@ -173,4 +178,6 @@ def to_input_xy(xy: NDArray[np.float64], *, size_hw: tuple[int, int], size_px: i
 
 def to_native(logits: torch.Tensor, size_hw: tuple[int, int]) -> torch.Tensor:
     """Bring logits (N h w) to the image's own size by bilinear interpolation (N H W); a mask is `> 0`."""
+    import torch.nn.functional as F
+
     return F.interpolate(logits[:, None], size=size_hw, mode="bilinear", align_corners=False)[:, 0]
