@@ -21,6 +21,18 @@ from components.types import Image, Prediction, Prompt
 SAM2_SHIFT_PX = 0.5
 
 
+INFERENCE_THREADS = 2
+
+
+def pin_threads() -> None:
+    """Fix torch's number of threads for this process, as command line and service both do before they predict.
+
+    The encoder's sums differ in their last bits (5e-7) between one thread and several, so equal masks to the bit
+    need equal numbers of threads, whatever the machine and its environment would choose.
+    """
+    torch.set_num_threads(INFERENCE_THREADS)
+
+
 def check_prompts(prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
     """Refuse prompts that say nothing, aren't finite, or lie outside the image.
 
