@@ -42,7 +42,7 @@ def breast(
     _tissue(canvas, depth_mm)
     outlines: list[Polygon] = []
     for index, kind in enumerate(lesions):
-        outlines.append(_lesion(canvas, kind, index, len(lesions), depth_mm, outlines))
+        outlines.append(_lesion(canvas, kind, index, len(lesions), depth_mm))
     machine = Machine(
         dynamic_range_db=float(rng.uniform(50, 64)),
         gain_db=float(rng.uniform(-5, 4)),
@@ -65,13 +65,13 @@ def _tissue(canvas: Canvas, depth_mm: float) -> None:
     fat_mm = skin_mm + depth_mm * float(rng.uniform(0.05, 0.28))
     muscle_mm = depth_mm * float(rng.uniform(0.6, 0.98))
     canvas.paint(np.ones_like(canvas.echo_db), Tissue(3, 1, 1.0, 0.5))
-    canvas.streaks(np.float32(1), along_mm=12, across_mm=0.6, sd_db=2.5)
-    canvas.line(np.full((1, 1), skin_mm, np.float32), 0.3, 5)
+    canvas.streaks(1.0, along_mm=12, across_mm=0.6, sd_db=2.5)
+    canvas.line(skin_mm, 0.3, 5)
     canvas.undulate(float(rng.uniform(0.2, 0.8)), float(rng.uniform(9, 18)))
     # Displacements fade towards the probe, which presses the skin flat.
     canvas.warp_mm *= np.clip((canvas.z_mm - skin_mm) / 4, 0, 1)
     under = np.clip((canvas.z_mm - skin_mm) / 0.5, 0, 1)
-    canvas.layer(np.float32(skin_mm + 0.3), Tissue(float(rng.uniform(-13, -7)), 1.5, 2.5, 0.5), 0.5)
+    canvas.layer(skin_mm + 0.3, Tissue(float(rng.uniform(-13, -7)), 1.5, 2.5, 0.5), 0.5)
     canvas.streaks(under, along_mm=4, across_mm=1.2, sd_db=1.5)
     _septa(canvas, under, float(rng.uniform(8, 13)), 6)
     gland_top = fat_mm + canvas.noise(9, 40)[:1] * np.float32(rng.uniform(0.4, 1.8))
@@ -117,9 +117,7 @@ def _ribs(canvas: Canvas, depth_mm: float) -> None:
         canvas.body(rib, Tissue(-8, 1, 2, 3.0), soft_mm=(0.2, 0.4), wall_db=12, wall_mm=0.4)
 
 
-def _place(
-    canvas: Canvas, index: int, count: int, size: tuple[float, float], depth_mm: float, others: list[Polygon]
-) -> tuple[float, float]:
+def _place(canvas: Canvas, index: int, count: int, size: tuple[float, float], depth_mm: float) -> tuple[float, float]:
     """A centre within the frame; several lesions stand side by side."""
     rng = canvas.rng
     width_mm, _ = canvas.size_mm
@@ -132,9 +130,7 @@ def _place(
     return x_mm, float(rng.uniform(min(size[1] + 3.0, lowest), lowest))
 
 
-def _lesion(
-    canvas: Canvas, kind: LesionKind, index: int, count: int, depth_mm: float, others: list[Polygon]
-) -> Polygon:
+def _lesion(canvas: Canvas, kind: LesionKind, index: int, count: int, depth_mm: float) -> Polygon:
     """Paint one lesion and return its outline."""
     rng = canvas.rng
     long_mm = float(np.clip(rng.lognormal(np.log(6.5), 0.4), 2.5, 0.3 * depth_mm)) / (1 if count == 1 else 1.6)
@@ -146,7 +142,7 @@ def _lesion(
         margin = rng.choice(["smooth", "lobulated"], p=[0.8, 0.2] if kind == "cyst" else [0.5, 0.5])
         semi = (long_mm, long_mm * float(rng.uniform(0.45, 0.75)))
         tilt = float(rng.uniform(-0.7, 0.7)) if kind == "benign" else float(rng.uniform(-0.9, 0.9))
-    centre = _place(canvas, index, count, semi, depth_mm, others)
+    centre = _place(canvas, index, count, semi, depth_mm)
     outline = blob(rng, margin, centre_mm=centre, semi_mm=semi, tilt_rad=tilt)
     if kind == "cyst":
         canvas.body(outline, Tissue(-48, 1, 3, 0.05), soft_mm=(0.08, 0.3), wall_db=6, wall_mm=0.35, label=index + 1)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.phantom.geometry import Float, ImageGrid
+from components.phantom.geometry import Float, ImageGrid, Real
 from components.phantom.physics import Scene
 from components.phantom.shapes import Polygon, rasterise, signed_distance_mm
 
@@ -84,19 +84,19 @@ class Canvas:
             borderMode=cv2.BORDER_REFLECT,
         )
 
-    def paint(self, weight: Float, tissue: Tissue) -> None:
+    def paint(self, weight: Real, tissue: Tissue) -> None:
         """Mix a tissue in by `weight` (H W, 0 to 1)."""
         patch = self.noise(tissue.grain_mm) * np.float32(tissue.patch_db)
         self.echo_db += weight * (patch + np.float32(tissue.echo_db) - self.echo_db)
         self.attenuation += weight * (np.float32(tissue.attenuation_db_cm_mhz) - self.attenuation)
         self.impedance += weight * (np.float32(tissue.impedance) - self.impedance)
 
-    def layer(self, top_mm: Float, tissue: Tissue, soft_mm: float = 0.25) -> None:
+    def layer(self, top_mm: Real | float, tissue: Tissue, soft_mm: float = 0.25) -> None:
         """Everything below `top_mm` (broadcastable to H W) becomes this tissue."""
         below = (self.z_mm - top_mm - self.warp_mm) / np.float32(soft_mm)
         self.paint(np.clip(0.5 + below / 2, 0, 1), tissue)
 
-    def fibres(self, weight: Float, *, along_mm: float, across_mm: float, echo_db: float) -> None:
+    def fibres(self, weight: Real, *, along_mm: float, across_mm: float, echo_db: float) -> None:
         """Bright strands where `weight` is: crests of stretched noise, broken up, following the layers."""
         crest = np.clip(self.warped(self.noise(along_mm, across_mm)) - np.float32(0.7), 0, 1.2)
         fine = np.clip(self.warped(self.noise(along_mm * 0.4, across_mm * 0.5)) - np.float32(0.9), 0, 1.2)
@@ -105,13 +105,13 @@ class Canvas:
         self.echo_db += strand * np.float32(echo_db)
         self.impedance += strand * np.float32(0.005)
 
-    def streaks(self, weight: Float, *, along_mm: float, across_mm: float, sd_db: float) -> None:
+    def streaks(self, weight: Real | float, *, along_mm: float, across_mm: float, sd_db: float) -> None:
         """Soft layered unevenness where `weight` is, following the layers."""
         coarse = self.noise(along_mm, across_mm)
         fine = self.noise(along_mm * 0.35, across_mm * 0.45)
         self.echo_db += weight * self.warped(coarse * np.float32(0.75) + fine * np.float32(0.65)) * np.float32(sd_db)
 
-    def line(self, depth_mm: Float, thickness_mm: float, echo_db: float, impedance: float = 0.02) -> None:
+    def line(self, depth_mm: Real | float, thickness_mm: float, echo_db: float, impedance: float = 0.02) -> None:
         """A fascia: a bright sheet along z = `depth_mm` (broadcastable to H W), following the layers."""
         wobble = self.noise(3.5, 60)[:1] * np.float32(0.12)
         off = (self.z_mm - depth_mm - wobble - self.warp_mm) / np.float32(thickness_mm)

@@ -50,9 +50,9 @@ def _pelvis(canvas: Canvas) -> None:
     """Vaginal wall, fat, bladder, amniotic fluid and the fetal head at the inner side (left)."""
     rng = canvas.rng
     width_mm, height_mm = canvas.size_mm
-    canvas.paint(np.ones_like(canvas.echo_db), Tissue(-1, 2.5, 5, 0.5))
+    canvas.paint(np.ones_like(canvas.echo_db), Tissue(0, 2.5, 6, 0.5))
     canvas.undulate(1.5, 25)
-    canvas.streaks(np.float32(1), along_mm=9, across_mm=2.0, sd_db=3)
+    canvas.streaks(1.0, along_mm=9, across_mm=2.0, sd_db=3)
     canvas.fibres(np.ones_like(canvas.echo_db), along_mm=14, across_mm=1.8, echo_db=5)
     fluid = blob(
         rng,
@@ -95,8 +95,8 @@ def _lips(canvas: Canvas) -> tuple[tuple[int, Polygon], ...]:
         thickness = gap + thick_mm * shape * lobes
         upper = label == ANTERIOR
         outline = band(axis, thickness, -gap) if upper else band(axis, -gap, thickness)
-        tissue = Tissue(-float(rng.uniform(3, 8)), 1.5, 3.0, 0.5)
-        distance = canvas.body(outline, tissue, soft_mm=(0.4, 1.6), wall_db=2, wall_mm=0.6, label=label)
+        tissue = Tissue(-float(rng.uniform(6, 10)), 1.2, 3.0, 0.5)
+        distance = canvas.body(outline, tissue, soft_mm=(0.3, 1.2), wall_db=5, wall_mm=0.6, label=label)
         canvas.streaks(np.clip(-distance, 0, 1), along_mm=5, across_mm=1.5, sd_db=1.5)
         outlines.append((label, outline))
     canal = band(axis[2:-1], gap[2:-1], gap[2:-1])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 Bool = NDArray[np.bool_]
+Real = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class ImageGrid:
         return x_mm, z_mm
 
 
-def beam_to_world(probe: Probe, grid: ImageGrid, line: Float, depth_mm: Float) -> tuple[Float, Float]:
+def beam_to_world(probe: Probe, grid: ImageGrid, line: Real, depth_mm: Real) -> tuple[Real, Real]:
     """World (x_mm, z_mm) of points on the beams; `line` counts from 0 (left) in lines, centres at + 0.5."""
     across = line / probe.lines * 2 - 1  # -1 at the left rim, 1 at the right
     x0_mm, z0_mm = grid.face_xz_mm
@@ -101,7 +102,7 @@ def beam_to_world(probe: Probe, grid: ImageGrid, line: Float, depth_mm: Float) -
     return x0_mm + reach_mm * np.sin(theta), z0_mm - probe.radius_mm + reach_mm * np.cos(theta)
 
 
-def world_to_beam(probe: Probe, grid: ImageGrid, x_mm: Float, z_mm: Float) -> tuple[Float, Float]:
+def world_to_beam(probe: Probe, grid: ImageGrid, x_mm: Real, z_mm: Real) -> tuple[Real, Real]:
     """(line, depth_mm) of world points: the inverse of `beam_to_world`, defined outside the field of view too."""
     x0_mm, z0_mm = grid.face_xz_mm
     if probe.kind == "linear":
@@ -127,7 +128,7 @@ class ScanMaps:
 @lru_cache(maxsize=8)
 def scan_maps(probe: Probe, grid: ImageGrid) -> ScanMaps:
     """The tables between a grid and a probe's beams, in pixel or sample indices (centres at whole numbers)."""
-    lines = (np.arange(probe.lines, dtype=np.float32) + 0.5)[None, :]
+    lines = (np.arange(probe.lines) + 0.5)[None, :]
     x_mm, z_mm = beam_to_world(probe, grid, lines, probe.depths_mm()[:, None])
     cols_mm, rows_mm = grid.pixel_centres_mm()
     line, depth_mm = world_to_beam(probe, grid, cols_mm[None, :], rows_mm[:, None])

@@ -71,9 +71,9 @@ def _soft_tissue(canvas: Canvas) -> None:
     rng = canvas.rng
     canvas.paint(np.ones_like(canvas.echo_db), Tissue(0, 2, 8, 0.5))
     canvas.undulate(3.0, 40)
-    canvas.streaks(np.float32(1), along_mm=22, across_mm=3.5, sd_db=3)
+    canvas.streaks(1.0, along_mm=22, across_mm=3.5, sd_db=3)
     canvas.fibres(np.ones_like(canvas.echo_db), along_mm=25, across_mm=3, echo_db=6)
-    canvas.layer(np.float32(rng.uniform(75, 95)), Tissue(-8, 3, 8, 0.55), 8)
+    canvas.layer(float(rng.uniform(75, 95)), Tissue(-8, 3, 8, 0.55), 8)
 
 
 def _outlines(canvas: Canvas, rng: np.random.Generator, phase: float) -> tuple[Polygon, Polygon]:
@@ -101,25 +101,24 @@ def _outlines(canvas: Canvas, rng: np.random.Generator, phase: float) -> tuple[P
 def _head(canvas: Canvas, outline: Polygon) -> None:
     """Skull with a bright near arc, dark brain behind bone, a faint midline."""
     distance = canvas.body(outline, Tissue(-13, 2, 7, 0.62), soft_mm=(0.6, 1.4))
-    skull = np.exp(-(((distance + 1.5) / 1.4) ** 2)).astype(np.float32)
+    skull = np.exp(-(((distance + 1.2) / 1.3) ** 2)).astype(np.float32)
     arc = skull * _facing(distance) * np.clip(canvas.noise(14) * 0.3 + 0.9, 0.3, 1.2)
-    canvas.echo_db += arc * np.float32(20) + skull * np.float32(4)
-    canvas.impedance += arc * np.float32(0.03)
-    canvas.attenuation += skull * np.float32(1.1)
+    canvas.echo_db += arc * np.float32(32) + skull * np.float32(8)
+    canvas.impedance += arc * np.float32(0.1)
+    canvas.attenuation += skull * np.float32(1.4)
 
 
 def _facing(distance: Float) -> Float:
     """How far an outline's edge turns towards the top: 1 facing the probe, 0 facing away (H W)."""
-    slope = np.gradient(distance, axis=0) / (
-        np.abs(np.gradient(distance, axis=1)) + np.abs(np.gradient(distance, axis=0)) + 1e-6
-    )
+    down, right = np.gradient(distance)
+    slope = down / (np.abs(right) + np.abs(down) + 1e-6)
     return np.clip(-slope * 1.3, 0, 1).astype(np.float32)
 
 
 def _symphysis(canvas: Canvas, outline: Polygon) -> None:
     """An oval of cartilage with a bright capsule and a weak shadow."""
     rng = canvas.rng
-    distance = canvas.body(outline, Tissue(-7, 2, 4, 0.85), soft_mm=(0.5, 1.2))
+    distance = canvas.body(outline, Tissue(-8, 2, 4, 0.85), soft_mm=(0.5, 1.2))
     capsule = np.exp(-(((distance + 0.3) / 0.9) ** 2)) * np.clip(canvas.noise(8) * 0.4 + 0.8, 0.1, 1.2)
-    canvas.echo_db += capsule * np.float32(rng.uniform(9, 13))
-    canvas.impedance += capsule * np.float32(0.02)
+    canvas.echo_db += capsule * np.float32(rng.uniform(13, 18))
+    canvas.impedance += capsule * np.float32(0.04)

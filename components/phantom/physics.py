@@ -1,10 +1,10 @@
 """A scene (maps of echogenicity, attenuation, impedance) becomes a B-mode image.
 
 Order: sample the maps along the beams; complex Gaussian scatterers (fully developed speckle: Rayleigh envelope,
-mean / SD = 1.91); add interfaces, scaled by their angle to the beam, and reverberations; multiply by the loss along the beam
-against the machine's time gain compensation, whose difference is shadow and enhancement; convolve with the point
-spread function, short in depth, wide across and wider away from the focus; add electronic noise, amplified with
-depth; envelope; log compression; scan conversion.
+mean / SD = 1.91); add interfaces, scaled by their angle to the beam, and reverberations; multiply by the loss along
+the beam against the machine's time gain compensation, whose difference is shadow and enhancement; convolve with the
+point spread function, short in depth, wide across and wider away from the focus; add electronic noise, amplified
+with depth; envelope; log compression; scan conversion.
 
 All of it in complex baseband, where the magnitude of the signal *is* the Hilbert envelope of the RF line.
 
@@ -161,7 +161,7 @@ def _echoes(scene: Scene, probe: Probe, machine: Machine, maps: ScanMaps) -> tup
         shift = bounce * delay
         if shift < probe.samples:
             ghosts[shift:] += np.float32(machine.reverberation**bounce) * near[:-shift]
-    return scatter, (mirror + ghosts) * arrives
+    return scatter.astype(np.float32), ((mirror + ghosts) * arrives).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +191,8 @@ def envelope(
     for _ in range(machine.looks):
         field = complex_normal(rng, shape)
         if drift is not None:
-            kept, fresh = np.sqrt(np.float32([1 - drift.share, drift.share]))
-            field = kept * field + fresh * complex_normal(drift.rng, shape)
+            fresh = complex_normal(drift.rng, shape)
+            field = np.float32(np.sqrt(1 - drift.share)) * field + np.float32(np.sqrt(drift.share)) * fresh
         # An interface is rough: its echo keeps a coherent part and takes some of the speckle.
         field = scatter * field + mirror * (np.float32(0.6) + np.float32(0.5) * field)
         signal = blur_lateral(field, probe)

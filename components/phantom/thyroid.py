@@ -56,7 +56,7 @@ def thyroid(
         tgc_db_cm_mhz=float(rng.uniform(0.36, 0.48)),
         noise_db=float(rng.uniform(-60, -50)),
         specular=float(rng.uniform(0.5, 1.2)),
-        looks=int(rng.integers(1, 4)),
+        looks=int(rng.integers(2, 5)),
         grey_gamma=float(rng.uniform(1.1, 1.5)),
         mid_grey=float(rng.uniform(0.46, 0.54)),
     )
@@ -70,17 +70,17 @@ def _neck(canvas: Canvas, depth_mm: float) -> tuple[float, float]:
     straps_mm = float(rng.uniform(2.5, 5))
     lobe_top_mm = straps_mm + float(rng.uniform(2.5, 5))
     canvas.paint(np.ones_like(canvas.echo_db), Tissue(-1, 1, 1.5, 0.5))
-    canvas.streaks(np.float32(1), along_mm=12, across_mm=0.6, sd_db=3)
+    canvas.streaks(1.0, along_mm=12, across_mm=0.6, sd_db=3)
     canvas.undulate(float(rng.uniform(0.3, 0.9)), float(rng.uniform(14, 25)))
     canvas.warp_mm *= np.clip(canvas.z_mm / 6, 0, 1)
     for _ in range(3):
-        canvas.line(np.float32([[rng.uniform(1, straps_mm)]]), 0.2, 7)
-    canvas.layer(np.float32(straps_mm), Tissue(-14, 1.2, 2, 0.45), 0.3)
+        canvas.line(float(rng.uniform(1, straps_mm)), 0.2, 6)
+    canvas.layer(straps_mm, Tissue(float(rng.uniform(-15, -9)), 1.2, 2, 0.45), 0.3)
     strap = np.clip((canvas.z_mm - straps_mm - canvas.warp_mm) / 0.5, 0, 1)
     canvas.streaks(strap, along_mm=8, across_mm=0.5, sd_db=3)
-    canvas.line(np.float32([[straps_mm]]), 0.25, 12)
-    canvas.line(np.float32([[lobe_top_mm]]), 0.2, 10)
-    deep_mm = np.float32(depth_mm * rng.uniform(0.55, 0.75))
+    canvas.line(float(straps_mm), 0.25, 12)
+    canvas.line(float(lobe_top_mm), 0.2, 10)
+    deep_mm = depth_mm * float(rng.uniform(0.55, 0.75))
     canvas.layer(deep_mm, Tissue(-11, 2, 3, 0.6), 1.5)
     deep = np.clip((canvas.z_mm - deep_mm - canvas.warp_mm) / 2, 0, 1)
     canvas.streaks(deep, along_mm=7, across_mm=1.2, sd_db=4)
@@ -104,10 +104,12 @@ def _lobe(
         centre = (width_mm * (0.5 + side * float(rng.uniform(0.0, 0.06))), top_mm + thick_mm)
         semi = (width_mm * float(rng.uniform(0.27, 0.34)), thick_mm)
         tilt = side * float(rng.uniform(-0.1, 0.25))
-    lobe = blob(rng, "smooth", centre_mm=centre, semi_mm=semi, tilt_rad=tilt)
-    tissue = Tissue(float(rng.uniform(-2, 3)), float(rng.uniform(0.8, 1.8)), 2.0, 0.48)
-    distance = canvas.body(lobe, tissue, soft_mm=(0.2, 0.6), wall_db=7, wall_mm=0.3)
-    canvas.streaks(np.clip(-distance / 0.5, 0, 1), along_mm=1.8, across_mm=1.0, sd_db=1.5)
+    lobe = blob(rng, "lobulated" if rng.random() < 0.5 else "smooth", centre_mm=centre, semi_mm=semi, tilt_rad=tilt)
+    tissue = Tissue(float(rng.uniform(-4, 1)), float(rng.uniform(0.6, 1.4)), 3.0, 0.5)
+    distance = canvas.body(lobe, tissue, soft_mm=(0.3, 1.5))
+    capsule = np.exp(-((distance / 0.3) ** 2)) * np.clip(canvas.noise(6) * 0.6 + 0.3, 0, 1)
+    canvas.echo_db += capsule.astype(np.float32) * np.float32(6)
+    canvas.streaks(np.clip(-distance / 0.5, 0, 1), along_mm=2.5, across_mm=0.8, sd_db=1.6)
     if not long_section:
         _trachea(canvas, centre[0] - side * (semi[0] + float(rng.uniform(4, 7))), straps_mm + 3)
         _carotid(canvas, centre[0] + side * (semi[0] + float(rng.uniform(1.5, 4))), centre[1] + 1.5)
@@ -115,16 +117,18 @@ def _lobe(
 
 
 def _trachea(canvas: Canvas, x_mm: float, top_mm: float) -> None:
-    """Dark cartilage ring, bright air line, comet tails fading into nothing."""
+    """Dark cartilage, the bright front of the air in it, comet tails fading into nothing."""
     rng = canvas.rng
-    ring = blob(rng, "smooth", centre_mm=(x_mm, top_mm + 9), semi_mm=(9.5, 9))
-    canvas.body(ring, Tissue(-18, 2, 2, 0.6), soft_mm=(0.2, 0.5), wall_db=6, wall_mm=0.3)
-    air = blob(rng, "smooth", centre_mm=(x_mm, top_mm + 10), semi_mm=(8, 7.5))
-    distance = canvas.body(air, Tissue(-14, 2, 1.5, 1.3), soft_mm=(0.3, 0.3), wall_db=16, wall_mm=0.35)
+    ring = blob(rng, "smooth", centre_mm=(x_mm, top_mm + 11), semi_mm=(9.5, 11))
+    canvas.body(ring, Tissue(-15, 2, 2, 0.5), soft_mm=(0.3, 1.2))
+    air = blob(rng, "smooth", centre_mm=(x_mm, top_mm + 13), semi_mm=(8, 11))
+    distance = canvas.body(air, Tissue(-16, 2, 2, 1.3), soft_mm=(0.3, 0.8))
+    front = np.clip(1 - (canvas.z_mm - top_mm - 2) / 6, 0, 1) * np.clip(canvas.noise(4) * 0.3 + 0.8, 0.1, 1.1)
+    canvas.echo_db += (np.exp(-((distance / 0.4) ** 2)) * front).astype(np.float32) * np.float32(20)
     period_mm = float(rng.uniform(1.6, 2.4))
     depth_mm = np.clip(-distance, 0, None)
-    tails = np.cos(2 * np.pi * depth_mm / period_mm) * np.exp(-depth_mm / 3.5) * (distance < 0)
-    canvas.echo_db += tails * np.float32(7)
+    tails = np.cos(2 * np.pi * depth_mm / period_mm) * np.exp(-depth_mm / 3) * (distance < 0) * front
+    canvas.echo_db += tails.astype(np.float32) * np.float32(12)
 
 
 def _carotid(canvas: Canvas, x_mm: float, z_mm: float) -> None:
@@ -175,14 +179,14 @@ def _benign(canvas: Canvas, outline: Polygon, label: int) -> None:
     halo = np.exp(-((distance / 0.45) ** 2)) * np.clip(canvas.noise(4) * 0.4 + 0.9, 0.2, 1.3)
     canvas.echo_db -= halo * np.float32(rng.uniform(6, 9) if level > -4 else rng.uniform(1, 6))
     if rng.random() < 0.35:
-        _pores(canvas, distance, 0.9)
+        _pores(canvas, distance, level=0.9, grain_mm=1.8)
 
 
 def _cystic(canvas: Canvas, outline: Polygon, label: int) -> None:
     """Partly or wholly fluid."""
     rng = canvas.rng
     distance = canvas.body(outline, Tissue(-6, 2, 1.5, 0.4), soft_mm=(0.1, 0.4), wall_db=4, wall_mm=0.3, label=label)
-    _pores(canvas, distance, float(rng.uniform(-1.2, 0.5)))
+    _pores(canvas, distance, level=float(rng.uniform(-1.0, 0.3)), grain_mm=4.0)
 
 
 def _malignant(canvas: Canvas, outline: Polygon, label: int) -> None:
@@ -195,11 +199,11 @@ def _malignant(canvas: Canvas, outline: Polygon, label: int) -> None:
         canvas.specks(distance, int(rng.integers(3, 15)), echo_db=17, size_mm=0.16, shadow=0.8)
 
 
-def _pores(canvas: Canvas, distance: Float, level: float) -> None:
+def _pores(canvas: Canvas, distance: Float, *, level: float, grain_mm: float) -> None:
     """Fluid where smooth noise inside the body is above a level."""
     inside = np.clip((-distance - 0.3) / 0.3, 0, 1)
-    holes = np.clip((canvas.noise(2.2, 1.6) - np.float32(level)) * 3, 0, 1) * inside
-    canvas.paint(holes.astype(np.float32), Tissue(-34, 1, 2, 0.1))
+    holes = np.clip((canvas.noise(grain_mm, grain_mm * 0.8) - np.float32(level)) * 3, 0, 1) * inside
+    canvas.paint(holes.astype(np.float32), Tissue(float(canvas.rng.uniform(-34, -18)), 1, 2, 0.2))
 
 
 _NODULES = {"benign": _benign, "cystic": _cystic, "malignant": _malignant}

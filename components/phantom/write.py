@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 
 from components.errors import SonoForgeError
-from components.phantom.layouts import LAYOUTS, Item, layout
+from components.phantom.layouts import BY_NAME, LAYOUTS, Item
 
 _NOTICE = """These are phantoms: synthetic ultrasound images, computed from drawn anatomy by components/phantom.
 No patient was involved, and no image of the dataset whose folder layout they borrow.
@@ -76,17 +77,21 @@ def write_dataset(
         The name is unknown, a number is out of range, or `target` exists.
     """
     _check(name, target, images=images, seed=seed, workers=workers)
-    items = layout(name).plan(images, seed)
+    layout = BY_NAME[name]
+    items = layout.plan(images, seed)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # what a killed run left behind
     partial.mkdir(parents=True)
     written = 0
     try:
-        for count in _drawn(name, items, partial, workers):
-            written += count
-            if on_progress is not None:
-                on_progress(written)
-        layout(name).finish(partial, items, seed)
+        # Closing ends the workers before anything is removed that they might write again.
+        with closing(_drawn(name, items, partial, workers)) as counts:
+            for count in counts:
+                written += count
+                if on_progress is not None:
+                    on_progress(written)
+        if layout.finish is not None:
+            layout.finish(partial, items)
         (partial / "PHANTOM.txt").write_text(_NOTICE.format(name=name, images=written, seed=seed), encoding="utf-8")
         files = sum(path.is_file() for path in partial.rglob("*"))
         partial.rename(target)
@@ -118,12 +123,11 @@ def _check(name: str, target: Path, *, images: int, seed: int, workers: int) -> 
         )
 
 
-def _drawn(name: str, items: list[Item], root: Path, workers: int) -> Iterator[int]:
+def _drawn(name: str, items: list[Item], root: Path, workers: int) -> Generator[int, None, None]:
     """Write all items, and say after each how many images it held."""
     if workers == 1:
         for item in items:
-            layout(name).write(item, root)
-            yield item.images
+            yield _write_item(name, item, root)
         return
     # Fresh interpreters: a fork would copy whatever threads the caller has.
     context = multiprocessing.get_context("spawn")
@@ -138,5 +142,5 @@ def _drawn(name: str, items: list[Item], root: Path, workers: int) -> Iterator[i
 
 
 def _write_item(name: str, item: Item, root: Path) -> int:
-    layout(name).write(item, root)
+    BY_NAME[name].write(item, root)
     return item.images

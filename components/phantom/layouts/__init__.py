@@ -1,15 +1,16 @@
 """The original folder layouts, one module each, by the dataset's name.
 
-A layout module has `plan(images, seed)`, `write(item, root)` and `finish(root, items, seed)`; its items are frozen,
-picklable and know how many labelled `images` they hold.
+A module's `plan` says what will be written as frozen, picklable items, its `write` writes one of them, in any order
+and in any process, and its `finish`, if it has one, writes the tables that speak of all.
 
 Leaves out: reading any of them; that is `components.intake`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from components.phantom.layouts import busi, ddti, fugc, jnu_ifm, tn3k, udiat
@@ -23,30 +24,21 @@ class Item(Protocol):
         """How many labelled images it writes."""
 
 
-class Layout(Protocol):
-    """A dataset's original folder layout."""
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """`plan(images, seed)`, `write(item, root)`, `finish(root, items)` of one dataset."""
 
-    def plan(self, images: int, seed: int) -> list[Any]:
-        """The items for this many labelled images."""
-
-    def write(self, item: Any, root: Path) -> None:
-        """Write one item's files under `root`."""
-
-    def finish(self, root: Path, items: list[Any], seed: int) -> None:
-        """Write the tables that speak of all items."""
+    plan: Callable[[int, int], list[Any]]
+    write: Callable[[Any, Path], None]
+    finish: Callable[[Path, list[Any]], None] | None = None
 
 
-_MODULES: dict[str, ModuleType] = {
-    "busi": busi,
-    "ddti": ddti,
-    "tn3k": tn3k,
-    "udiat": udiat,
-    "fugc": fugc,
-    "jnu_ifm": jnu_ifm,
+BY_NAME: dict[str, Layout] = {
+    "busi": Layout(busi.plan, busi.write),
+    "ddti": Layout(ddti.plan, ddti.write),
+    "tn3k": Layout(tn3k.plan, tn3k.write, tn3k.finish),
+    "udiat": Layout(udiat.plan, udiat.write, udiat.finish),
+    "fugc": Layout(fugc.plan, fugc.write),
+    "jnu_ifm": Layout(jnu_ifm.plan, jnu_ifm.write, jnu_ifm.finish),
 }
-LAYOUTS: tuple[str, ...] = tuple(_MODULES)
-
-
-def layout(name: str) -> Layout:
-    """The layout of a dataset, by its name (one of `LAYOUTS`)."""
-    return _MODULES[name]
+LAYOUTS: tuple[str, ...] = tuple(BY_NAME)

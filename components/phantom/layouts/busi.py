@@ -19,7 +19,6 @@ from components.phantom.files import rgb, save_png, stream
 
 TOP = "Dataset_BUSI_with_GT"
 Class = Literal["benign", "malignant", "normal"]
-_SHARES: tuple[tuple[Class, float], ...] = (("benign", 0.56), ("malignant", 0.27), ("normal", 0.17))
 _WORDS = ("RT BREAST", "LEFT BREAST", "LT 2", "RT 2", "UOQ", "RT AXILLA", "3 O'CLOCK")
 
 
@@ -40,8 +39,8 @@ def plan(images: int, seed: int) -> list[Item]:
     counts = _counts(images)
     choose = stream("busi", seed)
     items: list[Item] = []
-    for kind, _ in _SHARES:
-        for number in range(1, counts[kind] + 1):
+    for kind, count in counts.items():
+        for number in range(1, count + 1):
             again = number > 1 and choose.random() < 0.125
             scene = items[-1].scene if again else len(items)
             items.append(Item(kind, number, scene, items[-1].view + 1 if again else 0, seed))
@@ -116,7 +115,3 @@ def _encoded(mask: NDArray[np.bool_], item: Item, index: int) -> NDArray[np.uint
     if item.kind == "normal" or (item.kind == "benign" and item.number <= 14):
         return rgb(mask.astype(np.uint8) * 255)
     return mask
-
-
-def finish(root: Path, items: list[Item], seed: int) -> None:
-    """Nothing: BUSI has no tables."""

@@ -80,7 +80,7 @@ def _frame(kind: NoduleKind, rng: np.random.Generator) -> tuple[NDArray[np.uint8
         top = int(rng.integers(8, 24))
         shown = burn_in.framed(view, size_hw=SIZE_HW, at_xy=(left, top))
         frame = np.maximum(frame, shown)
-        regions += [polygon + (left, top) for polygon in polygons]
+        regions += [polygon + np.array([left, top]) for polygon in polygons]
     if rng.random() < 0.35:
         for region in regions:
             frame = burn_in.calipers(frame, region, rng)
@@ -126,7 +126,3 @@ def _region(polygon: Polygon) -> dict[str, object]:
     """A freehand region: whole pixels, not closed."""
     points = np.floor(polygon[::3]).astype(int).tolist()
     return {"points": [{"x": x, "y": y} for x, y in points], "annotation": {}, "regionType": "freehand"}
-
-
-def finish(root: Path, items: list[Item], seed: int) -> None:
-    """Nothing: each case carries its own XML."""

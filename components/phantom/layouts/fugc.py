@@ -52,7 +52,3 @@ def write(item: Item, root: Path) -> None:
     save_png(rgb(drawing.look(rng).image), root / "dataset" / images / name)
     if labels is not None:
         save_png(drawing.labels, root / "dataset" / labels / name)
-
-
-def finish(root: Path, items: list[Item], seed: int) -> None:
-    """Nothing: FUGC has no tables."""

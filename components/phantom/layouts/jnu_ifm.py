@@ -35,7 +35,8 @@ class Item:
     @property
     def video_name(self) -> str:
         """The real set's form: date, T, time."""
-        return f"2019{9 + self.video // 28 % 3:02d}{1 + self.video % 28:02d}T{8 + self.video % 9:02d}{self.video % 60:02d}30"
+        month, day = 9 + self.video // 28 % 3, 1 + self.video % 28
+        return f"2019{month:02d}{day:02d}T{8 + self.video % 9:02d}{self.video % 60:02d}30"
 
     @property
     def frame_number(self) -> int:
@@ -82,7 +83,7 @@ def _enhanced(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return out
 
 
-def finish(root: Path, items: list[Item], seed: int) -> None:
+def finish(root: Path, items: list[Item]) -> None:
     """Each video's table of frames: an index without a name, the frame's number, its label."""
     for video in dict.fromkeys(item.video for item in items):
         frames = [item for item in items if item.video == video]

@@ -74,10 +74,10 @@ def write(item: Item, root: Path) -> None:
     save_jpeg((drawing.labels > 0).astype(np.uint8) * 255, root / f"{item.part}-mask" / name, quality=75)
 
 
-def finish(root: Path, items: list[Item], seed: int) -> None:
+def finish(root: Path, items: list[Item]) -> None:
     """The five folds (every fifth image of a shuffled list to `val`) and the label tables."""
     trainval = [item.number for item in items if item.part == "trainval"]
-    order = stream("tn3k", seed, 2).permutation(len(trainval)).tolist()
+    order = stream("tn3k", items[0].seed, 2).permutation(len(trainval)).tolist()
     for fold in range(_FOLDS):
         val = sorted(order[fold::_FOLDS])
         held = set(val)

@@ -72,7 +72,7 @@ def write(item: Item, root: Path) -> None:
     save_png(mask.astype(np.uint8) * 255 if in_bytes else mask, root / _FOLDER / "GT" / name)
 
 
-def finish(root: Path, items: list[Item], seed: int) -> None:
+def finish(root: Path, items: list[Item]) -> None:
     """The workbook: image, type, diagnosis; a legend in columns F and G."""
     book = Workbook()
     sheet = book.worksheets[0]
