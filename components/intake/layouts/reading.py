@@ -120,8 +120,8 @@ class Reader:
                 first = next(case for case in self.cases if case.image_id == image_id)
                 self.fault("duplicate_image_id", first.image, f"{number} images get the id {image_id!r}")
         if not self.cases:
-            number = Counter(one.code for one in self.faults)
-            parts = [f"{number[code]} {code}" for code in _UNPAIRED if number[code]]
+            codes = Counter(one.code for one in self.faults)
+            parts = [f"{codes[code]} {code}" for code in _UNPAIRED if codes[code]]
             self.fault("no_images", self.folder, "; ".join(["not one image with its annotation", *parts]))
         return LayoutReading(self.root, tuple(sorted(self.cases, key=lambda c: c.image_id)), tuple(self.faults))
 

@@ -1,0 +1,67 @@
+"""Records to a COCO file (instance masks as compressed RLE), so that other tools can read a harmonised dataset.
+
+Leaves out: reading COCO files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from components.contract import Contract
+from components.intake.harmonised import IMAGES, MASKS, load_instances
+from components.types import Record
+
+
+def to_coco(records: Sequence[Record], contract: Contract, *, folder: Path) -> dict[str, Any]:
+    """The COCO description of a harmonised dataset whose files lie in `folder`.
+
+    Categories are numbered by the contract's order of labels, images by the records' order; `bbox` is x, y, width,
+    height in pixels. `image_id`, `group` and `phantom` of an image go beside COCO's own keys.
+    """
+    categories = {label: number for number, label in enumerate(dict.fromkeys(contract.mask.labels.values()), 1)}
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for number, record in enumerate(sorted(records, key=lambda r: r.image_id), 1):
+        images.append(
+            {
+                "id": number,
+                "file_name": f"{IMAGES}/{record.image_path.name}",
+                "width": record.width_px,
+                "height": record.height_px,
+                "image_id": record.image_id,
+                "group": record.group,
+                "phantom": record.phantom,
+            }
+        )
+        here = replace(record, mask_path=folder / MASKS / record.mask_path.name)
+        instances = load_instances(here)
+        for truth in record.objects:
+            x0, y0, x1, y1 = truth.box_xyxy
+            run_lengths = coco_mask.encode(np.asfortranarray(instances == truth.index, dtype=np.uint8))
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": number,
+                    "category_id": categories[truth.label],
+                    "segmentation": {
+                        "size": list(run_lengths["size"]),
+                        "counts": run_lengths["counts"].decode("ascii"),
+                    },
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": truth.area_px,
+                    "iscrowd": 0,
+                }
+            )
+    return {
+        "info": {"description": contract.source.title, "url": contract.source.address, "version": "1"},
+        "licenses": [{"id": 1, "name": contract.licence.stated, "url": contract.source.address}],
+        "categories": [{"id": number, "name": label} for label, number in categories.items()],
+        "images": images,
+        "annotations": annotations,
+    }

@@ -1,0 +1,163 @@
+"""Cases to facts: a table with one row an image that holds all that later judgement looks at.
+
+Pixels are decoded once; every rule of components/intake/rules.py reads a column of this table. Leaves out: what is
+right and wrong (rules), and files written (validate_data, harmonise).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from components.contract import Contract
+from components.intake.faults import is_accepted
+from components.intake.layouts import Case
+from components.intake.pixels import CasePixels, perceptual_hash, pixels_md5, read_case
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done, and of all."""
+
+# Pandas' nullable types: a fact of an image that couldn't be decoded is missing, neither 0 nor false.
+COLUMNS: dict[str, str] = {
+    "image_id": "string",
+    "image_file": "string",
+    "mask_files": "string",
+    "group": "string",
+    "subject_class": "string",
+    "official_split": "string",
+    "image_problem": "string",
+    "mask_problem": "string",
+    "mask_size_problem": "string",
+    "accepted": "string",
+    "image_mode": "string",
+    "mask_modes": "string",
+    "height_px": "Int64",
+    "width_px": "Int64",
+    "short_side_px": "Int64",
+    "long_side_px": "Int64",
+    "unknown_codes": "string",
+    "stray_share": "Float64",
+    "foreground_share": "Float64",
+    "objects": "Int64",
+    "specks": "Int64",
+    "empty_where_required": "boolean",
+    "lesion_where_none": "boolean",
+    "declared_conflict": "string",
+    "pixels_md5": "string",
+    "perceptual_hash": "string",
+}
+
+_PROBLEM_COLUMN = {
+    "unreadable_image": "image_problem",
+    "unreadable_mask": "mask_problem",
+    "mask_size_mismatch": "mask_size_problem",
+}
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, Any]:
+    """The facts of one case; paths are relative to `folder`."""
+    row: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS),
+        "image_id": case.image_id,
+        "image_file": case.image.relative_to(folder).as_posix(),
+        "mask_files": "; ".join(path.relative_to(folder).as_posix() for path in case.masks),
+        "group": case.group,
+        "subject_class": case.subject_class,
+        "official_split": case.official_split,
+        **_problems(case, pixels, contract, folder),
+    }
+    if pixels.image is None:
+        return row
+    height_px, width_px = pixels.image.shape[:2]
+    row |= {
+        "image_mode": pixels.mode,
+        "mask_modes": ", ".join(pixels.mask_modes),
+        "height_px": height_px,
+        "width_px": width_px,
+        "short_side_px": min(height_px, width_px),
+        "long_side_px": max(height_px, width_px),
+        "pixels_md5": pixels_md5(pixels.image),
+        "perceptual_hash": perceptual_hash(pixels.image),
+    }
+    if not row["mask_problem"] and not row["mask_size_problem"]:
+        row |= _annotation(case, pixels, contract, height_px * width_px)
+    return row
+
+
+def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, str]:
+    texts: dict[str, list[str]] = {column: [] for column in (*_PROBLEM_COLUMN.values(), "accepted")}
+    places = {path.name: path.relative_to(folder).as_posix() for path in (case.image, *case.masks)}
+    for code, name, found in pixels.problems:
+        if is_accepted(code, name, contract):
+            texts["accepted"].append(f"{code}|{places[name]}|{found}")
+        else:
+            texts[_PROBLEM_COLUMN[code]].append(f"{places[name]}: {found}")
+    return {column: "; ".join(found) for column, found in texts.items()}
+
+
+def _annotation(case: Case, pixels: CasePixels, contract: Contract, frame_px: int) -> dict[str, Any]:
+    labels = {truth.label for truth in pixels.objects}
+    may_be_empty = case.subject_class in contract.expectations.empty_mask_classes
+    conflict = ""
+    if case.declared is not None:
+        declared = {contract.mask.labels[code] for code in case.declared}
+        if declared != labels:
+            conflict = f"shows {_names(labels)}, declared are {_names(declared)}"
+    return {
+        "unknown_codes": ", ".join(map(str, pixels.unknown_codes)),
+        "stray_share": pixels.stray_share,
+        "foreground_share": sum(truth.area_px for truth in pixels.objects) / frame_px,
+        "objects": pixels.objects_found,
+        "specks": pixels.specks,
+        "empty_where_required": not pixels.objects and not may_be_empty,
+        "lesion_where_none": bool(pixels.objects) and may_be_empty,
+        "declared_conflict": conflict,
+    }
+
+
+def _names(labels: set[str]) -> str:
+    return " and ".join(sorted(labels)) or "nothing"
+
+
+def facts_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Rows to a table with the types of `COLUMNS`."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def collect_facts(
+    cases: Sequence[Case],
+    contract: Contract,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Decode all cases and return their facts, in the order of `cases`."""
+
+    def one(case: Case) -> dict[str, Any]:
+        return facts_row(case, read_case(case, contract), contract, folder)
+
+    return facts_frame(list(mapped(one, cases, workers=workers, progress=progress)))
+
+
+def mapped(
+    function: Callable[[_T], _R], items: Sequence[_T], *, workers: int, progress: Progress | None
+) -> Iterator[_R]:
+    """Apply a function to all items in `workers` threads, in order; decoding frees the interpreter's lock.
+
+    On an error or an interrupt the items that haven't begun are dropped.
+    """
+    pool = ThreadPoolExecutor(max_workers=workers)
+    try:
+        for done, result in enumerate(pool.map(function, items), 1):
+            if progress is not None:
+                progress(done, len(items))
+            yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

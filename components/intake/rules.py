@@ -1,0 +1,143 @@
+"""What must hold of a dataset's table of facts: rules declared once, judged plainly here.
+
+`rules_of` turns a contract's expectations into rules; each looks at one column of the facts. Great Expectations
+judges the same rules over the same table (components/intake/validate_data.py). Leaves out: computing the facts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from components.contract import Contract
+from components.intake.faults import CATALOGUE, fault
+from components.intake.pixels import MAX_OBJECTS
+from components.types import Fault, Severity
+
+MAX_STRAY_SHARE = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one column of the facts must be; a missing value is never a failure.
+
+    kind `clear`: empty text or false; `between`: from `low` to `high`, both included; `unique`: no value twice.
+    `found` words a failure, with {value} for the column's value.
+    """
+
+    code: str
+    column: str
+    kind: Literal["clear", "between", "unique"]
+    found: str
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def severity(self) -> Severity:
+        """How bad a failure is, by the catalogue of faults."""
+        return CATALOGUE[self.code].severity
+
+    @property
+    def name(self) -> str:
+        """A name that no other rule has."""
+        return f"{self.code}:{self.column}"
+
+
+def rules_of(contract: Contract) -> tuple[Rule, ...]:
+    """The rules that a contract's expectations make."""
+    expect = contract.expectations
+    return (
+        Rule("unreadable_image", "image_problem", "clear", "{value}"),
+        Rule("unreadable_mask", "mask_problem", "clear", "{value}"),
+        Rule("mask_size_mismatch", "mask_size_problem", "clear", "{value}"),
+        Rule("unknown_mask_code", "unknown_codes", "clear", "mask values {value}"),
+        Rule("stray_mask_values", "stray_share", "between", "a share of {value:.1%}", high=MAX_STRAY_SHARE),
+        Rule("too_many_objects", "objects", "between", "{value} objects or more", high=MAX_OBJECTS),
+        Rule("empty_mask", "empty_where_required", "clear", "no object in the mask"),
+        Rule("unexpected_lesion", "lesion_where_none", "clear", "an object in the mask"),
+        Rule("label_conflict", "declared_conflict", "clear", "{value}"),
+        Rule("specks", "specks", "between", "{value} components under min_area_px", high=0),
+        Rule("foreground_share", "foreground_share", "between", "{value:.1%}", high=expect.max_foreground_share),
+        Rule("image_size", "short_side_px", "between", "a side of {value} pixels", low=expect.min_side_px),
+        Rule("image_size", "long_side_px", "between", "a side of {value} pixels", high=expect.max_side_px),
+        Rule("exact_copy", "pixels_md5", "unique", "the same pixels as another image (md5 {value})"),
+    )
+
+
+def failing(rule: Rule, facts: pd.DataFrame) -> pd.Series:
+    """Which rows break a rule: a boolean series."""
+    values = facts[rule.column]
+    if rule.kind == "unique":
+        broken = values.duplicated(keep=False) & values.notna()
+    elif rule.kind == "clear":
+        broken = values.fillna(False) if values.dtype == "boolean" else values.fillna("") != ""
+    else:
+        low = float("-inf") if rule.low is None else rule.low
+        high = float("inf") if rule.high is None else rule.high
+        broken = ~values.between(low, high).fillna(True)
+    return broken.astype(bool)
+
+
+def judge(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
+    """All faults that the facts show, and the known ones that the contract accepts, as warnings."""
+    found = [
+        fault(
+            rule.code,
+            dataset=contract.name,
+            file=row["image_file"],
+            found=rule.found.format(value=row[rule.column]),
+            expected=_limits(rule),
+        )
+        for rule in rules_of(contract)
+        for row in facts[failing(rule, facts)].to_dict("records")
+    ]
+    return found + _accepted(facts, contract)
+
+
+def _limits(rule: Rule) -> str:
+    """The expectation with its numbers, for rules that have any."""
+    expected = CATALOGUE[rule.code].expected
+    if rule.code == "image_size":
+        return f"{expected}: " + (f"at least {rule.low}" if rule.low is not None else f"at most {rule.high}")
+    return f"{expected} ({rule.high:g})" if rule.code == "foreground_share" else expected
+
+
+def _accepted(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
+    reasons = {(one.code, one.file): one.reason for one in contract.accepted_faults}
+    found = []
+    for text in facts["accepted"].dropna():
+        for entry in filter(None, text.split("; ")):
+            code, file, what = entry.split("|", 2)
+            reason = reasons[(code, file.rsplit("/", 1)[-1])]
+            known = fault(code, dataset=contract.name, file=file, found=what)
+            remedy = f"nothing to do: the contract accepts it and leaves the file out ({reason})"
+            found.append(Fault(code, "warning", known.dataset, file, what, known.expected, remedy))
+    return found
+
+
+def counts_frame(facts: pd.DataFrame, contract: Contract) -> pd.DataFrame:
+    """What the authors count against what is here: columns what, stated, found. Only sensible for real data."""
+    stated = {f"class {name}": number for name, number in contract.expectations.classes.items()}
+    here = {f"class {name}": int((facts["subject_class"] == name).sum()) for name in contract.expectations.classes}
+    if contract.expectations.images is not None:
+        stated["images"], here["images"] = contract.expectations.images, len(facts)
+    names = sorted(stated)
+    return pd.DataFrame(
+        {"what": names, "stated": [stated[n] for n in names], "found": [here[n] for n in names]}
+    ).astype({"what": "string", "stated": "Int64", "found": "Int64"})
+
+
+def judge_counts(counts: pd.DataFrame, contract: Contract) -> list[Fault]:
+    """Faults where the numbers of images differ from what the authors state."""
+    return [
+        fault(
+            "image_count" if row["what"] == "images" else "class_count",
+            dataset=contract.name,
+            file=".",
+            found=f"{row['found']} ({row['what']})",
+            expected=f"{row['stated']}, as the contract says of the original",
+        )
+        for row in counts[counts["stated"] != counts["found"]].to_dict("records")
+    ]
