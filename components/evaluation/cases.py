@@ -1,0 +1,139 @@
+"""One image, its truth and some models to scored cases: a row for each object, prompt and model.
+
+Every model sees the same image and the same prompts; each image is embedded once a model. The inscribed ellipse
+stands beside them wherever the prompt has a box. Rows are plain JSON values, so that they can be kept while a
+validation runs. Leaves out: the loop over images (components/evaluation/validate.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from components.evaluation.baselines import inscribed_ellipse
+from components.evaluation.metrics import score_case
+from components.evaluation.prompts import DrawnPrompt
+from components.masks import from_rle, to_rle
+from components.types import Image, InstanceMask, Mask, ObjectTruth, Point, Prediction, Prompt, Record
+
+ELLIPSE = "ellipse"
+METRIC_COLUMNS = {
+    "dice": "dice",
+    "iou": "iou",
+    "hd95": "hd95_px",
+    "hd": "hd_px",
+    "hd95_mm": "hd95_mm",
+    "hd_mm": "hd_mm",
+    "area_error": "area_error_share",
+    "miss_rate": "miss",
+}
+"""A metric's name in metrics.json, and the column of the cases that it is the mean of."""
+
+Row = dict[str, Any]
+
+
+class Predictor(Protocol):
+    """The two calls by which a model is used; components.promptable.predict is one."""
+
+    def embed(self, segmenter: Any, image: Image) -> Any:
+        """Embed an image (H W 3)."""
+
+    def segment_embedded(
+        self, segmenter: Any, embedding: Any, size_hw: tuple[int, int], prompts: Sequence[Prompt]
+    ) -> list[Prediction]:
+        """One prediction for each prompt, in order, at the image's own size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A model under test: something the predictor takes, the digest of its weights, and its name."""
+
+    segmenter: Any
+    digest: str
+    name: str
+
+
+def score_image(
+    record: Record,
+    image: Image,
+    instances: InstanceMask,
+    drawn: Sequence[DrawnPrompt],
+    *,
+    models: Mapping[str, Contender],
+    predictor: Predictor,
+) -> list[Row]:
+    """Score all models and the ellipse on an image's prompts; rows ordered by model, then as the prompts come."""
+    if not drawn:
+        return []
+    size_hw = (record.height_px, record.width_px)
+    rows: list[Row] = []
+    for who, model in models.items():
+        embedding = predictor.embed(model.segmenter, image)
+        found = predictor.segment_embedded(model.segmenter, embedding, size_hw, [d.prompt for d in drawn])
+        rows += [
+            _row(record, instances, prompt, prediction.mask, who=who, digest=model.digest)
+            | {"quality": prediction.quality}
+            for prompt, prediction in zip(drawn, found, strict=True)
+        ]
+    for prompt in drawn:
+        if prompt.prompt.box_xyxy is not None:
+            mask = inscribed_ellipse(prompt.prompt.box_xyxy, size_hw)
+            rows.append(_row(record, instances, prompt, mask, who=ELLIPSE, digest="") | {"quality": None})
+    return rows
+
+
+def _row(record: Record, instances: InstanceMask, drawn: DrawnPrompt, mask: Mask, *, who: str, digest: str) -> Row:
+    truth = instances == drawn.object_index
+    thing = next(o for o in record.objects if o.index == drawn.object_index)
+    return {
+        **_identity(record, thing),
+        "prompt": drawn.kind,
+        "prompt_json": prompt_to_json(drawn.prompt),
+        "model": who,
+        "model_digest": digest,
+        **score_case(truth, mask, spacing_mm=record.spacing_mm),
+        "area_px": int(truth.sum()),
+        "predicted_area_px": int(mask.sum()),
+        "mask_counts": to_rle(mask)["counts"],
+    }
+
+
+def _identity(record: Record, thing: ObjectTruth) -> Row:
+    return {
+        "case_id": f"{record.dataset}/{record.image_id}/{thing.index}",
+        "dataset": record.dataset,
+        "image_id": record.image_id,
+        "group": record.group,
+        "object_index": thing.index,
+        "label": thing.label,
+        "subject_class": record.subject_class,
+        "phantom": record.phantom,
+        "flags": ";".join(record.flags),
+        "height_px": record.height_px,
+        "width_px": record.width_px,
+        "spacing_row_mm": None if record.spacing_mm is None else record.spacing_mm[0],
+        "spacing_column_mm": None if record.spacing_mm is None else record.spacing_mm[1],
+    }
+
+
+def mask_of_row(row: Mapping[Any, Any]) -> Mask:
+    """The predicted mask (H W) that a row of the cases carries."""
+    return from_rle({"size": [int(row["height_px"]), int(row["width_px"])], "counts": row["mask_counts"]})
+
+
+def prompt_to_json(prompt: Prompt) -> str:
+    """A prompt as JSON: `box` (x0 y0 x1 y1) where there is one, and `points`."""
+    box: dict[str, Any] = {} if prompt.box_xyxy is None else {"box": list(prompt.box_xyxy)}
+    return json.dumps(box | {"points": [asdict(point) for point in prompt.points]})
+
+
+def prompt_from_json(text: str) -> Prompt:
+    """The prompt that `prompt_to_json` wrote."""
+    value = json.loads(text)
+    box = value.get("box")
+    return Prompt(
+        box_xyxy=None if box is None else (box[0], box[1], box[2], box[3]),
+        points=tuple(Point(**point) for point in value["points"]),
+    )

@@ -1,0 +1,210 @@
+"""A validation's results to what people read: `report.md`, the table on the console, and the folder that holds all.
+
+The report says first, for each dataset, whether the student beats the ellipse in the box, then how well everybody
+does, what was missed, on how many cases, and what none of it shows. Leaves out: any verdict
+(components/release/gate.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.table import Table
+
+from components.artefacts import replacing_folder, write_json, write_text
+from components.evaluation.cases import ELLIPSE
+from components.evaluation.figures import PROMPT_WORDS, case_figure, interval_figure, write_figure
+from components.evaluation.summary import SUBJECT, interval_key
+from components.evaluation.validate import ValidationResult
+from components.types import Role
+
+METRICS, CASES, REPORT, FIGURES = "metrics.json", "cases.parquet", "report.md", "figures"
+CASE_PROMPTS = ("box_jitter", "box_click", "box", "click")
+RESEARCH = "Research software: not a medical device, and not for diagnosis or treatment."
+PHANTOM = (
+    "**PHANTOM.** Images here are made by a generator. They show that the machinery works; "
+    "they say nothing about patients."
+)
+MAXIM = "A model that doesn't beat the ellipse has learned nothing beyond the box that it was given."
+
+
+def write_validation(folder: Path, result: ValidationResult, *, role: Role, figure_cases: int) -> None:
+    """Write a validation's folder in one piece: metrics.json, cases.parquet, report.md and figures/*.png.
+
+    `figure_cases` is how many best, median and worst cases of each dataset are shown.
+    """
+    with replacing_folder(folder) as beside:
+        write_json(beside / METRICS, result.metrics)
+        pq.write_table(pa.Table.from_pandas(result.cases, preserve_index=False), beside / CASES)
+        figures = beside / FIGURES
+        figures.mkdir()
+        if result.metrics["datasets"]:
+            write_figure(interval_figure(result.metrics), figures / "intervals.png")
+        shown: dict[str, str] = {}
+        for name, dataset in result.metrics["datasets"].items():
+            prompt = next((kind for kind in CASE_PROMPTS if kind in dataset["prompts"]), None)
+            if prompt is not None:
+                shown[name] = f"{FIGURES}/cases_{name}.png"
+                figure = case_figure(result.cases, result.records, dataset=name, prompt=prompt, count=figure_cases)
+                write_figure(figure, beside / shown[name])
+        write_text(beside / REPORT, report_text(result.metrics, role=role, case_figures=shown))
+
+
+def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping[str, str]) -> str:
+    """The report as Markdown; `case_figures` names the picture of each dataset's cases."""
+    parts = [f"# {role.capitalize()} validation of {metrics['model']['name']} ({metrics['model']['digest'][:12]})"]
+    if metrics["phantom"]:
+        parts.append(PHANTOM)
+    if not metrics["datasets"]:
+        parts += [f"There is no {role} dataset with test images: nothing was validated, and nothing follows.", RESEARCH]
+        return "\n\n".join(parts) + "\n"
+    parts += ["## Does it beat the ellipse?", _ellipse_section(metrics)]
+    parts += ["## Results", _results_section(metrics)]
+    parts += ["## Misses", _misses_section(metrics)]
+    parts += ["## On what", _on_what_section(metrics)]
+    parts += [f"![The {name} cases]({path})" for name, path in case_figures.items()]
+    parts += ["## What this doesn't show", _limits_section(metrics, role=role), RESEARCH]
+    return "\n\n".join(parts) + "\n"
+
+
+def _ellipse_section(metrics: Mapping[str, Any]) -> str:
+    lines = []
+    for name, kind, dataset in _each_prompt(metrics):
+        difference = dataset["differences"][kind].get(f"{SUBJECT}-{ELLIPSE}", {}).get("dice")
+        if difference is None:
+            continue
+        words = beats_words(difference, metrics["confidence"])
+        span = _interval(difference, metrics["confidence"], signed=True)
+        lines.append(f"- **{name}**, {_prompt(kind)}: the student {words}: Dice {span}.")
+    if not lines:
+        return "No prompt here has a box, so there is no ellipse to beat."
+    return MAXIM + " The difference of their Dice, student minus ellipse, on the same cases:\n\n" + "\n".join(lines)
+
+
+def beats_words(difference: Mapping[str, Any], confidence: float) -> str:
+    """What a paired difference of Dice against the ellipse says, in words."""
+    low, high = difference[interval_key(confidence)]
+    if low is None or high is None:
+        return "can't be judged against the ellipse (fewer than two groups)"
+    if low > 0:
+        return "beats the ellipse"
+    return "is worse than the ellipse" if high < 0 else "isn't shown to beat the ellipse"
+
+
+def _results_section(metrics: Mapping[str, Any]) -> str:
+    confidence = metrics["confidence"]
+    head = ["dataset", "prompt", "model", "Dice", "IoU", "HD95 px", "HD px", "area error", "n"]
+    lines = [_line(head), _line(["---"] * len(head))]
+    for name, kind, dataset in _each_prompt(metrics):
+        for who, by_metric in dataset["prompts"][kind].items():
+            spans = [
+                _interval(by_metric[metric], confidence, decimals=decimals)
+                for metric, decimals in (("dice", 3), ("iou", 3), ("hd95", 1), ("hd", 1), ("area_error", 3))
+            ]
+            lines.append(_line([name, _prompt(kind), who, *spans, str(by_metric["dice"]["n"])]))
+    note = (
+        f"Means with {100 * confidence:g} % intervals (bootstrap over groups: patients, videos or scenes; every group "
+        "weighs the same), at native resolution. A missed object counts with Dice 0 and a distance of the image's "
+        "diagonal. Area error is the difference of areas over the larger one."
+    )
+    millimetres = [
+        f"- {name}, {_prompt(kind)}, {who}: HD95 {_interval(by_metric['hd95_mm'], confidence, decimals=2)} mm "
+        f"(n = {by_metric['hd95_mm']['n']} with known spacing)"
+        for name, kind, dataset in _each_prompt(metrics)
+        for who, by_metric in dataset["prompts"][kind].items()
+        if "hd95_mm" in by_metric
+    ]
+    tail = ["In millimetres, where the source states the spacing:\n" + "\n".join(millimetres)] if millimetres else []
+    return "\n\n".join([note, "\n".join(lines), *tail, f"![Intervals]({FIGURES}/intervals.png)"])
+
+
+def _misses_section(metrics: Mapping[str, Any]) -> str:
+    lines = [_line(["dataset", "prompt", "model", "missed", "share"]), _line(["---"] * 5)]
+    for name, kind, dataset in _each_prompt(metrics):
+        for who, by_metric in dataset["prompts"][kind].items():
+            missed = by_metric["miss_rate"]
+            lines.append(_line([name, _prompt(kind), who, f"{missed['count']} of {missed['n']}", _share(missed)]))
+    return "A miss is an object of which the prediction covers not one pixel.\n\n" + "\n".join(lines)
+
+
+def _share(missed: Mapping[str, Any]) -> str:
+    return "–" if missed["mean"] is None else f"{100 * missed['mean']:.1f} %"
+
+
+def _on_what_section(metrics: Mapping[str, Any]) -> str:
+    lines = [
+        f"- **{name}**{' (phantom)' if dataset['phantom'] else ''}: {dataset['cases']} objects in "
+        f"{dataset['images']} images of {dataset['groups']} groups; {dataset['images_without_case']} more images "
+        "have no object large enough for a prompt."
+        for name, dataset in metrics["datasets"].items()
+    ]
+    undefined = sum(
+        by_metric["dice"]["undefined"]
+        for _, kind, dataset in _each_prompt(metrics)
+        for by_metric in dataset["prompts"][kind].values()
+    )
+    return "\n".join([*lines, f"- Cases whose Dice is undefined: {undefined}."])
+
+
+def _limits_section(metrics: Mapping[str, Any], *, role: Role) -> str:
+    lines = [
+        "Every prompt here is drawn from the truth; people draw other boxes and click elsewhere.",
+        "An interval speaks of other images of the same sources, not of other hospitals, machines or operators.",
+        "Each comparison stands alone; no correction is made for there being several.",
+        "One training with one seed was tested; another may differ by more than the intervals show.",
+    ]
+    if role == "internal":
+        lines.append("The test images come from the same datasets as the training images.")
+    if any(dataset["groups"] < 50 for dataset in metrics["datasets"].values()):
+        lines.append("Some datasets have fewer than 50 groups, where bootstrap intervals tend to be too narrow.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
+    """The table that a run ends with: Dice of all contenders, and the student's difference to the ellipse."""
+    contenders = list(dict.fromkeys(w for _, k, dataset in _each_prompt(metrics) for w in dataset["prompts"][k]))
+    table = Table(title=title or None, caption=f"{'PHANTOM images. ' if metrics['phantom'] else ''}{RESEARCH}")
+    for heading in ("dataset", "prompt"):
+        table.add_column(heading)
+    for heading in (*(f"{who} Dice" for who in contenders), f"{SUBJECT} − {ELLIPSE}", "student misses", "n"):
+        table.add_column(heading, justify="right")
+    for name, kind, dataset in _each_prompt(metrics):
+        by_who = dataset["prompts"][kind]
+        dices = [_mean(by_who[who]["dice"]) if who in by_who else "–" for who in contenders]
+        difference = dataset["differences"][kind].get(f"{SUBJECT}-{ELLIPSE}", {}).get("dice")
+        against = "–" if difference is None else _interval(difference, metrics["confidence"], signed=True)
+        ours = by_who[SUBJECT]
+        table.add_row(name, _prompt(kind), *dices, against, str(ours["miss_rate"]["count"]), str(ours["dice"]["n"]))
+    return table
+
+
+def _each_prompt(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    for name, dataset in metrics["datasets"].items():
+        for kind in dataset["prompts"]:
+            yield name, kind, dataset
+
+
+def _prompt(kind: str) -> str:
+    return PROMPT_WORDS.get(kind, kind)
+
+
+def _mean(estimate: Mapping[str, Any]) -> str:
+    return "–" if estimate["mean"] is None else f"{estimate['mean']:.3f}"
+
+
+def _interval(estimate: Mapping[str, Any], confidence: float, *, signed: bool = False, decimals: int = 3) -> str:
+    if estimate["mean"] is None:
+        return "undefined"
+    digits = f"{{:{'+' if signed else ''}.{decimals}f}}"
+    low, high = estimate[interval_key(confidence)]
+    if low is None or high is None:
+        return f"{digits.format(estimate['mean'])} [no interval]"
+    return f"{digits.format(estimate['mean'])} [{digits.format(low)}, {digits.format(high)}]"
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"

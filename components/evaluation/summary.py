@@ -1,0 +1,127 @@
+"""Scored cases to means with intervals: what `metrics.json` says.
+
+By dataset, kind of prompt and model: each metric's mean, interval, number of cases and of undefined values. By
+dataset and prompt also the paired differences of Dice and HD95 between the student and each other contender, on
+the same cases. Leaves out: words (components/evaluation/report.py).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from components.evaluation.cases import METRIC_COLUMNS, Contender
+from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean, paired_difference
+from components.params import EvaluateParams
+from components.types import Record
+
+SCHEMA = 1
+SUBJECT = "student"
+DIFFERENCE_COLUMNS = {"dice": "dice", "hd95": "hd95_px"}
+
+
+def bootstrap_of(params: EvaluateParams) -> Bootstrap:
+    """The bootstrap that the parameters describe."""
+    return Bootstrap(resamples=params.bootstrap_resamples, confidence=params.confidence, seed=params.seed)
+
+
+def summarise(
+    cases: pd.DataFrame, records: Sequence[Record], *, model: Contender, params: EvaluateParams
+) -> dict[str, Any]:
+    """The content of `metrics.json`: for JSON alone, undefined numbers are None."""
+    bootstrap = bootstrap_of(params)
+    names = sorted({record.dataset for record in records})
+    return {
+        "schema": SCHEMA,
+        "model": {"name": model.name, "digest": model.digest},
+        "phantom": any(record.phantom for record in records),
+        "confidence": params.confidence,
+        "datasets": {
+            name: _dataset(
+                cases[cases["dataset"] == name],
+                [record for record in records if record.dataset == name],
+                bootstrap=bootstrap,
+            )
+            for name in names
+        },
+    }
+
+
+def _dataset(cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Bootstrap) -> dict[str, Any]:
+    with_cases = set(cases["image_id"])
+    kinds = list(dict.fromkeys(cases["prompt"]))
+    return {
+        "images": len(with_cases),
+        "groups": int(cases["group"].nunique()),
+        "cases": int(cases["case_id"].nunique()),
+        "images_without_case": len(records) - len(with_cases),
+        "phantom": any(record.phantom for record in records),
+        "prompts": {kind: _contenders(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
+        "differences": {kind: _differences(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
+    }
+
+
+def _contenders(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+    return {who: _metrics(cases[cases["model"] == who], bootstrap) for who in dict.fromkeys(cases["model"])}
+
+
+def _metrics(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+    # Millimetres appear only where some image states its spacing; pixels and millimetres are never averaged.
+    shown = [name for name, column in METRIC_COLUMNS.items() if not name.endswith("_mm") or cases[column].notna().any()]
+    groups = cases["group"].tolist()
+    found = {
+        name: to_json(cluster_mean(cases[METRIC_COLUMNS[name]], groups, bootstrap=bootstrap), bootstrap)
+        for name in shown
+    }
+    found["miss_rate"]["count"] = int(cases["miss"].sum())
+    return found
+
+
+def _differences(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+    others = [who for who in dict.fromkeys(cases["model"]) if who != SUBJECT]
+    return {
+        f"{SUBJECT}-{who}": {
+            name: to_json(compare(cases, SUBJECT, who, column=column, bootstrap=bootstrap), bootstrap)
+            for name, column in DIFFERENCE_COLUMNS.items()
+        }
+        for who in others
+    }
+
+
+def compare(cases: pd.DataFrame, first: str, second: str, *, column: str = "dice", bootstrap: Bootstrap) -> Estimate:
+    """The paired difference of two contenders, first minus second, on the cases that both have.
+
+    Cases of several datasets are pooled so that every dataset weighs the same.
+    """
+    keys = ["dataset", "group", "case_id", "prompt"]
+    one, other = (cases[cases["model"] == who].set_index(keys)[column] for who in (first, second))
+    both = pd.concat([one, other], axis=1, join="inner", keys=["first", "second"]).sort_index()
+    return paired_difference(
+        both["first"],
+        both["second"],
+        both.index.get_level_values("group").tolist(),
+        strata=both.index.get_level_values("dataset").tolist(),
+        bootstrap=bootstrap,
+    )
+
+
+def interval_key(confidence: float) -> str:
+    """The name under which an interval stands: `ci95` for a confidence of 0.95."""
+    return f"ci{100 * confidence:g}"
+
+
+def to_json(estimate: Estimate, bootstrap: Bootstrap) -> dict[str, Any]:
+    """An estimate as JSON; what is undefined (NaN) becomes None."""
+    return {
+        "mean": _number(estimate.mean),
+        interval_key(bootstrap.confidence): [_number(estimate.low), _number(estimate.high)],
+        "n": estimate.n,
+        "undefined": estimate.undefined,
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value

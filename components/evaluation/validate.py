@@ -1,0 +1,212 @@
+"""Images, models and prompts to scored cases and their summary: one function for internal and external validation.
+
+Both validations call `validate`; they differ in the records that they hand over. `select_test` picks the internal
+test images by the split, `check_apart` makes sure that nothing external was ever near training. Leaves out: files
+that people read (components/evaluation/report.py) and any verdict (components/release/gate.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.errors import LeakError
+from components.evaluation.cases import Contender, Predictor, Row, score_image
+from components.evaluation.partial import PartialRows
+from components.evaluation.prompts import draw_prompts
+from components.evaluation.summary import SUBJECT, summarise
+from components.intake.harmonised import load_image, load_instances
+from components.params import EvaluateParams, PromptParams
+from components.promptable import predict
+from components.types import Record
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class ValidationResult:
+    """The scored cases (one row for each case, prompt and model), `metrics.json`'s content, and the images scored."""
+
+    cases: pd.DataFrame
+    metrics: dict[str, Any]
+    records: tuple[Record, ...]
+
+
+def validate(
+    records: Sequence[Record],
+    *,
+    models: Mapping[str, Contender],
+    prompts: PromptParams,
+    params: EvaluateParams,
+    partial: Path,
+    predictor: Predictor = predict,
+    progress: Progress | None = None,
+) -> ValidationResult:
+    """Score models on images, at native resolution, and summarise by dataset, prompt and model.
+
+    Parameters
+    ----------
+    records
+        The images; those without an object large enough for a prompt give no case, and are counted.
+    models
+        By role (`student`, `teacher`, `champion`); the ellipse is added by itself. `student` must be there.
+    partial
+        A folder for the rows of a run under way; an interrupted run continues from it. It is deleted by
+        `finish`, once the results are safe.
+    progress
+        Called with the numbers of images done and of all.
+    """
+    ordered = sorted(records, key=lambda record: (record.dataset, record.image_id))
+    kept = PartialRows(partial)
+    run_key = _run_key(models, prompts)
+    rows: list[Row] = []
+    for done, record in enumerate(ordered):
+        if progress is not None:
+            progress(done, len(ordered))
+        key = _image_key(run_key, record)
+        known = kept.get(key)
+        if known is None:
+            known = _score_record(record, models=models, prompts=prompts, predictor=predictor)
+            kept.add(key, known)
+        rows += known
+    if progress is not None:
+        progress(len(ordered), len(ordered))
+    cases = to_frame(rows)
+    metrics = summarise(cases, ordered, model=models[SUBJECT], params=params)
+    return ValidationResult(cases=cases, metrics=metrics, records=tuple(ordered))
+
+
+def finish(partial: Path) -> None:
+    """Delete what `validate` kept for resuming, once its results are written."""
+    PartialRows(partial).discard()
+
+
+def _score_record(
+    record: Record, *, models: Mapping[str, Contender], prompts: PromptParams, predictor: Predictor
+) -> list[Row]:
+    instances = load_instances(record)
+    drawn = draw_prompts(
+        record,
+        instances,
+        kinds=prompts.evaluate.kinds,
+        jitter=prompts.evaluate.jitter,
+        seed=prompts.evaluate.seed,
+        min_area_px=prompts.min_area_px,
+    )
+    if not drawn:
+        return []
+    return score_image(record, load_image(record), instances, drawn, models=models, predictor=predictor)
+
+
+def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
+    """Rows to a table with the columns of CASE_COLUMNS in their types, also where there is no row."""
+    frame = pd.DataFrame(list(rows), columns=list(CASE_COLUMNS))
+    return frame.astype(CASE_COLUMNS)
+
+
+CASE_COLUMNS = {
+    "case_id": "str",
+    "dataset": "str",
+    "image_id": "str",
+    "group": "str",
+    "object_index": "int64",
+    "label": "str",
+    "subject_class": "str",
+    "prompt": "str",
+    "prompt_json": "str",
+    "model": "str",
+    "model_digest": "str",
+    "dice": "float64",
+    "iou": "float64",
+    "hd95_px": "float64",
+    "hd_px": "float64",
+    "hd95_mm": "float64",
+    "hd_mm": "float64",
+    "area_error_share": "float64",
+    "miss": "float64",
+    "false_region": "float64",
+    "quality": "float64",
+    "area_px": "int64",
+    "predicted_area_px": "int64",
+    "height_px": "int64",
+    "width_px": "int64",
+    "spacing_row_mm": "float64",
+    "spacing_column_mm": "float64",
+    "phantom": "bool",
+    "flags": "str",
+    "mask_counts": "str",
+}
+"""Columns of cases.parquet and their types; `mask_counts` are COCO run lengths of the predicted mask."""
+
+
+def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
+    """The records whose part of the split is `test`.
+
+    Raises
+    ------
+    LeakError
+        If a group or an image (by its pixels) of theirs is also in `train` or `val`.
+    """
+    part = {
+        (str(d), str(i)): str(s) for d, i, s in zip(split["dataset"], split["image_id"], split["split"], strict=True)
+    }
+    test = [record for record in records if part.get((record.dataset, record.image_id)) == "test"]
+    seen = [record for record in records if part.get((record.dataset, record.image_id)) in ("train", "val")]
+    _refuse_common(test, seen, between="the test images and those of training or validation")
+    return test
+
+
+def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
+    """Make sure that no external image or group is among the internal ones.
+
+    Raises
+    ------
+    LeakError
+        Naming what they have in common.
+    """
+    _refuse_common(external, internal, between="the external and the internal images")
+
+
+def _refuse_common(some: Sequence[Record], others: Sequence[Record], *, between: str) -> None:
+    # Names of groups are unique within a dataset only; pixels are compared across all.
+    groups = {(r.dataset, r.group) for r in some} & {(r.dataset, r.group) for r in others}
+    pixels = {r.pixels_md5 for r in some} & {r.pixels_md5 for r in others}
+    if not groups and not pixels:
+        return
+    twins = sorted(f"{r.dataset}/{r.image_id}" for r in (*some, *others) if r.pixels_md5 in pixels)
+    named = [f"group {group} of {dataset}" for dataset, group in sorted(groups)] + [f"image {twin}" for twin in twins]
+    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
+    raise LeakError(
+        f"{between} have in common: {', '.join(named[:8])}{more}",
+        expected="no common group and no image twice",
+        remedy="remove the copies from one side, or put them into one group, and run the stage `split` again",
+    )
+
+
+def _run_key(models: Mapping[str, Contender], prompts: PromptParams) -> str:
+    """What all rows of a run depend on: weights, kinds of prompt, and the code that makes and scores masks."""
+    digests = [[who, model.digest] for who, model in models.items()]
+    drawn = {"evaluate": prompts.evaluate.model_dump(mode="json"), "min_area_px": prompts.min_area_px}
+    return _digest(json.dumps([digests, drawn, _code_digest()], sort_keys=True).encode())
+
+
+def _image_key(run_key: str, record: Record) -> str:
+    identity = repr((record.dataset, record.image_id, record.group, record.objects, record.spacing_mm, record.flags))
+    truth = _digest(record.mask_path.read_bytes())
+    return _digest(f"{run_key}|{identity}|{record.subject_class}|{record.pixels_md5}|{truth}".encode())
+
+
+def _code_digest() -> str:
+    library = Path(__file__).parents[1]
+    sources = sorted(library.rglob("*.py"))
+    return _digest(b"".join(path.relative_to(library).as_posix().encode() + path.read_bytes() for path in sources))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

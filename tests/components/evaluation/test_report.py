@@ -1,0 +1,84 @@
+"""What the report says, and that the folder is whole."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pandas as pd
+import pytest
+from PIL import Image as PilImage
+from rich.console import Console
+
+from components.evaluation.cases import Contender
+from components.evaluation.report import MAXIM, beats_words, console_table, report_text, write_validation
+from components.evaluation.validate import validate
+
+
+@pytest.fixture
+def result(make_dataset, predictor, models, prompts, params, tmp_path):
+    records = make_dataset("busi", 8) + make_dataset("ddti", 4, spacing=True)
+    return validate(records, models=models, prompts=prompts, params=params, partial=tmp_path / "p", predictor=predictor)
+
+
+def test_the_folder_is_whole_and_equal_runs_give_equal_bytes(result, tmp_path) -> None:
+    for name in ("one", "two"):
+        write_validation(tmp_path / name, result, role="internal", figure_cases=2)
+    files = sorted(p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*") if p.is_file())
+    assert [str(f) for f in files] == [
+        "cases.parquet",
+        "figures/cases_busi.png",
+        "figures/cases_ddti.png",
+        "figures/intervals.png",
+        "metrics.json",
+        "report.md",
+    ]
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)
+    assert json.loads((tmp_path / "one" / "metrics.json").read_text()) == result.metrics
+    read_back = pd.read_parquet(tmp_path / "one" / "cases.parquet")
+    pd.testing.assert_frame_equal(read_back, result.cases)
+    with PilImage.open(tmp_path / "one" / "figures" / "cases_busi.png") as picture:
+        assert min(picture.size) > 400
+
+
+def test_the_report_begins_with_the_ellipse(result) -> None:
+    text = report_text(result.metrics, role="internal", case_figures={})
+    assert text.index("PHANTOM") < text.index(MAXIM) < text.index("| dataset |")
+    assert text.index("**busi**, exact box: the student") < text.index("| dataset |")
+    difference = result.metrics["datasets"]["busi"]["differences"]["box_jitter"]["student-ellipse"]["dice"]
+    assert f"{difference['mean']:+.3f} [{difference['ci95'][0]:+.3f}, {difference['ci95'][1]:+.3f}]" in text
+    assert "8 objects in 8 images of 4 groups" in text
+    assert "Research software" in text
+
+
+def test_a_student_that_copies_or_misses_is_called_so() -> None:
+    assert beats_words({"ci95": [0.01, 0.1]}, 0.95) == "beats the ellipse"
+    assert beats_words({"ci95": [-0.01, 0.1]}, 0.95) == "isn't shown to beat the ellipse"
+    assert beats_words({"ci95": [-0.2, -0.1]}, 0.95) == "is worse than the ellipse"
+    assert "can't be judged" in beats_words({"ci95": [None, None]}, 0.95)
+
+
+def test_misses_are_listed(make_dataset, predictor, prompts, params, tmp_path) -> None:
+    blind = {"student": Contender(40, "c" * 64, "blind")}
+    result = validate(
+        make_dataset("busi", 4), models=blind, prompts=prompts, params=params, partial=tmp_path, predictor=predictor
+    )
+    text = report_text(result.metrics, role="external", case_figures={})
+    assert "| busi | exact box | student | 4 of 4 | 100.0 % |" in text
+    assert "the student is worse than the ellipse" in text
+    write_validation(tmp_path / "out", result, role="external", figure_cases=2)
+
+
+def test_no_external_dataset_is_said(models, prompts, params, tmp_path) -> None:
+    result = validate([], models=models, prompts=prompts, params=params, partial=tmp_path / "p")
+    write_validation(tmp_path / "external", result, role="external", figure_cases=2)
+    assert "no external dataset" in (tmp_path / "external" / "report.md").read_text()
+    assert len(pd.read_parquet(tmp_path / "external" / "cases.parquet")) == 0
+
+
+def test_the_console_table_names_all_contenders(result) -> None:
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(console_table(result.metrics, title="Internal"))
+    text = console.export_text()
+    for words in ("student Dice", "teacher Dice", "ellipse Dice", "busi", "jittered box", "PHANTOM", "Internal"):
+        assert words in text
