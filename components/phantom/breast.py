@@ -157,7 +157,7 @@ def _solid_benign(canvas: Canvas, outline: Polygon, label: int) -> None:
     """Hypoechoic, fairly even, thin capsule, a little enhancement."""
     rng = canvas.rng
     around = _level_about(canvas, outline)
-    tissue = Tissue(around - float(rng.uniform(8, 16)), float(rng.uniform(0.8, 2)), 1.5, float(rng.uniform(0.3, 0.48)))
+    tissue = Tissue(around - float(rng.uniform(6, 14)), float(rng.uniform(0.8, 2)), 1.5, float(rng.uniform(0.3, 0.48)))
     distance = canvas.body(
         outline, tissue, soft_mm=(0.1, float(rng.uniform(0.3, 0.9))), wall_db=4, wall_mm=0.3, label=label
     )
@@ -172,7 +172,7 @@ def _solid_malignant(canvas: Canvas, outline: Polygon, label: int) -> None:
     halo = np.clip(1 - np.abs(canvas.distance_mm(outline) - 0.9) / 1.3, 0, 1) * np.clip(canvas.noise(4) + 0.5, 0, 1)
     canvas.echo_db += halo * np.float32(rng.uniform(1, 5))
     shadowing = float(rng.uniform(0.9, 1.6)) if rng.random() < 0.65 else float(rng.uniform(0.4, 0.6))
-    tissue = Tissue(around - float(rng.uniform(9, 17)), float(rng.uniform(1.5, 3)), 1.8, shadowing)
+    tissue = Tissue(around - float(rng.uniform(6, 13)), float(rng.uniform(1.5, 3)), 1.8, shadowing)
     distance = canvas.body(outline, tissue, soft_mm=(0.2, float(rng.uniform(0.7, 1.5))), label=label)
     if rng.random() < 0.4:
         canvas.specks(distance, int(rng.integers(3, 14)), echo_db=16, size_mm=0.18, shadow=1.0)

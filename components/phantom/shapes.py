@@ -42,7 +42,7 @@ def blob(
     if margin == "spiculated":
         for _ in range(int(rng.integers(6, 12))):
             off = np.angle(np.exp(1j * (_ANGLES - rng.uniform(0, 2 * np.pi))))
-            radius += rng.uniform(0.2, 0.6) * np.exp(-np.abs(off) / rng.uniform(0.06, 0.14))
+            radius += rng.uniform(0.2, 0.6) * np.exp(-((off / rng.uniform(0.10, 0.20)) ** 2))
         radius /= 1.1
     points = np.stack([semi_mm[0] * radius * np.cos(_ANGLES), semi_mm[1] * radius * np.sin(_ANGLES)], axis=1)
     return turned(points, tilt_rad) + np.asarray(centre_mm)

@@ -1,0 +1,86 @@
+"""Writing a tree: whole or not at all, the same for the same seed."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from components.phantom import LAYOUTS, PhantomError, write_dataset
+
+
+def digests(root: Path) -> dict[str, str]:
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_tree_says_that_it_is_synthetic_and_holds_as_many_images_as_asked(name: str, tmp_path: Path) -> None:
+    seen: list[int] = []
+    written = write_dataset(name, tmp_path / "new" / name, images=5, seed=1, on_progress=seen.append)
+    assert written.images == 5
+    assert seen[-1] == 5
+    assert seen == sorted(seen)
+    notice = (written.root / "PHANTOM.txt").read_text(encoding="utf-8")
+    assert "synthetic" in notice
+    assert written.files == len(digests(written.root))
+    assert [path.name for path in written.root.parent.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_same_seed_writes_the_same_bytes(name: str, tmp_path: Path) -> None:
+    one = write_dataset(name, tmp_path / "one", images=3, seed=2)
+    two = write_dataset(name, tmp_path / "two", images=3, seed=2)
+    other = write_dataset(name, tmp_path / "other", images=3, seed=3)
+    assert digests(one.root) == digests(two.root)
+    assert digests(one.root) != digests(other.root)
+
+
+def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
+    alone = write_dataset("udiat", tmp_path / "alone", images=4, seed=4)
+    shared = write_dataset("udiat", tmp_path / "shared", images=4, seed=4, workers=2)
+    assert digests(alone.root) == digests(shared.root)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interruption_leaves_nothing_behind(workers: int, tmp_path: Path) -> None:
+    def stop(count: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset("tn3k", tmp_path / "tn3k", images=4, seed=1, workers=workers, on_progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_behind_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / ".udiat.partial").mkdir()
+    (tmp_path / ".udiat.partial" / "torn.png").write_bytes(b"x")
+    written = write_dataset("udiat", tmp_path / "udiat", images=1, seed=1)
+    assert not (written.root / "torn.png").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["udiat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "said"),
+    [
+        ("camus", {"images": 2, "seed": 1}, "busi, ddti"),
+        ("busi", {"images": 0, "seed": 1}, "images is 0"),
+        ("busi", {"images": 2, "seed": -1}, "seed is -1"),
+        ("busi", {"images": 2, "seed": 1, "workers": 0}, "workers is 0"),
+    ],
+)
+def test_impossible_wishes_are_refused_with_a_remedy(name: str, wanted: dict, said: str, tmp_path: Path) -> None:
+    with pytest.raises(PhantomError, match=said) as caught:
+        write_dataset(name, tmp_path / "x", **wanted)
+    assert caught.value.remedy
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "busi").mkdir()
+    (tmp_path / "busi" / "mine.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(PhantomError, match="there already"):
+        write_dataset("busi", tmp_path / "busi", images=2, seed=1)
+    assert (tmp_path / "busi" / "mine.txt").read_text(encoding="utf-8") == "mine"
