@@ -32,6 +32,9 @@ _EXPORT = "fetch the file again from the source; if the original is like this, a
 _NONE = "nothing to do; the contract says why"
 
 CATALOGUE: dict[str, FaultKind] = {
+    "phantom_as_real": FaultKind(
+        "error", "images of patients", "don't bring phantoms in as real data; the graph makes its own phantoms"
+    ),
     "missing_folder": FaultKind(
         "error", "the folders that the contract's layout names", "point to the dataset's top folder, or restore it"
     ),

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
-from components.intake.faults import accept_known
+from components.intake.faults import accept_known, fault
 from components.intake.layouts import class_folders, paired_folders, video_folders, xml_polygons
-from components.intake.layouts.reading import Case, LayoutReading, Polygon
+from components.intake.layouts.reading import PHANTOM_NOTICE, Case, LayoutReading, Polygon
 
-__all__ = ["READERS", "Case", "LayoutReading", "Polygon", "read_layout"]
+__all__ = ["PHANTOM_NOTICE", "READERS", "Case", "LayoutReading", "Polygon", "read_layout"]
 
 READERS: dict[str, Callable[[Contract, Path], LayoutReading]] = {
     "class_folders": class_folders.read,
@@ -57,9 +57,13 @@ def read_layout(
             remedy=f"name the folder with --source, or get the data: {contract.source.obtain}",
         )
     reading = reader(contract, folder)
+    faults = list(reading.faults)
+    if not phantom and (folder / PHANTOM_NOTICE).is_file():
+        found = "the notice that the phantom generator puts beside its images"
+        faults.append(fault("phantom_as_real", dataset=contract.name, file=PHANTOM_NOTICE, found=found))
     related = {} if phantom else _related(contract, contracts)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
-    return LayoutReading(reading.root, cases, tuple(accept_known(reading.faults, contract)))
+    return LayoutReading(reading.root, cases, tuple(accept_known(faults, contract)))
 
 
 def _grouped(case: Case, contract: Contract, related: dict[str, tuple[str, str]]) -> Case:

@@ -24,6 +24,8 @@ Polygon = tuple[tuple[float, float], ...]
 """Vertices (x, y) in pixels from the top left corner of the image; not closed."""
 
 SEARCH_DEPTH = 3
+PHANTOM_NOTICE = "PHANTOM.txt"
+_NO_CONTENT = (".gitignore", PHANTOM_NOTICE)
 _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
 SYSTEM_FILES = ("*/__MACOSX/*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 
@@ -141,8 +143,8 @@ class Reader:
 
 
 def files_under(folder: Path) -> list[Path]:
-    """All files under a folder, sorted; DVC's own .gitignore files don't count."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".gitignore")
+    """All files under a folder, sorted, but for DVC's own .gitignore and the phantoms' notice."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _NO_CONTENT)
 
 
 def find_root(folder: Path, wanted: Sequence[str]) -> Path:

@@ -21,7 +21,8 @@ class LabelTable(BaseModel):
 
     `file` is relative to the dataset's root, `key` the column with the image, `value` the column with the class,
     `names` what a value is called (a value that isn't listed is kept as it is), `strip` an ending that keys carry
-    and stems don't. `required` false: the table may be missing.
+    and stems don't. `required` false: the table may be missing. `without_header` names the columns of a file whose
+    first row isn't a header.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,6 +34,7 @@ class LabelTable(BaseModel):
     sheet: str | None = None
     strip: str = ""
     required: bool = True
+    without_header: tuple[str, ...] = ()
 
 
 def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]:
@@ -47,6 +49,8 @@ def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]
     except (OSError, ValueError, KeyError, csv.Error, zipfile.BadZipFile) as error:
         reader.fault("bad_table", path, f"can't be read: {error}")
         return {}
+    if table.without_header and not (rows and table.key in rows[0]):
+        rows.insert(0, list(table.without_header))
     header = rows[0] if rows else []
     if table.key not in header or table.value not in header:
         reader.fault("bad_table", path, f"columns {', '.join(header)}", expected=f"columns {table.key}, {table.value}")

@@ -1,0 +1,134 @@
+"""Records to clusters of relatives that must stay on one side: same group, same pixels, or near copies.
+
+Near copies are found by a perceptual hash and then proved on pixels: two images whose 64-bit difference hashes
+differ in at most `HASH_DISTANCE` bits are candidates, and relatives if their fine structure correlates by at least
+`MIN_CORRELATION`. Speckle is like a fingerprint: two looks at different tissue don't share it, while copies, other
+calipers, other gain or a small crop of one frame do. Works within and across datasets. Leaves out: deciding sides
+(components/intake/split.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from components.intake.harmonised import load_image
+from components.types import Record
+
+Key = tuple[str, str]
+"""(dataset, image_id)."""
+
+HASH_DISTANCE = 12
+MIN_CORRELATION = 0.30
+# Fine structure: the grey image at 128 x 128 minus its blur; coarse anatomy is alike in too many frames.
+FINE_SIDE_PX, FINE_SIGMA_PX = 128, 3.0
+SHIFT_PX = 6
+_CHUNK = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Two images of different groups that belong together, why, and by which correlation (1 for equal pixels)."""
+
+    first: Key
+    second: Key
+    reason: Literal["same pixels", "near copy"]
+    correlation: float
+
+
+@dataclass(frozen=True, slots=True)
+class Relatives:
+    """For each image the name of its cluster, and the joins that go beyond the groups of the contracts."""
+
+    cluster: Mapping[Key, str]
+    joins: tuple[Join, ...]
+
+
+def find_relatives(datasets: Mapping[str, Sequence[Record]]) -> Relatives:
+    """Join all records of all datasets by group, equal pixels and near copies.
+
+    A cluster is named `dataset/group` after the first, by name, of the groups that it joins.
+    """
+    records = [record for name in sorted(datasets) for record in datasets[name]]
+    parents: dict[str, str] = {_node(record): _node(record) for record in records}
+    joins: list[Join] = []
+    for first, second, reason, correlation in _related_pairs(records):
+        if _node(first) != _node(second):
+            joins.append(Join(_key(first), _key(second), reason, round(correlation, 4)))
+            _union(parents, _node(first), _node(second))
+    return Relatives({_key(record): _root(parents, _node(record)) for record in records}, tuple(joins))
+
+
+def _related_pairs(
+    records: Sequence[Record],
+) -> Iterator[tuple[Record, Record, Literal["same pixels", "near copy"], float]]:
+    first_with: dict[str, Record] = {}
+    for record in records:
+        known = first_with.setdefault(record.pixels_md5, record)
+        if known is not record:
+            yield known, record, "same pixels", 1.0
+    hashed = [record for record in records if record.perceptual_hash is not None]
+    hashes = np.array([int(record.perceptual_hash or "0", 16) for record in hashed], dtype=np.uint64)
+    for i, j in near_hashes(hashes):
+        first, second = hashed[i], hashed[j]
+        if _node(first) == _node(second) or first.pixels_md5 == second.pixels_md5:
+            continue
+        correlation = fine_correlation(first, second)
+        if correlation >= MIN_CORRELATION:
+            yield first, second, "near copy", correlation
+
+
+def near_hashes(hashes: NDArray[np.uint64], *, distance: int = HASH_DISTANCE) -> Iterator[tuple[int, int]]:
+    """Pairs i < j of 64-bit hashes (N) that differ in at most `distance` bits, compared in chunks of rows."""
+    words = hashes[:, None].view(np.uint8)  # N 8
+    for start in range(0, len(hashes), _CHUNK):
+        differing = words[start : start + _CHUNK, None, :] ^ words[None, start:, :]  # rows N-start 8
+        bits = _BITS[differing].sum(axis=2, dtype=np.uint8)
+        for row, column in np.argwhere(bits <= distance).tolist():
+            if column > row:
+                yield start + row, start + column
+
+
+_BITS = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
+
+
+def fine_correlation(first: Record, second: Record) -> float:
+    """The largest normalised correlation of two images' fine structure over small shifts, -1 to 1.
+
+    Shifts go up to `SHIFT_PX` pixels of the 128 x 128 frame in each direction, as copies are often cut differently.
+    """
+    scene, patch = _fine(first), _fine(second)[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
+    return float(cv2.matchTemplate(scene, np.ascontiguousarray(patch), cv2.TM_CCOEFF_NORMED).max())
+
+
+@lru_cache(maxsize=512)
+def _fine(record: Record) -> NDArray[np.float32]:
+    grey = cv2.cvtColor(load_image(record), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    small = cv2.resize(grey, (FINE_SIDE_PX, FINE_SIDE_PX), interpolation=cv2.INTER_AREA)
+    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), FINE_SIGMA_PX), dtype=np.float32)
+
+
+def _key(record: Record) -> Key:
+    return record.dataset, record.image_id
+
+
+def _node(record: Record) -> str:
+    return f"{record.dataset}/{record.group}"
+
+
+def _root(parents: dict[str, str], node: str) -> str:
+    while parents[node] != node:
+        parents[node] = parents[parents[node]]
+        node = parents[node]
+    return node
+
+
+def _union(parents: dict[str, str], first: str, second: str) -> None:
+    roots = sorted((_root(parents, first), _root(parents, second)))
+    parents[roots[1]] = roots[0]

@@ -1,0 +1,218 @@
+"""Harmonised records to one side each: train, val or test, by cluster of relatives, and the proof that none leaks.
+
+A cluster's side follows from a number in [0, 1) that its name and the seed give alone: below `val_share` it is val,
+below `val_share + test_share` test, else train. So an image never changes its side when other images come or go;
+shares hold in expectation, in every dataset and class alike, not exactly. (Sorting and cutting by count would be
+exact, but every new image would push others across the cuts, and a model trained before would then be tested on
+what it has seen.) Two exceptions: images of an official test set are test, with all their relatives, and a dataset
+with an official test set gives no other image to test; a side that would be empty in a dataset takes that dataset's
+cluster whose number lies nearest to it. Leaves out: external datasets, which are never split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from components.errors import LayoutError, LeakError, ParamsError
+from components.intake.harmonised import SPLIT_COLUMNS, SPLITS
+from components.intake.relatives import Key, Relatives, find_relatives
+from components.params import SplitParams
+from components.types import Record
+
+Datasets = Mapping[str, Sequence[Record]]
+OFFICIAL_TEST = "test"
+
+
+def split(datasets: Datasets, params: SplitParams, *, relatives: Relatives | None = None) -> pd.DataFrame:
+    """Give every record its side.
+
+    Parameters
+    ----------
+    datasets
+        The harmonised records of the internal datasets, by name.
+    relatives
+        The clusters, if they are known already; else they are computed.
+
+    Returns
+    -------
+    A row an image, sorted: dataset, image_id, group (the name of the cluster, `dataset/group`), split.
+
+    Raises
+    ------
+    ParamsError
+        If phantoms and real images would be mixed without `mix_phantoms`.
+    LayoutError
+        If a dataset has too few clusters for all three sides.
+    LeakError
+        If the result leaks; that would be a fault of this module.
+    """
+    _refuse_mixture(datasets, params)
+    relatives = relatives or find_relatives(datasets)
+    sides = _sides(datasets, params, relatives)
+    rows = [
+        (record.dataset, record.image_id, cluster, sides[cluster])
+        for records in datasets.values()
+        for record in records
+        for cluster in [relatives.cluster[record.dataset, record.image_id]]
+    ]
+    frame = pd.DataFrame(rows, columns=list(SPLIT_COLUMNS)).sort_values(["dataset", "image_id"], ignore_index=True)
+    assert_no_leak(frame, datasets, relatives=relatives)
+    return frame
+
+
+def _refuse_mixture(datasets: Datasets, params: SplitParams) -> None:
+    phantom = {name for name, records in datasets.items() if any(record.phantom for record in records)}
+    real = {name for name, records in datasets.items() if any(not record.phantom for record in records)}
+    if phantom and real and not params.mix_phantoms:
+        raise ParamsError(
+            f"phantoms ({', '.join(sorted(phantom))}) beside real images ({', '.join(sorted(real))})",
+            expected="only real images, or only phantoms",
+            remedy="remove the phantom datasets from params.yaml's `datasets`, or set split.mix_phantoms: true",
+        )
+
+
+def position(cluster: str, seed: int) -> float:
+    """A cluster's number in [0, 1), from its name and the seed alone."""
+    digest = hashlib.sha256(f"{seed}:{cluster}".encode()).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56
+
+
+def _sides(datasets: Datasets, params: SplitParams, relatives: Relatives) -> dict[str, str]:
+    clusters: dict[str, set[str]] = {
+        name: {relatives.cluster[name, record.image_id] for record in records} for name, records in datasets.items()
+    }
+    official = {
+        relatives.cluster[record.dataset, record.image_id]
+        for records in datasets.values()
+        for record in records
+        if record.official_split == OFFICIAL_TEST
+    }
+    # A cluster across datasets may be test only if no dataset of it keeps its test set to itself.
+    closed = {name for name in datasets if clusters[name] & official and _has_official(datasets[name])}
+    never_test = {cluster for name in closed for cluster in clusters[name]} - official
+    sides: dict[str, str] = {}
+    for cluster in sorted(set().union(*clusters.values())):
+        number = position(cluster, params.seed)
+        if cluster in official:
+            sides[cluster] = "test"
+        elif number < params.val_share:
+            sides[cluster] = "val"
+        elif number < params.val_share + params.test_share and cluster not in never_test:
+            sides[cluster] = "test"
+        else:
+            sides[cluster] = "train"
+    for name in sorted(clusters):
+        # Moving a cluster that reaches into another dataset could empty a side there.
+        own = clusters[name].difference(*(clusters[other] for other in clusters if other != name))
+        _fill_empty(name, clusters[name], sides, params, never_test=never_test, movable=own - official)
+    return sides
+
+
+def _has_official(records: Sequence[Record]) -> bool:
+    return any(record.official_split == OFFICIAL_TEST for record in records)
+
+
+def _fill_empty(
+    name: str,
+    clusters: set[str],
+    sides: dict[str, str],
+    params: SplitParams,
+    *,
+    never_test: set[str],
+    movable: set[str],
+) -> None:
+    """Give each side that is empty in a dataset the cluster nearest to it, from a side that can spare one."""
+    middle = {"val": params.val_share / 2, "test": params.val_share + params.test_share / 2, "train": 1.0}
+    for side in ("train", "val", "test"):
+        if any(sides[cluster] == side for cluster in clusters):
+            continue
+        number = {kind: sum(sides[cluster] == kind for cluster in clusters) for kind in SPLITS}
+        can_move = sorted(
+            (abs(position(cluster, params.seed) - middle[side]), cluster)
+            for cluster in movable - (never_test if side == "test" else set())
+            if number[sides[cluster]] > 1
+        )
+        if not can_move:
+            raise LayoutError(
+                f"{name}: {len(clusters)} groups of images can't fill train, val and test; {side} stays empty",
+                expected="at least one group in each, and relatives on one side",
+                remedy="add images of other patients, or remove the dataset from params.yaml",
+            )
+        sides[can_move[0][1]] = side
+
+
+def assert_no_leak(frame: pd.DataFrame, datasets: Datasets, *, relatives: Relatives | None = None) -> None:
+    """Prove that nothing crosses: no group of a contract, no equal pixels, no cluster of near copies.
+
+    Raises
+    ------
+    LeakError
+        Naming the first group that crosses and its images; or an image that has no side, or two.
+    """
+    side: dict[Key, str] = {}
+    for dataset, image_id, kind in frame[["dataset", "image_id", "split"]].itertuples(index=False):
+        if (dataset, image_id) in side:
+            raise _leak(f"{dataset}/{image_id} stands in the split twice", "one row an image")
+        side[dataset, image_id] = kind
+    records = [record for several in datasets.values() for record in several]
+    keys = {(record.dataset, record.image_id) for record in records}
+    if different := sorted(keys ^ set(side)):
+        raise _leak(f"{len(different)} images are only in the split or only in the data: {different[:3]}", "the same")
+    relatives = relatives or find_relatives(datasets)
+    by: dict[tuple[str, str], list[Key]] = defaultdict(list)
+    for record in records:
+        key = (record.dataset, record.image_id)
+        by["group", f"{record.dataset}/{record.group}"].append(key)
+        by["pixels", record.pixels_md5].append(key)
+        by["cluster of near copies", relatives.cluster[key]].append(key)
+    for (what, name), members in by.items():
+        if len({side[key] for key in members}) > 1:
+            listed = ", ".join(f"{dataset}/{image_id} in {side[dataset, image_id]}" for dataset, image_id in members)
+            raise _leak(f"{what} {name} crosses: {listed}", f"every {what} on one side")
+
+
+def _leak(found: str, expected: str) -> LeakError:
+    return LeakError(found, expected=expected, remedy="run the stage `split` again; don't edit its file by hand")
+
+
+def split_report(frame: pd.DataFrame, datasets: Datasets, params: SplitParams, relatives: Relatives) -> dict[str, Any]:
+    """What was split how, as JSON values: counts for each dataset, side and class, and every join with its reason."""
+    classes = {(r.dataset, r.image_id): r.subject_class or "" for rs in datasets.values() for r in rs}
+    report: dict[str, Any] = {
+        "schema": 1,
+        "seed": params.seed,
+        "target_shares": {
+            "train": round(1 - params.val_share - params.test_share, 6),
+            "val": params.val_share,
+            "test": params.test_share,
+        },
+        "phantom": any(record.phantom for records in datasets.values() for record in records),
+        "datasets": {},
+        "joins": [
+            {
+                "first": "/".join(join.first),
+                "second": "/".join(join.second),
+                "reason": join.reason,
+                "correlation": join.correlation,
+            }
+            for join in relatives.joins
+        ],
+    }
+    for name, rows in frame.groupby("dataset"):
+        sides = {}
+        for kind in SPLITS:
+            mine = rows[rows["split"] == kind]
+            named = pd.Series([classes[str(name), image_id] for image_id in mine["image_id"]], dtype=str)
+            sides[kind] = {
+                "images": len(mine),
+                "share": round(len(mine) / len(rows), 4),
+                "groups": int(mine["group"].nunique()),
+                "classes": {str(k): int(v) for k, v in named[named != ""].value_counts().sort_index().items()},
+            }
+        report["datasets"][str(name)] = {"images": len(rows), "groups": int(rows["group"].nunique()), **sides}
+    return report
