@@ -1,0 +1,252 @@
+"""Bytes and prompts to masks: the service without its web server.
+
+An image is decoded and embedded once; its embedding is kept under its `image_id`, the sha256 of decoded pixels, version
+of the preprocessing and digest of the weights, so that an id never stands for other pixels or another model. Masks are
+those of components.promptable.predict.segment to the bit. A predictor holds no state but that cache: any number of
+threads may share it. Leaves out: HTTP (serving/http.py) and BentoML (serving/service.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from components.artefacts import ModelDescription
+from components.errors import SonoForgeError
+from components.masks import tight_box, to_polygons, to_rle
+from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
+from components.promptable.predict import check_prompts, embed, segment_embedded
+from components.promptable.segmenter import Segmenter
+from components.students import load_student
+from components.types import Image, Prediction, Prompt
+from serving.cache import Embedded, EmbeddingCache
+from serving.schema import (
+    CardOut,
+    EmbedOut,
+    ImageOut,
+    LimitsOut,
+    ModelOut,
+    ObjectOut,
+    RleOut,
+    SegmentOut,
+    TimingOut,
+)
+
+CARD = "card.json"
+INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
+PHANTOM_USE = "Phantom-trained demo: this model has seen drawn images, and its masks mean nothing on patients."
+
+
+class ImageGoneError(SonoForgeError):
+    """An `image_id` whose embedding isn't kept: never seen, let go, or made by another model."""
+
+
+class TooMuchWorkError(SonoForgeError):
+    """More mask pixels in one request than the service computes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one request may hold: bytes of body and prompts, pixels of an image, pixels of all its masks together."""
+
+    body_bytes: int = 32 * 2**20
+    prompts_bytes: int = 2**20
+    image_px: int = 40_000_000
+    mask_px: int = 100_000_000
+    cache_bytes: int = 256 * 2**20
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Milliseconds by the name of a step, and since the start."""
+
+    started_s: float = field(default_factory=time.perf_counter)
+    steps_ms: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        begun_s = time.perf_counter()
+        yield
+        self.steps_ms[name] = (time.perf_counter() - begun_s) * 1e3
+
+    def timing(self) -> TimingOut:
+        total_ms = (time.perf_counter() - self.started_s) * 1e3
+        return TimingOut(**{name: round(ms, 3) for name, ms in self.steps_ms.items()}, total=round(total_ms, 3))
+
+
+class Predictor:
+    """A loaded model that answers requests."""
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        description: ModelDescription,
+        *,
+        limits: Limits | None = None,
+        card: dict[str, Any] | None = None,
+    ) -> None:
+        self.description = description
+        self.limits = limits or Limits()
+        self.cache = EmbeddingCache(self.limits.cache_bytes)
+        self._segmenter = segmenter
+        self._card = card
+
+    @classmethod
+    def load(cls, folder: Path, *, limits: Limits | None = None) -> Predictor:
+        """Load a student's model folder, and its card (`card.json`) where it has one.
+
+        Raises
+        ------
+        ArtefactError
+            If the folder is incomplete, or its weights don't have the sha256 that its description gives.
+        """
+        segmenter, description = load_student(folder)
+        card_path = folder / CARD
+        card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else None
+        return cls(segmenter, description, limits=limits, card=card)
+
+    @property
+    def model(self) -> ModelOut:
+        """The model's name, version and digest; without a released version, the digest's beginning stands for it."""
+        description = self.description
+        version = str((self._card or {}).get("version") or description.digest[:12])
+        return ModelOut(name=description.name, version=version, digest=description.digest)
+
+    def card(self) -> CardOut:
+        """What `GET /v1/model` answers."""
+        description, limits = self.description, self.limits
+        return CardOut(
+            model=self.model,
+            kind=description.kind,
+            base=description.base,
+            phantom=description.phantom,
+            trained_on=description.trained_on,
+            image_size_px=description.image_size_px,
+            preprocess_version=description.preprocess_version,
+            intended_use=f"{INTENDED_USE} {PHANTOM_USE}" if description.phantom else INTENDED_USE,
+            accepts=READABLE,
+            limits=LimitsOut(
+                body_bytes=limits.body_bytes,
+                prompts_bytes=limits.prompts_bytes,
+                image_px=limits.image_px,
+                mask_px=limits.mask_px,
+            ),
+            provenance=description.provenance,
+            card=self._card,
+        )
+
+    def image_id(self, image: Image) -> str:
+        """The id of an image (H W 3) with this model."""
+        height_px, width_px = image.shape[:2]
+        key = f"sonoforge {height_px}x{width_px} preprocess {PREPROCESS_VERSION} weights {self.description.digest}\n"
+        digest = hashlib.sha256(key.encode("ascii"))
+        digest.update(image.data)
+        return digest.hexdigest()
+
+    def decode(self, data: bytes) -> Image:
+        """Decode an uploaded file within the limits; the name that a client gives it is never repeated.
+
+        Raises
+        ------
+        ImageError
+            As components.preprocess.decode_image.
+        """
+        return decode_image(data, name="image", max_px=self.limits.image_px)
+
+    def embed(self, data: bytes) -> EmbedOut:
+        """Decode and embed an image, and keep the embedding.
+
+        Raises
+        ------
+        ImageError
+            If the bytes aren't a readable image within the limits.
+        """
+        clock = _Clock()
+        with clock.step("decode"):
+            image = self.decode(data)
+        image_id, embedded = self._embedded(image, clock)
+        return EmbedOut(model=self.model, image=_image_out(image_id, embedded), timing_ms=clock.timing())
+
+    def segment(
+        self, prompts: Sequence[Prompt], *, image: bytes | None = None, image_id: str | None = None
+    ) -> SegmentOut:
+        """Segment an image, given as a file's bytes or as the id of one that is embedded; one of the two.
+
+        Raises
+        ------
+        ImageError
+            If the bytes aren't a readable image within the limits.
+        ImageGoneError
+            If no embedding is kept under the id.
+        PromptError
+            If a prompt is empty, outside the image or not finite.
+        TooMuchWorkError
+            If objects times pixels are over the limit.
+        """
+        clock = _Clock()
+        if image is not None:
+            with clock.step("decode"):
+                pixels = self.decode(image)
+            self._check(prompts, (pixels.shape[0], pixels.shape[1]))
+            found_id, embedded = self._embedded(pixels, clock)
+        else:
+            assert image_id is not None, "an image or an id"
+            found_id, embedded = image_id, self._kept(image_id)
+            self._check(prompts, embedded.size_hw)
+        with clock.step("segment"):
+            predictions = segment_embedded(self._segmenter, embedded.embedding, embedded.size_hw, prompts)
+        with clock.step("encode"):
+            objects = [_object_out(prediction) for prediction in predictions]
+        return SegmentOut(
+            model=self.model, image=_image_out(found_id, embedded), objects=objects, timing_ms=clock.timing()
+        )
+
+    def _check(self, prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
+        check_prompts(prompts, size_hw)
+        wanted_px = len(prompts) * size_hw[0] * size_hw[1]
+        if wanted_px > self.limits.mask_px:
+            raise TooMuchWorkError(
+                f"{len(prompts)} objects on {size_hw[1]} x {size_hw[0]} pixels",
+                expected=f"objects times pixels at most {self.limits.mask_px:,}",
+                remedy="send fewer objects in one request, or a smaller image",
+            )
+
+    def _embedded(self, image: Image, clock: _Clock) -> tuple[str, Embedded]:
+        image_id = self.image_id(image)
+        kept = self.cache.get(image_id)
+        if kept is None:
+            with clock.step("embed"):
+                kept = Embedded(embed(self._segmenter, image), (image.shape[0], image.shape[1]))
+            self.cache.put(image_id, kept)
+        return image_id, kept
+
+    def _kept(self, image_id: str) -> Embedded:
+        kept = self.cache.get(image_id)
+        if kept is None:
+            raise ImageGoneError(
+                f"no embedding is kept for image_id {image_id}",
+                expected="the id of an image that was sent lately to this model",
+                remedy="send the image again with POST /v1/images, or as `image` in this request",
+            )
+        return kept
+
+
+def _image_out(image_id: str, embedded: Embedded) -> ImageOut:
+    return ImageOut(width=embedded.size_hw[1], height=embedded.size_hw[0], id=image_id)
+
+
+def _object_out(prediction: Prediction) -> ObjectOut:
+    rle = to_rle(prediction.mask)
+    return ObjectOut(
+        mask=RleOut(size=(rle["size"][0], rle["size"][1]), counts=rle["counts"]),
+        polygons=to_polygons(prediction.mask),
+        box=tight_box(prediction.mask),
+        area_px=int(prediction.mask.sum()),
+        quality=prediction.quality,
+    )

@@ -1,0 +1,86 @@
+"""A small student with random weights, as a model folder, and an image to ask it about."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from starlette.testclient import TestClient
+
+from components.artefacts import ModelDescription
+from components.params import AdapterParams, StudentParams
+from components.promptable.model_folder import save_segmenter
+from components.promptable.predict import pin_threads
+from components.promptable.segmenter import Segmenter
+from components.students import build_student, load_student, student_adapter, student_hiera
+from components.types import Image
+from serving.http import Api
+from serving.predictor import Limits, Predictor
+
+STUDENT = StudentParams(
+    name="hiera_mini",
+    window_spec=(8, 4, 16, 8),
+    adapter=AdapterParams(variant="as_drawn", context=True, edge=True, scale=0.5),
+)
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A student's model folder."""
+    pin_threads()
+    folder = tmp_path_factory.mktemp("served") / "student"
+    save_segmenter(
+        folder,
+        build_student(STUDENT, image_size_px=64, seed=3),
+        kind="student",
+        name="hiera_mini",
+        hiera=student_hiera(STUDENT),
+        adapter=student_adapter(STUDENT),
+        phantom=True,
+        base="scratch",
+        trained_on=("nothing",),
+        provenance={"git_sha": "0" * 40},
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def loaded(model_folder: Path) -> tuple[Segmenter, ModelDescription]:
+    """That student, loaded once."""
+    return load_student(model_folder)
+
+
+@pytest.fixture
+def predictor(loaded: tuple[Segmenter, ModelDescription]) -> Predictor:
+    """A predictor with an empty cache."""
+    return Predictor(*loaded)
+
+
+@pytest.fixture(scope="session")
+def image() -> Image:
+    """A dark disc in noise, 60 x 90 pixels."""
+    pixels = np.random.default_rng(5).integers(60, 200, (60, 90, 3), dtype=np.uint8)
+    rows, columns = np.ogrid[:60, :90]
+    pixels[(rows - 30) ** 2 + (columns - 45) ** 2 < 200] //= 4
+    return pixels
+
+
+@pytest.fixture(scope="session")
+def png(image: Image) -> bytes:
+    """The image as a PNG file."""
+    buffer = io.BytesIO()
+    PilImage.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def client(loaded: tuple[Segmenter, ModelDescription]) -> Iterator[TestClient]:
+    """A client of the application, with small limits on bytes and pixels; faults of the service come as a 500."""
+    api = Api(Limits(body_bytes=3_000_000, prompts_bytes=50_000, image_px=200_000, mask_px=1_000_000))
+    api.predictor = Predictor(*loaded, limits=api.limits)
+    with TestClient(api.app(), raise_server_exceptions=False) as client:
+        yield client

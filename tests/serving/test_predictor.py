@@ -1,0 +1,136 @@
+"""The predictor's masks are the library's to the bit, from any number of threads, with or without its cache."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+
+from components.artefacts import ModelDescription
+from components.errors import ArtefactError, ImageError, ImageTooLargeError, PromptError
+from components.masks import from_rle
+from components.promptable.predict import segment
+from components.promptable.segmenter import Segmenter
+from components.students import load_student
+from components.types import BoxXyxy, Image, Point, Prompt
+from serving.predictor import ImageGoneError, Limits, Predictor, TooMuchWorkError
+
+Loaded = tuple[Segmenter, ModelDescription]
+PROMPTS = (
+    Prompt((31.0, 16.0, 60.0, 45.0)),
+    Prompt(None, (Point(45.0, 30.0),)),
+    Prompt((2.5, 3.0, 80.0, 50.0), (Point(45.0, 30.0), Point(5.0, 5.0, positive=False))),
+)
+
+
+def test_masks_are_those_of_the_library_to_the_bit(model_folder: Path, image: Image, png: bytes) -> None:
+    predictor = Predictor.load(model_folder)
+    expected = segment(load_student(model_folder)[0], image, PROMPTS)
+    assert len({prediction.mask.tobytes() for prediction in expected}) == len(PROMPTS), "prompts must matter"
+    answer = predictor.segment(PROMPTS, image=png)
+    for given, wanted in zip(answer.objects, expected, strict=True):
+        np.testing.assert_array_equal(from_rle(given.mask.model_dump()), wanted.mask)
+        assert given.quality == wanted.quality and given.area_px == wanted.mask.sum() > 0
+    assert (answer.image.height, answer.image.width) == (60, 90)
+
+
+def test_an_embedded_image_gives_the_same_masks(predictor: Predictor, png: bytes) -> None:
+    at_once = predictor.segment(PROMPTS, image=png)
+    image_id = predictor.embed(png).image.id
+    later = predictor.segment(PROMPTS, image_id=image_id)
+    assert later.image == at_once.image and later.objects == at_once.objects
+    assert later.timing_ms.decode == 0 and later.timing_ms.embed == 0
+    assert at_once.timing_ms.embed > 0
+
+
+def test_thirty_two_threads_answer_as_one(loaded: Loaded, png: bytes) -> None:
+    serial = Predictor(*loaded)
+    jobs = [Prompt((1.0 + n, 2.0 + n, 50.0 + n, 40.0 + n / 2)) for n in range(32)]
+    expected = [serial.segment([job], image=png).objects for job in jobs]
+    # No room in the cache: every thread embeds for itself.
+    shared = Predictor(*loaded, limits=Limits(cache_bytes=0))
+    with ThreadPoolExecutor(32) as pool:
+        found = list(pool.map(lambda job: shared.segment([job], image=png).objects, jobs))
+    assert found == expected
+    assert len({objects[0].mask.counts for objects in expected}) > 16
+
+
+def test_an_id_stands_for_pixels_and_weights(predictor: Predictor, image: Image) -> None:
+    other = image.copy()
+    other[0, 0, 0] ^= 1
+    ids = {predictor.image_id(image), predictor.image_id(other), predictor.image_id(image.reshape(90, 60, 3))}
+    changed = predictor.description.model_copy(update={"weights_sha256": "1" * 64})
+    ids.add(Predictor(predictor._segmenter, changed).image_id(image))
+    assert len(ids) == 4
+    assert predictor.image_id(image.copy()) in ids
+
+
+def test_an_unknown_id_is_gone_and_says_what_to_do(predictor: Predictor) -> None:
+    with pytest.raises(ImageGoneError, match="POST /v1/images"):
+        predictor.segment(PROMPTS, image_id="0" * 64)
+
+
+def test_the_cache_lets_the_oldest_image_go(loaded: Loaded, predictor: Predictor, png: bytes) -> None:
+    predictor.embed(png)
+    one_bytes = predictor.cache.held_bytes
+    small = Predictor(*loaded, limits=Limits(cache_bytes=one_bytes))
+    first = small.embed(png).image.id
+    small.segment(PROMPTS, image_id=first)
+    buffer = io.BytesIO()
+    PilImage.new("L", (9, 9)).save(buffer, "PNG")
+    small.embed(buffer.getvalue())
+    with pytest.raises(ImageGoneError):
+        small.segment(PROMPTS, image_id=first)
+
+
+@pytest.mark.parametrize("data", [b"", b"text", b"\x89PNG\r\n\x1a\n" + bytes(50)])
+def test_bytes_that_are_no_image_are_an_image_error(predictor: Predictor, data: bytes) -> None:
+    with pytest.raises(ImageError, match="image: "):
+        predictor.segment(PROMPTS, image=data)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [
+        (float("nan"), 0.0, 5.0, 5.0),
+        (0.0, 0.0, float("inf"), 5.0),
+        (-1.0, 0.0, 5.0, 5.0),
+        (0.0, 0.0, 91.0, 5.0),
+        (5.0, 5.0, 5.0, 9.0),
+        (9.0, 5.0, 5.0, 9.0),
+    ],
+)
+def test_boxes_outside_the_image_are_a_prompt_error(predictor: Predictor, png: bytes, box: BoxXyxy) -> None:
+    with pytest.raises(PromptError, match="object 0"):
+        predictor.segment([Prompt(box)], image=png)
+    assert len(predictor.cache) == 0, "a bad prompt must not cost an embedding"
+
+
+def test_limits_on_pixels_and_work(loaded: Loaded, png: bytes) -> None:
+    with pytest.raises(ImageTooLargeError):
+        Predictor(*loaded, limits=Limits(image_px=60 * 90 - 1)).segment(PROMPTS, image=png)
+    busy = Predictor(*loaded, limits=Limits(mask_px=2 * 60 * 90))
+    assert len(busy.segment(PROMPTS[:2], image=png).objects) == 2
+    with pytest.raises(TooMuchWorkError):
+        busy.segment(PROMPTS, image=png)
+
+
+def test_altered_weights_are_never_served(model_folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "model"
+    shutil.copytree(model_folder, copied)
+    weights = bytearray((copied / "weights.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copied / "weights.safetensors").write_bytes(weights)
+    with pytest.raises(ArtefactError, match="sha256"):
+        Predictor.load(copied)
+
+
+def test_the_card_says_phantom_and_research_only(predictor: Predictor) -> None:
+    card = predictor.card()
+    assert card.phantom and "Phantom-trained" in card.intended_use and "Not a medical device" in card.intended_use
+    assert card.model.digest == predictor.description.digest and card.model.version == card.model.digest[:12]
