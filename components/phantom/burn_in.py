@@ -1,4 +1,4 @@
-"""What a console writes over an image: calipers, text, a body mark, depth ticks, two views side by side, borders.
+"""What a console writes over an image: calipers, text, a body mark, depth ticks, black borders.
 
 Burnt in after everything else, so a label never knows of it.
 
@@ -60,15 +60,6 @@ def ticks(image: Grey, *, spacing_px: float, grey: int = 170) -> Grey:
     out = image.copy()
     for row in np.arange(spacing_px, image.shape[0], spacing_px).astype(int):
         out[row, -3:] = grey
-    return out
-
-
-def beside(left: Grey, right: Grey, *, gap_px: int) -> Grey:
-    """Two views in one frame, on black."""
-    height = max(left.shape[0], right.shape[0])
-    out = np.zeros((height, left.shape[1] + gap_px + right.shape[1]), np.uint8)
-    out[: left.shape[0], : left.shape[1]] = left
-    out[: right.shape[0], left.shape[1] + gap_px :] = right
     return out
 
 

@@ -16,15 +16,6 @@ def test_calipers_stand_at_the_ends_of_the_longest_diameter() -> None:
     assert abs(cols.max() - outline[:, 0].max()) < 20
 
 
-def test_two_views_stand_side_by_side_on_black() -> None:
-    left, right = np.full((50, 40), 9, np.uint8), np.full((60, 30), 7, np.uint8)
-    both = burn_in.beside(left, right, gap_px=5)
-    assert both.shape == (60, 75)
-    assert (both[:50, :40] == 9).all()
-    assert (both[:, 45:] == 7).all()
-    assert not both[50:, :45].any()
-
-
 def test_a_frame_cuts_off_what_sticks_out() -> None:
     framed = burn_in.framed(np.full((50, 50), 5, np.uint8), size_hw=(40, 80), at_xy=(60, 10))
     assert framed.shape == (40, 80)
