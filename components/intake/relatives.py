@@ -24,11 +24,14 @@ from components.types import Record
 Key = tuple[str, str]
 """(dataset, image_id)."""
 
-HASH_DISTANCE = 12
-MIN_CORRELATION = 0.30
-# Fine structure: the grey image at 128 x 128 minus its blur; coarse anatomy is alike in too many frames.
-FINE_SIDE_PX, FINE_SIGMA_PX = 128, 3.0
-SHIFT_PX = 6
+# Measured on BUSI phantoms with known copies and on real BUSI samples: copies correlate by 0.75 to 1.0, unrelated
+# candidates by at most 0.23; crops of 8 % a side move the hash by up to 17 bits.
+HASH_DISTANCE = 18
+MIN_CORRELATION = 0.40
+# Fine structure is the grey image minus its blur; coarse anatomy is alike in too many frames. It is compared at a
+# common scale (a cut copy keeps it) and stretched to a square (a resized copy doesn't).
+MAX_SIDE_PX, SQUARE_PX, SIGMA_PX = 384, 192, 3.0
+PATCH_SHARE = 0.6
 _CHUNK = 512
 
 
@@ -99,19 +102,34 @@ _BITS = np.array([value.bit_count() for value in range(256)], dtype=np.uint8)
 
 
 def fine_correlation(first: Record, second: Record) -> float:
-    """The largest normalised correlation of two images' fine structure over small shifts, -1 to 1.
+    """The largest normalised correlation of two images' fine structure, -1 to 1.
 
-    Shifts go up to `SHIFT_PX` pixels of the 128 x 128 frame in each direction, as copies are often cut differently.
+    The middle of the smaller image (`PATCH_SHARE` of each side) is looked for in the larger one, once with both
+    shrunk by the same power of two to at most `MAX_SIDE_PX`, and once with both stretched to the same square.
     """
-    scene, patch = _fine(first), _fine(second)[SHIFT_PX:-SHIFT_PX, SHIFT_PX:-SHIFT_PX]
-    return float(cv2.matchTemplate(scene, np.ascontiguousarray(patch), cv2.TM_CCOEFF_NORMED).max())
+    longest = max(first.height_px, first.width_px, second.height_px, second.width_px)
+    level = ((longest - 1) // MAX_SIDE_PX).bit_length()
+    return max(_best_match(_fine(first, level), _fine(second, level)), _best_match(_fine(first), _fine(second)))
 
 
-@lru_cache(maxsize=512)
-def _fine(record: Record) -> NDArray[np.float32]:
+def _best_match(scene: NDArray[np.float32], other: NDArray[np.float32]) -> float:
+    if scene.size < other.size:
+        scene, other = other, scene
+    height, width = (int(min(a, b) * PATCH_SHARE) for a, b in zip(scene.shape, other.shape, strict=True))
+    top, left = (other.shape[0] - height) // 2, (other.shape[1] - width) // 2
+    patch = np.ascontiguousarray(other[top : top + height, left : left + width])
+    if patch.std() == 0 or scene.std() == 0:
+        return 0.0
+    return float(cv2.matchTemplate(scene, patch, cv2.TM_CCOEFF_NORMED).max())
+
+
+@lru_cache(maxsize=2048)
+def _fine(record: Record, level: int | None = None) -> NDArray[np.float32]:
+    """An image's fine structure, shrunk by 2 to the `level`, or stretched to a square where `level` is None."""
     grey = cv2.cvtColor(load_image(record), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    small = cv2.resize(grey, (FINE_SIDE_PX, FINE_SIDE_PX), interpolation=cv2.INTER_AREA)
-    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), FINE_SIGMA_PX), dtype=np.float32)
+    size = (SQUARE_PX, SQUARE_PX) if level is None else (max(8, grey.shape[1] >> level), max(8, grey.shape[0] >> level))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), SIGMA_PX), dtype=np.float32)
 
 
 def _key(record: Record) -> Key:
