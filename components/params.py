@@ -67,9 +67,11 @@ class SplitParams(Section):
 
 
 class ModelParams(Section):
-    """Side of the square model input in pixels (the paper: 1024); a multiple of 32."""
+    """Side of the square model input in pixels (the paper: 1024), a multiple of 32; and whether prompts are also
+    given as SAM2's mask input (components/promptable/guess.py; for training from `scratch`)."""
 
     image_size_px: int = Field(ge=64, le=2048, multiple_of=32)
+    draws_prompts: bool
 
 
 class TrainPrompts(Section):

@@ -60,7 +60,9 @@ def build_sam2(hiera: HieraConfig, *, image_size_px: int) -> Any:
     return instantiate(config.model, _recursive_=True)
 
 
-def build_segmenter(hiera: HieraConfig, adapter: AdapterConfig, *, image_size_px: int) -> Segmenter:
+def build_segmenter(
+    hiera: HieraConfig, adapter: AdapterConfig, *, image_size_px: int, draws_prompts: bool
+) -> Segmenter:
     """Build a segmenter with random weights, in evaluation mode."""
     sam2 = build_sam2(hiera, image_size_px=image_size_px)
-    return Segmenter(sam2, adapter=adapter, image_size_px=image_size_px).eval()
+    return Segmenter(sam2, adapter=adapter, image_size_px=image_size_px, draws_prompts=draws_prompts).eval()

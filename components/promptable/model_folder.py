@@ -34,7 +34,11 @@ def save_segmenter(
     description = ModelDescription(
         kind=kind,
         name=name,
-        config={"hiera": asdict(hiera), "adapter": asdict(adapter)},
+        config={
+            "hiera": asdict(hiera),
+            "adapter": asdict(adapter),
+            "draws_prompts": segmenter.draws_prompts,
+        },
         image_size_px=segmenter.image_size_px,
         preprocess_version=PREPROCESS_VERSION,
         phantom=phantom,
@@ -67,13 +71,14 @@ def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tupl
     try:
         hiera = HieraConfig(**description.config["hiera"])
         adapter = AdapterConfig(**description.config["adapter"])
+        draws_prompts = bool(description.config["draws_prompts"])
     except (KeyError, TypeError) as error:
         raise ArtefactError(
             f"{folder}: its config doesn't describe a segmenter ({error})",
-            expected="the keys `hiera` and `adapter`",
+            expected="the keys `hiera`, `adapter` and `draws_prompts`",
             remedy="restore the folder: `dvc checkout`",
         ) from None
-    segmenter = build_segmenter(hiera, adapter, image_size_px=description.image_size_px)
+    segmenter = build_segmenter(hiera, adapter, image_size_px=description.image_size_px, draws_prompts=draws_prompts)
     try:
         segmenter.load_state_dict(load_tensors(folder, description), strict=True)
     except RuntimeError as error:

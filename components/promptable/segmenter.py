@@ -17,6 +17,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from components.promptable.adapter import AdapterConfig
+from components.promptable.guess import draw_guess
 from components.promptable.trunk import AdaptedHiera, StageFeature
 
 LEVEL_STRIDES = (4, 8, 16)
@@ -51,10 +52,14 @@ class PromptBatch:
 
 
 class Segmenter(nn.Module):
-    """A promptable segmenter for square images of `image_size_px`."""
+    """A promptable segmenter for square images of `image_size_px`.
 
-    def __init__(self, sam2: Any, *, adapter: AdapterConfig, image_size_px: int) -> None:
+    With `draws_prompts` each prompt is also given as SAM2's mask input (guess.py).
+    """
+
+    def __init__(self, sam2: Any, *, adapter: AdapterConfig, image_size_px: int, draws_prompts: bool = False) -> None:
         super().__init__()
+        self.draws_prompts = draws_prompts
         self.image_size_px = image_size_px
         self.trunk = AdaptedHiera(sam2.image_encoder.trunk, adapter)
         self.neck_convs = sam2.image_encoder.neck.convs
@@ -96,7 +101,10 @@ class Segmenter(nn.Module):
 
     def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
         """Turn prompts into mask logits (N S/4 S/4) and the model's estimate of each mask's IoU (N, 0 to 1)."""
-        sparse, dense = self.prompt_encoder(points=(prompts.coords, prompts.labels), boxes=None, masks=None)
+        guess = None
+        if self.draws_prompts:
+            guess = draw_guess(prompts.coords, prompts.labels, image_size_px=self.image_size_px)
+        sparse, dense = self.prompt_encoder(points=(prompts.coords, prompts.labels), boxes=None, masks=guess)
         logits, quality, _, _ = self.mask_decoder(
             image_embeddings=embedding.s16[prompts.image_index],
             image_pe=self.prompt_encoder.get_dense_pe(),
@@ -121,8 +129,9 @@ class Segmenter(nn.Module):
         for part in parts:
             for parameter in part.parameters():
                 parameter.requires_grad_(True)
-        # SAM2's random Fourier features are a buffer; mask inputs never come on this path.
-        for parameter in self.prompt_encoder.mask_downscaling.parameters():
+        # Without drawn prompts no mask input ever comes, with them its "no mask" embedding is never used.
+        unused = self.prompt_encoder.no_mask_embed if self.draws_prompts else self.prompt_encoder.mask_downscaling
+        for parameter in unused.parameters():
             parameter.requires_grad_(False)
 
     @property

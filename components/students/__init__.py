@@ -15,7 +15,7 @@ import torch
 
 from components.artefacts import ModelDescription
 from components.errors import ParamsError
-from components.params import StudentParams
+from components.params import ModelParams, StudentParams
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import HieraConfig, build_segmenter
 from components.promptable.model_folder import load_segmenter
@@ -57,7 +57,7 @@ def student_adapter(params: StudentParams) -> AdapterConfig:
     return AdapterConfig(variant=adapter.variant, context=adapter.context, edge=adapter.edge, scale=adapter.scale)
 
 
-def build_student(params: StudentParams, *, image_size_px: int, seed: int) -> Segmenter:
+def build_student(params: StudentParams, *, model: ModelParams, seed: int) -> Segmenter:
     """Build a student with random weights drawn from `seed`, all of which train.
 
     Raises
@@ -67,7 +67,12 @@ def build_student(params: StudentParams, *, image_size_px: int, seed: int) -> Se
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        segmenter = build_segmenter(student_hiera(params), student_adapter(params), image_size_px=image_size_px)
+        segmenter = build_segmenter(
+            student_hiera(params),
+            student_adapter(params),
+            image_size_px=model.image_size_px,
+            draws_prompts=model.draws_prompts,
+        )
     segmenter.set_trainable(trunk=True)
     return segmenter
 

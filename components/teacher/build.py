@@ -13,7 +13,7 @@ import torch
 
 from components.artefacts import ModelDescription
 from components.errors import BaseWeightsError
-from components.params import AdapterParams, TeacherParams
+from components.params import AdapterParams, ModelParams, TeacherParams
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import HieraConfig, build_sam2
 from components.promptable.model_folder import load_segmenter
@@ -35,7 +35,7 @@ def adapter_config(params: AdapterParams) -> AdapterConfig:
 
 
 def build_teacher(
-    params: TeacherParams, *, image_size_px: int, seed: int, base_folder: Path = BASE_WEIGHTS
+    params: TeacherParams, *, model: ModelParams, seed: int, base_folder: Path = BASE_WEIGHTS
 ) -> Segmenter:
     """Build the teacher with its base weights, its trainable set declared (the trunk's only from `scratch`).
 
@@ -49,10 +49,15 @@ def build_teacher(
     check_base(params.base, params.hiera)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        sam2 = build_sam2(teacher_hiera(params), image_size_px=image_size_px)
+        sam2 = build_sam2(teacher_hiera(params), image_size_px=model.image_size_px)
         if params.base != SCRATCH:
             _load_base(sam2, params.base, base_folder)
-        segmenter = Segmenter(sam2, adapter=adapter_config(params.adapter), image_size_px=image_size_px)
+        segmenter = Segmenter(
+            sam2,
+            adapter=adapter_config(params.adapter),
+            image_size_px=model.image_size_px,
+            draws_prompts=model.draws_prompts,
+        )
     segmenter.set_trainable(trunk=params.base == SCRATCH)
     return segmenter.eval()
 

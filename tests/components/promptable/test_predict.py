@@ -1,0 +1,86 @@
+"""Prompts checked, moved and decoded: order, threads and company don't change a mask."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from components.errors import PromptError
+from components.promptable.predict import check_prompts, embed, segment, segment_embedded, to_batch
+from components.promptable.segmenter import Segmenter
+from components.types import Image, Point, Prompt
+
+BOX = Prompt(box_xyxy=(10.0, 5.0, 60.0, 40.0))
+CLICK = Prompt(points=(Point(30.5, 20.5), Point(2.5, 2.5, positive=False)))
+BOTH = Prompt(box_xyxy=(0.0, 0.0, 90.0, 50.0), points=(Point(30.5, 20.5),))
+
+
+@pytest.fixture
+def image() -> Image:
+    return np.random.default_rng(0).integers(0, 256, size=(50, 90, 3), dtype=np.uint8)
+
+
+def test_masks_have_the_images_own_size(tiny: Segmenter, image: Image) -> None:
+    predictions = segment(tiny, image, [BOX, CLICK, BOTH])
+    assert [p.mask.shape for p in predictions] == [(50, 90)] * 3
+    assert all(p.mask.dtype == np.bool_ and 0 <= p.quality <= 1 for p in predictions)
+
+
+def test_a_mask_does_not_depend_on_what_else_is_asked(tiny: Segmenter, image: Image) -> None:
+    together = segment(tiny, image, [BOX, CLICK, BOTH])
+    alone = [segment(tiny, image, [prompt])[0] for prompt in (BOX, CLICK, BOTH)]
+    for one, other in zip(together, alone, strict=True):
+        assert np.array_equal(one.mask, other.mask)
+        assert one.quality == other.quality
+
+
+def test_many_threads_give_the_same_bits(tiny: Segmenter, image: Image) -> None:
+    expected = segment(tiny, image, [BOX])[0]
+    embedding = embed(tiny, image)
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(segment_embedded, tiny, embedding, (50, 90), [BOX]) for _ in range(32)]
+        for job in jobs:
+            assert np.array_equal(job.result()[0].mask, expected.mask)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        (Prompt(), "neither"),
+        (Prompt(box_xyxy=(0.0, 0.0, float("nan"), 4.0)), "finite"),
+        (Prompt(points=(Point(float("inf"), 1.0),)), "finite"),
+        (Prompt(box_xyxy=(5.0, 5.0, 5.0, 9.0)), "the box"),
+        (Prompt(box_xyxy=(-1.0, 0.0, 5.0, 9.0)), "the box"),
+        (Prompt(box_xyxy=(0.0, 0.0, 91.0, 9.0)), "the box"),
+        (Prompt(points=(Point(90.5, 3.0),)), "the point"),
+    ],
+)
+def test_senseless_prompts_are_refused_by_place(prompt: Prompt, found: str) -> None:
+    with pytest.raises(PromptError, match="object 1") as caught:
+        check_prompts([BOX, prompt], (50, 90))
+    assert found in caught.value.found
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    width=st.integers(32, 500),
+    height=st.integers(32, 500),
+    x=st.floats(0, 1),
+    y=st.floats(0, 1),
+)
+def test_points_move_in_proportion(width: int, height: int, x: float, y: float) -> None:
+    prompt = Prompt(points=(Point(x * width, y * height),))
+    batch = to_batch([prompt], size_hw=(height, width), size_px=256, device=torch.device("cpu"))
+    moved = batch.coords[0, 0].numpy() + 0.5  # SAM2 adds the half pixel back
+    assert moved == pytest.approx([x * 256, y * 256], abs=1e-3)
+    assert batch.labels.tolist() == [[1]]
+
+
+def test_prompts_of_different_length_are_padded() -> None:
+    batch = to_batch([BOX, BOTH, CLICK], size_hw=(50, 90), size_px=64, device=torch.device("cpu"))
+    assert batch.labels.tolist() == [[2, 3, -1], [2, 3, 1], [1, 0, -1]]
