@@ -10,6 +10,7 @@ Leaves out: the weights. They stay in `models/` under DVC; a registered version 
 from components.tracking.provenance import UNKNOWN, Provenance, collect_provenance
 from components.tracking.registry import (
     RegisteredVersion,
+    find_run,
     get_alias,
     list_versions,
     register_version,
@@ -23,6 +24,7 @@ __all__ = [
     "RegisteredVersion",
     "StageRun",
     "collect_provenance",
+    "find_run",
     "get_alias",
     "list_versions",
     "register_version",

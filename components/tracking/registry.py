@@ -69,6 +69,13 @@ def list_versions(root: Path, name: str) -> list[RegisteredVersion]:
     return sorted((_registered(version) for version in found), key=lambda version: version.version)
 
 
+def find_run(root: Path, *, digest: str) -> str | None:
+    """The id of the latest MLflow run that made the weights with this sha256, if there is one."""
+    client, experiment = open_client(root)
+    found = client.search_runs([experiment], f"tags.`{DIGEST}` = '{digest}'", max_results=1)
+    return str(found[0].info.run_id) if found else None
+
+
 def set_alias(root: Path, name: str, *, alias: str, version: int) -> None:
     """Point an alias at a version."""
     client, _ = open_client(root)

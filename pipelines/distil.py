@@ -1,0 +1,98 @@
+"""The teacher and the training side of the split to `models/student`: deep-supervised knowledge distillation.
+
+Takes up the last checkpoint of an interrupted run. Leaves out: the teacher's own training (finetune).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from components.promptable.model_folder import save_segmenter
+from components.promptable.segmenter import Segmenter
+from components.students import build_student, student_adapter, student_hiera
+from components.teacher.build import load_teacher
+from components.training.distil import distil as train_student
+from components.training.loop import FitResult
+from components.types import Record
+from pipelines.stage import Job, stage
+from pipelines.steps import step
+from pipelines.training import Curve, clear_scratch, conclude, fingerprint, records_of
+
+PARAMS = ("model", "prompts", "augment", "student", "distil")
+DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv", "models/teacher")
+MODEL = Path("models/student")
+TEACHER = Path("models/teacher")
+
+log = logging.getLogger(__name__)
+
+
+@step(timeout_s=600, retries=2)
+def read_records(job: Job) -> tuple[list[Record], list[Record]]:
+    """Read the records of train and val."""
+    return records_of(job.root, "train"), records_of(job.root, "val")
+
+
+@step(timeout_s=600, retries=2)
+def build(job: Job) -> Segmenter:
+    """Build the student with random weights."""
+    params = job.params
+    return build_student(params.student, model=params.model, seed=params.distil.seed)
+
+
+@step(timeout_s=14 * 24 * 3600)
+def train(job: Job, student: Segmenter, records: tuple[list[Record], list[Record]]) -> FitResult:
+    """Train from wherever an interrupted run left it; the student ends with its best weights."""
+    teacher, _ = load_teacher(job.root / TEACHER)
+    key = fingerprint(job)
+    curve = Curve(job, key)
+    result = train_student(
+        student,
+        teacher,
+        records[0],
+        records[1],
+        job.params.distil,
+        prompts=job.params.prompts,
+        augment=job.params.augment,
+        checkpoint_folder=job.scratch,
+        fingerprint=key,
+        report=curve.report,
+    )
+    conclude(job, result, curve, train=records[0], val=records[1])
+    return result
+
+
+@step(timeout_s=600, retries=2)
+def save(job: Job, student: Segmenter, records: list[Record]) -> str:
+    """Write the model folder; returns the digest of its weights."""
+    params = job.params.student
+    _, teacher = load_teacher(job.root / TEACHER)
+    description = save_segmenter(
+        job.root / MODEL,
+        student,
+        kind="student",
+        name=params.name,
+        hiera=student_hiera(params),
+        adapter=student_adapter(params),
+        phantom=teacher.phantom or any(record.phantom for record in records),
+        base=f"teacher {teacher.digest[:12]} ({teacher.name}, {teacher.base})",
+        trained_on=tuple(sorted({record.dataset for record in records} | set(teacher.trained_on))),
+        provenance=job.provenance.lasting(),
+    )
+    return description.digest
+
+
+@stage(params=PARAMS, data=DATA, seeds=("distil.seed",), timeout_s=15 * 24 * 3600, on_gpu=True)
+def distil(job: Job) -> None:
+    """Distil the teacher into the student."""
+    records = read_records(job)
+    student = build(job)
+    train(job, student, records)
+    digest = save(job, student, records[0])
+    job.run.log_tags({"sonoforge.weights_sha256": digest})
+    job.run.log_artifact(job.root / MODEL / "model.json")
+    clear_scratch(job)
+
+
+if __name__ == "__main__":
+    distil.main()

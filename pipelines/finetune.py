@@ -1,0 +1,94 @@
+"""The training side of the split to `models/teacher`: SAM2 with CH-Adapters, fine-tuned on ultrasound.
+
+Takes up the last checkpoint of an interrupted run. Leaves out: the student (distil).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from components.params import TeacherParams
+from components.promptable.model_folder import save_segmenter
+from components.promptable.segmenter import Segmenter
+from components.teacher.build import adapter_config, build_teacher, teacher_hiera
+from components.training.finetune import finetune as train_teacher
+from components.training.loop import FitResult
+from components.types import Record
+from pipelines.stage import Job, stage
+from pipelines.steps import step
+from pipelines.training import Curve, clear_scratch, conclude, fingerprint, records_of
+
+PARAMS = ("model", "prompts", "augment", "teacher", "finetune")
+DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv")
+MODEL = Path("models/teacher")
+
+log = logging.getLogger(__name__)
+
+
+@step(timeout_s=600, retries=2)
+def read_records(job: Job) -> tuple[list[Record], list[Record]]:
+    """Read the records of train and val."""
+    return records_of(job.root, "train"), records_of(job.root, "val")
+
+
+@step(timeout_s=6 * 3600, retries=3)
+def build(job: Job) -> Segmenter:
+    """Build the teacher on its base weights, which are downloaded where they must be."""
+    params = job.params
+    folder = job.root / "data/base_weights"
+    return build_teacher(params.teacher, model=params.model, seed=params.finetune.seed, base_folder=folder)
+
+
+@step(timeout_s=14 * 24 * 3600)
+def train(job: Job, teacher: Segmenter, records: tuple[list[Record], list[Record]]) -> FitResult:
+    """Train from wherever an interrupted run left it; the teacher ends with its best weights."""
+    key = fingerprint(job)
+    curve = Curve(job, key)
+    result = train_teacher(
+        teacher,
+        records[0],
+        records[1],
+        job.params.finetune,
+        prompts=job.params.prompts,
+        augment=job.params.augment,
+        checkpoint_folder=job.scratch,
+        fingerprint=key,
+        report=curve.report,
+    )
+    conclude(job, result, curve, train=records[0], val=records[1])
+    return result
+
+
+@step(timeout_s=600, retries=2)
+def save(job: Job, teacher: Segmenter, params: TeacherParams, records: list[Record]) -> str:
+    """Write the model folder; returns the digest of its weights."""
+    description = save_segmenter(
+        job.root / MODEL,
+        teacher,
+        kind="teacher",
+        name=params.hiera,
+        hiera=teacher_hiera(params),
+        adapter=adapter_config(params.adapter),
+        phantom=any(record.phantom for record in records),
+        base=params.base,
+        trained_on=tuple(sorted({record.dataset for record in records})),
+        provenance=job.provenance.lasting(),
+    )
+    return description.digest
+
+
+@stage(params=PARAMS, data=DATA, seeds=("finetune.seed",), timeout_s=15 * 24 * 3600, on_gpu=True)
+def finetune(job: Job) -> None:
+    """Fine-tune the teacher."""
+    records = read_records(job)
+    teacher = build(job)
+    train(job, teacher, records)
+    digest = save(job, teacher, job.params.teacher, records[0])
+    job.run.log_tags({"sonoforge.weights_sha256": digest})
+    job.run.log_artifact(job.root / MODEL / "model.json")
+    clear_scratch(job)
+
+
+if __name__ == "__main__":
+    finetune.main()

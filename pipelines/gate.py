@@ -1,0 +1,65 @@
+"""Models, reports and faults to `reports/gate.json`: a verdict with reasons.
+
+A FAIL is a result, not an error: the stage ends well and the verdict says no. Leaves out: acting on it (promote).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from components.artefacts import write_json
+from components.evaluation.summary import bootstrap_of
+from components.release.checks import Evidence
+from components.release.gate import Verdict, gather, judge
+from components.release.ledger import read_ledger
+from pipelines.stage import Job, stage
+from pipelines.steps import step
+
+# All of `datasets`: every dataset of the run must have been validated and scored.
+PARAMS = ("datasets", "evaluate", "gate")
+DATA = (
+    "data/02_harmonised",
+    "data/03_splits/internal.csv",
+    "models/student",
+    "reports/data",
+    "reports/internal",
+    "reports/external",
+)
+GATE = Path("reports/gate.json")
+
+log = logging.getLogger(__name__)
+
+
+@step(timeout_s=6 * 3600, retries=2)
+def collect(job: Job) -> Evidence:
+    """Read everything that the verdict rests on."""
+    return gather(
+        job.root,
+        model=job.root / "models/student",
+        internal=job.params.names("internal"),
+        external=job.params.names("external"),
+        champion=read_ledger(job.root / "models/released/ledger.jsonl").champion,
+    )
+
+
+@step(timeout_s=3600)
+def decide(job: Job, evidence: Evidence) -> Verdict:
+    """Run all checks."""
+    return judge(evidence, params=job.params.gate, bootstrap=bootstrap_of(job.params.evaluate))
+
+
+@stage(params=PARAMS, data=DATA, seeds=("evaluate.seed",), timeout_s=8 * 3600)
+def gate(job: Job) -> None:
+    """Judge the student."""
+    verdict = decide(job, collect(job))
+    write_json(job.root / GATE, verdict.as_json())
+    log.info("%s", verdict.verdict)
+    for reason in verdict.reasons:
+        log.info("- %s", reason)
+    job.run.log_tags({"sonoforge.verdict": verdict.verdict})
+    job.run.log_artifact(job.root / GATE)
+
+
+if __name__ == "__main__":
+    gate.main()

@@ -1,0 +1,74 @@
+"""The internal harmonised datasets to `data/03_splits/internal.csv`: one side for each image, no group on two.
+
+Leaves out: external datasets, which are never split.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from components.artefacts import write_json
+from components.intake.harmonised import read_manifest, write_split
+from components.intake.relatives import Relatives, find_relatives
+from components.intake.split import split as split_records
+from components.intake.split import split_report
+from components.types import Record
+from pipelines.departed import clear_departed
+from pipelines.stage import Job, stage
+from pipelines.steps import step
+
+# All of `datasets`: which ones take part decides the split, and a removed one leaves its folder behind.
+PARAMS = ("datasets", "split")
+DATA = ("data/02_harmonised/internal",)
+SPLIT = Path("data/03_splits/internal.csv")
+REPORT = Path("reports/split/report.json")
+
+log = logging.getLogger(__name__)
+
+
+@step(timeout_s=600, retries=2)
+def read_internal(job: Job) -> dict[str, list[Record]]:
+    """Read the records of the run's internal datasets, by name."""
+    names = job.params.names("internal")
+    folder = job.root / "data/02_harmonised/internal"
+    clear_departed(folder, keep=names)
+    return {name: read_manifest(folder / name) for name in sorted(names)}
+
+
+@step(timeout_s=3600)
+def relate(datasets: dict[str, list[Record]]) -> Relatives:
+    """Find the groups, equal pixels and near copies that must stay together."""
+    return find_relatives(datasets)
+
+
+@step(timeout_s=600)
+def assign(job: Job, datasets: dict[str, list[Record]], relatives: Relatives) -> pd.DataFrame:
+    """Give every cluster its side and prove that nothing leaks."""
+    return split_records(datasets, job.params.split, relatives=relatives)
+
+
+@step(timeout_s=600, retries=2)
+def write(job: Job, frame: pd.DataFrame, datasets: dict[str, list[Record]], relatives: Relatives) -> None:
+    """Write the split and its report."""
+    write_split(job.root / SPLIT, frame)
+    write_json(job.root / REPORT, split_report(frame, datasets, job.params.split, relatives))
+
+
+@stage(params=PARAMS, data=DATA, seeds=("split.seed",), timeout_s=2 * 3600)
+def split(job: Job) -> None:
+    """Divide the internal datasets into train, val and test."""
+    datasets = read_internal(job)
+    relatives = relate(datasets)
+    frame = assign(job, datasets, relatives)
+    write(job, frame, datasets, relatives)
+    counts = frame["split"].value_counts()
+    log.info("%s", ", ".join(f"{kind} {counts.get(kind, 0)}" for kind in ("train", "val", "test")))
+    job.run.log_metrics({f"images_{kind}": float(count) for kind, count in counts.items()})
+    job.run.log_artifact(job.root / REPORT)
+
+
+if __name__ == "__main__":
+    split.main()

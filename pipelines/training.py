@@ -1,0 +1,96 @@
+"""What the two trainings share: the split's records, curves that survive an interruption, a fingerprint.
+
+Leaves out: the training itself (components/training).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.artefacts import replacing, write_json
+from components.intake.harmonised import read_manifest, read_split
+from components.training.loop import FitResult
+from components.types import Record
+from pipelines.stage import Job
+
+INTERNAL = Path("data/02_harmonised/internal")
+SPLIT = Path("data/03_splits/internal.csv")
+
+log = logging.getLogger(__name__)
+
+
+def records_of(root: Path, side: str) -> list[Record]:
+    """The records that the split gives to `train`, `val` or `test`, in the split's order."""
+    frame = read_split(root / SPLIT)
+    wanted = frame[frame["split"] == side]
+    found = {
+        (record.dataset, record.image_id): record
+        for name in wanted["dataset"].unique()
+        for record in read_manifest(root / INTERNAL / name)
+    }
+    return [found[dataset, image_id] for dataset, image_id in zip(wanted["dataset"], wanted["image_id"], strict=True)]
+
+
+def fingerprint(job: Job) -> str:
+    """Names the data, parameters and code of a training; a checkpoint of another one must not be continued."""
+    digest = hashlib.sha256()
+    said = {"params": job.params.model_dump(mode="json"), "data": job.provenance.data, "device": job.provenance.device}
+    digest.update(json.dumps(said, sort_keys=True).encode())
+    for name in sorted(name for name in sys.modules if name == "components" or name.startswith("components.")):
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None:
+            digest.update(f"{name}\n".encode() + Path(file).read_bytes())
+    return digest.hexdigest()
+
+
+class Curve:
+    """A training's metrics by epoch: told to the tracking run, kept beside the checkpoint, written at the end."""
+
+    def __init__(self, job: Job, key: str) -> None:
+        self._job = job
+        self._path = job.scratch / "curve.json"
+        self._key = key
+        self._rows: dict[int, dict[str, float]] = {}
+        if self._path.is_file():
+            kept = json.loads(self._path.read_text(encoding="utf-8"))
+            if kept["fingerprint"] == key:
+                self._rows = {int(epoch): row for epoch, row in kept["epochs"].items()}
+        for epoch, row in self._rows.items():
+            job.run.log_metrics(row, step=epoch)
+
+    def report(self, metrics: dict[str, float], epoch: int) -> None:
+        """Take an epoch's metrics."""
+        self._rows[epoch] = metrics
+        write_json(self._path, {"fingerprint": self._key, "epochs": self._rows})
+        self._job.run.log_metrics(metrics, step=epoch)
+
+    def write(self, path: Path) -> None:
+        """Write the whole curve as CSV, a row for each epoch."""
+        names = sorted({name for row in self._rows.values() for name in row} - {"images_per_second"})
+        with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["epoch", *names])
+            for epoch, row in sorted(self._rows.items()):
+                table.writerow([epoch, *(f"{row[name]:.6g}" if name in row else "" for name in names)])
+
+
+def conclude(job: Job, result: FitResult, curve: Curve, *, train: Sequence[Record], val: Sequence[Record]) -> None:
+    """Write the curve, record the result, and clear what only an interrupted training needs."""
+    path = job.root / "reports/training" / f"{job.stage}.csv"
+    curve.write(path)
+    job.run.log_artifact(path)
+    job.run.log_metrics({"best_val_dice": result.best_dice, "best_epoch": result.best_epoch, "steps": result.steps})
+    job.run.log_metrics({"train_images": len(train), "val_images": len(val), "seconds": result.seconds})
+    log.info("best val Dice %.4f in epoch %d of %d", result.best_dice, result.best_epoch + 1, result.epochs)
+
+
+def clear_scratch(job: Job) -> None:
+    """Delete the checkpoint and the kept curve: a forced rerun must train again, not find itself finished."""
+    for path in sorted(job.scratch.iterdir()):
+        path.unlink()

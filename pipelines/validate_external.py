@@ -1,0 +1,42 @@
+"""The external harmonised datasets to `reports/external`: images that were never near training.
+
+Leaves out: the internal test side (validate_internal) and the verdict (gate).
+"""
+
+from __future__ import annotations
+
+from components.evaluation.validate import check_apart
+from components.intake.harmonised import read_manifest
+from components.types import Record
+from pipelines.departed import clear_departed
+from pipelines.stage import Job, stage
+from pipelines.steps import step
+from pipelines.validation import load_contenders, record, score, write
+
+# All of `datasets`: which ones take part decides the result, and a removed one leaves its folder behind.
+PARAMS = ("datasets", "prompts", "evaluate")
+DATA = ("data/02_harmonised/external", "data/02_harmonised/internal", "models/teacher", "models/student")
+
+
+@step(timeout_s=600, retries=2)
+def read_external(job: Job) -> list[Record]:
+    """Read the records of the run's external datasets, and make sure that none is also an internal one."""
+    folder = job.root / "data/02_harmonised"
+    clear_departed(folder / "external", keep=job.params.names("external"))
+    internal = [found for name in job.params.names("internal") for found in read_manifest(folder / "internal" / name)]
+    external = [found for name in job.params.names("external") for found in read_manifest(folder / "external" / name)]
+    check_apart(external, internal)
+    return external
+
+
+@stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed", "evaluate.seed"), timeout_s=8 * 24 * 3600)
+def validate_external(job: Job) -> None:
+    """Score the models on the external images."""
+    records = read_external(job)
+    models = load_contenders(job, ("student", "teacher", "champion"))
+    result = score(job, records, models)
+    record(job, result, write(job, result, "external"))
+
+
+if __name__ == "__main__":
+    validate_external.main()

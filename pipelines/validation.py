@@ -1,0 +1,79 @@
+"""What the two validations share: the models under test, and a result to its folder, run record and terminal.
+
+Leaves out: which images are scored (validate_internal, validate_external).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.evaluation.cases import Contender
+from components.evaluation.report import write_validation
+from components.evaluation.validate import ValidationResult, finish
+from components.evaluation.validate import validate as score_models
+from components.release.ledger import read_ledger
+from components.students import load_student
+from components.teacher.build import load_teacher
+from components.types import Record, Role
+from pipelines.stage import Job, Progress
+from pipelines.steps import step
+
+RELEASED = Path("models/released")
+
+
+@step(timeout_s=600, retries=2)
+def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
+    """Load the student and, of `roles`, the teacher and the model in use (unless the student is that model)."""
+    student, description = load_student(job.root / "models/student")
+    models = {"student": Contender(student, description.digest, description.name)}
+    if "teacher" in roles:
+        teacher, description = load_teacher(job.root / "models/teacher")
+        models["teacher"] = Contender(teacher, description.digest, description.name)
+    in_use = read_ledger(job.root / RELEASED / "ledger.jsonl").champion if "champion" in roles else None
+    if in_use is not None and in_use != models["student"].digest:
+        champion, description = load_student(job.root / RELEASED / in_use[:12])
+        models["champion"] = Contender(champion, description.digest, description.name)
+    return models
+
+
+@step(timeout_s=7 * 24 * 3600)
+def score(job: Job, records: list[Record], models: dict[str, Contender]) -> ValidationResult:
+    """Score all models on all images; takes up the rows of an interrupted run."""
+    return score_models(
+        records,
+        models=models,
+        prompts=job.params.prompts,
+        params=job.params.evaluate,
+        partial=job.scratch / "rows",
+        progress=Progress("images scored"),
+    )
+
+
+@step(timeout_s=3600, retries=2)
+def write(job: Job, result: ValidationResult, role: Role) -> Path:
+    """Write the report's folder, and only then drop what was kept for resuming."""
+    folder = job.root / "reports" / role
+    write_validation(folder, result, role=role, figure_cases=job.params.evaluate.figure_cases)
+    finish(job.scratch / "rows")
+    return folder
+
+
+def record(job: Job, result: ValidationResult, folder: Path) -> None:
+    """Tell the tracking run: every mean as a metric, and the whole folder."""
+    job.run.log_metrics(flat_means(result.metrics))
+    job.run.log_artifact(folder, under=folder.name)
+
+
+def flat_means(metrics: dict[str, object]) -> dict[str, float]:
+    """The means of `metrics.json` under names like `busi/box/student/dice`; undefined ones are left out."""
+    datasets = json.loads(json.dumps(metrics))["datasets"]
+    return {
+        f"{name}/{prompt}/{who}/{metric}": float(estimate["mean"])
+        for name, dataset in datasets.items()
+        for prompt, by_who in dataset["prompts"].items()
+        for who, estimates in by_who.items()
+        for metric, estimate in estimates.items()
+        if estimate["mean"] is not None
+    }
