@@ -1,0 +1,153 @@
+"""The evidence of a run to a verdict: PASS, FAIL or INSUFFICIENT, each check with a reason that a person understands.
+
+Any FAIL makes the verdict FAIL, else any INSUFFICIENT makes it INSUFFICIENT. All checks must pass, so none needs a
+correction for there being several. Leaves out: acting on the verdict (components/release/promote.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.artefacts import read_description
+from components.errors import LeakError
+from components.evaluation.parity import golden_parity
+from components.evaluation.statistics import Bootstrap
+from components.evaluation.validate import check_apart, select_test
+from components.intake.harmonised import read_manifests, read_split
+from components.params import GateParams
+from components.release.checks import (
+    Check,
+    Evidence,
+    Outcome,
+    check_champion,
+    check_clean_tree,
+    check_counts,
+    check_data,
+    check_external,
+    check_floors,
+    check_leak,
+    check_misses,
+    check_no_pickle,
+    check_parity,
+    check_provenance,
+    check_skill,
+    check_teacher,
+)
+from components.students import load_student
+from components.types import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says of one model (by its digest), and why."""
+
+    verdict: Outcome
+    model_name: str
+    model_digest: str
+    phantom: bool
+    checks: tuple[Check, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of `reports/gate.json`."""
+        return {
+            "verdict": self.verdict,
+            "model": {"name": self.model_name, "digest": self.model_digest},
+            "phantom": self.phantom,
+            "checks": [check.as_json() for check in self.checks],
+        }
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it isn't a PASS: the reasons of the checks that decide, or none."""
+        return tuple(check.reason for check in self.checks if check.verdict == self.verdict != "PASS")
+
+
+def judge(evidence: Evidence, *, params: GateParams, bootstrap: Bootstrap) -> Verdict:
+    """Run all checks on the evidence."""
+    checks = (
+        check_provenance(evidence),
+        check_clean_tree(evidence, params),
+        *check_data(evidence),
+        check_leak(evidence),
+        *check_counts(evidence, params),
+        check_external(evidence),
+        *check_floors(evidence, params, bootstrap),
+        *check_skill(evidence, params, bootstrap),
+        check_teacher(evidence, params, bootstrap),
+        check_champion(evidence, params, bootstrap),
+        *check_misses(evidence, params),
+        check_parity(evidence, params),
+        check_no_pickle(evidence),
+    )
+    found = {check.verdict for check in checks}
+    verdict: Outcome = "FAIL" if "FAIL" in found else "INSUFFICIENT" if "INSUFFICIENT" in found else "PASS"
+    description = evidence.description
+    phantom = description.phantom or bool(evidence.cases["phantom"].any())
+    return Verdict(verdict, description.name, description.digest, phantom, checks)
+
+
+def gather(
+    root: Path,
+    *,
+    model: Path,
+    internal: Sequence[str],
+    external: Sequence[str],
+    champion: str | None,
+    device: str = "cpu",
+) -> Evidence:
+    """Read the evidence about a student from a project's files.
+
+    `model` is its folder, `internal` and `external` the names of the run's datasets, `champion` the digest of the
+    model in use. The saved model is loaded and compared with the masks that were scored, on `device`, which should be
+    the one that they were scored on.
+
+    Raises
+    ------
+    ArtefactError
+        If the model folder is incomplete or altered.
+    LayoutError
+        If manifests or the split are missing.
+    """
+    cases = pd.read_parquet(root / "reports/internal/cases.parquet")
+    inner = _records(root / "data/02_harmonised/internal", internal)
+    segmenter, _ = load_student(model)
+    return Evidence(
+        description=read_description(model),
+        model_folder=model,
+        cases=cases,
+        external_cases=pd.read_parquet(root / "reports/external/cases.parquet"),
+        internal=tuple(internal),
+        external=tuple(external),
+        faults={name: _faults(root, name) for name in (*internal, *external)},
+        leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external)),
+        champion=champion,
+        parity=golden_parity(cases, inner, segmenter.to(device)),
+    )
+
+
+def _records(folder: Path, names: Sequence[str]) -> list[Record]:
+    return [record for name, records in read_manifests(folder).items() if name in names for record in records]
+
+
+def _faults(root: Path, name: str) -> list[dict[str, Any]] | None:
+    path = root / "reports/data" / name / "faults.json"
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    faults: list[dict[str, Any]] = found["faults"] if isinstance(found, dict) else found
+    return faults
+
+
+def _leak(root: Path, internal: Sequence[Record], external: Sequence[Record]) -> str | None:
+    try:
+        select_test(internal, read_split(root / "data/03_splits/internal.csv"))
+        check_apart(external, internal)
+    except LeakError as error:
+        return error.found
+    return None

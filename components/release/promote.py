@@ -1,0 +1,376 @@
+"""A judged student to the model in use, or to a recorded refusal; and back again.
+
+On PASS the model folder is copied to `models/released/<first 12 digits of its digest>`, with its card and the
+verdict, entered in the ledger, and pointed at by the registry's alias `champion` (the former one by `previous`). On
+any other verdict the refusal is recorded in the same form and nothing else moves. The ledger is written before the
+aliases; should a crash come between, the next call puts the aliases right.
+
+Leaves out: the verdict (gate.py), building a Bento (bento.py) and serving.
+"""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from filelock import FileLock
+
+from components import tracking
+from components.artefacts import (
+    DESCRIPTION,
+    WEIGHTS,
+    ModelDescription,
+    read_description,
+    replacing_folder,
+    sha256_of,
+    write_json,
+    write_text,
+)
+from components.errors import ReleaseError
+from components.release.ledger import Ledger, append, read_ledger
+from components.release.model_card import build_card, card_markdown
+
+REGISTRY_NAME = "sonoforge"
+CHAMPION, PREVIOUS = "champion", "previous"
+RELEASED = Path("models/released")
+LEDGER = RELEASED / "ledger.jsonl"
+CARD_JSON, CARD_MARKDOWN, GATE = "card.json", "card.md", "gate.json"
+NO_METRICS: Mapping[str, Any] = {"datasets": {}}
+
+
+class Registry(Protocol):
+    """The registry's calls that a release needs; components.tracking is one."""
+
+    def register_version(
+        self,
+        root: Path,
+        name: str,
+        *,
+        digest: str,
+        source: str,
+        card: str,
+        run_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> tracking.RegisteredVersion:
+        """Register weights by their digest, or find the version that has them."""
+
+    def set_alias(self, root: Path, name: str, *, alias: str, version: int) -> None:
+        """Point an alias at a version."""
+
+    def list_versions(self, root: Path, name: str) -> list[tracking.RegisteredVersion]:
+        """All versions under a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """What became of a candidate: the content of `reports/promotion.json`.
+
+    `source` and `target` are the digests of the model in use before and after, `folder` where the released model
+    stands (relative to the project), `ledger` the digest of the ledger's entry.
+    """
+
+    action: Literal["promoted", "refused", "already champion", "rolled back"]
+    verdict: str | None
+    candidate: str
+    name: str
+    version: int | None
+    source: str | None
+    target: str | None
+    folder: str | None
+    reasons: tuple[str, ...]
+    ledger: str
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values, with `from` and `to` for the models before and after."""
+        values = asdict(self) | {"schema": 1, "reasons": list(self.reasons)}
+        return {{"source": "from", "target": "to"}.get(key, key): value for key, value in values.items()}
+
+
+def promote(
+    root: Path,
+    *,
+    model: Path,
+    gate: Path,
+    internal: Mapping[str, Any] = NO_METRICS,
+    external: Mapping[str, Any] = NO_METRICS,
+    run_id: str | None = None,
+    who: str | None = None,
+    registry: Registry = tracking,
+) -> Promotion:
+    """Release a student if its gate says PASS, else record the refusal.
+
+    Parameters
+    ----------
+    model, gate
+        The student's folder, and the gate's record (`gate.json`), which must have judged these very weights.
+    internal, external
+        Content of the validations' `metrics.json`, for the card.
+    run_id
+        The MLflow run that made the model.
+    who
+        Who promotes; by default whoever runs this.
+
+    Raises
+    ------
+    ReleaseError
+        If the gate judged other weights, or the ledger was tampered with.
+    ArtefactError
+        If the model folder is incomplete or altered.
+    """
+    record, description = _judged(model, gate)
+    who = who or actor()
+    with _lock(root):
+        ledger = read_ledger(root / LEDGER)
+        if record["verdict"] != "PASS":
+            return _refuse(root, description, record, gate=gate, who=who, ledger=ledger)
+        card = {"gate": record, "internal": internal, "external": external}
+        draft = build_card(description, version=description.digest[:12], **card)
+        folder = released_folder(root, description.digest)
+        version = registry.register_version(
+            root,
+            REGISTRY_NAME,
+            digest=description.digest,
+            source=folder.relative_to(root).as_posix(),
+            card=card_markdown(draft),
+            run_id=run_id,
+            tags=_tags(description),
+        ).version
+        if model.resolve() != folder.resolve():
+            _release(folder, model, gate, card=build_card(description, version=str(version), **card))
+        known = ledger.champion == description.digest
+        source = ledger.previous if known else ledger.champion
+        digest = ledger.head
+        if not known:
+            digest = append(
+                root / LEDGER,
+                action="promote",
+                who=who,
+                source=source,
+                target=description.digest,
+                candidate=description.digest,
+                gate_sha256=sha256_of(gate),
+                reason="the gate says PASS",
+            ).digest
+        _sync_aliases(root, registry)
+        return Promotion(
+            action="already champion" if known else "promoted",
+            verdict="PASS",
+            candidate=description.digest,
+            name=description.name,
+            version=version,
+            source=source,
+            target=description.digest,
+            folder=folder.relative_to(root).as_posix(),
+            reasons=(),
+            ledger=digest,
+        )
+
+
+def rollback(root: Path, *, reason: str, who: str | None = None, registry: Registry = tracking) -> Promotion:
+    """Bring the former model back into use; the one that was in use becomes the former one.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no former model, its folder is gone, or the ledger was tampered with.
+    ArtefactError
+        If the former model's folder was altered.
+    """
+    with _lock(root):
+        ledger = read_ledger(root / LEDGER)
+        if ledger.champion is None or ledger.previous is None:
+            raise ReleaseError(
+                "there is no former model to go back to",
+                expected="two promoted models",
+                remedy="promote another model first; `sonoforge models` lists them",
+            )
+        folder = released_folder(root, ledger.previous)
+        description = checked_description(folder)
+        entry = append(
+            root / LEDGER,
+            action="rollback",
+            who=who or actor(),
+            source=ledger.champion,
+            target=ledger.previous,
+            candidate=None,
+            gate_sha256=None,
+            reason=reason,
+        )
+        versions = _sync_aliases(root, registry)
+        return Promotion(
+            action="rolled back",
+            verdict=None,
+            candidate=description.digest,
+            name=description.name,
+            version=versions.get(description.digest),
+            source=ledger.champion,
+            target=ledger.previous,
+            folder=folder.relative_to(root).as_posix(),
+            reasons=(reason,),
+            ledger=entry.digest,
+        )
+
+
+def champion_folder(root: Path) -> Path | None:
+    """The folder of the model in use, by the ledger; None if there is none.
+
+    Raises
+    ------
+    ReleaseError
+        If the ledger was tampered with.
+    """
+    digest = read_ledger(root / LEDGER).champion
+    return None if digest is None else released_folder(root, digest)
+
+
+def released_folder(root: Path, digest: str) -> Path:
+    """Where a released model stands."""
+    return root / RELEASED / digest[:12]
+
+
+def checked_description(folder: Path) -> ModelDescription:
+    """Read a model folder's description and make sure that the weights are those it describes.
+
+    Raises
+    ------
+    ReleaseError
+        If the weights are missing or altered.
+    ArtefactError
+        If there is no description.
+    """
+    description = read_description(folder)
+    weights = folder / WEIGHTS
+    found = sha256_of(weights) if weights.is_file() else "no file"
+    if found != description.weights_sha256:
+        raise ReleaseError(
+            f"{weights} has sha256 {found}",
+            expected=f"{description.weights_sha256}, as {DESCRIPTION} says",
+            remedy="restore the folder from a backup or `dvc checkout`; don't use these weights",
+        )
+    return description
+
+
+def actor() -> str:
+    """Who is at work: the variable SONOFORGE_ACTOR, else the user's name on this machine."""
+    named = os.environ.get("SONOFORGE_ACTOR")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return f"uid {os.getuid()}"
+
+
+def _judged(model: Path, gate: Path) -> tuple[dict[str, Any], ModelDescription]:
+    """The gate's record and the model's description, which must belong together."""
+    description = checked_description(model)
+    if not gate.is_file():
+        raise ReleaseError(
+            f"no verdict {gate}", expected="the gate's record", remedy="run the stage `gate`: `dvc repro gate`"
+        )
+    record: dict[str, Any] = json.loads(gate.read_text(encoding="utf-8"))
+    judged = record["model"]["digest"]
+    if judged != description.digest:
+        raise ReleaseError(
+            f"{gate} judges the weights {judged[:12]}, {model} holds {description.digest[:12]}",
+            expected="a verdict on the model that is to be promoted",
+            remedy="run the graph to its end: `dvc repro`",
+        )
+    return record, description
+
+
+def _refuse(
+    root: Path, description: ModelDescription, record: Mapping[str, Any], *, gate: Path, who: str, ledger: Ledger
+) -> Promotion:
+    reasons = tuple(check["reason"] for check in record["checks"] if check["verdict"] != "PASS")
+    gate_sha256 = sha256_of(gate)
+    last = ledger.entries[-1] if ledger.entries else None
+    # The same refusal again is the same event: a repeated command adds no line.
+    again = last is not None and (last.action, last.candidate, last.gate_sha256) == (
+        "refuse",
+        description.digest,
+        gate_sha256,
+    )
+    digest = ledger.head
+    if not again:
+        digest = append(
+            root / LEDGER,
+            action="refuse",
+            who=who,
+            source=ledger.champion,
+            target=ledger.champion,
+            candidate=description.digest,
+            gate_sha256=gate_sha256,
+            reason=f"{record['verdict']}: {'; '.join(reasons)}",
+        ).digest
+    return Promotion(
+        action="refused",
+        verdict=record["verdict"],
+        candidate=description.digest,
+        name=description.name,
+        version=None,
+        source=ledger.champion,
+        target=ledger.champion,
+        folder=None,
+        reasons=reasons,
+        ledger=digest,
+    )
+
+
+def _release(folder: Path, model: Path, gate: Path, *, card: Mapping[str, Any]) -> None:
+    """Write the released folder: weights, description, card, verdict."""
+    with replacing_folder(folder) as beside:
+        for name in (WEIGHTS, DESCRIPTION):
+            shutil.copy2(model / name, beside / name)
+        shutil.copy2(gate, beside / GATE)
+        write_json(beside / CARD_JSON, dict(card))
+        write_text(beside / CARD_MARKDOWN, card_markdown(card))
+
+
+def _sync_aliases(root: Path, registry: Registry) -> dict[str, int]:
+    """Point the aliases where the ledger says; returns the versions by digest."""
+    ledger = read_ledger(root / LEDGER)
+    versions = {known.digest: known.version for known in registry.list_versions(root, REGISTRY_NAME)}
+    for alias, digest in ((CHAMPION, ledger.champion), (PREVIOUS, ledger.previous)):
+        if digest in versions:
+            registry.set_alias(root, REGISTRY_NAME, alias=alias, version=versions[digest])
+    return versions
+
+
+def _tags(description: ModelDescription) -> dict[str, str]:
+    record = description.provenance
+    named = {key: str(record[key]) for key in ("git_sha", "params_sha256", "pass_id") if key in record}
+    return {f"sonoforge.{key}": value for key, value in named.items()} | {
+        "sonoforge.phantom": str(description.phantom).lower()
+    }
+
+
+@contextmanager
+def _lock(root: Path) -> Iterator[None]:
+    (root / RELEASED).mkdir(parents=True, exist_ok=True)
+    with FileLock(root / RELEASED / ".release.lock"):
+        yield
+
+
+def models_table(root: Path) -> list[dict[str, Any]]:
+    """All released models by the ledger, oldest first: digest, folder, when promoted, by whom, and their alias."""
+    ledger = read_ledger(root / LEDGER)
+    rows: dict[str, dict[str, Any]] = {}
+    for entry in ledger.entries:
+        if entry.action == "promote" and entry.target is not None:
+            rows[entry.target] = {"digest": entry.target, "promoted_at": entry.at, "by": entry.who}
+    for digest, row in rows.items():
+        folder = released_folder(root, digest)
+        card = folder / CARD_JSON
+        found = json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+        row["alias"] = CHAMPION if digest == ledger.champion else PREVIOUS if digest == ledger.previous else ""
+        row |= {"name": found.get("name"), "version": found.get("version"), "phantom": found.get("phantom")}
+        row["folder"] = folder.relative_to(root).as_posix() if card.is_file() else None
+    return list(rows.values())

@@ -1,0 +1,221 @@
+"""A candidate in a project: a tiny model folder, scored cases, a registry in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from components.artefacts import ModelDescription, save_model, write_json
+from components.evaluation.parity import Parity
+from components.evaluation.validate import to_frame
+from components.params import GateParams
+from components.release.checks import Evidence
+from components.tracking import RegisteredVersion
+
+MakeModel = Callable[..., Path]
+PROVENANCE = {
+    "git_sha": "0123456789abcdef0123456789abcdef01234567",
+    "dirty": [],
+    "params_sha256": "p" * 64,
+    "lock_sha256": "l" * 64,
+    "data": {"data/03_splits/internal.csv": "md5:1"},
+    "seeds": {"distil": 12},
+    "pass_id": "abcd",
+}
+
+
+@dataclass
+class MemoryRegistry:
+    """Registered versions and aliases, kept in memory."""
+
+    versions: list[RegisteredVersion] = field(default_factory=list)
+    aliases: dict[str, int] = field(default_factory=dict)
+    fail_on_alias: bool = False
+
+    def register_version(
+        self,
+        root: Path,
+        name: str,
+        *,
+        digest: str,
+        source: str,
+        card: str,
+        run_id: str | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> RegisteredVersion:
+        assert card.startswith("# ") and (root / source).is_relative_to(root)
+        for known in self.versions:
+            if known.digest == digest:
+                return known
+        made = RegisteredVersion(name, len(self.versions) + 1, digest, source, run_id, dict(tags or {}))
+        self.versions.append(made)
+        return made
+
+    def set_alias(self, root: Path, name: str, *, alias: str, version: int) -> None:
+        if self.fail_on_alias:
+            raise OSError("the registry is away")
+        assert (root / "models/released/ledger.jsonl").is_file() and name == "sonoforge"
+        self.aliases[alias] = version
+
+    def list_versions(self, root: Path, name: str) -> list[RegisteredVersion]:
+        return [known for known in self.versions if known.name == name and root.is_dir()]
+
+
+@pytest.fixture
+def registry() -> MemoryRegistry:
+    return MemoryRegistry()
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> MakeModel:
+    """Write a model folder whose weights follow from `seed`."""
+
+    def make(seed: int = 0, **changes: Any) -> Path:
+        folder = tmp_path / "models" / f"student_{seed}"
+        description = ModelDescription(
+            kind="student",
+            name="hiera_mini",
+            config={},
+            image_size_px=64,
+            preprocess_version=1,
+            phantom=True,
+            base="scratch",
+            trained_on=("busi",),
+            provenance={**PROVENANCE, **changes},
+        )
+        save_model(folder, {"w": torch.full((3,), float(seed))}, description)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def digest_of() -> Callable[[Path], str]:
+    """The digest that a model folder states."""
+    return lambda folder: str(json.loads((folder / "model.json").read_text())["weights_sha256"])
+
+
+@pytest.fixture
+def write_gate(tmp_path: Path, digest_of: Callable[[Path], str]) -> Callable[..., Path]:
+    """Write a verdict on a model folder."""
+
+    def write(model: Path, verdict: str = "PASS") -> Path:
+        path = tmp_path / "reports" / f"gate_{model.name}.json"
+        failed = {
+            "id": "skill:busi",
+            "verdict": verdict,
+            "value": -0.1,
+            "limit": 0.0,
+            "reason": "busi: worse than the ellipse",
+        }
+        write_json(
+            path,
+            {
+                "verdict": verdict,
+                "model": {"name": "hiera_mini", "digest": digest_of(model)},
+                "phantom": True,
+                "checks": [failed],
+            },
+        )
+        return path
+
+    return write
+
+
+def _cases(
+    means: dict[str, float],
+    *,
+    datasets: tuple[str, ...] = ("busi", "ddti"),
+    n: int = 30,
+    digest: str = "",
+) -> pd.DataFrame:
+    """Cases of `box_jitter` whose Dice is each contender's mean plus what all share."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for dataset in datasets:
+        for index, shared in enumerate(rng.normal(0, 0.02, n)):
+            for who, mean in means.items():
+                dice = float(np.clip(mean + shared + rng.normal(0, 0.005), 0, 1))
+                rows.append(
+                    {
+                        "case_id": f"{dataset}/{index}/1",
+                        "dataset": dataset,
+                        "image_id": str(index),
+                        "group": f"g{index}",
+                        "object_index": 1,
+                        "label": "lesion",
+                        "prompt": "box_jitter",
+                        "prompt_json": "{}",
+                        "model": who,
+                        "model_digest": digest if who == "champion" else "",
+                        "dice": dice,
+                        "miss": 0.0,
+                        "area_px": 1,
+                        "predicted_area_px": 1,
+                        "height_px": 1,
+                        "width_px": 1,
+                        "phantom": True,
+                        "flags": "",
+                        "mask_counts": "",
+                    }
+                )
+    return to_frame(rows)
+
+
+GOOD = {"student": 0.85, "teacher": 0.86, "ellipse": 0.75}
+
+
+@pytest.fixture
+def cases_of() -> Callable[..., pd.DataFrame]:
+    """Cases with each contender's mean Dice: good ones, but for those that are named."""
+    return lambda n=30, datasets=("busi", "ddti"), digest="", **means: _cases(
+        {**GOOD, **means}, datasets=datasets, n=n, digest=digest
+    )
+
+
+@pytest.fixture
+def gate_params() -> GateParams:
+    return GateParams(
+        min_cases=20,
+        skill_prompt="box_jitter",
+        min_skill_dice=0.0,
+        min_dice_lower_bound=0.6,
+        teacher_margin_dice=0.03,
+        champion_margin_dice=0.01,
+        max_miss_rate=0.05,
+        max_parity_px_share=0.0,
+        require_clean_tree=True,
+    )
+
+
+@pytest.fixture
+def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
+    """Evidence that passes, but for what is changed."""
+
+    def make(**changes: Any) -> Evidence:
+        from components.artefacts import read_description
+
+        model = changes.pop("model", None) or make_model()
+        values = {
+            "description": read_description(model),
+            "model_folder": model,
+            "cases": _cases(GOOD),
+            "external_cases": _cases(GOOD, datasets=("fugc",)),
+            "internal": ("busi", "ddti"),
+            "external": ("fugc",),
+            "faults": {"busi": [], "ddti": [{"severity": "warning", "code": "specks"}], "fugc": []},
+            "leak": None,
+            "champion": None,
+            "parity": Parity(cases=4, worst_share=0.0),
+        }
+        return Evidence(**{**values, **changes})
+
+    return make

@@ -1,0 +1,99 @@
+"""The ledger: a chain that shows every change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from components.errors import ReleaseError
+from components.release.ledger import append, as_json, read_ledger
+
+
+def write(path: Path, action: str, source: str | None, target: str | None) -> None:
+    append(
+        path,
+        action=action,  # type: ignore[arg-type]
+        who="anna",
+        source=source,
+        target=target,
+        candidate=target,
+        gate_sha256="0" * 64,
+        reason="because",
+    )
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "deep" / "ledger.jsonl"
+    write(path, "promote", None, "a")
+    write(path, "refuse", "a", "a")
+    write(path, "promote", "a", "b")
+    return path
+
+
+def test_the_ledger_says_which_model_is_in_use(path: Path, tmp_path: Path) -> None:
+    ledger = read_ledger(path)
+    assert (ledger.champion, ledger.previous) == ("b", "a")
+    write(path, "rollback", "b", "a")
+    ledger = read_ledger(path)
+    assert (ledger.champion, ledger.previous) == ("a", "b")
+    assert [entry.number for entry in ledger.of("b")] == [3, 4]
+    empty = read_ledger(tmp_path / "none.jsonl")
+    assert (empty.champion, empty.previous, empty.head) == (None, None, "0" * 64)
+
+
+def test_lines_have_the_published_keys(path: Path) -> None:
+    first = json.loads(path.read_text().splitlines()[0])
+    assert first["from"] is None and first["to"] == "a"
+    assert as_json(read_ledger(path).entries)[0] == first
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_a_changed_line_is_found(path: Path, line: int) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    lines[line] = lines[line].replace("anna", "bert")
+    path.write_text("".join(lines))
+    with pytest.raises(ReleaseError, match=f"line {line + 1}"):
+        read_ledger(path)
+
+
+@pytest.mark.parametrize("order", [(1, 2), (0, 2), (0, 2, 1), (0, 0, 1, 2)])
+def test_a_removed_swapped_or_repeated_line_is_found(path: Path, order: tuple[int, ...]) -> None:
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[i] for i in order))
+    with pytest.raises(ReleaseError):
+        read_ledger(path)
+    with pytest.raises(ReleaseError):
+        write(path, "promote", "b", "c")
+
+
+def test_a_line_resealed_by_a_forger_breaks_the_next_one(path: Path) -> None:
+    from dataclasses import replace
+
+    from components.release.ledger import _line
+
+    entries = list(read_ledger(path).entries)
+    forged = replace(entries[1], who="bert").sealed()
+    path.write_bytes(_line(entries[0]) + _line(forged) + _line(entries[2]))
+    with pytest.raises(ReleaseError, match="line 3"):
+        read_ledger(path)
+
+
+def test_a_torn_last_line_is_reported_and_dropped_by_the_next_append(path: Path) -> None:
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"number": 4, "at": "20')
+    ledger = read_ledger(path)
+    assert ledger.torn == b'{"number": 4, "at": "20'
+    assert ledger.champion == "b"
+    write(path, "promote", "b", "c")
+    assert path.read_bytes().startswith(whole)
+    again = read_ledger(path)
+    assert (again.champion, again.torn, len(again.entries)) == ("c", b"", 4)
+
+
+def test_a_line_of_nonsense_is_found(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b"[1, 2]\n")
+    with pytest.raises(ReleaseError, match="line 4"):
+        read_ledger(path)
