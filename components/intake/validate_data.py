@@ -1,0 +1,235 @@
+"""A raw dataset and its contract, to a verdict: facts, a readable list of faults, and Data Docs as HTML.
+
+Pixel facts are computed once into a table. Two judges look at it: the plain rules of components/intake/rules.py and
+a Great Expectations suite built from the same rules; they must agree. Every file of the report depends on the data
+and the contract only: Great Expectations' times and random identifiers are replaced. Leaves out: mending anything.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.artefacts import replacing_folder, write_json, write_text
+from components.contract import CONTRACTS, Contract
+from components.errors import DataFaultsError
+from components.intake.data_docs import publish
+from components.intake.facts import COLUMNS, Progress, collect_facts
+from components.intake.faults import as_json, as_text, counts, errors
+from components.intake.layouts import read_layout
+from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
+from components.types import Fault
+
+FACTS, FAULTS, FAULTS_TEXT, DOCS = "facts.parquet", "faults.json", "faults.md", "docs"
+LAYOUT_RULE, COUNTS_RULE = "layout", "counts"
+_SEVERITY = {"error": "critical", "warning": "warning", "info": "info"}
+# Reports carry no time of their own, so that equal data give equal files; when a stage ran is MLflow's to say.
+_NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the plain judge found: the facts of every image, all faults, and how counts compare (real data only)."""
+
+    dataset: str
+    phantom: bool
+    facts: pd.DataFrame
+    faults: tuple[Fault, ...]
+    layout: pd.DataFrame
+    counts: pd.DataFrame
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no fault of severity error."""
+        return not errors(self.faults)
+
+    def require_sound(self, report: Path) -> None:
+        """Stop at errors.
+
+        Raises
+        ------
+        DataFaultsError
+            With the number of errors, the first of them, and the report that lists them all.
+        """
+        if found := errors(self.faults):
+            raise DataFaultsError(
+                f"{self.dataset}: {len(found)} errors; the first, {found[0].code} in {found[0].file}: {found[0].found}",
+                expected="no fault of severity error",
+                remedy=f"read {report}, mend the data or its contract, and check again",
+            )
+
+
+def check_data(
+    contract: Contract,
+    folder: Path,
+    *,
+    phantom: bool = False,
+    contracts: Path = CONTRACTS,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Checked:
+    """Judge the dataset in `folder` by its contract, writing nothing.
+
+    Parameters
+    ----------
+    phantom
+        Whether the generator made the images: counts of the original and lists of related images then don't apply.
+    contracts
+        The folder of contracts, for lists of related images.
+    workers
+        Threads that decode images.
+    progress
+        Called with the number of images done, and of all.
+
+    Raises
+    ------
+    LayoutError
+        If the folder doesn't exist.
+    ContractError
+        If the contract's layout or group key can't be used.
+    """
+    reading = read_layout(contract, folder, phantom=phantom, contracts=contracts)
+    facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress)
+    layout = pd.DataFrame(
+        [(one.code, one.severity, one.file, one.found) for one in reading.faults],
+        columns=["code", "severity", "file", "found"],
+    )
+    numbers = counts_frame(facts, contract)
+    if phantom:
+        numbers = numbers.iloc[:0]
+    faults = (*reading.faults, *judge(facts, contract), *judge_counts(numbers, contract))
+    return Checked(contract.name, phantom, facts, faults, layout, numbers)
+
+
+def validate_data(
+    contract: Contract,
+    folder: Path,
+    *,
+    out: Path,
+    phantom: bool = False,
+    contracts: Path = CONTRACTS,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Checked:
+    """Judge a dataset and write the report folder `out`: facts.parquet, faults.json, faults.md, docs/index.html.
+
+    The report is written whether the dataset is sound or not; `Checked.require_sound` stops at errors. Parameters
+    and errors are those of `check_data`.
+    """
+    checked = check_data(contract, folder, phantom=phantom, contracts=contracts, workers=workers, progress=progress)
+    with replacing_folder(out) as beside:
+        checked.facts.to_parquet(beside / FACTS, index=False)
+        summary = {
+            "schema": 1,
+            "dataset": contract.name,
+            "phantom": phantom,
+            "images": len(checked.facts),
+            "sound": checked.sound,
+            "counts": counts(checked.faults),
+            "faults": as_json(checked.faults),
+        }
+        write_json(beside / FAULTS, summary)
+        write_text(beside / FAULTS_TEXT, as_text(checked.faults, title=title(checked)))
+        verdicts = gx_verdicts(checked, contract, docs=beside / DOCS)
+        assert verdicts == plain_verdicts(checked, contract), "the two judges of one table disagree"
+    return checked
+
+
+def title(checked: Checked) -> str:
+    """The heading of a list of faults."""
+    kind = "phantom images" if checked.phantom else "images"
+    return f"{checked.dataset}: {len(checked.facts)} {kind} with annotation"
+
+
+def plain_verdicts(checked: Checked, contract: Contract) -> dict[str, bool]:
+    """Whether each rule holds, by the plain judge."""
+    verdicts = {rule.name: not failing(rule, checked.facts).any() for rule in rules_of(contract)}
+    verdicts[LAYOUT_RULE] = not (checked.layout["severity"] == "error").any()
+    if len(checked.counts):
+        verdicts[COUNTS_RULE] = bool((checked.counts["stated"] == checked.counts["found"]).all())
+    return {name: bool(held) for name, held in verdicts.items()}
+
+
+def gx_verdicts(checked: Checked, contract: Contract, *, docs: Path | None = None) -> dict[str, bool]:
+    """Whether each rule holds, by Great Expectations; its Data Docs go to the new folder `docs`."""
+    # Read at import; nothing may be sent anywhere.
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx  # 5 s, and only this function needs it
+
+    tables: dict[str, tuple[pd.DataFrame, list[Any]]] = {
+        "images": (checked.facts, [_expectation(rule) for rule in rules_of(contract)]),
+        "layout": (checked.layout, [_layout_expectation()]),
+    }
+    if len(checked.counts):
+        tables["counts"] = (checked.counts, [_counts_expectation()])
+    with tempfile.TemporaryDirectory(prefix="sonoforge-gx-") as scratch:
+        context = gx.get_context(mode="file", project_root_dir=scratch)
+        context.variables.progress_bars = {"globally": False}
+        source = context.data_sources.add_pandas(f"{contract.name}{' (phantom)' if checked.phantom else ''}")
+        verdicts: dict[str, bool] = {}
+        for name, (frame, expectations) in tables.items():
+            suite = context.suites.add(gx.ExpectationSuite(f"{contract.name} {name}", expectations=expectations))
+            batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+            definition = context.validation_definitions.add(
+                gx.ValidationDefinition(name=f"{contract.name} {name}", data=batch, suite=suite)
+            )
+            checkpoint = context.checkpoints.add(
+                gx.Checkpoint(name=f"{contract.name} {name}", validation_definitions=[definition])
+            )
+            run = gx.RunIdentifier(run_name="validate_data", run_time=_NO_TIME)
+            plain = frame.astype(object).where(frame.notna(), None)
+            result = checkpoint.run(batch_parameters={"dataframe": plain}, run_id=run)
+            for outcome in next(iter(result.run_results.values())).results:
+                verdicts[outcome.expectation_config.meta["rule"]] = bool(outcome.success)
+        if docs is not None:
+            context.build_data_docs()
+            site = Path(scratch) / "gx" / "uncommitted" / "data_docs" / "local_site"
+            publish(site, docs, title=title(checked), faults=checked.faults, verdicts=verdicts)
+    return verdicts
+
+
+def _expectation(rule: Rule) -> Any:
+    import great_expectations.expectations as expect
+
+    common: dict[str, Any] = {
+        "column": rule.column,
+        "meta": {"rule": rule.name, "code": rule.code},
+        "severity": _SEVERITY[rule.severity],
+        "notes": f"{rule.severity}: {rule.code}",
+    }
+    if rule.kind == "unique":
+        return expect.ExpectColumnValuesToBeUnique(**common)
+    if rule.kind == "between":
+        return expect.ExpectColumnValuesToBeBetween(min_value=rule.low, max_value=rule.high, **common)
+    clear: list[Any] = [False] if COLUMNS[rule.column] == "boolean" else [""]
+    return expect.ExpectColumnValuesToBeInSet(value_set=clear, **common)
+
+
+def _layout_expectation() -> Any:
+    import great_expectations.expectations as expect
+
+    return expect.ExpectColumnValuesToNotBeInSet(
+        column="severity",
+        value_set=["error"],
+        meta={"rule": LAYOUT_RULE},
+        severity="critical",
+        notes="error: what was found while reading the folders",
+    )
+
+
+def _counts_expectation() -> Any:
+    import great_expectations.expectations as expect
+
+    return expect.ExpectColumnPairValuesToBeEqual(
+        column_A="stated",
+        column_B="found",
+        meta={"rule": COUNTS_RULE},
+        severity="warning",
+        notes="warning: the authors' numbers of images against those found",
+    )
