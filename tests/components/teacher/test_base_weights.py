@@ -1,0 +1,110 @@
+"""Base weights: resumed, checked, and refused with a remedy; against a server of this test's own."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from components.errors import BaseWeightsError
+from components.teacher import base_weights
+from components.teacher.base_weights import OFFICIAL, OfficialCheckpoint, check_base, fetch
+
+CONTENT = bytes(range(256)) * 1000
+CHECKPOINT = OfficialCheckpoint("tiny", "weights.pt", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    ranges: ClassVar[list[str | None]] = []
+
+    def do_GET(self) -> None:
+        asked = self.headers.get("Range")
+        self.ranges.append(asked)
+        start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+        self.send_response(206 if asked else 200)
+        self.end_headers()
+        self.wfile.write(CONTENT[start:])
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    _Handler.ranges.clear()
+    server = HTTPServer(("127.0.0.1", 0), _Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_port}/"
+    monkeypatch.setattr(base_weights, "_ADDRESS", url)
+    yield url
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_download_is_checked_and_named(address: str, tmp_path: Path) -> None:
+    heard: list[tuple[int, int]] = []
+    path = fetch(CHECKPOINT, tmp_path, on_bytes=lambda done, of: heard.append((done, of)))
+    assert path.read_bytes() == CONTENT
+    assert heard[-1] == (len(CONTENT), len(CONTENT))
+    assert [p.name for p in tmp_path.iterdir()] == ["weights.pt"]
+
+
+def test_a_broken_download_continues_where_it_stopped(address: str, tmp_path: Path) -> None:
+    (tmp_path / "weights.pt.part").write_bytes(CONTENT[:1000])
+    assert fetch(CHECKPOINT, tmp_path).read_bytes() == CONTENT
+    assert _Handler.ranges == ["bytes=1000-"]
+
+
+def test_a_finished_file_is_not_asked_for_again(address: str, tmp_path: Path) -> None:
+    fetch(CHECKPOINT, tmp_path)
+    fetch(CHECKPOINT, tmp_path)
+    assert _Handler.ranges == [None]
+
+
+def test_another_sha256_is_refused_and_never_named(address: str, tmp_path: Path) -> None:
+    wrong = replace(CHECKPOINT, sha256="0" * 64)
+    with pytest.raises(BaseWeightsError, match="sha256") as caught:
+        fetch(wrong, tmp_path)
+    assert "don't use" in caught.value.remedy
+    assert not (tmp_path / "weights.pt").exists()
+
+
+def test_a_file_altered_later_is_refused(address: str, tmp_path: Path) -> None:
+    path = fetch(CHECKPOINT, tmp_path)
+    path.write_bytes(CONTENT[:-1] + b"x")
+    with pytest.raises(BaseWeightsError, match="sha256"):
+        fetch(CHECKPOINT, tmp_path)
+
+
+def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(base_weights, "_ADDRESS", "http://127.0.0.1:9/")  # nothing listens on the discard port
+    with pytest.raises(BaseWeightsError, match="can't be reached") as caught:
+        fetch(CHECKPOINT, tmp_path)
+    assert "scratch" in caught.value.remedy
+    assert str(tmp_path / "weights.pt") in caught.value.remedy
+
+
+def test_official_checkpoints_are_those_of_sam21() -> None:
+    assert {c.hiera for c in OFFICIAL.values()} == {"tiny", "small", "base_plus", "large"}
+    assert all(len(c.sha256) == 64 and c.file == f"{name}.pt" for name, c in OFFICIAL.items())
+
+
+@pytest.mark.parametrize(
+    ("base", "hiera", "match"),
+    [("sam2.1_hiera_large", "tiny", "trunk is 'large'"), ("nowhere.pt", "tiny", "no file")],
+)
+def test_a_base_that_cannot_fit_is_refused_before_any_download(base: str, hiera: str, match: str) -> None:
+    with pytest.raises(BaseWeightsError, match=match):
+        check_base(base, hiera)
+
+
+def test_scratch_and_matching_names_pass() -> None:
+    check_base("scratch", "micro")
+    check_base("sam2.1_hiera_large", "large")

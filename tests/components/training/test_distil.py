@@ -1,0 +1,73 @@
+"""Distillation: the decoder is taken over, features draw nearer, the teacher stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.params import DistilParams
+from components.training.distil import distil, take_over_decoder
+from components.types import Record
+from tests.components.training.conftest import AUGMENT, PROMPTS
+from tests.components.training.test_finetune import tiny_segmenter
+from tests.components.training.test_loop import optimise
+
+
+def distil_params(**changes: object) -> DistilParams:
+    base = optimise(epochs=2, learning_rate=1e-3, warmup_steps=0, checkpoint_seconds=60.0).model_dump()
+    own = {"levels": (4, 8, 16), "terms": {"block": 1.0, "adapter": 1.0, "sum": 1.0}, "mask_weight": 1.0}
+    return DistilParams.model_validate({**base, **own, **changes})
+
+
+def test_the_decoder_is_taken_over() -> None:
+    student, teacher = tiny_segmenter(1), tiny_segmenter(2)
+    take_over_decoder(student, teacher)
+    for part in ("prompt_encoder", "mask_decoder"):
+        mine, theirs = getattr(student, part).state_dict(), getattr(teacher, part).state_dict()
+        assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+    assert torch.equal(student.no_memory, teacher.no_memory)
+
+
+@pytest.mark.parametrize("mask_weight", [0.0, 1.0])
+def test_features_draw_nearer_and_the_teacher_stays(discs: list[Record], tmp_path: Path, mask_weight: float) -> None:
+    student, teacher = tiny_segmenter(1), tiny_segmenter(2)
+    student.set_trainable(trunk=True)
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    curve: list[dict[str, float]] = []
+    distil(
+        student,
+        teacher,
+        discs[:8],
+        discs[8:],
+        distil_params(mask_weight=mask_weight),
+        prompts=PROMPTS,
+        augment=AUGMENT,
+        checkpoint_folder=tmp_path,
+        fingerprint="k",
+        report=lambda metrics, epoch: curve.append(metrics),
+    )
+    for stride in (4, 8, 16):
+        for term in ("block", "adapter", "sum"):
+            assert f"train_{term}_s{stride}" in curve[0]
+    assert curve[-1]["train_sum_s4"] < curve[0]["train_sum_s4"]
+    assert ("train_dice" in curve[0]) is (mask_weight > 0)
+    assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
+
+
+def test_nothing_to_learn_is_refused(discs: list[Record], tmp_path: Path) -> None:
+    nothing = distil_params(mask_weight=0.0, terms={"block": 0, "adapter": 0, "sum": 0})
+    with pytest.raises(ValueError, match="nothing to learn"):
+        distil(
+            tiny_segmenter(1),
+            tiny_segmenter(2),
+            discs,
+            discs,
+            nothing,
+            prompts=PROMPTS,
+            augment=AUGMENT,
+            checkpoint_folder=tmp_path,
+            fingerprint="k",
+            report=lambda metrics, epoch: None,
+        )

@@ -1,0 +1,147 @@
+"""The loop: an interrupted training ends as an uninterrupted one, and early stopping keeps the best weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from components.params import OptimiseParams
+from components.training.data import Batch, TrainingImages
+from components.training.loop import CHECKPOINT, FitResult, Trainer, learning_rate_factor
+from components.types import Record
+from tests.components.training.conftest import AUGMENT, PROMPTS
+
+
+def optimise(**changes: object) -> OptimiseParams:
+    values: dict[str, object] = {
+        "seed": 1,
+        "epochs": 3,
+        "batch_size": 4,
+        "accumulate": 1,
+        "learning_rate": 1e-2,
+        "schedule": "cosine",
+        "gamma": 0.98,
+        "warmup_steps": 2,
+        "weight_decay": 0.01,
+        "clip_norm": 1.0,
+        "amp": "off",
+        "loss": {"dice": 1.0, "focal": 0.0, "focal_gamma": 2.0, "focal_alpha": 0.5, "quality": 0.0},
+        "patience_epochs": 5,
+        "checkpoint_seconds": 1e-6,
+        "loader_workers": 0,
+    }
+    return OptimiseParams.model_validate({**values, **changes})
+
+
+@dataclass
+class Toy:
+    """A network that learns the share of foreground from the mean of the image."""
+
+    network: nn.Module
+    scores: list[float] = field(default_factory=list)
+    stop_at: int = -1
+    calls: int = 0
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        self.calls += 1
+        if self.calls == self.stop_at:
+            raise KeyboardInterrupt
+        share = batch.truth.mean(dim=(1, 2))
+        guess = self.network(batch.images.mean(dim=(2, 3)))[batch.prompts.image_index, 0]
+        return {"error": (guess - share).square().mean()}
+
+    def validate(self) -> dict[str, float]:
+        return {"dice": self.scores.pop(0) if self.scores else 0.5}
+
+
+def network() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Linear(3, 1)
+
+
+def trainer(toy: Toy, discs: list[Record], folder: Path, params: OptimiseParams, *, key: str = "k") -> Trainer:
+    images = TrainingImages(
+        discs, image_size_px=64, augment=AUGMENT, prompts=PROMPTS.train, min_area_px=9, seed=params.seed
+    )
+    return Trainer(
+        toy,
+        images,
+        params,
+        folder=folder,
+        fingerprint=key,
+        report=lambda metrics, epoch: None,
+        device=torch.device("cpu"),
+    )
+
+
+@pytest.mark.parametrize("stop_at", [2, 4, 8])
+def test_an_interrupted_training_ends_to_the_bit_as_one_that_was_not(
+    discs: list[Record], tmp_path: Path, stop_at: int
+) -> None:
+    whole = Toy(network(), scores=[0.1, 0.2, 0.3])
+    expected = trainer(whole, discs, tmp_path / "a", optimise()).fit()
+
+    broken = Toy(network(), scores=[0.1, 0.2, 0.3], stop_at=stop_at)
+    with pytest.raises(KeyboardInterrupt):
+        trainer(broken, discs, tmp_path / "b", optimise()).fit()
+    resumed = Toy(network(), scores=broken.scores)
+    result = trainer(resumed, discs, tmp_path / "b", optimise()).fit()
+
+    assert resumed.calls + stop_at - 1 == whole.calls, "no batch is trained twice"
+    assert (result.best_dice, result.steps, result.epochs) == (expected.best_dice, expected.steps, expected.epochs)
+    for one, other in zip(whole.network.parameters(), resumed.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_checkpoint_of_another_training_is_not_continued(discs: list[Record], tmp_path: Path) -> None:
+    trainer(Toy(network()), discs, tmp_path, optimise(), key="old").fit()
+    toy = Toy(network())
+    assert trainer(toy, discs, tmp_path, optimise(), key="new").fit().steps == 9
+    assert toy.calls == 9
+
+
+def test_a_torn_checkpoint_is_not_continued(discs: list[Record], tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"PK\x03\x04 torn")
+    assert trainer(Toy(network()), discs, tmp_path, optimise()).fit().steps == 9
+
+
+def test_early_stopping_keeps_the_best_weights(discs: list[Record], tmp_path: Path) -> None:
+    toy = Toy(network(), scores=[0.4, 0.6, 0.5, 0.5, 0.9])
+    result: FitResult = trainer(toy, discs, tmp_path, optimise(epochs=5, patience_epochs=2)).fit()
+    assert result.stopped_early
+    assert (result.best_dice, result.best_epoch, result.epochs) == (0.6, 1, 4)
+    # The second epoch's weights: those of the same training, scored so that it is the second that counts.
+    same = Toy(network(), scores=[0.1, 0.9, 0.2, 0.2, 0.2])
+    trainer(same, discs, tmp_path / "same", optimise(epochs=5)).fit()
+    for one, other in zip(toy.network.parameters(), same.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_accumulating_batches_makes_fewer_steps(discs: list[Record], tmp_path: Path) -> None:
+    toy = Toy(network())
+    assert trainer(toy, discs, tmp_path, optimise(epochs=1, accumulate=2)).fit().steps == 2
+    assert toy.calls == 3
+
+
+def test_a_gradient_that_is_not_finite_stops_the_training(discs: list[Record], tmp_path: Path) -> None:
+    net = network()
+    with torch.no_grad():
+        next(iter(net.parameters())).fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="learning_rate"):
+        trainer(Toy(net), discs, tmp_path, optimise()).fit()
+
+
+def test_schedules() -> None:
+    cosine = optimise(epochs=10, warmup_steps=10)
+    factors = [learning_rate_factor(step, steps_per_epoch=10, params=cosine) for step in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[9] == pytest.approx(1.0)
+    assert factors[55] == pytest.approx(0.5)
+    assert factors[100] == pytest.approx(0.0)
+    paper = optimise(schedule="exponential", warmup_steps=0)
+    assert learning_rate_factor(25, steps_per_epoch=10, params=paper) == pytest.approx(0.98**2)
