@@ -15,8 +15,8 @@ from components.teacher.build import load_teacher
 from components.training.distil import distil as train_student
 from components.training.loop import FitResult
 from components.types import Record
-from pipelines.stage import Job, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
 from pipelines.training import Curve, clear_scratch, conclude, fingerprint, records_of
 
 PARAMS = ("model", "prompts", "augment", "student", "distil")

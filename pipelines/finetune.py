@@ -15,8 +15,8 @@ from components.teacher.build import adapter_config, build_teacher, teacher_hier
 from components.training.finetune import finetune as train_teacher
 from components.training.loop import FitResult
 from components.types import Record
-from pipelines.stage import Job, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
 from pipelines.training import Curve, clear_scratch, conclude, fingerprint, records_of
 
 PARAMS = ("model", "prompts", "augment", "teacher", "finetune")
