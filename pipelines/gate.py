@@ -13,8 +13,8 @@ from components.evaluation.summary import bootstrap_of
 from components.release.checks import Evidence
 from components.release.gate import Verdict, gather, judge
 from components.release.ledger import read_ledger
-from pipelines.stage import Job, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
 
 # All of `datasets`: every dataset of the run must have been validated and scored.
 PARAMS = ("datasets", "evaluate", "gate")
@@ -23,8 +23,8 @@ DATA = (
     "data/03_splits/internal.csv",
     "models/student",
     "reports/data",
-    "reports/internal",
-    "reports/external",
+    "reports/internal/cases.parquet",
+    "reports/external/cases.parquet",
 )
 GATE = Path("reports/gate.json")
 

@@ -11,8 +11,8 @@ from components.contract import load_contract
 from components.intake.harmonise import Harmonised
 from components.intake.harmonise import harmonise as harmonise_dataset
 from components.params import DatasetParams
-from pipelines.stage import WORKERS, Job, Progress, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import WORKERS, Job, Progress, stage
+from pipelines.runtime.steps import step
 
 PARAMS = ("datasets.${key}",)
 DATA = ("data/contracts/${key}.yaml", "data/01_raw/${key}", "reports/data/${key}/faults.json")

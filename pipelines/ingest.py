@@ -13,8 +13,8 @@ from components.contract import load_contract
 from components.errors import ContractError
 from components.params import DatasetParams, PhantomParams
 from components.phantom.write import write_dataset
-from pipelines.stage import WORKERS, Job, Progress, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import WORKERS, Job, Progress, stage
+from pipelines.runtime.steps import step
 
 PARAMS = ("datasets.${key}",)
 DATA = ("data/contracts/${key}.yaml", "${item.source}")

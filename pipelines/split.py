@@ -17,8 +17,8 @@ from components.intake.split import split as split_records
 from components.intake.split import split_report
 from components.types import Record
 from pipelines.departed import clear_departed
-from pipelines.stage import Job, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
 
 # All of `datasets`: which ones take part decides the split, and a removed one leaves its folder behind.
 PARAMS = ("datasets", "split")

@@ -17,7 +17,7 @@ from components.artefacts import replacing, write_json
 from components.intake.harmonised import read_manifest, read_split
 from components.training.loop import FitResult
 from components.types import Record
-from pipelines.stage import Job
+from pipelines.runtime.stage import Job
 
 INTERNAL = Path("data/02_harmonised/internal")
 SPLIT = Path("data/03_splits/internal.csv")

@@ -9,8 +9,8 @@ from components.evaluation.validate import check_apart
 from components.intake.harmonised import read_manifest
 from components.types import Record
 from pipelines.departed import clear_departed
-from pipelines.stage import Job, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
 from pipelines.validation import load_contenders, record, score, write
 
 # All of `datasets`: which ones take part decides the result, and a removed one leaves its folder behind.

@@ -8,8 +8,8 @@ from __future__ import annotations
 from components.evaluation.validate import select_test
 from components.intake.harmonised import read_manifest, read_split
 from components.types import Record
-from pipelines.stage import Job, stage
-from pipelines.steps import step
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
 from pipelines.validation import load_contenders, record, score, write
 
 PARAMS = ("prompts", "evaluate")

@@ -17,8 +17,8 @@ from components.release.ledger import read_ledger
 from components.students import load_student
 from components.teacher.build import load_teacher
 from components.types import Record, Role
-from pipelines.stage import Job, Progress
-from pipelines.steps import step
+from pipelines.runtime.stage import Job, Progress
+from pipelines.runtime.steps import step
 
 RELEASED = Path("models/released")
 

@@ -1,0 +1,60 @@
+"""The environment that the libraries read when they load: state in the project, nothing reported to anybody.
+
+Called by each door before it imports anything heavy. A variable that is set already is left as it is, except
+where another value would load pickles or send reports. Leaves out: settings that a run's results depend on;
+those stand in `params.yaml`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from components.errors import SonoForgeError
+
+_ALWAYS = {
+    "DO_NOT_TRACK": "true",  # MLflow wants the word, not 1.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "NO_ALBUMENTATIONS_UPDATE": "1",
+    "BENTOML_DO_NOT_TRACK": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DVC_NO_ANALYTICS": "1",
+}
+
+
+class ProjectError(SonoForgeError):
+    """A command was started outside a project."""
+
+
+def project_root() -> Path:
+    """The current folder, which must be a project's root.
+
+    Raises
+    ------
+    ProjectError
+        If it holds no `params.yaml` or no `dvc.yaml`.
+    """
+    root = Path.cwd()
+    if not (root / "params.yaml").is_file() or not (root / "dvc.yaml").is_file():
+        raise ProjectError(
+            f"{root} isn't a project's root",
+            expected="a folder with params.yaml and dvc.yaml",
+            remedy="change to the project's root and start again",
+        )
+    return root
+
+
+def prepare(root: Path) -> None:
+    """Set the environment for the project at `root`."""
+    os.environ.update(_ALWAYS)
+    defaults = {
+        "PREFECT_HOME": str(root / ".prefect"),
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "components,pipelines",
+        "BENTOML_HOME": str(root / ".bentoml"),
+        "RAY_AUTH_MODE": "disabled",
+    }
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)

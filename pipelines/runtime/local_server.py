@@ -1,0 +1,230 @@
+"""One Prefect server and one tracking writer for a whole pass over the graph, whichever door it came through.
+
+The first stage starts a keeper: a detached process that runs both and stops them when every process that asked
+for them is gone. That process is the topmost `dvc` or `sonoforge` above the stage, else the stage itself. Later
+stages find the addresses in `.prefect/server.json`. Where `PREFECT_API_URL` is set, that server is used, and the
+keeper runs the writer alone. Leaves out: what runs on the server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+from filelock import FileLock
+
+from components.artefacts import write_json
+from components.errors import SonoForgeError
+from pipelines.runtime.environment import prepare
+
+START_LIMIT_S = 240.0
+_POLL_S = 0.25
+_DOORS = {"dvc", "sonoforge"}
+# A graph run needs run records, not schedules; these services poll the database for work that never comes.
+_IDLE_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "TRIGGERS")
+
+
+class ServerError(SonoForgeError):
+    """The local Prefect server or the tracking writer didn't start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Where a stage finds Prefect's API and the tracking writer's socket; `keeper_pid` keeps both."""
+
+    api_url: str
+    tracking_socket: str
+    keeper_pid: int
+
+
+def door_process() -> psutil.Process:
+    """The topmost `dvc` or `sonoforge` above this process, else this process."""
+    this = psutil.Process()
+    above = [process for process in this.parents() if _is_door(process)]
+    return above[-1] if above else this
+
+
+def _is_door(process: psutil.Process) -> bool:
+    try:
+        words = process.cmdline()[:3]
+    except psutil.Error:
+        return False
+    return any(Path(word).name in _DOORS or word == "pipelines.cli" for word in words)
+
+
+def ensure_services(root: Path, *, door: psutil.Process | None = None) -> Services:
+    """Find the running services of the project, or start them; they stay until the door's process is gone.
+
+    Raises
+    ------
+    ServerError
+        If they aren't ready in `START_LIMIT_S` seconds.
+    """
+    folder = root / ".prefect"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder / "server.lock"):
+        _sign_in(folder, door or door_process())
+        found = _running(folder)
+        return found or _start(root, folder)
+
+
+def _sign_in(folder: Path, door: psutil.Process) -> None:
+    doors = folder / "doors"
+    doors.mkdir(exist_ok=True)
+    # The start time makes the mark unique: process numbers come round again.
+    (doors / f"{door.pid}-{door.create_time():.2f}").touch()
+
+
+def _running(folder: Path) -> Services | None:
+    try:
+        services = Services(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    wanted = os.environ.get("PREFECT_API_URL")
+    if wanted and wanted != services.api_url:
+        return None
+    alive = psutil.pid_exists(services.keeper_pid) and Path(services.tracking_socket).exists()
+    return services if alive and _healthy(services.api_url) else None
+
+
+def _healthy(api_url: str, timeout_s: float = 5.0) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=timeout_s) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _start(root: Path, folder: Path) -> Services:
+    (folder / "server.json").unlink(missing_ok=True)
+    with (folder / "server.log").open("ab") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "pipelines.runtime.local_server", "--root", str(root)],
+            cwd=root,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    until = time.monotonic() + START_LIMIT_S
+    while time.monotonic() < until and keeper.poll() is None:
+        found = _running(folder)
+        if found is not None:
+            return found
+        time.sleep(_POLL_S)
+    keeper.terminate()
+    raise ServerError(
+        "the local Prefect server didn't start",
+        expected=f"an answer within {START_LIMIT_S:g} s",
+        remedy="look at .prefect/server.log, or set PREFECT_API_URL to a running server",
+    )
+
+
+class _Keeper:
+    """Runs the services of one project until nobody needs them any more."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / ".prefect"
+        self._root = root
+        # A Unix socket's path has about 100 characters; a project's may be longer.
+        self._sockets = Path(tempfile.mkdtemp(prefix="sonoforge-"))
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def run(self) -> None:
+        try:
+            services = self._launch()
+            while not _healthy(services.api_url) or not Path(services.tracking_socket).exists():
+                if not self._all_alive() or not self._wanted():
+                    return
+                time.sleep(_POLL_S)
+            write_json(self._folder / "server.json", asdict(services))
+            while self._all_alive():
+                time.sleep(_POLL_S * 2)
+                if not self._wanted() and self._retire():
+                    return
+        finally:
+            self._stop()
+
+    def _launch(self) -> Services:
+        path = self._sockets / "tracking"
+        writer = ["-m", "components.tracking.writer", "--root", str(self._root), "--socket", str(path)]
+        self._processes.append(subprocess.Popen([sys.executable, *writer], cwd=self._root))
+        api_url = os.environ.get("PREFECT_API_URL")
+        if not api_url:
+            port = _free_port()
+            api_url = f"http://127.0.0.1:{port}/api"
+            off = {f"PREFECT_SERVER_SERVICES_{name}_ENABLED": "false" for name in _IDLE_SERVICES}
+            server = ["-m", "uvicorn", "--factory", "prefect.server.api.server:create_app", "--log-level", "warning"]
+            self._processes.append(
+                subprocess.Popen(
+                    [sys.executable, *server, "--host", "127.0.0.1", "--port", str(port)],
+                    cwd=self._root,
+                    # The page under / asks this address for its data.
+                    env=os.environ | off | {"PREFECT_UI_API_URL": api_url},
+                )
+            )
+        return Services(api_url, str(path), os.getpid())
+
+    def _all_alive(self) -> bool:
+        return all(process.poll() is None for process in self._processes)
+
+    def _wanted(self) -> bool:
+        """Whether any door that signed in is still there; the marks of those that left are removed."""
+        present = False
+        for mark in (self._folder / "doors").glob("*"):
+            pid, _, started = mark.name.partition("-")
+            try:
+                present |= f"{psutil.Process(int(pid)).create_time():.2f}" == started
+            except psutil.NoSuchProcess:
+                mark.unlink(missing_ok=True)
+        return present
+
+    def _retire(self) -> bool:
+        """Withdraw the address under the lock, unless somebody has just come in."""
+        with FileLock(self._folder / "server.lock"):
+            if self._wanted():
+                return False
+            (self._folder / "server.json").unlink(missing_ok=True)
+            return True
+
+    def _stop(self) -> None:
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            try:
+                process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, required=True)
+    root = parser.parse_args().root
+    prepare(root)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    _Keeper(root).run()
+
+
+if __name__ == "__main__":
+    _main()
