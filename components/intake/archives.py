@@ -1,0 +1,142 @@
+"""A folder or an archive from outside, to a plain copy of its files; nothing is ever written outside the target.
+
+Archives come from strangers: absolute paths, `..`, links, devices, encrypted members, double names and bombs are
+refused before or while unpacking. Leaves out: what the files mean.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from components.errors import LayoutError
+
+MAX_FILES = 1_000_000
+MAX_BYTES = 500 * 2**30
+# Images hardly compress; a few hundred times is what bombs do. Small archives are let be.
+MAX_RATIO, RATIO_FROM_BYTES = 200, 100 * 2**20
+_CHUNK_BYTES = 2**20
+_SYMLINK, _TYPE_MASK = 0o120000, 0o170000
+
+
+@dataclass(slots=True)
+class _Budget:
+    """How much may still be written, and the archive that it is about."""
+
+    archive: Path
+    max_bytes: int
+    max_files: int
+    written_bytes: int = 0
+    files: int = 0
+
+    def file(self) -> None:
+        self.files += 1
+        if self.files > self.max_files:
+            raise _refused(self.archive, f"more than {self.max_files:,} files")
+
+    def wrote(self, number: int) -> None:
+        self.written_bytes += number
+        size = max(1, self.archive.stat().st_size)
+        if self.written_bytes > self.max_bytes:
+            raise _refused(self.archive, f"unpacks to more than {self.max_bytes:,} bytes")
+        if self.written_bytes > RATIO_FROM_BYTES and self.written_bytes > MAX_RATIO * size:
+            raise _refused(self.archive, f"unpacks to more than {MAX_RATIO} times its size")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is named like an archive that can be unpacked."""
+    return path.name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz"))
+
+
+def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:
+    """Unpack a zip or tar file into the existing, empty folder `target`.
+
+    Raises
+    ------
+    LayoutError
+        If it isn't a whole archive, or holds a member that may not be written. Some files may then be in `target`.
+    """
+    budget = _Budget(archive, max_bytes, max_files)
+    try:
+        if archive.name.lower().endswith(".zip"):
+            with zipfile.ZipFile(archive) as zipped:
+                for name, opened in _zip_members(archive, zipped):
+                    _write(name, opened, target, budget)
+        else:
+            with tarfile.open(archive) as tarred:
+                for name, opened in _tar_members(archive, tarred):
+                    _write(name, opened, target, budget)
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise _refused(archive, f"not a whole archive ({error})") from None
+
+
+def _zip_members(archive: Path, zipped: zipfile.ZipFile) -> Iterator[tuple[str, IO[bytes]]]:
+    for member in zipped.infolist():
+        if member.is_dir():
+            continue
+        if (member.external_attr >> 16) & _TYPE_MASK == _SYMLINK:
+            raise _refused(archive, f"the link {member.filename!r}")
+        if member.flag_bits & 1:
+            raise _refused(archive, f"the encrypted file {member.filename!r}")
+        with zipped.open(member) as opened:
+            yield member.filename, opened
+
+
+def _tar_members(archive: Path, tarred: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
+    for member in tarred:
+        if member.isdir():
+            continue
+        opened = tarred.extractfile(member) if member.isreg() else None
+        if opened is None:
+            raise _refused(archive, f"{member.name!r}, which is a link or a device")
+        with opened:
+            yield member.name, opened
+
+
+def _write(name: str, opened: IO[bytes], target: Path, budget: _Budget) -> None:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or not path.parts:
+        raise _refused(budget.archive, f"the path {name!r}")
+    budget.file()
+    place = target.joinpath(*path.parts)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as file:
+            while chunk := opened.read(_CHUNK_BYTES):
+                budget.wrote(len(chunk))
+                file.write(chunk)
+    except (FileExistsError, NotADirectoryError):
+        raise _refused(budget.archive, f"the path {name!r} twice") from None
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder's files into the existing, empty folder `target`; links within it become files.
+
+    Raises
+    ------
+    LayoutError
+        If a link leads out of the folder, or nowhere.
+    """
+    top = source.resolve()
+    for path in sorted(source.rglob("*")):
+        if path.is_symlink() and not (path.exists() and path.resolve().is_relative_to(top)):
+            raise LayoutError(
+                f"{path} is a link that leads out of {source}, or nowhere",
+                expected="plain files and folders",
+                remedy="replace the link by the file that it means",
+            )
+    shutil.copytree(source, target, symlinks=False, dirs_exist_ok=True)
+
+
+def _refused(archive: Path, found: str) -> LayoutError:
+    return LayoutError(
+        f"{archive.name}: {found}",
+        expected="a whole zip or tar file of plain files within one folder",
+        remedy="fetch it again from the source; if it stays so, unpack it yourself, look at it, and import the folder",
+    )

@@ -1,0 +1,235 @@
+"""`sonoforge data …`: the datasets of the project, what is wrong with one, and how real data come in.
+
+Exit codes: 0 clean, 1 faults (or an import that failed), 2 misuse. Leaves out: the checks themselves
+(components/intake).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from components.contract import CONTRACTS, Contract, contract_names, load_contract
+from components.errors import ContractError, LayoutError, SonoForgeError
+
+if TYPE_CHECKING:
+    from components.intake.facts import Progress
+    from components.intake.validate_data import Checked
+
+app = typer.Typer(help="The datasets: list them, check one, bring one in.", no_args_is_help=True)
+
+RAW, IMPORTS, HARMONISED, PARAMS = (
+    Path("data/01_raw"),
+    Path("data/imports"),
+    Path("data/02_harmonised"),
+    Path("params.yaml"),
+)
+FAULTY, MISUSE = 1, 2
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images.")]
+
+
+@app.command("list")
+def list_datasets(as_json: AsJson = False) -> None:
+    """All datasets that have a contract: role, licence, where they come from, and what is here of them."""
+    try:
+        rows = [_row(load_contract(name)) for name in contract_names()]
+    except ContractError as error:
+        _stop(error, MISUSE)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        images = "none yet" if row["images"] is None else f"{row['images']}{' phantoms' if row['phantom'] else ''}"
+        licence = row["licence"]
+        typer.echo(f"{row['name']}: {row['anatomy']}, {row['role']}")
+        typer.echo(f"  images here: {images}; in this run: {row['run_source'] or 'no'}")
+        typer.echo(
+            f"  licence: {licence['stated']} (train: {licence['train']}, redistribute: {licence['redistribute']}, "
+            f"commercial: {licence['commercial']})"
+        )
+        typer.echo(f"  source: {row['source']}")
+
+
+@app.command()
+def check(
+    dataset: Annotated[str, typer.Argument(help="Name of the contract, such as busi.")],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            help="The dataset's folder in its original layout; default: what the graph or an import put here."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    workers: Workers = 2,
+) -> None:
+    """Check a folder against its contract: every fault with file, reason and remedy."""
+    from components.intake.layouts import PHANTOM_NOTICE
+    from components.intake.validate_data import check_data
+
+    contract = _contract(dataset)
+    folder = source or _default_source(contract)
+    phantom = (folder / PHANTOM_NOTICE).is_file()
+    try:
+        with _progress("images checked", quiet=as_json) as progress:
+            checked = check_data(contract, folder, phantom=phantom, workers=workers, progress=progress)
+    except (LayoutError, ContractError) as error:
+        _stop(error, MISUSE)
+    _print_checked(checked, folder, as_json=as_json)
+    raise typer.Exit(0 if checked.sound else FAULTY)
+
+
+@app.command("import")
+def import_(
+    dataset: Annotated[str, typer.Argument(help="Name of the contract, such as busi.")],
+    path: Annotated[
+        Path, typer.Argument(help="A folder, or a .zip, .tar, .tar.gz or .tgz file, in the original layout.")
+    ],
+    keep_phantoms: Annotated[
+        bool,
+        typer.Option("--keep-phantoms", help="Leave phantom datasets in the run; every table then says so."),
+    ] = False,
+    as_json: AsJson = False,
+    workers: Workers = 2,
+) -> None:
+    """Check a dataset, copy it under DVC, and make params.yaml use it; nothing is half-imported."""
+    from components.intake.ingest import ImportFaultsError, import_dataset
+
+    _contract(dataset)
+    if not path.exists():
+        _stop(LayoutError(f"no such path: {path}", expected="a folder or an archive", remedy="check the path"), MISUSE)
+    try:
+        with _progress("images checked", quiet=as_json) as progress:
+            done = import_dataset(
+                dataset, path, Path(), keep_phantoms=keep_phantoms, workers=workers, progress=progress
+            )
+    except ImportFaultsError as error:
+        if error.checked is not None:
+            _print_checked(error.checked, path, as_json=as_json)
+        _stop(error, FAULTY)
+    except SonoForgeError as error:
+        _stop(error, FAULTY)
+    if as_json:
+        text = {
+            "dataset": done.dataset,
+            "folder": done.folder.as_posix(),
+            "images": len(done.checked.facts),
+            "changes": list(done.changes),
+            "undo": list(done.undo),
+        }
+        typer.echo(json.dumps(text, indent=2, ensure_ascii=False))
+        return
+    _print_checked(done.checked, path, as_json=False)
+    typer.echo(f"Imported {len(done.checked.facts)} images to {done.folder.as_posix()} (under DVC).")
+    typer.echo("Changed in params.yaml:")
+    for change in done.changes:
+        typer.echo(f"  {change}")
+    typer.echo("To undo:")
+    for command in done.undo:
+        typer.echo(f"  {command}")
+    typer.echo(f"Next: git add params.yaml {done.folder.as_posix()}.dvc, then `dvc repro`")
+
+
+def _row(contract: Contract) -> dict[str, Any]:
+    """One dataset as JSON values: its contract in short, its place in the run, and what is here."""
+    manifest = HARMONISED / contract.role / contract.name
+    images, phantom = _counted(manifest)
+    return {
+        "name": contract.name,
+        "role": contract.role,
+        "anatomy": contract.anatomy,
+        "licence": contract.licence.model_dump(),
+        "source": contract.source.address,
+        "obtain": contract.source.obtain,
+        "run_source": _run_sources().get(contract.name),
+        "raw": (RAW / contract.name).is_dir(),
+        "imported": (IMPORTS / contract.name).is_dir(),
+        "images": images,
+        "phantom": phantom,
+    }
+
+
+def _counted(manifest: Path) -> tuple[int | None, bool | None]:
+    """How many harmonised images there are, and whether they are phantoms; None where there are none yet."""
+    from components.intake.harmonised import MANIFEST, read_manifest
+
+    if not (manifest / MANIFEST).is_file():
+        return None, None
+    records = read_manifest(manifest)
+    return len(records), any(record.phantom for record in records)
+
+
+def _run_sources() -> dict[str, str]:
+    from components.params import load_params
+
+    if not PARAMS.is_file():
+        return {}
+    return {name: dataset.source for name, dataset in load_params(PARAMS).datasets.items()}
+
+
+def _contract(name: str) -> Contract:
+    try:
+        return load_contract(name, CONTRACTS)
+    except ContractError as error:
+        _stop(error, MISUSE)
+
+
+def _default_source(contract: Contract) -> Path:
+    """Where the graph or an import put the dataset."""
+    here = [folder for folder in (RAW / contract.name, IMPORTS / contract.name) if folder.is_dir()]
+    if not here:
+        error = LayoutError(
+            f"nothing of {contract.name} is here yet",
+            expected=f"{RAW / contract.name} or {IMPORTS / contract.name}",
+            remedy=f"name a folder with --source, run the stage ingest@{contract.name}, or get the data: "
+            f"{contract.source.obtain}",
+        )
+        _stop(error, MISUSE)
+    return here[0]
+
+
+def _print_checked(checked: Checked, folder: Path, *, as_json: bool) -> None:
+    from components.intake.faults import as_json as faults_as_json
+    from components.intake.faults import as_text, counts
+    from components.intake.validate_data import title
+
+    if not as_json:
+        typer.echo(as_text(checked.faults, title=title(checked)))
+        typer.echo("Sound." if checked.sound else "Not sound: mend the errors above.")
+        return
+    summary = {
+        "schema": 1,
+        "dataset": checked.dataset,
+        "folder": folder.as_posix(),
+        "phantom": checked.phantom,
+        "images": len(checked.facts),
+        "sound": checked.sound,
+        "counts": counts(checked.faults),
+        "faults": faults_as_json(checked.faults),
+    }
+    typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def _progress(what: str, *, quiet: bool) -> Iterator[Progress | None]:
+    """A progress bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Bar(console=console, transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _stop(error: SonoForgeError, code: int) -> NoReturn:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(code)
