@@ -1,0 +1,190 @@
+"""An identifier of a mask, model, run, version or Bento to where it comes from: data, code, parameters, seeds, ledger.
+
+Everything leads to the digest of some weights, and from there to the model folder's provenance. The other way, the
+digest of a commit, of parameters or of a data path leads to the models made from it. Leaves out: printing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components import tracking
+from components.artefacts import DESCRIPTION, ModelDescription, read_description
+from components.errors import ReleaseError
+from components.release.ledger import as_json, read_ledger
+from components.release.promote import CHAMPION, LEDGER, PREVIOUS, REGISTRY_NAME, RELEASED
+
+MIN_PREFIX = 6
+CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an identifier turned out to be, and the digests of the weights it leads to; `about` says more of it."""
+
+    kind: str
+    digests: tuple[str, ...]
+    about: dict[str, Any]
+
+
+def trace(root: Path, identifier: str) -> dict[str, Any]:
+    """Say where something comes from.
+
+    `identifier` is a case of a validation (`busi/<image>/<object>`), an alias (`champion`, `previous`), a registry
+    version, an MLflow run that made a model, a Bento's tag, at least six digits of a weights' sha256, or as many of a
+    commit, of the parameters' sha256 or of a data digest.
+
+    Raises
+    ------
+    ReleaseError
+        If nothing here has that identifier, or the ledger was tampered with.
+    """
+    models = known_models(root)
+    found = next((hit for find in _FINDERS if (hit := find(root, identifier, models)) is not None), None)
+    if found is None:
+        raise ReleaseError(
+            f"nothing here is called {identifier!r}",
+            expected="a case, an alias, a version, an MLflow run, a Bento's tag, or six digits of a digest",
+            remedy="take the digest from the answer's `model.digest`, or one that `sonoforge models` lists",
+        )
+    return {
+        "id": identifier,
+        "kind": found.kind,
+        "about": found.about,
+        "models": [_model(root, digest, models) for digest in found.digests],
+    }
+
+
+def known_models(root: Path) -> dict[str, list[tuple[Path, ModelDescription]]]:
+    """All model folders of a project with their descriptions, by the weights' digest."""
+    models: dict[str, list[tuple[Path, ModelDescription]]] = {}
+    paths = sorted((root / "models").glob(f"*/{DESCRIPTION}")) + sorted((root / RELEASED).glob(f"*/{DESCRIPTION}"))
+    for path in paths:
+        if not path.parent.name.startswith("."):
+            description = read_description(path.parent)
+            models.setdefault(description.digest, []).append((path.parent, description))
+    return models
+
+
+Models = dict[str, list[tuple[Path, ModelDescription]]]
+
+
+def _case(root: Path, identifier: str, _: Models) -> Found | None:
+    if identifier.count("/") < 2:
+        return None
+    for name in CASES:
+        path = root / name
+        if not path.is_file():
+            continue
+        rows = pd.read_parquet(path, filters=[("case_id", "==", identifier)])
+        rows = rows[rows["model_digest"] != ""]
+        if len(rows):
+            columns = ["model", "model_digest", "prompt", "prompt_json", "dice"]
+            about = {"report": name, "masks": rows[columns].to_dict("records")}
+            return Found("mask", tuple(dict.fromkeys(rows["model_digest"])), about)
+    return None
+
+
+def _alias(root: Path, identifier: str, _: Models) -> Found | None:
+    ledger = read_ledger(root / LEDGER)
+    digest = {CHAMPION: ledger.champion, PREVIOUS: ledger.previous}.get(identifier)
+    return None if digest is None else Found("alias", (digest,), {})
+
+
+def _version(root: Path, identifier: str, _: Models) -> Found | None:
+    if not re.fullmatch(r"\d{1,5}", identifier):
+        return None
+    for known in _versions(root):
+        if known.version == int(identifier):
+            return Found("model version", (known.digest,), {"name": known.name, "run_id": known.run_id})
+    return None
+
+
+def _bento(_: Path, identifier: str, __: Models) -> Found | None:
+    if ":" not in identifier:
+        return None
+    # BentoML takes seconds to import, and nothing else here needs it.
+    from components.release.bento import find_bento
+
+    bento = find_bento(identifier)
+    if bento is None:
+        return None
+    return Found("bento", (bento.model_digest,), {"tag": bento.tag, "code_sha256": bento.code_digest})
+
+
+def _run(root: Path, identifier: str, models: Models) -> Found | None:
+    if not re.fullmatch(r"[0-9a-f]{32}", identifier) or not (root / ".mlflow").is_dir():
+        return None
+    made = tuple(digest for digest in models if tracking.find_run(root, digest=digest) == identifier)
+    made = made or tuple(known.digest for known in _versions(root) if known.run_id == identifier)
+    return Found("mlflow run", made, {}) if made else None
+
+
+def _weights(root: Path, identifier: str, models: Models) -> Found | None:
+    if not _is_prefix(identifier):
+        return None
+    ledger = read_ledger(root / LEDGER)
+    named = {d for entry in ledger.entries for d in (entry.source, entry.target, entry.candidate) if d is not None}
+    hits = tuple(sorted(digest for digest in set(models) | named if digest.startswith(identifier)))
+    return Found("weights", hits, {}) if hits else None
+
+
+def _source(_: Path, identifier: str, models: Models) -> Found | None:
+    """A commit, parameters or data digest, to the models made from it."""
+    if not _is_prefix(identifier):
+        return None
+    hits: dict[str, list[str]] = {}
+    for digest, folders in models.items():
+        record = folders[0][1].provenance
+        values = {key: str(record.get(key, "")) for key in ("git_sha", "params_sha256", "lock_sha256", "pass_id")}
+        values |= {path: str(value).split(":")[-1] for path, value in (record.get("data") or {}).items()}
+        matching = [key for key, value in values.items() if value.startswith(identifier)]
+        if matching:
+            hits[digest] = matching
+    return Found("source", tuple(hits), {"matches": hits}) if hits else None
+
+
+_FINDERS: Sequence[Callable[[Path, str, Models], Found | None]] = (
+    _case,
+    _alias,
+    _version,
+    _bento,
+    _run,
+    _weights,
+    _source,
+)
+
+
+def _is_prefix(text: str) -> bool:
+    return re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},64}}", text) is not None
+
+
+def _versions(root: Path) -> list[tracking.RegisteredVersion]:
+    return tracking.list_versions(root, REGISTRY_NAME) if (root / ".mlflow").is_dir() else []
+
+
+def _model(root: Path, digest: str, models: Models) -> dict[str, Any]:
+    """All that is known of some weights."""
+    folders = models.get(digest, [])
+    description = folders[0][1] if folders else None
+    entries = as_json(read_ledger(root / LEDGER).of(digest))
+    return {
+        "digest": digest,
+        "folders": [folder.relative_to(root).as_posix() for folder, _ in folders],
+        "name": description.name if description else None,
+        "kind": description.kind if description else None,
+        "phantom": description.phantom if description else None,
+        "trained_on": list(description.trained_on) if description else [],
+        "base": description.base if description else None,
+        "provenance": description.provenance if description else {},
+        "versions": [
+            {"version": known.version, "run_id": known.run_id} for known in _versions(root) if known.digest == digest
+        ],
+        "ledger": entries,
+    }

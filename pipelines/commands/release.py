@@ -1,0 +1,192 @@
+"""`sonoforge models`, `promote`, `rollback` and `trace`: the registry, and the way back to data and code.
+
+Leaves out: what a promotion is (components/release).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from components.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from components.release.promote import Promotion
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+REPORTS = Path("reports")
+STUDENT = "student"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to an application."""
+    app.command("models")(models)
+    app.command("promote")(promote)
+    app.command("rollback")(rollback)
+    app.command("trace")(trace)
+
+
+def models(as_json: AsJson = False) -> None:
+    """All released models, and which one is in use."""
+    from components.release.promote import models_table
+
+    rows = models_table(_root())
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+        return
+    if not rows:
+        typer.echo("No model is released yet. The graph's last stage releases one if the gate says PASS: `dvc repro`.")
+        return
+    for row in rows:
+        phantom = "phantom-trained" if row["phantom"] else ""
+        words = [row["digest"][:12], f"version {row['version']}", row["name"], row["alias"], phantom]
+        typer.echo("  ".join(str(word) for word in words if word) + f"  since {row['promoted_at']} by {row['by']}")
+
+
+def promote(
+    ref: Annotated[
+        str,
+        typer.Argument(help="`student`, the digest's first digits or version of a released model, or a model folder."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Bring a model into use, if its gate says PASS; else record the refusal and exit with 1."""
+    from components.artefacts import read_description
+    from components.release.promote import promote as release
+    from components.tracking import find_run
+
+    root = _root()
+    folder = resolve(root, ref)
+    kept = folder / "gate.json"
+    gate = kept if kept.is_file() else root / REPORTS / "gate.json"
+    done = release(
+        root,
+        model=folder,
+        gate=gate,
+        # A released model keeps the card that it was given.
+        internal=_metrics(root, "internal"),
+        external=_metrics(root, "external"),
+        run_id=find_run(root, digest=read_description(folder).digest),
+    )
+    _tell(done, as_json=as_json)
+    if done.action == "refused":
+        raise typer.Exit(1)
+
+
+def rollback(
+    reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the ledger.")] = "asked for by hand",
+    as_json: AsJson = False,
+) -> None:
+    """Bring the former model back into use. A running service keeps its model until it is started again."""
+    from components.release.promote import rollback as go_back
+
+    root = _root()
+    done = go_back(root, reason=reason)
+    _tell(done, as_json=as_json)
+
+
+def trace(
+    identifier: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="A case (busi/IMAGE/OBJECT), alias, version, MLflow run, Bento tag, or digits of a digest or commit.",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Where a mask, model, run, version or Bento comes from: data, code, parameters, seeds, ledger."""
+    from components.release.trace import trace as find
+
+    found = find(_root(), identifier)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    typer.echo(f"{found['id']}: {found['kind']}")
+    for key, value in found["about"].items():
+        typer.echo(f"  {key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
+    for model in found["models"]:
+        for line in _model_lines(model):
+            typer.echo(line)
+
+
+def resolve(root: Path, ref: str) -> Path:
+    """The model folder that a reference names.
+
+    Raises
+    ------
+    ReleaseError
+        If it names none, or several.
+    """
+    from components.release.promote import models_table
+
+    if ref == STUDENT:
+        return root / "models" / STUDENT
+    if (root / ref / "model.json").is_file():
+        return root / ref
+    rows = [row for row in models_table(root) if row["folder"] is not None]
+    hits = [
+        row
+        for row in rows
+        if ref in (row["version"], row["alias"]) or (len(ref) >= 6 and row["digest"].startswith(ref))
+    ]
+    if len(hits) == 1:
+        return root / str(hits[0]["folder"])
+    raise ReleaseError(
+        f"{ref!r} names {len(hits) or 'no'} released model{'s' if len(hits) > 1 else ''}",
+        expected="`student`, a model folder, or the version, alias or first digits of a released model",
+        remedy="choose one that `sonoforge models` lists",
+    )
+
+
+def _model_lines(model: dict[str, Any]) -> list[str]:
+    record = model["provenance"]
+    made = {
+        "folders": ", ".join(model["folders"]) or "none here",
+        "versions": ", ".join(f"{known['version']} (run {known['run_id']})" for known in model["versions"]) or "none",
+        "trained on": ", ".join(model["trained_on"]) + (" (phantom)" if model["phantom"] else ""),
+        "base weights": model["base"],
+        "commit": record.get("git_sha"),
+        "changed beside it": ", ".join(record.get("dirty") or ()) or "nothing",
+        "parameters sha256": record.get("params_sha256"),
+        "pinned versions sha256": record.get("lock_sha256"),
+        "seeds": ", ".join(f"{key} {value}" for key, value in (record.get("seeds") or {}).items()),
+    }
+    lines = [f"{model['kind']} {model['name']}, weights {model['digest']}"]
+    lines += [f"  {key}: {value}" for key, value in made.items() if value]
+    lines += [f"  data {path}: {digest}" for path, digest in (record.get("data") or {}).items()]
+    for entry in model["ledger"]:
+        lines.append(
+            f"  ledger {entry['number']}: {entry['at']} {entry['action']} by {entry['who']}: {entry['reason']}"
+        )
+    return lines
+
+
+def _root() -> Path:
+    from pipelines.runtime.environment import prepare, project_root
+
+    root = project_root()
+    prepare(root)
+    return root
+
+
+def _metrics(root: Path, role: str) -> dict[str, Any]:
+    path = root / REPORTS / role / "metrics.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"datasets": {}}
+    return found
+
+
+def _tell(done: Promotion, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(done.as_json(), indent=2))
+        return
+    typer.echo(f"{done.action}: {done.name}, weights {done.candidate[:12]}")
+    for why in done.reasons:
+        typer.echo(f"  - {why}")
+    if done.target is not None:
+        typer.echo(f"in use: weights {done.target[:12]}, before: {(done.source or 'nothing')[:12]}")
+    if done.action in ("promoted", "rolled back"):
+        typer.echo("start the service again to serve it: `make serve`")

@@ -1,0 +1,90 @@
+"""From any identifier to data, code and parameters, and back."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from components import tracking
+from components.artefacts import write_json
+from components.errors import ReleaseError
+from components.release.promote import REGISTRY_NAME, promote
+from components.release.trace import known_models, trace
+
+
+@pytest.fixture
+def project(tmp_path, make_model, write_gate, registry, cases_of, digest_of):
+    """A project with a promoted model, another one beside it, and scored cases."""
+    first, second = make_model(1), make_model(2, git_sha="fedcba" + "0" * 34)
+    promote(tmp_path, model=first, gate=write_gate(first), registry=registry)
+    promote(tmp_path, model=second, gate=write_gate(second, "FAIL"), registry=registry)
+    cases = cases_of(n=2)
+    cases.loc[cases["model"] == "student", "model_digest"] = digest_of(first)
+    (tmp_path / "reports" / "internal").mkdir(parents=True)
+    cases.to_parquet(tmp_path / "reports" / "internal" / "cases.parquet")
+    return tmp_path, digest_of(first), digest_of(second)
+
+
+def test_a_mask_leads_to_data_code_and_parameters(project) -> None:
+    root, first, _ = project
+    found = trace(root, "busi/1/1")
+    assert found["kind"] == "mask"
+    assert found["about"]["masks"][0]["prompt"] == "box_jitter"
+    (model,) = found["models"]
+    assert model["digest"] == first
+    assert model["provenance"]["git_sha"].startswith("0123456789abcdef")
+    assert model["provenance"]["data"] == {"data/03_splits/internal.csv": "md5:1"}
+    assert [entry["action"] for entry in model["ledger"]] == ["promote", "refuse"]
+    assert f"models/released/{first[:12]}" in model["folders"]
+
+
+def test_an_alias_and_a_prefix_lead_to_the_same_model(project) -> None:
+    root, first, second = project
+    assert trace(root, "champion")["models"] == trace(root, first[:8])["models"]
+    refused = trace(root, second[:8])["models"][0]
+    assert [entry["action"] for entry in refused["ledger"]] == ["refuse"]
+
+
+def test_a_commit_leads_to_the_models_made_from_it(project) -> None:
+    root, first, second = project
+    assert [model["digest"] for model in trace(root, "fedcba")["models"]] == [second]
+    both = trace(root, "0123456")
+    assert [model["digest"] for model in both["models"]] == [first]
+    assert both["about"]["matches"] == {first: ["git_sha"]}
+
+
+@pytest.mark.parametrize("identifier", ["previous", "abcde", "zz", "busi/none/9", "7", "f" * 32, "sonoforge:none"])
+def test_what_isnt_there_is_said(project, identifier) -> None:
+    with pytest.raises(ReleaseError, match="nothing here is called"):
+        trace(project[0], identifier)
+
+
+def test_a_version_and_a_run_lead_to_their_model(tmp_path, make_model, write_gate, monkeypatch, digest_of) -> None:
+    model = make_model(1)
+    (tmp_path / ".mlflow").mkdir()
+    known = tracking.RegisteredVersion(REGISTRY_NAME, 3, digest_of(model), "models/student_1", "a" * 32, {})
+    monkeypatch.setattr(tracking, "list_versions", lambda root, name: [known])
+    monkeypatch.setattr(tracking, "find_run", lambda root, digest: "b" * 32 if digest == known.digest else None)
+    for identifier, kind in (("3", "model version"), ("a" * 32, "mlflow run"), ("b" * 32, "mlflow run")):
+        found = trace(tmp_path, identifier)
+        assert found["kind"] == kind
+        assert found["models"][0]["versions"] == [{"version": 3, "run_id": "a" * 32}]
+        assert found["models"][0]["folders"] == ["models/student_1"]
+
+
+def test_folders_being_written_are_no_models(tmp_path, make_model) -> None:
+    model = make_model(1)
+    beside = model.with_name(".student_1.abcd.tmp")
+    beside.mkdir()
+    write_json(beside / "model.json", {"half": "written"})
+    assert len(known_models(tmp_path)) == 1
+
+
+def test_reports_without_the_case_are_passed_over(project) -> None:
+    root, _, _ = project
+    (root / "reports" / "external").mkdir()
+    pd.read_parquet(root / "reports" / "internal" / "cases.parquet").iloc[:0].to_parquet(
+        root / "reports" / "external" / "cases.parquet"
+    )
+    with pytest.raises(ReleaseError):
+        trace(root, "fugc/1/1")

@@ -1,0 +1,98 @@
+"""The release commands, as a person calls them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from components import tracking
+from components.artefacts import ModelDescription, save_model, write_json
+from components.errors import ReleaseError
+from pipelines.commands import release
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    app = typer.Typer()
+    release.register(app)
+    return app
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project as current folder, its registry in memory."""
+    versions: list[tracking.RegisteredVersion] = []
+
+    def register(root, name, *, digest, source, card, run_id=None, tags=None):  # type: ignore[no-untyped-def]
+        known = [v for v in versions if v.digest == digest]
+        if not known:
+            versions.append(tracking.RegisteredVersion(name, len(versions) + 1, digest, source, run_id, {}))
+        return (known or versions[-1:])[0]
+
+    monkeypatch.setattr(tracking, "register_version", register)
+    monkeypatch.setattr(tracking, "list_versions", lambda root, name: versions)
+    monkeypatch.setattr(tracking, "set_alias", lambda root, name, *, alias, version: None)
+    monkeypatch.setattr(tracking, "find_run", lambda root, *, digest: None)
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def train(root: Path, *, weight: float, verdict: str = "PASS") -> str:
+    """Put a student and a verdict on it into a project; returns its digest."""
+    description = ModelDescription(
+        kind="student",
+        name="hiera_mini",
+        config={},
+        image_size_px=64,
+        preprocess_version=1,
+        phantom=True,
+        base="scratch",
+        trained_on=("busi",),
+        provenance={"git_sha": "0123456789", "seeds": {"distil": 12}, "data": {"data/x": "md5:1"}},
+    )
+    digest = save_model(root / "models" / "student", {"w": torch.tensor([weight])}, description).digest
+    check = {"id": "skill", "verdict": verdict, "value": 0.1, "limit": 0.0, "reason": "because of its skill"}
+    gate = {"verdict": verdict, "model": {"name": "hiera_mini", "digest": digest}, "phantom": True, "checks": [check]}
+    write_json(root / "reports" / "gate.json", gate)
+    return digest
+
+
+def test_promote_list_roll_back_and_trace(app: typer.Typer, project: Path) -> None:
+    runner = CliRunner()
+    assert "No model is released" in runner.invoke(app, ["models"]).output
+    digests = []
+    for weight in (1.0, 2.0):
+        digests.append(train(project, weight=weight))
+        done = runner.invoke(app, ["promote", "student"])
+        assert done.exit_code == 0, done.output
+        assert f"promoted: hiera_mini, weights {digests[-1][:12]}" in done.output
+    listed = json.loads(runner.invoke(app, ["models", "--json"]).output)
+    assert [(row["digest"], row["alias"]) for row in listed] == [(digests[0], "previous"), (digests[1], "champion")]
+    assert "champion" in runner.invoke(app, ["models"]).output
+    back = json.loads(runner.invoke(app, ["rollback", "--reason", "worse", "--json"]).output)
+    assert (back["from"], back["to"]) == (digests[1], digests[0])
+    told = runner.invoke(app, ["trace", "champion"]).output
+    assert digests[0] in told and "data data/x: md5:1" in told and "rollback" in told
+    found = json.loads(runner.invoke(app, ["trace", digests[1][:8], "--json"]).output)
+    assert found["models"][0]["digest"] == digests[1]
+    again = runner.invoke(app, ["promote", digests[1][:8]])
+    assert again.exit_code == 0, again.output
+
+
+def test_a_refusal_exits_with_one_and_says_why(app: typer.Typer, project: Path) -> None:
+    train(project, weight=1.0, verdict="FAIL")
+    done = CliRunner().invoke(app, ["promote", "student"])
+    assert done.exit_code == 1
+    assert "because of its skill" in done.output
+
+
+def test_a_reference_to_nothing_is_refused(app: typer.Typer, project: Path) -> None:
+    with pytest.raises(ReleaseError, match="no released model"):
+        CliRunner().invoke(app, ["promote", "nonsense"], catch_exceptions=False)
