@@ -1,0 +1,102 @@
+"""Functions to timings that can be compared: interleaved rounds in one process, medians, spread and ratios.
+
+A busy or noisy machine slows every case of a round alike, so the ratios hold where the milliseconds don't. Leaves out:
+what is timed (the command line) and any test of a time; times are measured, never asserted.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One case: median, 10th and 90th percentile over the rounds in milliseconds, and the median ratio, round by
+    round, to the first case."""
+
+    name: str
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    ratio_to_first: float
+    rounds: int
+
+
+def time_interleaved(cases: Mapping[str, Callable[[], object]], *, rounds: int, warm_up: int = 1) -> list[Timing]:
+    """Run every case once a round, in order, after `warm_up` rounds that don't count.
+
+    Raises
+    ------
+    ValueError
+        If there are no cases or no rounds.
+    """
+    if not cases or rounds < 1:
+        raise ValueError("timing needs at least one case and one round")
+    for _ in range(warm_up):
+        for run in cases.values():
+            run()
+    times_ms = np.array([[_once_ms(run) for run in cases.values()] for _ in range(rounds)])  # rounds cases
+    ratios = np.median(times_ms / times_ms[:, :1], axis=0)
+    return [
+        Timing(
+            name=name,
+            median_ms=float(np.median(times_ms[:, index])),
+            p10_ms=float(np.percentile(times_ms[:, index], 10)),
+            p90_ms=float(np.percentile(times_ms[:, index], 90)),
+            ratio_to_first=float(ratios[index]),
+            rounds=rounds,
+        )
+        for index, name in enumerate(cases)
+    ]
+
+
+def _once_ms(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - started) * 1000
+
+
+def describe_machine() -> dict[str, Any]:
+    """Processor, cores, threads, accelerator and versions, for the record that a timing stands in."""
+    cpu = next(
+        (
+            line.split(":", 1)[1].strip()
+            for line in _lines(Path("/proc/cpuinfo"))
+            if line.startswith(("model name", "Model"))
+        ),
+        platform.processor() or platform.machine(),
+    )
+    return {
+        "cpu": cpu,
+        "cores": _cores(),
+        "torch_threads": torch.get_num_threads(),
+        "accelerator": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def _lines(path: Path) -> Sequence[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def as_records(timings: Sequence[Timing]) -> list[dict[str, Any]]:
+    """Timings as JSON-ready values."""
+    return [asdict(timing) for timing in timings]

@@ -1,0 +1,136 @@
+"""`sonoforge bench`: what things cost on this machine, as a table and a JSON file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from components.evaluation.speed import Timing
+    from components.params import Params
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the `sonoforge` application."""
+    app.command()(bench)
+
+
+def bench(
+    size: Annotated[int, typer.Option(help="Side of the model input in pixels.")] = 512,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")] = 7,
+    teacher: Annotated[str, typer.Option(help="The teacher's trunk: micro, tiny, small, base_plus, large.")] = "tiny",
+    out: Annotated[Path | None, typer.Option(help="Write the JSON here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
+) -> None:
+    """Time encoder, a click, preprocessing and the phantom generator; weights are random, so speed only."""
+    from components.artefacts import write_json
+    from components.evaluation.speed import as_records, describe_machine, time_interleaved
+    from components.params import load_params
+    from components.teacher.hiera import HIERAS
+
+    if teacher not in HIERAS:
+        raise typer.BadParameter(f"{teacher!r}; one of {', '.join(HIERAS)}", param_hint="--teacher")
+    params = load_params(Path("params.yaml"))
+    tables = {
+        "image encoder": time_interleaved(_encoders(params, teacher, size), rounds=rounds),
+        "prompt encoder and mask decoder (a box)": time_interleaved(_decoders(params, size), rounds=rounds),
+        "data": time_interleaved(_data_cases(size), rounds=rounds),
+    }
+    record = {
+        "schema": 1,
+        "machine": describe_machine(),
+        "input_px": size,
+        "tables": {name: as_records(timings) for name, timings in tables.items()},
+    }
+    if out is not None:
+        write_json(out, record)
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        _print_tables(tables, record["machine"], size)
+
+
+def _encoders(params: Params, teacher: str, size: int) -> dict[str, Callable[[], object]]:
+    """Each student, with and without adapters, then the teacher: what one image costs."""
+    import torch
+
+    from components.promptable.adapter import AdapterConfig
+    from components.promptable.build import build_segmenter
+    from components.students import student_hiera, student_names
+    from components.teacher.hiera import HIERAS
+
+    hieras = {name: student_hiera(params.student.model_copy(update={"name": name})) for name in student_names()}
+    hieras[f"teacher {teacher}"] = HIERAS[teacher]
+    images = torch.zeros(1, 3, size, size)
+    cases: dict[str, Callable[[], object]] = {}
+    for name, hiera in hieras.items():
+        for config, note in ((AdapterConfig(), ""), (AdapterConfig(variant="none"), ", no adapters")):
+            segmenter = build_segmenter(hiera, config, image_size_px=size, draws_prompts=False)
+            cases[name + note] = torch.inference_mode()(lambda s=segmenter: s.encode(images))
+    return cases
+
+
+def _decoders(params: Params, size: int) -> dict[str, Callable[[], object]]:
+    """A box on an embedded image, from embedding to a mask at native size; drawn prompts off and on."""
+    import numpy as np
+
+    from components.promptable.adapter import AdapterConfig
+    from components.promptable.build import build_segmenter
+    from components.promptable.predict import embed, segment_embedded
+    from components.students import student_hiera
+    from components.types import Prompt
+
+    image = np.zeros((600, 800, 3), dtype=np.uint8)
+    prompts = [Prompt(box_xyxy=(100.0, 100.0, 400.0, 300.0))]
+    cases: dict[str, Callable[[], object]] = {}
+    for drawn, name in ((False, "box as corners"), (True, "box as corners and drawn")):
+        segmenter = build_segmenter(
+            student_hiera(params.student), AdapterConfig(), image_size_px=size, draws_prompts=drawn
+        )
+        embedding = embed(segmenter, image)
+        cases[name] = lambda s=segmenter, e=embedding: segment_embedded(s, e, (600, 800), prompts)
+    return cases
+
+
+def _data_cases(size: int) -> dict[str, Callable[[], object]]:
+    """Preprocessing of an 800x600 image, and four phantom images of each layout, drawn and written as files."""
+    import numpy as np
+
+    from components.phantom import LAYOUTS
+    from components.preprocess import to_input
+
+    image = np.zeros((600, 800, 3), dtype=np.uint8)
+    cases: dict[str, Callable[[], object]] = {"preprocess 800x600": lambda: to_input(image, size)}
+    for name in LAYOUTS:
+        cases[f"phantom {name}, 4 images"] = lambda n=name: _write_phantoms(n, images=4)
+    return cases
+
+
+def _write_phantoms(name: str, *, images: int) -> None:
+    from tempfile import TemporaryDirectory
+
+    from components.phantom import write_dataset
+
+    with TemporaryDirectory() as folder:
+        write_dataset(name, Path(folder) / name, images=images, seed=1)
+
+
+def _print_tables(tables: Mapping[str, list[Timing]], machine: object, size: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"{size} px; {machine}")
+    for name, timings in tables.items():
+        table = Table(title=name)
+        for column in ("case", "median ms", "10 %", "90 %", "ratio to the first"):
+            table.add_column(column, justify="left" if column == "case" else "right")
+        for row in timings:
+            table.add_row(
+                row.name, f"{row.median_ms:.1f}", f"{row.p10_ms:.1f}", f"{row.p90_ms:.1f}", f"{row.ratio_to_first:.2f}"
+            )
+        console.print(table)
