@@ -12,7 +12,7 @@ from PIL import Image as PilImage
 from starlette.testclient import TestClient
 
 from components.artefacts import ModelDescription
-from components.params import AdapterParams, StudentParams
+from components.params import AdapterParams, ModelParams, StudentParams
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads
 from components.promptable.segmenter import Segmenter
@@ -35,7 +35,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served") / "student"
     save_segmenter(
         folder,
-        build_student(STUDENT, image_size_px=64, seed=3),
+        build_student(STUDENT, model=ModelParams(image_size_px=64, draws_prompts=True), seed=3),
         kind="student",
         name="hiera_mini",
         hiera=student_hiera(STUDENT),

@@ -21,6 +21,7 @@ from components.promptable.segmenter import Segmenter
 from components.types import Image, Prompt
 from serving.http import WEB, Api
 
+Loaded = tuple[Segmenter, ModelDescription]
 BOX = {"objects": [{"box": [31, 16, 60, 45]}]}
 
 
@@ -39,7 +40,7 @@ def check_error(response: httpx.Response, status: int, code: str) -> None:
     assert error["message"] and error["hint"]
 
 
-def test_a_mask_comes_back_in_the_agreed_form(client: TestClient, model_folder: Path, image: Image, png: bytes) -> None:
+def test_a_mask_comes_back_in_the_agreed_form(client: TestClient, loaded: Loaded, image: Image, png: bytes) -> None:
     response = ask(client, png)
     assert response.status_code == 200
     body = response.json()

@@ -1,0 +1,243 @@
+"""`sonoforge segment`: an image file, boxes and clicks to a mask as PNG, the same to the bit as the endpoint's.
+
+Leaves out: the masks themselves (components/promptable/predict.py), and serving.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from components.errors import ArtefactError, ImageError, PromptError
+from components.types import Point, Prediction, Prompt
+
+if TYPE_CHECKING:
+    from components.artefacts import ModelDescription
+
+CHAMPION = "champion"
+STUDENT = Path("models/student")
+MAX_OBJECTS = 255
+NUMBERS = {"--box": 4, "--point": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model folder, and in words which one it is."""
+
+    folder: Path
+    told: str
+
+
+class _SeveralNumbers(TyperCommand):
+    """Lets `--box` and `--point` take several numbers and come several times, which typer's own options can't."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Join the numbers after each of the two options into one argument."""
+        joined: list[str] = []
+        waiting = list(args)
+        while waiting:
+            name = waiting.pop(0)
+            joined.append(name)
+            numbers: list[str] = []
+            while len(numbers) < NUMBERS.get(name, 0) and waiting and not waiting[0].startswith("--"):
+                numbers.append(waiting.pop(0))
+            joined += [" ".join(numbers)] if numbers else []
+        return list(super().parse_args(ctx, joined))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("segment", cls=_SeveralNumbers)(segment)
+
+
+def segment(
+    image: Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF, BMP or single-frame DICOM.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="PNG to write, in the image's own pixels.", show_default=False)],
+    boxes: Annotated[
+        list[str] | None,
+        typer.Option("--box", metavar="X0 Y0 X1 Y1", help="A box, half-open, in pixels: one object each."),
+    ] = None,
+    points: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--point",
+            metavar="X Y 1|0",
+            help="A click on the object (1) or beside it (0). Without a box all clicks are one object's; with several "
+            "boxes each click belongs to the one box around it.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="REF",
+            help="A model folder, or `champion`: the released model. Default: champion, else models/student.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print RLE, polygons, boxes and qualities as JSON.")] = False,
+) -> None:
+    """Outline what the boxes and clicks show, as a mask in the image's own pixels.
+
+    One object: 0 and 255. Several: the value of a pixel is the number of its object, later ones on top.
+    """
+    from components.preprocess import decode_image
+    from components.promptable.predict import check_prompts, pin_threads
+    from components.promptable.predict import segment as predict
+    from components.students import load_student
+
+    box_numbers = [_numbers("--box", text) for text in boxes or []]
+    point_numbers = [_numbers("--point", text) for text in points or []]
+    prompts = to_prompts(
+        [(x0, y0, x1, y1) for x0, y0, x1, y1 in box_numbers], [(x, y, sign) for x, y, sign in point_numbers]
+    )
+    pixels = decode_image(_read(image), name=str(image))
+    check_prompts(prompts, (pixels.shape[0], pixels.shape[1]))
+    chosen = choose_model(model, root=Path.cwd())
+    pin_threads()
+    segmenter, description = load_student(chosen.folder)
+    predictions = predict(segmenter, pixels, prompts)
+    write_mask(out, predictions)
+    if as_json:
+        typer.echo(json.dumps(_as_json(predictions, description, chosen, out=out), indent=2))
+        return
+    typer.echo(f"model: {chosen.told}, {description.name}, weights {description.digest[:12]}")
+    if description.phantom:
+        typer.echo("phantom-trained demo: this model's masks mean nothing on patients")
+    for number, prediction in enumerate(predictions, start=1):
+        typer.echo(f"object {number}: {int(prediction.mask.sum())} px, quality {prediction.quality:.3f}")
+    typer.echo(f"written: {out} ({'0 and 255' if len(predictions) == 1 else 'values are object numbers'})")
+
+
+def _numbers(option: str, text: str) -> list[float]:
+    """The numbers that an option was given."""
+    try:
+        numbers = [float(word) for word in text.split()]
+    except ValueError:
+        numbers = []
+    if len(numbers) != NUMBERS[option]:
+        raise typer.BadParameter(f"{text!r} isn't {NUMBERS[option]} numbers", param_hint=option)
+    return numbers
+
+
+def to_prompts(
+    boxes: Sequence[tuple[float, float, float, float]], points: Sequence[tuple[float, float, float]]
+) -> list[Prompt]:
+    """One prompt for each box, with the clicks that are its; without a box, one prompt with all clicks.
+
+    Raises
+    ------
+    PromptError
+        If there is nothing, too much, a sign other than 0 and 1, or a click that isn't in exactly one of several
+        boxes.
+    """
+    if not boxes and not points:
+        raise PromptError("neither a box nor a click", expected="at least one", remedy="give --box or --point")
+    if len(boxes) > MAX_OBJECTS:
+        raise PromptError(
+            f"{len(boxes)} boxes", expected=f"at most {MAX_OBJECTS} in one mask", remedy="use several calls"
+        )
+    clicks: list[list[Point]] = [[] for _ in range(max(len(boxes), 1))]
+    for x, y, sign in points:
+        if sign not in (0, 1):
+            raise PromptError(
+                f"--point {x:g} {y:g} {sign:g}",
+                expected="1 (on the object) or 0 (beside it)",
+                remedy="correct the sign",
+            )
+        around = [n for n, (x0, y0, x1, y1) in enumerate(boxes) if x0 <= x < x1 and y0 <= y < y1]
+        if len(boxes) > 1 and len(around) != 1:
+            raise PromptError(
+                f"--point {x:g} {y:g} lies in {len(around)} of the boxes",
+                expected="exactly one box around each click where there are several boxes",
+                remedy="ask for that object in a call of its own",
+            )
+        clicks[around[0] if len(boxes) > 1 else 0].append(Point(x, y, bool(sign)))
+    if not boxes:
+        return [Prompt(None, tuple(clicks[0]))]
+    return [Prompt(box, tuple(own)) for box, own in zip(boxes, clicks, strict=True)]
+
+
+def choose_model(ref: str | None, *, root: Path) -> Chosen:
+    """The model folder that a reference names: a folder, `champion`, or by default champion, else models/student.
+
+    Raises
+    ------
+    ArtefactError
+        If it names nothing that is there.
+    """
+    from components.release.promote import champion_folder
+
+    champion = champion_folder(root) if ref in (None, CHAMPION) else None
+    if champion is not None:
+        return Chosen(champion, "the champion")
+    if ref == CHAMPION:
+        raise ArtefactError(
+            "no model is promoted",
+            expected="a champion in the registry",
+            remedy="run the graph to its end (`make demo` or `dvc repro`), or name a model folder with --model",
+        )
+    folder = root / (ref or STUDENT)
+    if not folder.is_dir():
+        raise ArtefactError(
+            f"no model folder {ref or STUDENT}",
+            expected="a model folder, or `champion`",
+            remedy="train one (`make demo` or `dvc repro`), or name another with --model",
+        )
+    return Chosen(folder, f"{ref or STUDENT}{'' if ref else ' (nothing is promoted)'}")
+
+
+def write_mask(path: Path, predictions: Sequence[Prediction]) -> None:
+    """Write masks as one 8-bit PNG in one piece: 0 and 255 for one object, else object numbers, later ones on top."""
+    import numpy as np
+    from PIL import Image as PilImage
+
+    from components.artefacts import replacing
+
+    values = np.zeros(predictions[0].mask.shape, dtype=np.uint8)
+    for number, prediction in enumerate(predictions, start=1):
+        values[prediction.mask] = 255 if len(predictions) == 1 else number
+    with replacing(path) as beside:
+        PilImage.fromarray(values).save(beside, "PNG")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            f"{path}: {error.strerror}", expected="an image file", remedy="name a file that can be read"
+        ) from None
+
+
+def _as_json(
+    predictions: Sequence[Prediction], description: ModelDescription, chosen: Chosen, *, out: Path
+) -> dict[str, Any]:
+    from components.masks import tight_box, to_polygons, to_rle
+
+    height_px, width_px = predictions[0].mask.shape
+    return {
+        "model": {
+            "name": description.name,
+            "digest": description.digest,
+            "ref": chosen.told,
+            "phantom": description.phantom,
+        },
+        "image": {"width": width_px, "height": height_px},
+        "objects": [
+            {
+                "mask": to_rle(prediction.mask),
+                "polygons": to_polygons(prediction.mask),
+                "box": tight_box(prediction.mask),
+                "area_px": int(prediction.mask.sum()),
+                "quality": prediction.quality,
+            }
+            for prediction in predictions
+        ],
+        "out": str(out),
+    }

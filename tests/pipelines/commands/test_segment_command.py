@@ -1,0 +1,75 @@
+"""The command's prompts are the ones that were typed, and what can't be done is said before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image as PilImage
+from typer.testing import CliRunner
+
+from components.errors import ArtefactError, PromptError
+from components.types import Point, Prediction, Prompt
+from pipelines.commands import segment as command
+
+A, B = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)
+
+
+@pytest.fixture
+def app() -> typer.Typer:
+    """An application with this command alone."""
+    app = typer.Typer()
+    command.register(app)
+    return app
+
+
+def test_each_box_is_an_object_and_clicks_go_to_the_box_around_them() -> None:
+    assert command.to_prompts([A, B], [(25, 5, 0), (5, 5, 1), (6, 6, 1)]) == [
+        Prompt(A, (Point(5, 5, True), Point(6, 6, True))),
+        Prompt(B, (Point(25, 5, False),)),
+    ]
+
+
+def test_clicks_without_a_box_are_one_object_and_one_box_takes_all_clicks() -> None:
+    assert command.to_prompts([], [(1, 2, 1), (50, 2, 0)]) == [Prompt(None, (Point(1, 2), Point(50, 2, False)))]
+    assert command.to_prompts([A], [(50, 50, 0)]) == [Prompt(A, (Point(50, 50, False),))]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "points"),
+    [([], []), ([A], [(1, 1, 2)]), ([A, B], [(15, 5, 1)]), ([A, A], [(5, 5, 1)]), ([A] * 256, [])],
+)
+def test_unclear_prompts_are_refused(
+    boxes: list[tuple[float, float, float, float]], points: list[tuple[float, float, float]]
+) -> None:
+    with pytest.raises(PromptError):
+        command.to_prompts(boxes, points)
+
+
+def test_a_mask_is_black_and_white_or_holds_object_numbers(tmp_path: Path) -> None:
+    left, right = np.zeros((2, 4), dtype=bool), np.zeros((2, 4), dtype=bool)
+    left[:, :3], right[:, 2:] = True, True
+    command.write_mask(tmp_path / "one.png", [Prediction(left, 1.0)])
+    np.testing.assert_array_equal(np.asarray(PilImage.open(tmp_path / "one.png"))[0], [255, 255, 255, 0])
+    command.write_mask(tmp_path / "two.png", [Prediction(left, 1.0), Prediction(right, 1.0)])
+    np.testing.assert_array_equal(np.asarray(PilImage.open(tmp_path / "two.png"))[0], [1, 1, 2, 2])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "two.png"]
+
+
+def test_without_any_model_it_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match="no model folder"):
+        command.choose_model(None, root=tmp_path)
+    with pytest.raises(ArtefactError, match="promoted"):
+        command.choose_model("champion", root=tmp_path)
+    (tmp_path / "models/student").mkdir(parents=True)
+    assert command.choose_model(None, root=tmp_path).folder == tmp_path / "models/student"
+    assert "nothing is promoted" in command.choose_model(None, root=tmp_path).told
+
+
+@pytest.mark.parametrize("numbers", [["1", "2", "3"], ["1", "2", "3", "x"], []])
+def test_a_box_of_other_than_four_numbers_is_misuse(app: typer.Typer, tmp_path: Path, numbers: list[str]) -> None:
+    ran = CliRunner().invoke(app, [str(tmp_path / "a.png"), "--box", *numbers, "--out", str(tmp_path / "o.png")])
+    assert ran.exit_code == 2
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,99 @@
+"""The real server: `sonoforge serve` starts BentoML, which becomes ready, answers, and stops when told."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from components.artefacts import ModelDescription
+from components.masks import from_rle
+from components.promptable.predict import segment
+from components.promptable.segmenter import Segmenter
+from components.types import Image, Prompt
+
+START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
+READY_S = 120
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture(scope="module")
+def served(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a running server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("server")
+    log = folder / "log.txt"
+    environment = {**os.environ, "PYTHONPATH": str(root), "BENTOML_HOME": str(folder / "bentoml")}
+    with log.open("wb") as out:
+        command = [sys.executable, "-c", START, "--port", str(port), "--model", str(model_folder)]
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+            _wait(client, server, log)
+            yield client
+    finally:
+        server.send_signal(signal.SIGTERM)
+        try:
+            server.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            raise
+
+
+def _wait(client: httpx.Client, server: subprocess.Popen[bytes], log: Path) -> None:
+    until_s = time.monotonic() + READY_S
+    while time.monotonic() < until_s:
+        assert server.poll() is None, log.read_text()
+        try:
+            if client.get("/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.3)
+    raise AssertionError(f"not ready within {READY_S} s:\n{log.read_text()}")
+
+
+def test_health_and_metrics_are_there_beside_the_page(served: httpx.Client) -> None:
+    assert served.get("/livez").status_code == 200
+    assert served.get("/readyz").status_code == 200
+    metrics = served.get("/metrics")
+    assert metrics.status_code == 200 and "bentoml_service_request_total" in metrics.text
+    page = served.get("/")
+    assert page.status_code == 200 and "SonoForge" in page.text and "google" not in page.text
+
+
+def test_masks_over_the_wire_are_the_librarys_to_the_bit(
+    served: httpx.Client, loaded: tuple[Segmenter, ModelDescription], image: Image, png: bytes
+) -> None:
+    prompts = {"objects": [{"box": [31, 16, 60, 45]}, {"box": [2, 3, 80, 50]}]}
+    answer = served.post("/v1/segment", files={"image": png}, data={"prompts": json.dumps(prompts)})
+    assert answer.status_code == 200, answer.text
+    expected = segment(loaded[0], image, [Prompt((31.0, 16.0, 60.0, 45.0)), Prompt((2.0, 3.0, 80.0, 50.0))])
+    for found, wanted in zip(answer.json()["objects"], expected, strict=True):
+        np.testing.assert_array_equal(from_rle(found["mask"]), wanted.mask)
+    assert answer.headers["x-sonoforge-model"] == loaded[1].digest
+    image_id = served.post("/v1/images", files={"image": png}).json()["image"]["id"]
+    fields = {"prompts": (None, json.dumps(prompts)), "image_id": (None, image_id)}
+    assert served.post("/v1/segment", files=fields).json()["objects"] == answer.json()["objects"]
+
+
+def test_errors_are_json_and_the_server_lives_on(served: httpx.Client, png: bytes) -> None:
+    too_large = served.post("/v1/images", files={"image": bytes(40_000_000)})
+    assert too_large.status_code == 413 and too_large.json()["error"]["code"] == "body_too_large"
+    assert served.post("/v1/segment", files={"image": png}).json()["error"]["code"] == "prompts_missing"
+    assert served.get("/docs.json").json()["error"]["code"] == "not_found"
+    assert served.get("/v1/model").json()["model"]["name"] == "hiera_mini"
+    assert served.get("/livez").status_code == 200
