@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from components.evaluation.speed import Timing
     from components.params import Params
+    from components.promptable.segmenter import Embedding, Segmenter
 
 
 def register(app: typer.Typer) -> None:
@@ -70,8 +74,15 @@ def _encoders(params: Params, teacher: str, size: int) -> dict[str, Callable[[],
     for name, hiera in hieras.items():
         for config, note in ((AdapterConfig(), ""), (AdapterConfig(variant="none"), ", no adapters")):
             segmenter = build_segmenter(hiera, config, image_size_px=size, draws_prompts=False)
-            cases[name + note] = torch.inference_mode()(lambda s=segmenter: s.encode(images))
+            cases[name + note] = partial(_encode, segmenter, images)
     return cases
+
+
+def _encode(segmenter: Segmenter, images: Tensor) -> Embedding:
+    import torch
+
+    with torch.inference_mode():
+        return segmenter.encode(images)
 
 
 def _decoders(params: Params, size: int) -> dict[str, Callable[[], object]]:
@@ -92,7 +103,7 @@ def _decoders(params: Params, size: int) -> dict[str, Callable[[], object]]:
             student_hiera(params.student), AdapterConfig(), image_size_px=size, draws_prompts=drawn
         )
         embedding = embed(segmenter, image)
-        cases[name] = lambda s=segmenter, e=embedding: segment_embedded(s, e, (600, 800), prompts)
+        cases[name] = partial(segment_embedded, segmenter, embedding, (600, 800), prompts)
     return cases
 
 
@@ -104,9 +115,9 @@ def _data_cases(size: int) -> dict[str, Callable[[], object]]:
     from components.preprocess import to_input
 
     image = np.zeros((600, 800, 3), dtype=np.uint8)
-    cases: dict[str, Callable[[], object]] = {"preprocess 800x600": lambda: to_input(image, size)}
+    cases: dict[str, Callable[[], object]] = {"preprocess 800x600": partial(to_input, image, size)}
     for name in LAYOUTS:
-        cases[f"phantom {name}, 4 images"] = lambda n=name: _write_phantoms(n, images=4)
+        cases[f"phantom {name}, 4 images"] = partial(_write_phantoms, name, images=4)
     return cases
 
 
