@@ -1,0 +1,126 @@
+"""A project's files to evidence: a real, untrained student on a dataset of a few pixels."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image as PilImage
+
+from components.artefacts import write_json
+from components.evaluation.cases import Contender
+from components.evaluation.report import write_validation
+from components.evaluation.summary import bootstrap_of
+from components.evaluation.validate import validate
+from components.intake.harmonised import read_manifest, write_manifest, write_split
+from components.params import Params, load_params
+from components.promptable.model_folder import save_segmenter
+from components.promptable.predict import pin_threads
+from components.release.gate import gather, judge
+from components.students import build_student, load_student, student_adapter, student_hiera
+from components.types import ObjectTruth, Record, Role
+
+SIZE_PX = 48
+
+
+def write_dataset(root: Path, name: str, role: Role, *, images: int = 3) -> list[Record]:
+    """Write a harmonised dataset of bright squares on noise."""
+    folder = root / "data/02_harmonised" / role / name
+    for sub in ("images", "masks"):
+        (folder / sub).mkdir(parents=True)
+    records = []
+    for index in range(images):
+        rng = np.random.default_rng([len(name), index])
+        truth = np.zeros((SIZE_PX, SIZE_PX), dtype=np.uint8)
+        truth[10 : 30 + index, 12:34] = 1
+        image = np.where(truth == 1, 180, 60) + rng.integers(-30, 30, truth.shape)
+        paths = folder / "images" / f"{index}.png", folder / "masks" / f"{index}.png"
+        PilImage.fromarray(image.astype(np.uint8)).save(paths[0])
+        PilImage.fromarray(truth).save(paths[1])
+        thing = ObjectTruth(1, "lesion", (12, 10, 34, 30 + index), int(truth.sum()))
+        records.append(
+            Record(name, str(index), f"g{index}", role, *paths, SIZE_PX, SIZE_PX, f"{name}{index}", True, (thing,))
+        )
+    write_manifest(folder, records)
+    write_json(root / "reports/data" / name / "faults.json", {"schema": 1, "faults": []})
+    return read_manifest(folder)
+
+
+@pytest.fixture(scope="module")
+def params(root: Path) -> Params:
+    whole = load_params(root / "params.yaml")
+    evaluate = whole.evaluate.model_copy(update={"bootstrap_resamples": 100, "figure_cases": 1})
+    return whole.model_copy(
+        update={"model": whole.model.model_copy(update={"image_size_px": 64}), "evaluate": evaluate}
+    )
+
+
+def save_student(folder: Path, params: Params, *, seed: int) -> None:
+    save_segmenter(
+        folder,
+        build_student(params.student, model=params.model, seed=seed),
+        kind="student",
+        name="hiera_mini",
+        hiera=student_hiera(params.student),
+        adapter=student_adapter(params.student),
+        phantom=True,
+        base="scratch",
+        trained_on=("busi",),
+        provenance={"git_sha": "0123456789", "dirty": []},
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
+    """A project whose student is validated on one internal and one external dataset."""
+    root = tmp_path_factory.mktemp("project")
+    pin_threads()
+    save_student(root / "models/student", params, seed=1)
+    segmenter, description = load_student(root / "models/student")
+    models = {"student": Contender(segmenter, description.digest, description.name)}
+    for name, role in (("busi", "internal"), ("fugc", "external")):
+        records = write_dataset(root, name, role)  # type: ignore[arg-type]
+        result = validate(
+            records, models=models, prompts=params.prompts, params=params.evaluate, partial=root / ".cache" / role
+        )
+        write_validation(root / "reports" / role, result, role=role, figure_cases=1)  # type: ignore[arg-type]
+    rows = [{"dataset": "busi", "image_id": str(i), "group": f"g{i}", "split": "test"} for i in range(3)]
+    (root / "data/03_splits").mkdir(parents=True)
+    write_split(root / "data/03_splits/internal.csv", pd.DataFrame(rows))
+    return root
+
+
+def test_the_saved_student_gives_the_scored_masks(project: Path, params: Params) -> None:
+    evidence = gather(project, model=project / "models/student", internal=["busi"], external=["fugc"], champion=None)
+    assert evidence.parity.cases == 2 * len(params.prompts.evaluate.kinds)
+    assert evidence.parity.worst_share == 0
+    assert evidence.leak is None
+    assert evidence.faults == {"busi": [], "fugc": []}
+    verdict = judge(evidence, params=params.gate, bootstrap=bootstrap_of(params.evaluate))
+    by_id = {check.id: check.verdict for check in verdict.checks}
+    assert by_id["parity"] == by_id["leak"] == by_id["external"] == by_id["data:busi"] == "PASS"
+    assert by_id["cases:busi"] == by_id["teacher"] == "INSUFFICIENT"
+    assert verdict.verdict == "FAIL"  # an untrained student doesn't beat the ellipse
+
+
+def test_another_student_in_its_place_is_found(project: Path, params: Params, tmp_path: Path) -> None:
+    save_student(tmp_path / "student", params, seed=2)
+    evidence = gather(project, model=tmp_path / "student", internal=["busi"], external=["fugc"], champion=None)
+    assert evidence.parity.worst_share > 0
+
+
+def test_a_leak_and_a_missing_verdict_are_evidence(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy)
+    folder = copy / "data/02_harmonised/internal/busi"
+    records = read_manifest(folder)
+    write_manifest(folder, [replace(record, group="g0") for record in records])
+    split = copy / "data/03_splits/internal.csv"
+    split.write_text(split.read_text().replace("busi,2,g2,test", "busi,2,g2,train"))
+    evidence = gather(copy, model=copy / "models/student", internal=["busi", "ddti"], external=["fugc"], champion=None)
+    assert evidence.leak is not None and "group g0 of busi" in evidence.leak
+    assert evidence.faults["ddti"] is None
