@@ -34,11 +34,12 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="Say as JSON what is served, and where.")] = False,
 ) -> None:
     """Serve a model and its web page until Ctrl-C."""
-    from components.artefacts import read_description
+    from components.release.promote import checked_description
 
     root = Path.cwd()
     chosen = choose_model(model, root=root)
-    description = read_description(chosen.folder)
+    # Checked here already, because BentoML starts a service that can't load its model again and again.
+    description = checked_description(chosen.folder)
     if description.kind != "student":
         raise ArtefactError(
             f"{chosen.folder} holds a {description.kind}", expected="a student", remedy="name a student's folder"
