@@ -11,6 +11,7 @@ from pathlib import Path
 
 from components.contract import load_contract
 from components.errors import ContractError
+from components.intake.ingest import ingest as copy_import
 from components.params import DatasetParams, PhantomParams
 from components.phantom.write import write_dataset
 from pipelines.runtime.stage import WORKERS, Job, Progress, stage
@@ -50,6 +51,13 @@ def draw_phantoms(job: Job, phantom: PhantomParams, target: Path) -> int:
     return written.files
 
 
+@step(timeout_s=12 * 3600, retries=2)
+def copy_imported(source: Path, target: Path) -> int:
+    """Copy an imported folder; returns how many files there are."""
+    copy_import(source, out=target)
+    return sum(path.is_file() for path in target.rglob("*"))
+
+
 @stage(params=PARAMS, data=DATA, seeds=("datasets.${key}.phantom.seed",), timeout_s=24 * 3600)
 def ingest(job: Job) -> None:
     """Bring one dataset in."""
@@ -58,6 +66,8 @@ def ingest(job: Job) -> None:
     check_role(job, dataset)
     if dataset.phantom is not None:
         files = draw_phantoms(job, dataset.phantom, target)
+    else:
+        files = copy_imported(job.root / dataset.source, target)
     log.info("%d files in %s", files, target.relative_to(job.root))
     job.run.log_metrics({"files": files})
 

@@ -52,7 +52,7 @@ def prepare(root: Path) -> None:
     defaults = {
         "PREFECT_HOME": str(root / ".prefect"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
-        "PREFECT_LOGGING_EXTRA_LOGGERS": "components,pipelines",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "components,pipelines,__main__",
         "BENTOML_HOME": str(root / ".bentoml"),
         "RAY_AUTH_MODE": "disabled",
     }

@@ -289,9 +289,11 @@ def _talk() -> None:
     """Let the library's and the pipelines' log lines reach the terminal, and Prefect where there is a run."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("  %(message)s"))
-    for name in ("components", "pipelines"):
+    # A stage's own module is called `__main__` in its process.
+    for name in ("components", "pipelines", "__main__"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
+        logger.propagate = False
         logger.addHandler(handler)
 
 

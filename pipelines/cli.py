@@ -1,0 +1,48 @@
+"""The `sonoforge` command: every door of the command line in one place, and errors as messages.
+
+Exit codes: 0 well, 1 a fault that the message explains, 2 misuse. Each command imports what it needs when it runs,
+so that `--help` is quick. Leaves out: what the commands do (pipelines/commands).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import typer
+
+from components.errors import SonoForgeError
+from pipelines.commands import bench, data, model, release, run, segment, serve
+from pipelines.runtime.environment import prepare
+
+app = typer.Typer(
+    name="sonoforge",
+    help="From raw public ultrasound datasets to a small promptable segmentation model. Not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(data.app, name="data")
+run.register(app)
+app.add_typer(model.app, name="model")
+segment.register(app)
+release.register(app)
+bench.register(app)
+serve.register(app)
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    prepare(Path.cwd())
+    try:
+        app()
+    except SonoForgeError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

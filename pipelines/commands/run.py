@@ -1,0 +1,107 @@
+"""`sonoforge run`: the graph, then the table of results, the verdict, and where everything is.
+
+Leaves out: how the graph runs (pipelines/graph.py).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from components.errors import ParamsError
+
+if TYPE_CHECKING:
+    from pipelines.graph import GraphRun
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to an application."""
+    app.command("run")(run)
+
+
+def run(
+    stage: Annotated[
+        str | None, typer.Argument(help="One stage with all it needs; the whole graph if left out.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change params.yaml first; null removes a key. Repeatable."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the results as JSON; progress goes to stderr.")
+    ] = False,
+) -> None:
+    """Bring the graph up to date: run what has changed and all that depends on it, and nothing else."""
+    from pipelines.graph import run_graph, set_params
+    from pipelines.runtime.environment import project_root
+
+    root = project_root()
+    try:
+        for change in set_params(root, assignments or []):
+            typer.echo(f"params.yaml: {change}", err=as_json)
+    except ParamsError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+    done = run_graph(root, target=stage, say=lambda line: typer.echo(line, err=as_json))
+    if as_json:
+        typer.echo(json.dumps(as_record(done), indent=2))
+    else:
+        _tell(done, root)
+
+
+def as_record(done: GraphRun) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "schema": 1,
+        "ran": list(done.ran),
+        "internal": done.internal,
+        "external": done.external,
+        "gate": done.gate,
+        "promotion": done.promotion,
+    }
+
+
+def _tell(done: GraphRun, root: Path) -> None:
+    from rich.console import Console
+
+    from components.evaluation.report import console_table
+
+    console = Console()
+    console.print()
+    for role, metrics in (("Internal", done.internal), ("External", done.external)):
+        if metrics is not None and metrics["datasets"]:
+            console.print(console_table(metrics, title=f"{role} validation"))
+    if done.gate is not None:
+        phantom = " (trained and judged on PHANTOM images)" if done.gate["phantom"] else ""
+        console.print(f"Verdict: {done.gate['verdict']}{phantom}", markup=False)
+        for check in done.gate["checks"]:
+            if check["verdict"] != "PASS":
+                console.print(f"  - {check['verdict']}: {check['reason']}", markup=False)
+    for line in _places(done, root):
+        console.print(line, markup=False, soft_wrap=True)
+    if done.ran:
+        console.print(f"{len(done.ran)} stages ran.", markup=False)
+    else:
+        console.print("Nothing had to run: everything is up to date.", markup=False)
+
+
+def _places(done: GraphRun, root: Path) -> list[str]:
+    lines = []
+    if (root / "reports/internal/report.md").is_file():
+        lines.append("Reports:  reports/internal/report.md, reports/external/report.md, reports/data/*/docs/index.html")
+    if (root / "models/student").is_dir():
+        lines.append("Model:    models/student")
+    if done.promotion is not None:
+        folder = done.promotion["folder"]
+        released = f"{folder}, Bento {done.promotion['bento']}" if folder else "no; reports/promotion.json says why"
+        lines.append(f"Released: {released}")
+    if done.promotion is not None and done.promotion["to"] is not None:
+        lines.append("Next:     make serve   (the web page is on http://127.0.0.1:3000)")
+    elif (root / "models/student").is_dir():
+        lines.append(
+            "Next:     .venv/bin/sonoforge segment IMAGE --box X0 Y0 X1 Y1 --model models/student --out mask.png"
+        )
+    return lines
