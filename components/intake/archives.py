@@ -121,17 +121,22 @@ def copy_folder(source: Path, target: Path) -> None:
     Raises
     ------
     LayoutError
-        If a link leads out of the folder, or nowhere.
+        If a link leads out of the folder, or nowhere, or to a folder.
     """
     top = source.resolve()
     for path in sorted(source.rglob("*")):
-        if path.is_symlink() and not (path.exists() and path.resolve().is_relative_to(top)):
+        if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(top)):
             raise LayoutError(
-                f"{path} is a link that leads out of {source}, or nowhere",
+                f"{path} is a link that leads out of {source}, or not to a file",
                 expected="plain files and folders",
                 remedy="replace the link by the file that it means",
             )
-    shutil.copytree(source, target, symlinks=False, dirs_exist_ok=True)
+        place = target / path.relative_to(source)
+        if path.is_dir():
+            place.mkdir(exist_ok=True)
+        else:
+            # Contents only: a read-only original must not make a copy that can't be removed.
+            shutil.copyfile(path, place)
 
 
 def _refused(archive: Path, found: str) -> LayoutError:

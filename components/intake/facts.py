@@ -61,7 +61,11 @@ _R = TypeVar("_R")
 
 
 def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, Any]:
-    """The facts of one case; paths are relative to `folder`."""
+    """The facts of one case; paths are relative to `folder`.
+
+    The columns of problems hold one line a file: the file and what was found, parted by a tab; `accepted` has the
+    fault's code in front.
+    """
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS),
         "image_id": case.image_id,
@@ -95,10 +99,10 @@ def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
     places = {path.name: path.relative_to(folder).as_posix() for path in (case.image, *case.masks)}
     for code, name, found in pixels.problems:
         if is_accepted(code, name, contract):
-            texts["accepted"].append(f"{code}|{places[name]}|{found}")
+            texts["accepted"].append("\t".join((code, places[name], found)))
         else:
-            texts[_PROBLEM_COLUMN[code]].append(f"{places[name]}: {found}")
-    return {column: "; ".join(found) for column, found in texts.items()}
+            texts[_PROBLEM_COLUMN[code]].append("\t".join((places[name], found)))
+    return {column: "\n".join(found) for column, found in texts.items()}
 
 
 def _annotation(case: Case, pixels: CasePixels, contract: Contract, frame_px: int) -> dict[str, Any]:

@@ -6,8 +6,9 @@ judges the same rules over the same table (components/intake/validate_data.py). 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -17,6 +18,7 @@ from components.intake.pixels import MAX_OBJECTS
 from components.types import Fault, Severity
 
 MAX_STRAY_SHARE = 0.02
+_LINES = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Rule:
     """What one column of the facts must be; a missing value is never a failure.
 
     kind `clear`: empty text or false; `between`: from `low` to `high`, both included; `unique`: no value twice.
-    `found` words a failure, with {value} for the column's value.
+    `found` words a failure, with {value} for the column's value; `_LINES` where the value itself has lines of file
+    and finding.
     """
 
     code: str
@@ -49,9 +52,9 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
     """The rules that a contract's expectations make."""
     expect = contract.expectations
     return (
-        Rule("unreadable_image", "image_problem", "clear", "{value}"),
-        Rule("unreadable_mask", "mask_problem", "clear", "{value}"),
-        Rule("mask_size_mismatch", "mask_size_problem", "clear", "{value}"),
+        Rule("unreadable_image", "image_problem", "clear", _LINES),
+        Rule("unreadable_mask", "mask_problem", "clear", _LINES),
+        Rule("mask_size_mismatch", "mask_size_problem", "clear", _LINES),
         Rule("unknown_mask_code", "unknown_codes", "clear", "mask values {value}"),
         Rule("stray_mask_values", "stray_share", "between", "a share of {value:.1%}", high=MAX_STRAY_SHARE),
         Rule("too_many_objects", "objects", "between", "{value} objects or more", high=MAX_OBJECTS),
@@ -82,18 +85,28 @@ def failing(rule: Rule, facts: pd.DataFrame) -> pd.Series:
 
 def judge(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
     """All faults that the facts show, and the known ones that the contract accepts, as warnings."""
-    found = [
+    faults = [
         fault(
             rule.code,
             dataset=contract.name,
-            file=row["image_file"],
-            found=rule.found.format(value=row[rule.column]),
+            file=file,
+            found=found,
             expected=_limits(rule),
         )
         for rule in rules_of(contract)
         for row in facts[failing(rule, facts)].to_dict("records")
+        for file, found in _findings(rule, row)
     ]
-    return found + _accepted(facts, contract)
+    return faults + _accepted(facts, contract)
+
+
+def _findings(rule: Rule, row: Mapping[Any, Any]) -> list[tuple[str, str]]:
+    """What a failing row says: files and findings."""
+    value = row[rule.column]
+    if rule.found != _LINES:
+        return [(row["image_file"], rule.found.format(value=value))]
+    parts = (line.split("\t", 1) for line in value.split("\n"))
+    return [(file, found) for file, found in parts]
 
 
 def _limits(rule: Rule) -> str:
@@ -108,8 +121,8 @@ def _accepted(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
     reasons = {(one.code, one.file): one.reason for one in contract.accepted_faults}
     found = []
     for text in facts["accepted"].dropna():
-        for entry in filter(None, text.split("; ")):
-            code, file, what = entry.split("|", 2)
+        for entry in filter(None, text.split("\n")):
+            code, file, what = entry.split("\t", 2)
             reason = reasons[(code, file.rsplit("/", 1)[-1])]
             known = fault(code, dataset=contract.name, file=file, found=what)
             remedy = f"nothing to do: the contract accepts it and leaves the file out ({reason})"

@@ -1,0 +1,110 @@
+"""Small clean trees in each original layout, which tests then break in one place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+
+Tree = Callable[[str], Path]
+SIDE_PX = 160
+
+
+def speckle(seed: int, *, height: int = SIDE_PX, width: int = SIDE_PX + 20) -> NDArray[np.uint8]:
+    """A grey image of fine random structure, another one for each seed."""
+    return np.random.default_rng(seed).integers(0, 255, (height, width), dtype=np.uint8)
+
+
+def disc(*, height: int = SIDE_PX, width: int = SIDE_PX + 20, at: tuple[int, int] = (80, 90)) -> NDArray[np.bool_]:
+    """A disc of radius 20 around (row, column)."""
+    rows, columns = np.mgrid[:height, :width]
+    return (rows - at[0]) ** 2 + (columns - at[1]) ** 2 <= 400
+
+
+def save(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Save pixels as the file's ending says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    PilImage.fromarray(pixels).save(path)
+
+
+def binary(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    return mask.astype(np.uint8) * 255
+
+
+def _busi(top: Path) -> None:
+    seed = 0
+    for kind in ("benign", "malignant", "normal"):
+        for number in (1, 2):
+            seed += 1
+            stem = top / "Dataset_BUSI_with_GT" / kind / f"{kind} ({number})"
+            save(stem.with_name(f"{stem.name}.png"), speckle(seed))
+            empty = np.zeros((SIDE_PX, SIDE_PX + 20), dtype=bool)
+            save(stem.with_name(f"{stem.name}_mask.png"), binary(empty if kind == "normal" else disc()))
+    second = top / "Dataset_BUSI_with_GT/benign/benign (2)_mask_1.png"
+    save(second, binary(disc(at=(30, 30))))
+
+
+def region(*corners: tuple[float, float]) -> dict[str, object]:
+    return {"points": [{"x": x, "y": y} for x, y in corners], "regionType": "freehand"}
+
+
+SQUARE = region((20, 30), (60, 30), (60, 80), (20, 80))
+
+
+def ddti_xml(marks: dict[str, str], tirads: str = "4a") -> str:
+    body = "".join(f"<mark><image>{k}</image><svg>{svg}</svg></mark>" for k, svg in marks.items())
+    return f"<case><number>1</number><tirads>{tirads}</tirads>{body}</case>"
+
+
+def _ddti(top: Path) -> None:
+    for case in (1, 2):
+        for k in (1, 2):
+            save(top / f"{case}_{k}.jpg", speckle(10 * case + k))
+        svg = json.dumps([SQUARE, region((100, 40), (140, 40), (120, 90))])
+        (top / f"{case}.xml").write_text(ddti_xml({"1": svg, "2": json.dumps([SQUARE])}))
+
+
+def _tn3k(top: Path) -> None:
+    for part, count in (("trainval", 5), ("test", 3)):
+        for number in range(count):
+            save(top / f"{part}-image/{number:04d}.jpg", speckle(100 * count + number))
+            save(top / f"{part}-mask/{number:04d}.jpg", binary(disc()))
+    for fold in range(5):
+        train = [number for number in range(5) if number != fold]
+        (top / f"tn3k-trainval-fold{fold}.json").write_text(json.dumps({"train": train, "val": [fold]}))
+
+
+def _udiat(top: Path) -> None:
+    for number in range(1, 5):
+        save(top / f"BUS/original/{number:06d}.png", speckle(200 + number))
+        save(top / f"BUS/GT/{number:06d}.png", binary(disc()))
+
+
+def _fugc(top: Path) -> None:
+    codes = disc(at=(50, 50)).astype(np.uint8) + 2 * disc(at=(110, 110)).astype(np.uint8)
+    parts = {"train/labeled_data": "labels", "val": "labels", "test": "labels", "train/unlabeled_data": ""}
+    for index, (part, masks) in enumerate(parts.items()):
+        for number in (1, 2):
+            save(top / f"dataset/{part}/images/{number:04d}.png", speckle(300 + 10 * index + number))
+            if masks:
+                save(top / f"dataset/{part}/{masks}/{number:04d}.png", codes)
+
+
+def _jnu_ifm(top: Path) -> None:
+    masks = {"3": np.zeros((SIDE_PX, SIDE_PX + 20), np.uint8), "5": 8 * disc().astype(np.uint8)}
+    masks["6"] = (8 * disc().astype(np.uint8)) + 7 * disc(at=(30, 30)).astype(np.uint8)
+    for index, video in enumerate(("20190901T000001", "20190901T000002")):
+        rows = [",frame_id,frame_label"]
+        for frame, (label, mask) in enumerate(masks.items()):
+            name = f"{video}_{frame}"
+            save(top / f"us_data/{video}/image/{name}.png", speckle(400 + 10 * index + frame))
+            save(top / f"us_data/{video}/mask/{name}_mask.png", mask)
+            rows.append(f"{frame},{frame},{label}")
+        (top / f"us_data/{video}/frame_label.csv").write_text("\n".join(rows) + "\n")
+
+
+BUILDERS = {"busi": _busi, "ddti": _ddti, "tn3k": _tn3k, "udiat": _udiat, "fugc": _fugc, "jnu_ifm": _jnu_ifm}

@@ -1,0 +1,195 @@
+"""Raw trees to the harmonised form: pixels kept, manifest and COCO true to it, interrupted work taken up."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image as PilImage
+from pycocotools import mask as coco_mask
+from raw_trees import BUILDERS, Tree, save, speckle
+
+from components.contract import Contract
+from components.errors import DataFaultsError, LayoutError
+from components.intake import harmonise as module
+from components.intake.harmonise import harmonise
+from components.intake.harmonised import (
+    COCO,
+    MANIFEST,
+    MANIFEST_SCHEMA,
+    load_image,
+    load_instances,
+    read_manifest,
+    read_manifests,
+    read_split,
+)
+from components.intake.pixels import pixels_md5, tight_box
+from components.preprocess import decode_image
+
+ContractOf = Callable[[str], Contract]
+
+
+@pytest.mark.parametrize("name", sorted(BUILDERS))
+def test_the_manifest_is_true_to_the_files(
+    name: str, tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    out = tmp_path / "02" / name
+    done = harmonise(contract_of(name), tree(name), out=out, phantom=True, contracts=contracts, workers=2)
+    records = read_manifest(out)
+    assert records == sorted(done.records, key=lambda record: record.image_id)
+    assert {path.name for path in (out / "images").iterdir()} == {record.image_path.name for record in records}
+    assert {path.name for path in out.iterdir()} == {"manifest.parquet", "coco.json", "images", "masks"}
+    assert [path.name for path in out.parent.iterdir()] == [name]
+    for record in records:
+        image, instances = load_image(record), load_instances(record)
+        assert image.shape == (record.height_px, record.width_px, 3)
+        assert pixels_md5(image) == record.pixels_md5
+        assert instances.shape == image.shape[:2]
+        assert set(np.unique(instances)) - {0} == {truth.index for truth in record.objects}
+        for truth in record.objects:
+            assert tight_box(instances == truth.index) == truth.box_xyxy
+            assert (instances == truth.index).sum() == truth.area_px
+        assert record.phantom
+        assert record.spacing_mm is None
+        assert record.spacing_source is None
+
+
+def test_pixels_are_those_of_the_original_and_grey_stays_grey(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("tn3k")
+    coloured = np.stack([speckle(1), speckle(2), speckle(3)], axis=2)
+    save(raw / "test-image/0000.jpg", coloured)
+    out = tmp_path / "out"
+    harmonise(contract_of("tn3k"), raw, out=out, phantom=True, contracts=contracts)
+    records = {record.image_id: record for record in read_manifest(out)}
+    for image_id, mode in (("test_0000", "RGB"), ("test_0001", "L")):
+        source = raw / f"test-image/{image_id[5:]}.jpg"
+        assert np.array_equal(load_image(records[image_id]), decode_image(source.read_bytes(), name="source"))
+        with PilImage.open(records[image_id].image_path) as stored:
+            assert stored.mode == mode
+
+
+def test_coco_comes_back_to_the_same_masks(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    out = tmp_path / "out"
+    harmonise(contract_of("fugc"), tree("fugc"), out=out, phantom=True, contracts=contracts)
+    coco = json.loads((out / COCO).read_text())
+    records = {record.image_id: record for record in read_manifest(out)}
+    images = {image["id"]: image for image in coco["images"]}
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    assert len(coco["annotations"]) == sum(len(record.objects) for record in records.values()) == 12
+    for annotation in coco["annotations"]:
+        record = records[images[annotation["image_id"]]["image_id"]]
+        mask = coco_mask.decode(annotation["segmentation"]).astype(bool)
+        truth = next(t for t in record.objects if t.label == names[annotation["category_id"]])
+        assert np.array_equal(mask, load_instances(record) == truth.index)
+        x, y, width, height = annotation["bbox"]
+        assert (x, y, x + width, y + height) == truth.box_xyxy
+        assert annotation["area"] == truth.area_px
+
+
+def test_equal_data_give_equal_bytes_with_any_number_of_workers(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("ddti")
+    contents = []
+    for workers in (1, 3):
+        out = tmp_path / f"out{workers}"
+        harmonise(contract_of("ddti"), raw, out=out, phantom=False, contracts=contracts, workers=workers)
+        contents.append({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()})
+    assert contents[0] == contents[1]
+
+
+def test_interrupted_work_is_taken_up_and_changed_files_are_done_again(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, out = tree("udiat"), tmp_path / "out"
+    real = module._make
+    made: list[str] = []
+
+    def stops_at_the_third(case, *rest):  # type: ignore[no-untyped-def]
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        made.append(case.image_id)
+        return real(case, *rest)
+
+    monkeypatch.setattr(module, "_make", stops_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
+    assert not out.exists()
+    monkeypatch.setattr(module, "_make", real)
+    save(raw / "BUS/original/000002.png", speckle(999))
+    done = harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
+    assert done.resumed == 1
+    fresh = tmp_path / "fresh"
+    harmonise(contract_of("udiat"), raw, out=fresh, phantom=False, contracts=contracts)
+    assert (out / MANIFEST).read_bytes() == (fresh / MANIFEST).read_bytes()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_work_begun_for_phantoms_is_not_used_for_real_images(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, out = tree("udiat"), tmp_path / "out"
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_publish", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+        with pytest.raises(OSError, match="disk full"):
+            harmonise(contract_of("udiat"), raw, out=out, phantom=True, contracts=contracts)
+    assert harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts).resumed == 0
+
+
+def test_errors_stop_it_and_the_old_result_stays(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw, out = tree("udiat"), tmp_path / "out"
+    harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
+    before = (out / MANIFEST).read_bytes()
+    save(raw / "BUS/GT/000001.png", np.zeros((160, 180), np.uint8))
+    with pytest.raises(DataFaultsError, match=r"udiat: 1 errors; the first, empty_mask in BUS/original/000001\.png"):
+        harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
+    (raw / "BUS/GT/000001.png").unlink()
+    with pytest.raises(DataFaultsError, match="image_without_mask"):
+        harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
+    assert (out / MANIFEST).read_bytes() == before
+
+
+def test_a_manifest_can_be_moved_and_is_documented(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    out = tmp_path / "internal" / "udiat"
+    harmonise(contract_of("udiat"), tree("udiat"), out=out, phantom=False, contracts=contracts)
+    moved = tmp_path / "elsewhere" / "udiat"
+    shutil.move(out, moved)
+    assert load_image(read_manifests(moved.parent)["udiat"][0]).shape == (160, 180, 3)
+    schema = pq.read_schema(moved / MANIFEST)
+    assert schema.names == MANIFEST_SCHEMA.names
+    assert all(b"meaning" in field.metadata for field in schema)
+
+
+def test_other_manifests_and_splits_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(LayoutError, match=r"no manifest\.parquet"):
+        read_manifest(tmp_path)
+    pq.write_table(pa.table({"a": [1]}), tmp_path / MANIFEST)
+    with pytest.raises(LayoutError, match="version none"):
+        read_manifest(tmp_path)
+    (tmp_path / MANIFEST).write_text("no parquet")
+    with pytest.raises(LayoutError, match="can't be read"):
+        read_manifest(tmp_path)
+    (tmp_path / "split.csv").write_text("dataset,image_id,group,split\na,0007,NA,train\n")
+    assert read_split(tmp_path / "split.csv").to_dict("records") == [
+        {"dataset": "a", "image_id": "0007", "group": "NA", "split": "train"}
+    ]
+    (tmp_path / "split.csv").write_text("dataset,image_id,group,split\na,0007,g,trian\n")
+    with pytest.raises(LayoutError, match="trian"):
+        read_split(tmp_path / "split.csv")
+    (tmp_path / "split.csv").write_text("dataset,split\na,train\n")
+    with pytest.raises(LayoutError, match="columns"):
+        read_split(tmp_path / "split.csv")
