@@ -135,6 +135,12 @@ def errors(faults: Iterable[Fault]) -> list[Fault]:
     return [one for one in faults if one.severity == "error"]
 
 
+def first_of(found: Sequence[Fault]) -> str:
+    """How many errors there are, and the first of them, in one line."""
+    number = f"{len(found)} error{'s' if len(found) > 1 else ''}"
+    return f"{number}; the first, {found[0].code} in {found[0].file}: {found[0].found}"
+
+
 def counts(faults: Iterable[Fault]) -> dict[str, int]:
     """How many faults there are of each severity."""
     result: dict[str, int] = dict.fromkeys(SEVERITIES, 0)

@@ -24,7 +24,7 @@ from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
 from components.intake.coco import to_coco
 from components.intake.facts import Progress, facts_frame, facts_row, mapped
-from components.intake.faults import errors
+from components.intake.faults import errors, first_of
 from components.intake.harmonised import COCO, IMAGES, MANIFEST_SCHEMA_VERSION, MASKS, write_manifest
 from components.intake.layouts import Case, read_layout
 from components.intake.pixels import CasePixels, perceptual_hash, pixels_md5, read_case
@@ -102,9 +102,8 @@ def harmonise(
 
 def _refuse(contract: Contract, found: Sequence[Fault]) -> None:
     if found:
-        first = found[0]
         raise DataFaultsError(
-            f"{contract.name}: {len(found)} errors; the first, {first.code} in {first.file}: {first.found}",
+            f"{contract.name}: {first_of(found)}",
             expected="no fault of severity error",
             remedy=f"run `sonoforge data check {contract.name}` for the whole list, and mend them",
         )

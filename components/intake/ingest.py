@@ -25,7 +25,7 @@ from components.contract import CONTRACTS, Contract, load_contract
 from components.errors import DataFaultsError, LayoutError
 from components.intake.archives import copy_folder, is_archive, unpack
 from components.intake.facts import Progress
-from components.intake.faults import errors
+from components.intake.faults import errors, first_of
 from components.intake.validate_data import Checked, check_data
 from components.params import PHANTOM_SOURCE, parse_params
 
@@ -135,8 +135,7 @@ def import_dataset(
 def _refuse(checked: Checked) -> None:
     if found := errors(checked.faults):
         raise ImportFaultsError(
-            f"{checked.dataset}: {len(found)} errors, so nothing was imported; the first, {found[0].code} in "
-            f"{found[0].file}: {found[0].found}",
+            f"nothing was imported; {checked.dataset}: {first_of(found)}",
             expected="no fault of severity error",
             remedy=f"read the whole list with `sonoforge data check {checked.dataset} --source PATH`, and mend them",
             checked=checked,

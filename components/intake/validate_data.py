@@ -21,7 +21,7 @@ from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
 from components.intake.data_docs import publish
 from components.intake.facts import COLUMNS, Progress, collect_facts
-from components.intake.faults import as_json, as_text, counts, errors
+from components.intake.faults import as_json, as_text, counts, errors, first_of
 from components.intake.layouts import read_layout
 from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.types import Fault
@@ -59,7 +59,7 @@ class Checked:
         """
         if found := errors(self.faults):
             raise DataFaultsError(
-                f"{self.dataset}: {len(found)} errors; the first, {found[0].code} in {found[0].file}: {found[0].found}",
+                f"{self.dataset}: {first_of(found)}",
                 expected="no fault of severity error",
                 remedy=f"read {report}, mend the data or its contract, and check again",
             )

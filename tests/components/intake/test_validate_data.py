@@ -1,0 +1,138 @@
+"""The report of a raw dataset: two judges that agree, files that read well offline and are equal for equal data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from raw_trees import Tree, binary, disc, save, speckle
+
+from components.contract import Contract
+from components.errors import DataFaultsError
+from components.intake.facts import COLUMNS
+from components.intake.faults import as_text, fault
+from components.intake.rules import rules_of
+from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts, validate_data
+
+ContractOf = Callable[[str], Contract]
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_report_is_whole_offline_and_the_same_again(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "elsewhere"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    raw = tree("busi")
+    seen: list[tuple[int, int]] = []
+    for name in ("one", "two"):
+        checked = validate_data(
+            contract_of("busi"),
+            raw,
+            out=tmp_path / name,
+            phantom=True,
+            contracts=contracts,
+            progress=lambda done, total: seen.append((done, total)),
+        )
+    assert list(here.iterdir()) == []
+    assert seen[-1] == (6, 6)
+    files = _files(tmp_path / "one")
+    assert files == _files(tmp_path / "two")
+    facts = pd.read_parquet(tmp_path / "one" / "facts.parquet")
+    assert list(facts.columns) == list(COLUMNS)
+    assert len(facts) == 6
+    summary = json.loads(files[Path("faults.json")])
+    assert (summary["sound"], summary["phantom"], summary["images"]) == (True, True, 6)
+    assert files[Path("faults.md")].decode().startswith("# busi: 6 phantom images with annotation")
+    pages = [text.decode() for path, text in files.items() if path.suffix == ".html"]
+    assert len(pages) >= 5
+    assert not any('src="http' in page or 'stylesheet" href="http' in page for page in pages)
+    assert "Sound" in files[Path("docs/index.html")].decode()
+    checked.require_sound(tmp_path / "one" / "faults.md")
+
+
+def _break(raw: Path) -> None:
+    """Break six rules at once, and the layout."""
+    place = raw / "Dataset_BUSI_with_GT"
+    save(place / "benign/benign (1)_mask.png", np.zeros((160, 180), np.uint8))
+    save(place / "benign/benign (2)_mask.png", binary(disc(height=90)))
+    (place / "malignant/malignant (1).png").write_bytes(b"no image")
+    shutil.copy(place / "normal/normal (1).png", place / "normal/normal (2).png")
+    save(place / "malignant/malignant (2)_mask.png", np.where(disc(), 90, 0).astype(np.uint8))
+    save(place / "malignant/malignant (3).png", speckle(77, height=40))
+    save(place / "malignant/malignant (3)_mask.png", binary(disc(height=40)))
+    save(place / "normal/normal (9)_mask.png", binary(disc()))
+
+
+@pytest.mark.parametrize("phantom", [True, False])
+def test_both_judges_agree_on_a_broken_tree(
+    phantom: bool, tree: Tree, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("busi")
+    _break(raw)
+    contract = contract_of("busi")
+    checked = check_data(contract, raw, phantom=phantom, contracts=contracts)
+    plain = plain_verdicts(checked, contract)
+    broken = {name.split(":")[0] for name, held in plain.items() if not held}
+    expected = {
+        "unreadable_image",
+        "mask_size_mismatch",
+        "unknown_mask_code",
+        "empty_mask",
+        "image_size",
+        "exact_copy",
+        "stray_mask_values",
+        "layout",
+    }
+    assert broken == expected | (set() if phantom else {"counts"})
+    assert gx_verdicts(checked, contract) == plain
+    assert len(plain) == len(rules_of(contract)) + (1 if phantom else 2)
+    with pytest.raises(DataFaultsError, match=r"faults\.md"):
+        checked.require_sound(Path("faults.md"))
+
+
+def test_a_report_is_written_for_a_dataset_without_one_pair(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("tn3k")
+    shutil.rmtree(raw / "trainval-mask")
+    shutil.rmtree(raw / "test-image")
+    checked = validate_data(contract_of("tn3k"), raw, out=tmp_path / "out", phantom=True, contracts=contracts)
+    assert not checked.sound
+    text = (tmp_path / "out/faults.md").read_text()
+    assert "error: image_without_mask (5)" in text
+    assert "`trainval-image/0000.jpg`" in text
+
+
+def test_many_faults_of_a_kind_read_as_one_entry() -> None:
+    faults = [
+        fault("image_without_mask", dataset="a", file=f"{number:03d}.png", found="no mask") for number in range(132)
+    ]
+    text = as_text(faults, title="a")
+    assert text.count("image_without_mask") == 1
+    assert "## error: image_without_mask (132)" in text
+    assert "and 120 more (all in faults.json)" in text
+    assert len(text.splitlines()) < 12
+
+
+def test_counts_of_the_original_are_compared_for_real_data_only(
+    tree: Tree, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("udiat")
+    real = check_data(contract_of("udiat"), raw, contracts=contracts)
+    assert {(one.code, one.found) for one in real.faults} == {
+        ("image_count", "4 (images)"),
+        ("class_count", "0 (class benign)"),
+        ("class_count", "0 (class malignant)"),
+    }
+    assert real.sound
+    assert check_data(contract_of("udiat"), raw, phantom=True, contracts=contracts).faults == ()

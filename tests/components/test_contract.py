@@ -1,0 +1,57 @@
+"""A contract file to types: what is refused, and how the error reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.contract import contract_names, load_contract
+from components.errors import ContractError
+
+
+@pytest.fixture
+def text(root: Path) -> str:
+    return (root / "data/contracts/udiat.yaml").read_text(encoding="utf-8")
+
+
+def _load(folder: Path, text: str, name: str = "udiat"):  # type: ignore[no-untyped-def]
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return load_contract(name, folder)
+
+
+def test_a_contract_is_frozen_and_typed(tmp_path: Path, text: str) -> None:
+    contract = _load(tmp_path, text)
+    assert contract.expectations.classes == {"benign": 110, "malignant": 53}
+    assert contract.mask.labels == {1: "breast lesion"}
+    with pytest.raises(Exception, match="frozen"):
+        contract.name = "other"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("anatomy:", "anatomi: x\nanatomy:", "anatomi: Extra inputs"),
+        ("schema_version: 1", "schema_version: 2", "schema_version"),
+        ("role: internal", "role: intern", "role"),
+        ("threshold: 128", "threshold: 300", "mask.threshold"),
+        ("key: image", "key: patient", "group.key"),
+        ("name: udiat", "name: Udiat", "name"),
+        ("name: udiat", "name: other", "names the dataset 'other'"),
+        ("anatomy: breast lesions\n", "", "anatomy: Field required"),
+        ("schema_version: 1", "schema_version: [", "isn't YAML"),
+    ],
+)
+def test_what_is_wrong_is_named(old: str, new: str, said: str, tmp_path: Path, text: str) -> None:
+    assert old in text
+    with pytest.raises(ContractError) as refused:
+        _load(tmp_path, text.replace(old, new, 1))
+    assert said in str(refused.value)
+    assert "udiat.yaml" in str(refused.value)
+
+
+def test_an_unknown_dataset_lists_the_known_ones(tmp_path: Path, text: str) -> None:
+    _load(tmp_path, text)
+    assert contract_names(tmp_path) == ("udiat",)
+    with pytest.raises(ContractError, match="udiat"):
+        load_contract("busy", tmp_path)
