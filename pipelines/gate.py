@@ -10,6 +10,7 @@ from pathlib import Path
 
 from components.artefacts import write_json
 from components.evaluation.summary import bootstrap_of
+from components.promptable.predict import pick_device, pin_threads
 from components.release.checks import Evidence
 from components.release.gate import Verdict, gather, judge
 from components.release.ledger import read_ledger
@@ -33,13 +34,15 @@ log = logging.getLogger(__name__)
 
 @step(timeout_s=6 * 3600, retries=2)
 def collect(job: Job) -> Evidence:
-    """Read everything that the verdict rests on."""
+    """Read everything that the verdict rests on; the saved model is tried as the validations tried it."""
+    pin_threads()
     return gather(
         job.root,
         model=job.root / "models/student",
         internal=job.params.names("internal"),
         external=job.params.names("external"),
         champion=read_ledger(job.root / "models/released/ledger.jsonl").champion,
+        device=str(pick_device()),
     )
 
 

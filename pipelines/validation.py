@@ -14,6 +14,7 @@ from components.evaluation.report import write_validation
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
 from components.release.ledger import read_ledger
+from components.promptable.predict import pick_device, pin_threads
 from components.students import load_student
 from components.teacher.build import load_teacher
 from components.types import Record, Role
@@ -26,15 +27,17 @@ RELEASED = Path("models/released")
 @step(timeout_s=600, retries=2)
 def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
     """Load the student and, of `roles`, the teacher and the model in use (unless the student is that model)."""
+    pin_threads()
+    device = pick_device()
     student, description = load_student(job.root / "models/student")
-    models = {"student": Contender(student, description.digest, description.name)}
+    models = {"student": Contender(student.to(device), description.digest, description.name)}
     if "teacher" in roles:
         teacher, description = load_teacher(job.root / "models/teacher")
-        models["teacher"] = Contender(teacher, description.digest, description.name)
+        models["teacher"] = Contender(teacher.to(device), description.digest, description.name)
     in_use = read_ledger(job.root / RELEASED / "ledger.jsonl").champion if "champion" in roles else None
     if in_use is not None and in_use != models["student"].digest:
         champion, description = load_student(job.root / RELEASED / in_use[:12])
-        models["champion"] = Contender(champion, description.digest, description.name)
+        models["champion"] = Contender(champion.to(device), description.digest, description.name)
     return models
 
 

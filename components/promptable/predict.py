@@ -24,8 +24,16 @@ SAM2_SHIFT_PX = 0.5
 INFERENCE_THREADS = 2
 
 
+def pick_device() -> torch.device:
+    """The first CUDA device where torch sees one, else the CPU; for training and validation.
+
+    Command line and service stay on the CPU, so that their masks are the same to the bit on every machine of a kind.
+    """
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def pin_threads() -> None:
-    """Fix torch's number of threads for this process, as command line and service both do before they predict.
+    """Fix torch's number of threads for this process, as everything does that predicts masks to keep.
 
     The encoder's sums differ in their last bits (5e-7) between one thread and several, so equal masks to the bit
     need equal numbers of threads, whatever the machine and its environment would choose.

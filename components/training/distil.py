@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from components.params import AugmentParams, DistilParams, PromptParams
+from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, TrainingImages, validation_batches
-from components.training.loop import FitResult, Report, Trainer, autocast, pick_device
+from components.training.loop import FitResult, Report, Trainer, autocast
 from components.training.losses import distillation_loss, mask_loss, neck_features
 from components.training.scoring import validation_scores
 from components.types import Record

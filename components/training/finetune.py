@@ -12,9 +12,10 @@ from pathlib import Path
 from torch import Tensor
 
 from components.params import AugmentParams, FinetuneParams, PromptParams
+from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, TrainingImages, validation_batches
-from components.training.loop import FitResult, Report, Trainer, pick_device
+from components.training.loop import FitResult, Report, Trainer
 from components.training.losses import mask_loss
 from components.training.scoring import validation_scores
 from components.types import Record

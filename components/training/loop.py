@@ -73,11 +73,6 @@ class _Progress:
     sums: dict[str, float] = field(default_factory=dict)
 
 
-def pick_device() -> torch.device:
-    """The first CUDA device where torch sees one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def autocast(amp: str, device: torch.device) -> AbstractContextManager[object]:
     """Automatic mixed precision as `OptimiseParams.amp` says: `bf16`, `off`, or `auto`."""
     has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
