@@ -13,8 +13,8 @@ from components.evaluation.cases import Contender
 from components.evaluation.report import write_validation
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
-from components.release.ledger import read_ledger
 from components.promptable.predict import pick_device, pin_threads
+from components.release.ledger import read_ledger
 from components.students import load_student
 from components.teacher.build import load_teacher
 from components.types import Record, Role
