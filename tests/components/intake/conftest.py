@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from raw_trees import BUILDERS, Tree
 
 from components.contract import Contract, load_contract
+from tests.components.intake.raw_trees import BUILDERS, Tree
 
 
 @pytest.fixture

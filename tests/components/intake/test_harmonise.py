@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image as PilImage
 from pycocotools import mask as coco_mask
-from raw_trees import BUILDERS, Tree, save, speckle
 
 from components.contract import Contract
 from components.errors import DataFaultsError, LayoutError
@@ -31,6 +30,7 @@ from components.intake.harmonised import (
 )
 from components.intake.pixels import pixels_md5, tight_box
 from components.preprocess import decode_image
+from tests.components.intake.raw_trees import BUILDERS, Tree, save, speckle
 
 ContractOf = Callable[[str], Contract]
 

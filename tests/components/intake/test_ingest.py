@@ -11,13 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from raw_trees import Tree
 
 from components.errors import LayoutError, ParamsError
 from components.intake import ingest as module
 from components.intake.archives import copy_folder, unpack
 from components.intake.ingest import ImportFaultsError, edited_params, import_dataset, ingest
 from components.params import load_params
+from tests.components.intake.raw_trees import Tree
 
 
 def _zip(path: Path, members: dict[str, bytes], *, mode: int = 0o100644) -> Path:

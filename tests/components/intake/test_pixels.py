@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as PilImage
-from raw_trees import Tree, disc, save, speckle
 
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
@@ -25,6 +24,7 @@ from components.intake.pixels import (
     tight_box,
     unknown_codes,
 )
+from tests.components.intake.raw_trees import Tree, disc, save, speckle
 
 ContractOf = Callable[[str], Contract]
 

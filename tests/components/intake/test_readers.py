@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from raw_trees import SQUARE, Tree, binary, ddti_xml, disc, region, save, speckle
 
-from components.contract import Contract
+from components.contract import Contract, load_contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import CATALOGUE
 from components.intake.layouts import read_layout
 from components.intake.validate_data import check_data
+from tests.components.intake.raw_trees import SQUARE, Tree, binary, ddti_xml, disc, region, save, speckle
 
 ContractOf = Callable[[str], Contract]
 BUSI = "Dataset_BUSI_with_GT"
@@ -305,3 +305,28 @@ def test_every_code_is_planted_somewhere() -> None:
     elsewhere = {"no_images", "duplicate_image_id", "specks", "exact_copy", "image_count", "class_count"}
     planted = {code for _, _, _, code, _, _ in BROKEN}
     assert planted | elsewhere == set(CATALOGUE)
+
+
+def test_a_seventh_dataset_of_a_known_shape_is_one_file(tmp_path: Path, contracts: Path) -> None:
+    text = (contracts / "udiat.yaml").read_text()
+    start, end = text.index("layout:"), text.index("mask:")
+    layout = """layout:
+  reader: paired_folders
+  options:
+    parts:
+      - {images: "scans/{patient}/{stem}.png", masks: "outlines/{patient}/{stem}_seg.png", split: test}
+    ignore: {"*.md": the authors' notes}
+"""
+    text = (text[:start] + layout + text[end:]).replace("name: udiat", "name: seventh")
+    (tmp_path / "contracts").mkdir()
+    (tmp_path / "contracts/seventh.yaml").write_text(text)
+    raw = tmp_path / "raw"
+    for patient in ("p1", "p2"):
+        save(raw / f"scans/{patient}/a.png", speckle(int(patient[1])))
+        save(raw / f"outlines/{patient}/a_seg.png", binary(disc()))
+    (raw / "README.md").write_text("notes")
+    contract = load_contract("seventh", tmp_path / "contracts")
+    reading = read_layout(contract, raw, contracts=tmp_path / "contracts")
+    assert [(case.image_id, case.official_split) for case in reading.cases] == [("p1_a", "test"), ("p2_a", "test")]
+    assert [one.code for one in reading.faults] == ["ignored_file"]
+    assert check_data(contract, raw, phantom=True, contracts=tmp_path / "contracts").sound

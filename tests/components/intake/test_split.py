@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raw_trees import save
 
 from components.errors import LayoutError, LeakError, ParamsError
 from components.intake.pixels import perceptual_hash, pixels_md5
@@ -18,6 +17,7 @@ from components.intake.relatives import find_relatives, fine_correlation, near_h
 from components.intake.split import assert_no_leak, split, split_report
 from components.params import SplitParams
 from components.types import Record
+from tests.components.intake.raw_trees import save
 
 PARAMS = SplitParams(seed=7, val_share=0.1, test_share=0.25, mix_phantoms=False)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from raw_trees import Tree, binary, disc, save, speckle
 
 from components.contract import Contract
 from components.errors import DataFaultsError
@@ -18,6 +17,7 @@ from components.intake.facts import COLUMNS
 from components.intake.faults import as_text, fault
 from components.intake.rules import rules_of
 from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts, validate_data
+from tests.components.intake.raw_trees import Tree, binary, disc, save, speckle
 
 ContractOf = Callable[[str], Contract]
 
