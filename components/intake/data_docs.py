@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from components.intake.faults import SEVERITIES, counts
+from components.intake.faults import SEVERITIES, counts, ordered
 from components.types import Fault
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -69,7 +69,7 @@ def _front_page(title: str, faults: Sequence[Fault], verdicts: Mapping[str, bool
         f'<tr><td class="{one.severity}">{one.severity}</td>'
         + "".join(f"<td>{html.escape(text)}</td>" for text in (one.code, one.file, one.found, one.expected, one.remedy))
         + "</tr>"
-        for one in sorted(faults, key=lambda one: (SEVERITIES.index(one.severity), one.code, one.file))
+        for one in ordered(faults)
     )
     links = "".join(f'<li><a href="{quote(page.as_posix())}">{html.escape(page.as_posix())}</a></li>' for page in pages)
     return f"""<!DOCTYPE html>

@@ -151,7 +151,7 @@ def counts(faults: Iterable[Fault]) -> dict[str, int]:
 
 def as_json(faults: Sequence[Fault]) -> list[dict[str, Any]]:
     """The faults as JSON values, errors first."""
-    return [asdict(one) for one in _ordered(faults)]
+    return [asdict(one) for one in ordered(faults)]
 
 
 def as_text(faults: Sequence[Fault], *, title: str, listed_files: int = LISTED_FILES) -> str:
@@ -160,7 +160,7 @@ def as_text(faults: Sequence[Fault], *, title: str, listed_files: int = LISTED_F
     summary = ", ".join(f"{number[severity]} {severity}{_plural(severity, number)}" for severity in SEVERITIES)
     lines = [f"# {title}", "", summary + "."]
     together: dict[tuple[str, str, str, str], list[Fault]] = defaultdict(list)
-    for one in _ordered(faults):
+    for one in ordered(faults):
         together[(one.severity, one.code, one.expected, one.remedy)].append(one)
     for (severity, code, expected, remedy), members in together.items():
         lines += ["", f"## {severity}: {code} ({len(members)})", "", f"- expected: {expected}", f"- to do: {remedy}"]
@@ -183,8 +183,10 @@ def _files(members: Sequence[Fault], listed: int) -> list[str]:
     return lines
 
 
-def _ordered(faults: Sequence[Fault]) -> list[Fault]:
-    return sorted(faults, key=lambda one: (SEVERITIES.index(one.severity), one.code, one.file, one.found))
+def ordered(faults: Sequence[Fault]) -> list[Fault]:
+    """By severity, then in the catalogue's order: what is missing comes before what is odd."""
+    rank = {code: number for number, code in enumerate(CATALOGUE)}
+    return sorted(faults, key=lambda one: (SEVERITIES.index(one.severity), rank[one.code], one.file, one.found))
 
 
 def _plural(severity: Severity, number: dict[str, int]) -> str:
