@@ -74,5 +74,9 @@ class BaseWeightsError(SonoForgeError):
     """Base weights that cannot be had, or whose sha256 isn't the published one."""
 
 
+class TrainingError(SonoForgeError):
+    """A training that can't go on: nothing to learn from, or numbers that aren't finite."""
+
+
 class ReleaseError(SonoForgeError):
     """A promotion or rollback that isn't allowed, or that finds nothing to act on."""

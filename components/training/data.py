@@ -145,10 +145,17 @@ class TrainingImages(Dataset[_Sample]):
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """The (epoch, index) pairs of one epoch in its own order, from item `start` on."""
+    """The (epoch, index) pairs of one epoch in its own order; `go_to` chooses the epoch and the first item."""
 
-    def __init__(self, count: int, *, seed: int, epoch: int, start: int = 0) -> None:
-        order = np.random.default_rng([seed, epoch]).permutation(count)
+    def __init__(self, count: int, *, seed: int) -> None:
+        self.count = count
+        self.seed = seed
+        self.keys: list[tuple[int, int]] = []
+        self.go_to(epoch=0, start=0)
+
+    def go_to(self, *, epoch: int, start: int) -> None:
+        """Stand at item `start` of an epoch."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
         self.keys = [(epoch, int(index)) for index in order][start:]
 
     def __len__(self) -> int:
@@ -171,17 +178,24 @@ def collate(samples: Sequence[_Sample]) -> Batch:
     )
 
 
-def epoch_loader(images: TrainingImages, *, epoch: int, start: int, batch_size: int, workers: int) -> DataLoader[Batch]:
-    """The batches of one epoch from item `start` on."""
+def training_loader(images: TrainingImages, *, batch_size: int, workers: int) -> tuple[DataLoader[Batch], EpochSampler]:
+    """The loader of a whole training, and its sampler, which says where in which epoch it stands.
+
+    Loader processes are fresh interpreters that live as long as the loader: a fork would copy whatever threads the
+    caller has, and a new process for each epoch would import everything again.
+    """
+    sampler = EpochSampler(len(images), seed=images.seed)
     loader: DataLoader[Batch] = DataLoader(
         images,  # type: ignore[arg-type]
         batch_size=batch_size,
-        sampler=EpochSampler(len(images), seed=images.seed, epoch=epoch, start=start),
+        sampler=sampler,
         collate_fn=collate,
         num_workers=workers,
+        multiprocessing_context="spawn" if workers else None,
+        persistent_workers=workers > 0,
         worker_init_fn=_one_thread if workers else None,
     )
-    return loader
+    return loader, sampler
 
 
 def _one_thread(_: int) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from components.errors import ParamsError
 from components.params import AugmentParams, DistilParams, PromptParams
 from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
@@ -74,16 +75,22 @@ def distil(
 
     Raises
     ------
-    FloatingPointError
-        If a gradient isn't finite.
+    TrainingError
+        If nothing can be prompted, or a gradient isn't finite.
+    ParamsError
+        If no weight of the losses is above zero.
     ValueError
-        If the input sizes differ, or no weight is above zero.
+        If the input sizes differ.
     """
     if student.image_size_px != teacher.image_size_px:
         raise ValueError(f"student and teacher take {student.image_size_px} and {teacher.image_size_px} pixels")
     terms = params.terms
     if params.mask_weight == 0 and terms.block == terms.adapter == terms.sum == 0:
-        raise ValueError("nothing to learn: distil.mask_weight and all of distil.terms are 0")
+        raise ParamsError(
+            "params.yaml: distil.mask_weight and all of distil.terms are 0: nothing to learn",
+            expected="a weight above 0",
+            remedy="raise one of them",
+        )
     device = pick_device()
     take_over_decoder(student, teacher)
     images = TrainingImages(

@@ -58,8 +58,8 @@ def finetune(
 
     Raises
     ------
-    FloatingPointError
-        If a gradient isn't finite.
+    TrainingError
+        If nothing can be prompted, or a gradient isn't finite.
     """
     device = pick_device()
     images = TrainingImages(

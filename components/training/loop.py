@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from components.artefacts import replacing
+from components.errors import TrainingError
 from components.params import OptimiseParams
-from components.training.data import Batch, TrainingImages, epoch_loader
+from components.training.data import Batch, TrainingImages, training_loader
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, float], int], None]
@@ -107,6 +108,13 @@ class Trainer:
     ) -> None:
         self.task = task
         self.images = images
+        if len(images) == 0:
+            raise TrainingError(
+                "no training image holds an object that could be prompted",
+                expected="annotated objects of at least prompts.min_area_px",
+                remedy="lower prompts.min_area_px, or look at the datasets with `sonoforge data check`",
+            )
+        self.loader, self.sampler = training_loader(images, batch_size=params.batch_size, workers=params.loader_workers)
         self.params = params
         self.folder = folder
         self.fingerprint = fingerprint
@@ -151,14 +159,8 @@ class Trainer:
     def _epoch(self) -> None:
         done, started, seen = self.progress, time.monotonic(), 0
         self.task.network.train()
-        loader = epoch_loader(
-            self.images,
-            epoch=done.epoch,
-            start=done.batch * self.params.batch_size,
-            batch_size=self.params.batch_size,
-            workers=self.params.loader_workers,
-        )
-        for group in _grouped(loader, self.params.accumulate):
+        self.sampler.go_to(epoch=done.epoch, start=done.batch * self.params.batch_size)
+        for group in _grouped(self.loader, self.params.accumulate):
             self._step(group)
             seen += sum(len(batch.images) for batch in group)
             if time.monotonic() - self.saved_at > self.params.checkpoint_seconds:
@@ -179,8 +181,10 @@ class Trainer:
                 done.sums[name] = done.sums.get(name, 0.0) + float(value.detach()) / len(group)
         norm = torch.nn.utils.clip_grad_norm_(self.trained, self.params.clip_norm)
         if not bool(torch.isfinite(norm)):
-            raise FloatingPointError(
-                f"the gradient isn't finite in epoch {done.epoch + 1}, step {done.step}; lower learning_rate"
+            raise TrainingError(
+                f"the gradient isn't finite in epoch {done.epoch + 1}, step {done.step}",
+                expected="finite numbers",
+                remedy="lower learning_rate or clip_norm, or set amp to `off`, and run again",
             )
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)

@@ -11,7 +11,7 @@ from components.training.data import (
     EpochSampler,
     TrainingImages,
     draw_training_prompt,
-    epoch_loader,
+    training_loader,
     validation_batches,
 )
 from components.types import Record
@@ -32,18 +32,25 @@ def test_a_sample_is_a_function_of_epoch_and_index(images: TrainingImages) -> No
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_epoch_taken_up_in_the_middle_goes_on_as_it_would_have(images: TrainingImages, workers: int) -> None:
-    whole = list(epoch_loader(images, epoch=2, start=0, batch_size=4, workers=0))
-    rest = list(epoch_loader(images, epoch=2, start=4, batch_size=4, workers=workers))
-    assert len(whole) == 3
-    assert len(rest) == 2
-    for one, other in zip(whole[1:], rest, strict=True):
-        assert torch.equal(one.images, other.images)
-        assert torch.equal(one.prompts.coords, other.prompts.coords)
-        assert torch.equal(one.truth, other.truth)
+    loader, sampler = training_loader(images, batch_size=4, workers=0)
+    sampler.go_to(epoch=2, start=0)
+    whole = list(loader)
+    resumed, sampler = training_loader(images, batch_size=4, workers=workers)
+    for start in (4, 8):  # the same loader can be sent back and forth
+        sampler.go_to(epoch=2, start=start)
+        rest = list(resumed)
+        assert len(rest) == len(whole) - start // 4
+        for one, other in zip(whole[start // 4 :], rest, strict=True):
+            assert torch.equal(one.images, other.images)
+            assert torch.equal(one.prompts.coords, other.prompts.coords)
+            assert torch.equal(one.truth, other.truth)
 
 
 def test_every_epoch_visits_every_image_once_in_another_order() -> None:
-    orders = [[index for _, index in EpochSampler(20, seed=1, epoch=epoch)] for epoch in range(3)]
+    sampler, orders = EpochSampler(20, seed=1), []
+    for epoch in range(3):
+        sampler.go_to(epoch=epoch, start=0)
+        orders.append([index for _, index in sampler])
     assert all(sorted(order) == list(range(20)) for order in orders)
     assert orders[0] != orders[1] != orders[2]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from components.errors import ParamsError
 from components.params import DistilParams
 from components.training.distil import distil, take_over_decoder
 from components.types import Record
@@ -58,7 +59,7 @@ def test_features_draw_nearer_and_the_teacher_stays(discs: list[Record], tmp_pat
 
 def test_nothing_to_learn_is_refused(discs: list[Record], tmp_path: Path) -> None:
     nothing = distil_params(mask_weight=0.0, terms={"block": 0, "adapter": 0, "sum": 0})
-    with pytest.raises(ValueError, match="nothing to learn"):
+    with pytest.raises(ParamsError, match="nothing to learn"):
         distil(
             tiny_segmenter(1),
             tiny_segmenter(2),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from components.errors import TrainingError
 from components.params import OptimiseParams
 from components.training.data import Batch, TrainingImages
 from components.training.loop import CHECKPOINT, FitResult, Trainer, learning_rate_factor
@@ -132,8 +133,22 @@ def test_a_gradient_that_is_not_finite_stops_the_training(discs: list[Record], t
     net = network()
     with torch.no_grad():
         next(iter(net.parameters())).fill_(float("nan"))
-    with pytest.raises(FloatingPointError, match="learning_rate"):
+    with pytest.raises(TrainingError, match="learning_rate"):
         trainer(Toy(net), discs, tmp_path, optimise()).fit()
+
+
+def test_nothing_to_prompt_is_refused(discs: list[Record], tmp_path: Path) -> None:
+    images = TrainingImages(discs, image_size_px=64, augment=AUGMENT, prompts=PROMPTS.train, min_area_px=10**6, seed=1)
+    with pytest.raises(TrainingError, match="prompted"):
+        Trainer(
+            Toy(network()),
+            images,
+            optimise(),
+            folder=tmp_path,
+            fingerprint="k",
+            report=lambda metrics, epoch: None,
+            device=torch.device("cpu"),
+        )
 
 
 def test_schedules() -> None:
