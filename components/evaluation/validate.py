@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,18 +146,25 @@ CASE_COLUMNS = {
 
 
 def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
-    """The records whose part of the split is `test`.
+    """The records whose part of the split is `test`, each with the split's group.
+
+    The split joins relatives that the manifest doesn't know (near copies), so that its groups are what intervals
+    must be resampled by.
 
     Raises
     ------
     LeakError
         If a group or an image (by its pixels) of theirs is also in `train` or `val`.
     """
-    part = {
-        (str(d), str(i)): str(s) for d, i, s in zip(split["dataset"], split["image_id"], split["split"], strict=True)
-    }
-    test = [record for record in records if part.get((record.dataset, record.image_id)) == "test"]
-    seen = [record for record in records if part.get((record.dataset, record.image_id)) in ("train", "val")]
+    columns = (split[name].astype(str) for name in ("dataset", "image_id", "split", "group"))
+    rows = {(dataset, image_id): (part, group) for dataset, image_id, part, group in zip(*columns, strict=True)}
+    placed = [
+        (rows[key][0], replace(record, group=rows[key][1]))
+        for record in records
+        if (key := (record.dataset, record.image_id)) in rows
+    ]
+    test = [record for part, record in placed if part == "test"]
+    seen = [record for part, record in placed if part in ("train", "val")]
     _refuse_common(test, seen, between="the test images and those of training or validation")
     return test
 

@@ -143,6 +143,13 @@ def test_the_test_images_are_those_of_the_split(make_dataset) -> None:
     assert [r.image_id for r in select_test(records, split)] == ["busi_04", "busi_05"]
 
 
+def test_the_splits_group_is_what_cases_carry(make_dataset) -> None:
+    records = make_dataset("busi", 6)
+    split = split_of(records, ["train", "train", "val", "val", "test", "test"])
+    split.loc[split["split"] == "test", "group"] = "busi/joined"
+    assert {r.group for r in select_test(records, split)} == {"busi/joined"}
+
+
 def test_a_group_or_image_on_both_sides_of_the_split_is_refused(make_dataset) -> None:
     records = make_dataset("busi", 6)
     with pytest.raises(LeakError, match="group g2 of busi"):
