@@ -1,0 +1,119 @@
+"""A small project that the stages' tests walk through once, without servers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.params import Params, load_params
+from components.tracking import Provenance, collect_provenance
+from pipelines.runtime.stage import Job, Stage, fill, narrowed
+from pipelines.runtime.steps import Step
+
+SMALL = {"busi": 16, "fugc": 6}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests on one worker: they share one project, and the graph test wants both cores."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("pipelines"))
+
+
+def shrink(params: dict[str, Any], images: Mapping[str, int]) -> dict[str, Any]:
+    """The parameters of the smallest run: few phantoms, 64 pixels, one epoch."""
+    params["datasets"] = {name: value for name, value in params["datasets"].items() if name in images}
+    for name, count in images.items():
+        params["datasets"][name]["phantom"]["images"] = count
+    params["model"]["image_size_px"] = 64
+    for training in ("finetune", "distil"):
+        params[training] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0}
+    params["evaluate"] |= {"bootstrap_resamples": 100, "figure_cases": 1}
+    return params
+
+
+class RecordedRun:
+    """What a stage told its run."""
+
+    run_id = "recorded"
+
+    def __init__(self) -> None:
+        self.metrics: dict[tuple[str, int], float] = {}
+        self.tags: dict[str, str] = {}
+        self.artifacts: list[Path] = []
+
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Keep metrics by name and step."""
+        self.metrics |= {(name, step): value for name, value in values.items()}
+
+    def log_tags(self, values: Mapping[str, str]) -> None:
+        """Keep tags."""
+        self.tags |= values
+
+    def log_artifact(self, path: Path, under: str | None = None) -> None:
+        """Keep the path of a file or folder, which must exist, under the name it would get."""
+        assert path.exists()
+        self.artifacts.append(Path(under or "") / path.name)
+
+
+@pytest.fixture
+def plain_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let steps run as plain functions, without a Prefect server."""
+    monkeypatch.setattr(Step, "__call__", lambda self, *args, **kwargs: self.function(*args, **kwargs))
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
+    """A project's folder with contracts and the smallest parameters; stages fill it as tests ask for them."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(root / "data/contracts", folder / "data/contracts")
+    params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    (folder / "params.yaml").write_text(yaml.safe_dump(shrink(params, SMALL), sort_keys=False), encoding="utf-8")
+    shutil.copy(root / "dvc.yaml", folder)
+    return folder
+
+
+def make_job(stage: Stage, root: Path, dataset: str = "", params: Params | None = None) -> tuple[Job, RecordedRun]:
+    """A stage's job as the runtime would make it, with a run that only remembers."""
+    whole = params or load_params(root / "params.yaml")
+    values = {"key": dataset}
+    if dataset:
+        found = whole.datasets[dataset]
+        values |= {"item.role": found.role, "item.source": found.source}
+    scratch = root / ".cache/stages" / (f"{stage.name}@{dataset}" if dataset else stage.name)
+    scratch.mkdir(parents=True, exist_ok=True)
+    run: Any = RecordedRun()
+    provenance: Provenance = collect_provenance(root, stage=stage.name, seeds={"seed": 1})
+    sections = [fill(section, values) for section in stage.params]
+    return Job(stage.name, dataset, root, narrowed(whole, sections), provenance, run, scratch), run
+
+
+Reached = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def reached(project: Path) -> Iterator[Reached]:
+    """Run the graph in `project` up to and with a stage, each stage once; returns the project's folder."""
+    import importlib
+
+    from pipelines.graph import STAGES
+
+    done: set[str] = set()
+
+    def reach(last: str) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Step, "__call__", lambda self, *args, **kwargs: self.function(*args, **kwargs))
+            for name in STAGES[: STAGES.index(last) + 1]:
+                stage = getattr(importlib.import_module(f"pipelines.{name}"), name)
+                for dataset in SMALL if stage.per_dataset else [""]:
+                    if (key := f"{name}@{dataset}") not in done:
+                        stage.function(make_job(stage, project, dataset)[0])
+                        done.add(key)
+        return project
+
+    yield reach
