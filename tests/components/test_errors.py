@@ -1,0 +1,33 @@
+"""Errors say what was found, expected and to do, and survive the way between processes."""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+
+import pytest
+
+from components import errors
+from components.errors import SonoForgeError
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SonoForgeError)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_message_has_three_parts(kind: type[SonoForgeError]) -> None:
+    error = kind("busi/a.png has no mask", expected="a mask", remedy="restore it")
+    assert str(error).splitlines() == ["busi/a.png has no mask", "  expected: a mask", "  what to do: restore it"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_error_survives_pickling(kind: type[SonoForgeError]) -> None:
+    error = kind("found", expected="expected", remedy="remedy")
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind
+    assert (again.found, again.expected, again.remedy) == ("found", "expected", "remedy")
+    assert str(again) == str(error)
+
+
+def test_callers_can_catch_all_of_them_at_once() -> None:
+    assert all(issubclass(kind, SonoForgeError) for kind in KINDS)
+    assert len(KINDS) > 8

@@ -1,0 +1,108 @@
+"""`params.yaml` is checked key by key before anything runs."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from components.errors import ParamsError
+from components.params import PHANTOM_SOURCE, Params, load_params, parse_params
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def changed(path: str, value: object) -> dict[str, Any]:
+    """The project's parameters with one value set."""
+    params = copy.deepcopy(GOOD)
+    section: Any = params
+    *above, last = path.split(".")
+    for name in above:
+        section = section[name]
+    section[last] = value
+    return params
+
+
+def test_the_projects_own_parameters_are_valid() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert params.names("internal") == ("busi", "ddti", "tn3k", "udiat")
+    assert params.names("external") == ("fugc", "jnu_ifm")
+    assert all(dataset.is_phantom and dataset.source == PHANTOM_SOURCE for dataset in params.datasets.values())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("gate.min_casse", 3),
+        ("unknown", {}),
+        ("datasets.busi.colour", "grey"),
+        ("finetune.loss.dyce", 1.0),
+        ("model.image_size_px", 100),
+        ("model.image_size_px", "large"),
+        ("split.val_share", 0.5),
+        ("finetune.epochs", 0),
+        ("distil.levels", [4, 7]),
+        ("prompts.train.box_share", 0.9),
+        ("prompts.evaluate.kinds", []),
+        ("datasets.busi.role", "both"),
+        ("datasets.busi.source", "data/imports/busi"),
+        ("datasets", {}),
+        ("teacher.hiera", "huge"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(path: str, value: object) -> None:
+    with pytest.raises(ParamsError) as caught:
+        parse_params(changed(path, value), origin="params.yaml")
+    assert caught.value.found.startswith("params.yaml: ")
+    assert path.split(".")[0] in caught.value.found
+
+
+def test_a_missing_section_is_named() -> None:
+    params = {name: value for name, value in GOOD.items() if name != "gate"}
+    with pytest.raises(ParamsError, match="gate: Field required"):
+        parse_params(params, origin="params.yaml")
+
+
+def test_all_faults_are_listed_at_once() -> None:
+    params = changed("gate.min_casse", 3)
+    params["finetune"]["epochs"] = 0
+    with pytest.raises(ParamsError) as caught:
+        parse_params(params, origin="params.yaml")
+    assert "gate.min_casse" in caught.value.found and "finetune.epochs" in caught.value.found
+
+
+def test_parameters_cant_be_changed() -> None:
+    params = load_params(ROOT / "params.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        params.model.image_size_px = 512  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2", "", "\x00"])
+def test_what_isnt_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ParamsError):
+        load_params(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match="doesn't exist"):
+        load_params(tmp_path / "params.yaml")
+
+
+@given(st.lists(st.floats(0, 1), min_size=4, max_size=4))
+def test_shares_of_training_prompts_must_sum_to_one(shares: list[float]) -> None:
+    params = copy.deepcopy(GOOD)
+    names = ("box_share", "box_jitter_share", "click_share", "box_click_share")
+    params["prompts"]["train"] |= dict(zip(names, shares, strict=True))
+    if abs(sum(shares) - 1) > 1e-6:
+        with pytest.raises(ParamsError, match="sum to"):
+            parse_params(params, origin="x")
+    else:
+        assert isinstance(parse_params(params, origin="x"), Params)
