@@ -1,1 +1,7 @@
 """Prefect flows, one file for each stage of the graph, and the command line. Imported by nobody."""
+
+import os
+
+# Read when torch's OpenMP library loads, so it must stand before any import of torch. By default its threads spin while
+# they wait for each other; beside any other busy process that made a training step some twenty times slower here.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
