@@ -9,6 +9,7 @@ leaves half an output. Leaves out: whether a stage must run; DVC decides that.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import errno
 import logging
 import os
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 EXIT_FAULT, EXIT_MISUSE, EXIT_INTERRUPTED = 1, 2, 130
 WORKERS = 2
+GRACE_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -263,26 +265,23 @@ def _untraced(record: logging.LogRecord) -> bool:
 
 
 def _stop_when_gone(door: psutil.Process) -> None:
-    """Interrupt this process when the door's process is gone: an orphan would race the next run's stage."""
+    """Interrupt this process when the door's process is gone: an orphan would race the next run's stage.
+
+    The local services go with the door, and Prefect would wait for them for minutes, so after `GRACE_S`, in which
+    checkpoints are written, the process ends whatever it is doing.
+    """
     if door.pid == os.getpid():
         return
 
     def watch() -> None:
-        while door.is_running() and door.status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.5)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            while door.is_running() and door.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(GRACE_S)
+        os._exit(EXIT_INTERRUPTED)
 
-    threading.Thread(target=_quietly(watch), daemon=True).start()
-
-
-def _quietly(watch: Callable[[], None]) -> Callable[[], None]:
-    def run() -> None:
-        try:
-            watch()
-        except psutil.NoSuchProcess:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return run
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _talk() -> None:
