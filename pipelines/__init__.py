@@ -1,7 +1,10 @@
-"""Prefect flows, one file for each stage of the graph, and the command line. Imported by nobody."""
+"""Prefect flows, one file for each stage of the graph, and the command line. Imported by nobody.
 
-import os
+Importing it sets the environment, because the libraries that its modules import read theirs when they load.
+"""
 
-# Read when torch's OpenMP library loads, so it must stand before any import of torch. By default its threads spin while
-# they wait for each other; beside any other busy process that made a training step some twenty times slower here.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from pathlib import Path
+
+from pipelines.runtime.environment import prepare
+
+prepare(Path.cwd())

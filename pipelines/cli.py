@@ -7,13 +7,11 @@ so that `--help` is quick. Leaves out: what the commands do (pipelines/commands)
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import typer
 
 from components.errors import SonoForgeError
 from pipelines.commands import bench, data, model, release, run, segment, serve
-from pipelines.runtime.environment import prepare
 
 app = typer.Typer(
     name="sonoforge",
@@ -33,7 +31,6 @@ serve.register(app)
 
 def main() -> None:
     """Run the command line; ends the process with its exit code."""
-    prepare(Path.cwd())
     try:
         app()
     except SonoForgeError as error:

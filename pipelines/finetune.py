@@ -17,7 +17,7 @@ from components.training.loop import FitResult
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import Curve, clear_scratch, conclude, fingerprint, records_of
+from pipelines.training import Curve, clear_scratch, conclude, fingerprint, read_sides
 
 PARAMS = ("model", "prompts", "augment", "teacher", "finetune")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv")
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 @step(timeout_s=600, retries=2)
 def read_records(job: Job) -> tuple[list[Record], list[Record]]:
     """Read the records of train and val."""
-    return records_of(job.root, "train"), records_of(job.root, "val")
+    return read_sides(job)
 
 
 @step(timeout_s=6 * 3600, retries=3)

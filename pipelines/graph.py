@@ -23,7 +23,6 @@ from ruamel.yaml import YAML
 from components.artefacts import write_text
 from components.errors import ParamsError, SonoForgeError
 from components.params import load_params, parse_params
-from pipelines.runtime.environment import prepare
 
 STAGES = (
     "ingest",
@@ -74,7 +73,7 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
         # Two doors may be used at once: DVC lets one run at a time, and the other waits instead of failing.
         [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *([target] if target else [])],
         cwd=root,
-        env=_environment(root),
+        env=_environment(),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -102,8 +101,7 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
 _RESULTS = ("internal/metrics.json", "external/metrics.json", "gate.json", "promotion.json")
 
 
-def _environment(root: Path) -> dict[str, str]:
-    prepare(root)
+def _environment() -> dict[str, str]:
     # The stages' `python` is this one, also where the virtual environment isn't activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}

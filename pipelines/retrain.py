@@ -14,7 +14,7 @@ from pathlib import Path
 
 from components.errors import SonoForgeError
 from pipelines.graph import GraphRun, run_graph
-from pipelines.runtime.environment import prepare, project_root
+from pipelines.runtime.environment import project_root
 from pipelines.runtime.local_server import ensure_services
 from pipelines.runtime.steps import step
 
@@ -56,7 +56,6 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         root = project_root()
-        prepare(root)
         _run(root, cron=arguments.cron)
     except SonoForgeError as error:
         sys.stderr.write(f"{error}\n")

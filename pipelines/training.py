@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.artefacts import replacing, write_json
+from components.errors import LayoutError
 from components.intake.harmonised import read_manifest, read_split
 from components.training.loop import FitResult
 from components.types import Record
@@ -35,6 +36,26 @@ def records_of(root: Path, side: str) -> list[Record]:
         for record in read_manifest(root / INTERNAL / name)
     }
     return [found[dataset, image_id] for dataset, image_id in zip(wanted["dataset"], wanted["image_id"], strict=True)]
+
+
+def read_sides(job: Job) -> tuple[list[Record], list[Record]]:
+    """The records of train and val.
+
+    Raises
+    ------
+    LayoutError
+        If one of them has no object that is large enough for a prompt.
+    """
+    sides = records_of(job.root, "train"), records_of(job.root, "val")
+    least_px = job.params.prompts.min_area_px
+    for name, records in zip(("train", "val"), sides, strict=True):
+        if not any(one.area_px >= least_px for record in records for one in record.objects):
+            raise LayoutError(
+                f"{job.stage}: none of the {len(records)} {name} images has an object of {least_px} pixels or more",
+                expected="at least one, to train and to choose the weights by",
+                remedy="bring in more images, change split.seed or split.val_share, or lower prompts.min_area_px",
+            )
+    return sides
 
 
 def fingerprint(job: Job) -> str:

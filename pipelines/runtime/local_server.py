@@ -28,7 +28,6 @@ from filelock import FileLock
 
 from components.artefacts import write_json
 from components.errors import SonoForgeError
-from pipelines.runtime.environment import prepare
 
 START_LIMIT_S = 240.0
 _POLL_S = 0.25
@@ -221,7 +220,6 @@ def _main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, required=True)
     root = parser.parse_args().root
-    prepare(root)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     _Keeper(root).run()
 

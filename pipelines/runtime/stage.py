@@ -29,7 +29,7 @@ from filelock import FileLock
 from components.errors import ParamsError, SonoForgeError
 from components.params import Params, load_params
 from components.tracking import Provenance, StageRun, collect_provenance, stage_run
-from pipelines.runtime.environment import prepare, project_root
+from pipelines.runtime.environment import project_root
 from pipelines.runtime.local_server import Services, door_process, ensure_services
 
 if TYPE_CHECKING:
@@ -129,7 +129,6 @@ class Stage:
         SonoForgeError
             For anything that a user can mend.
         """
-        prepare(root)
         _talk()
         name = f"{self.name}@{dataset}" if dataset else self.name
         params = load_params(root / "params.yaml")

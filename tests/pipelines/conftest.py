@@ -15,7 +15,7 @@ from components.tracking import Provenance, collect_provenance
 from pipelines.runtime.stage import Job, Stage, fill, narrowed
 from pipelines.runtime.steps import Step
 
-SMALL = {"busi": 16, "fugc": 6}
+SMALL = {"busi": 24, "fugc": 6}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,7 +31,7 @@ class Project:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "DVC_", "PYTEST_"))},
+            **{k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "BENTOML_", "DVC_", "PYTEST_"))},
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "OMP_NUM_THREADS": "1",
             "PYTHONUNBUFFERED": "1",

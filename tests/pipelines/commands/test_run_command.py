@@ -1,0 +1,83 @@
+"""`sonoforge run`: parameters are changed safely, and the end of a run says what there is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from components.errors import ParamsError
+from components.params import load_params
+from pipelines import graph
+from pipelines.cli import app
+from pipelines.graph import GraphRun, set_params
+
+
+@pytest.fixture
+def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the project's parameters and graph, as the current one."""
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(root / name, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_value_is_changed_and_nothing_else(project: Path) -> None:
+    before = (project / "params.yaml").read_text(encoding="utf-8")
+    old = load_params(project / "params.yaml")
+    same = f"gate.min_cases={old.gate.min_cases}"
+    changes = set_params(project, ["finetune.epochs=77", "datasets.busi.phantom.images=41", same])
+    assert [change.split(": ")[0] for change in changes] == ["finetune.epochs", "datasets.busi.phantom.images"]
+    assert changes[0] == f"finetune.epochs: {old.finetune.epochs} -> 77"
+    params = load_params(project / "params.yaml")
+    phantom = params.datasets["busi"].phantom
+    assert params.finetune.epochs == 77 and phantom is not None and phantom.images == 41
+    after = (project / "params.yaml").read_text(encoding="utf-8")
+    changed = [
+        (old, new)
+        for old, new in zip(before.splitlines(), after.splitlines(), strict=True)
+        if old.split() != new.split()
+    ]
+    assert len(changed) == 2, "comments and every other line stay"
+
+
+def test_null_removes_a_dataset(project: Path) -> None:
+    assert set_params(project, ["datasets.ddti=null"]) == ("datasets.ddti: removed",)
+    assert "ddti" not in load_params(project / "params.yaml").datasets
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    ["finetune.epochs", "=3", "finetune.epochs=0", "finetune.epoch=3", "nosuch.key=1", "seed=[", "split.seed.deep=1"],
+)
+def test_a_wrong_assignment_changes_nothing(project: Path, assignment: str) -> None:
+    before = (project / "params.yaml").read_bytes()
+    with pytest.raises(ParamsError):
+        set_params(project, ["gate.min_cases=33", assignment])
+    assert (project / "params.yaml").read_bytes() == before
+    assert CliRunner().invoke(app, ["run", "--set", assignment]).exit_code == 2
+
+
+def result(ran: tuple[str, ...]) -> GraphRun:
+    """What a run may leave."""
+    check = {"id": "cases:busi", "verdict": "INSUFFICIENT", "value": 4, "limit": 20, "reason": "busi has 4 test cases"}
+    gate: dict[str, Any] = {"verdict": "INSUFFICIENT", "phantom": True, "checks": [check]}
+    promotion: dict[str, Any] = {"action": "refused", "to": None, "folder": None, "bento": None, "reasons": []}
+    return GraphRun(ran, None, None, gate, promotion)
+
+
+@pytest.mark.parametrize(("ran", "says"), [((), "Nothing had to run"), (("gate", "promote"), "2 stages ran")])
+def test_the_end_says_what_there_is(
+    project: Path, monkeypatch: pytest.MonkeyPatch, ran: tuple[str, ...], says: str
+) -> None:
+    monkeypatch.setattr(graph, "run_graph", lambda *_, **__: result(ran))
+    done = CliRunner().invoke(app, ["run"])
+    assert done.exit_code == 0
+    assert says in done.output and "Verdict: INSUFFICIENT" in done.output and "busi has 4 test cases" in done.output
+    assert "PHANTOM" in done.output
+    record = json.loads(CliRunner().invoke(app, ["run", "--json"]).stdout)
+    assert record["ran"] == list(ran) and record["gate"]["verdict"] == "INSUFFICIENT"

@@ -1,0 +1,61 @@
+"""A stage gets exactly its parameters, and says what is wrong in words."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from components.params import load_params
+from pipelines.runtime.stage import Progress, fill, narrowed
+
+
+def test_a_stage_sees_only_the_sections_that_it_declares(root: Path) -> None:
+    whole = load_params(root / "params.yaml")
+    params = narrowed(whole, ["datasets.busi", "split"])
+    assert set(params.datasets) == {"busi"} and params.split == whole.split
+    assert params.names("internal") == ("busi",)
+    with pytest.raises(AttributeError):
+        _ = params.gate
+    assert set(params.model_dump(exclude_none=True)) == {"datasets", "split"}
+
+
+def test_fill_works_as_dvcs_templates() -> None:
+    values = {"key": "busi", "item.role": "internal"}
+    assert fill("data/02_harmonised/${item.role}/${key}", values) == "data/02_harmonised/internal/busi"
+
+
+def test_progress_always_tells_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="pipelines")
+    progress = Progress("images", every_s=3600)
+    for done in range(1, 101):
+        progress(done, 100)
+    assert [record.message for record in caplog.records] == ["images: 100 of 100"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "arguments", "change", "says", "code"),
+    [
+        ("ingest", ["nosuch"], None, "no dataset 'nosuch'", 1),
+        ("ingest", ["busi"], ("min_cases:", "min_casse:"), "gate.min_casse", 1),
+        ("split", [], ("val_share:", "val_share: a tenth #"), "split.val_share", 1),
+        ("split", [], ("split:", "split: ["), "isn't YAML", 1),
+        ("ingest", [], None, "usage", 2),
+    ],
+)
+def test_a_fault_is_a_message_and_an_exit_code(
+    root: Path, tmp_path: Path, stage: str, arguments: list[str], change: tuple[str, str] | None, says: str, code: int
+) -> None:
+    shutil.copy(root / "dvc.yaml", tmp_path)
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(text.replace(*change) if change else text, encoding="utf-8")
+    command = [sys.executable, "-c", f"from pipelines.{stage} import {stage}; {stage}.main()", *arguments]
+    done = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert says in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / ".prefect/server.json").exists(), "nothing is started for a run that can't begin"

@@ -1,0 +1,30 @@
+"""Every internal image gets a side; a dataset that left the run leaves the folder too."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+from components.intake.harmonised import read_split
+from pipelines.split import split
+from tests.pipelines.conftest import SMALL, Reached, make_job
+
+
+def test_every_internal_image_has_one_side(reached: Reached) -> None:
+    root = reached("split")
+    frame = read_split(root / "data/03_splits/internal.csv")
+    assert len(frame) == SMALL["busi"] and set(frame["dataset"]) == {"busi"}
+    assert set(frame["split"]) == {"train", "val", "test"}
+    assert (frame.groupby("group")["split"].nunique() == 1).all()
+    report = json.loads((root / "reports/split/report.json").read_text(encoding="utf-8"))
+    assert report["phantom"] is True and report["datasets"]["busi"]["images"] == SMALL["busi"]
+
+
+def test_a_dataset_that_left_the_run_is_cleared(reached: Reached, plain_steps: None) -> None:
+    root = reached("split")
+    internal = root / "data/02_harmonised/internal"
+    before = (root / "data/03_splits/internal.csv").read_bytes()
+    shutil.copytree(internal / "busi", internal / "departed")
+    split.function(make_job(split, root)[0])
+    assert not (internal / "departed").exists() and (internal / "busi").is_dir()
+    assert (root / "data/03_splits/internal.csv").read_bytes() == before

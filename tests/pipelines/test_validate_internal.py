@@ -1,0 +1,52 @@
+"""The internal validation scores test images alone, with all contenders."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from components.artefacts import read_description
+from components.intake.harmonised import read_split
+from components.release import promote
+from components.release.ledger import append
+from pipelines import validation
+from pipelines.validate_internal import validate_internal
+from pipelines.validation import flat_means
+from tests.pipelines.conftest import Reached, make_job
+
+
+def test_only_test_images_are_scored(reached: Reached) -> None:
+    root = reached("validate_internal")
+    frame = read_split(root / "data/03_splits/internal.csv")
+    cases = pd.read_parquet(root / "reports/internal/cases.parquet")
+    assert set(cases["image_id"]) <= set(frame[frame["split"] == "test"]["image_id"])
+    assert set(cases["model"]) == {"student", "teacher", "ellipse"}
+
+
+def test_the_report_is_whole(reached: Reached) -> None:
+    folder = reached("validate_internal") / "reports/internal"
+    assert {path.name for path in folder.iterdir()} == {"metrics.json", "cases.parquet", "report.md", "figures"}
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    digest = read_description(reached("validate_internal") / "models/student").digest
+    assert metrics["schema"] == 1 and metrics["model"]["digest"] == digest
+    means = flat_means(metrics)
+    assert means["busi/box/student/dice"] == metrics["datasets"]["busi"]["prompts"]["box"]["student"]["dice"]["mean"]
+
+
+def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_steps: None, tmp_path: Path) -> None:
+    assert validation.RELEASED == promote.RELEASED
+    root = tmp_path / "project"
+    shutil.copytree(reached("validate_internal"), root, ignore=shutil.ignore_patterns("released", ".mlflow"))
+    digest = "f" * 64
+    (root / promote.RELEASED).mkdir()
+    entry = {"who": "test", "source": None, "gate_sha256": None, "reason": "test"}
+    append(root / promote.LEDGER, action="promote", target=digest, candidate=digest, **entry)  # type: ignore[arg-type]
+    shutil.copytree(root / "models/student", promote.released_folder(root, digest))
+    validate_internal.function(make_job(validate_internal, root)[0])
+    cases = pd.read_parquet(root / "reports/internal/cases.parquet")
+    assert set(cases["model"]) == {"student", "teacher", "champion", "ellipse"}
+    wide = cases.pivot_table(index="case_id", columns="model", values="dice")
+    assert (wide["student"] == wide["champion"]).all(), "the same weights give the same masks"
