@@ -16,6 +16,7 @@ from components.errors import SonoForgeError
 from pipelines.graph import GraphRun, run_graph
 from pipelines.runtime.environment import project_root
 from pipelines.runtime.local_server import ensure_services
+from pipelines.runtime.stage import talk
 from pipelines.runtime.steps import step
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipelines.retrain", description=__doc__)
     parser.add_argument("--cron", help="minute hour day month weekday, in UTC")
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    talk()
     try:
         root = project_root()
         _run(root, cron=arguments.cron)

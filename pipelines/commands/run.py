@@ -70,6 +70,8 @@ def _tell(done: GraphRun, root: Path) -> None:
     from components.evaluation.report import console_table
 
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)  # A log has no width of its own.
     console.print()
     for role, metrics in (("Internal", done.internal), ("External", done.external)):
         if metrics is not None and metrics["datasets"]:
@@ -79,7 +81,7 @@ def _tell(done: GraphRun, root: Path) -> None:
         console.print(f"Verdict: {done.gate['verdict']}{phantom}", markup=False)
         for check in done.gate["checks"]:
             if check["verdict"] != "PASS":
-                console.print(f"  - {check['verdict']}: {check['reason']}", markup=False)
+                console.print(f"  - {check['verdict']}: {check['reason']}", markup=False, soft_wrap=True)
     for line in _places(done, root):
         console.print(line, markup=False, soft_wrap=True)
     if done.ran:

@@ -129,7 +129,7 @@ class Stage:
         SonoForgeError
             For anything that a user can mend.
         """
-        _talk()
+        talk()
         name = f"{self.name}@{dataset}" if dataset else self.name
         params = load_params(root / "params.yaml")
         values = {"key": dataset}
@@ -283,7 +283,7 @@ def _stop_when_gone(door: psutil.Process) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _talk() -> None:
+def talk() -> None:
     """Let the library's and the pipelines' log lines reach the terminal, and Prefect where there is a run."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("  %(message)s"))

@@ -182,6 +182,17 @@ def test_a_second_run_does_nothing_in_seconds_through_either_door(reproduced: Pr
     assert (reproduced.folder / "dvc.lock").read_bytes() == lock
 
 
+def test_the_scheduled_flow_runs_the_same_graph_and_notes_the_verdict(reproduced: Project) -> None:
+    lock = (reproduced.folder / "dvc.lock").read_bytes()
+    reproduced.call(sys.executable, "-m", "pipelines.retrain")
+    assert (reproduced.folder / "dvc.lock").read_bytes() == lock
+    with sqlite3.connect(reproduced.folder / ".prefect/prefect.db") as database:
+        flows = dict(database.execute("select flow.name, state_name from flow_run join flow on flow.id = flow_id"))
+        notes = [text for (text,) in database.execute("select data from artifact where key = 'verdict'")]
+    assert flows["retrain"] == "Completed"
+    assert len(notes) == 1 and "refused. Stages that ran: none" in notes[0]
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value", "stale"),
     [
