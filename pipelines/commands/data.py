@@ -98,7 +98,7 @@ def import_(
     workers: Workers = 2,
 ) -> None:
     """Check a dataset, copy it under DVC, and make params.yaml use it; nothing is half-imported."""
-    from components.intake.ingest import ImportFaultsError, import_dataset
+    from components.intake.imports import ImportFaultsError, import_dataset
 
     _contract(dataset)
     if not path.exists():
