@@ -208,14 +208,15 @@ class Trainer:
             done.best_dice, done.best_epoch = scores["dice"], done.epoch
             self.best = {name: value.detach().clone() for name, value in self.task.network.state_dict().items()}
         done.epoch, done.batch, done.sums = done.epoch + 1, 0, {}
-        self._save()
         left_s = (self.params.epochs - done.epoch) * len(self.images) / max(1e-9, images_per_second)
         log.info(
             "epoch %d/%d: loss %.4f, val Dice %.4f (best %.4f), %.1f images/s, about %.0f s left",
             *(done.epoch, self.params.epochs, metrics["train_loss"], scores["dice"], done.best_dice),
             *(images_per_second, left_s),
         )
+        # Told first: a kill before the checkpoint repeats the epoch's end, one after it loses nothing.
         self.report(metrics, done.epoch)
+        self._save()
 
     def _save(self) -> None:
         self.saved_at = time.monotonic()
