@@ -140,11 +140,13 @@ class TeacherParams(Section):
 
     `hiera`: `tiny`, `small`, `base_plus`, `large` are SAM2.1's own; `micro` is a small one of this project for
     machines without a GPU. `base`: `scratch`, the name of an official checkpoint (`sam2.1_hiera_large`, …), or
-    the path of a checkpoint file.
+    the path of a checkpoint file, whose sha256 `base_sha256` then pins: a changed file is refused, and a changed
+    digest trains again.
     """
 
     hiera: Literal["micro", "tiny", "small", "base_plus", "large"]
     base: str = Field(min_length=1)
+    base_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     adapter: AdapterParams
 
 

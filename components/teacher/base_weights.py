@@ -15,6 +15,7 @@ from pathlib import Path
 
 from components.artefacts import sha256_of
 from components.errors import BaseWeightsError
+from components.params import TeacherParams
 
 SCRATCH = "scratch"
 _ADDRESS = "https://dl.fbaipublicfiles.com/segment_anything_2/092824/"
@@ -65,28 +66,52 @@ OFFICIAL: dict[str, OfficialCheckpoint] = {
 }
 
 
-def check_base(base: str, hiera: str) -> None:
-    """Refuse a base that no checkpoint fits, before anything is read or downloaded.
+def check_base(params: TeacherParams) -> None:
+    """Refuse a base that no checkpoint fits, before anything is downloaded or loaded.
 
     Raises
     ------
     BaseWeightsError
-        If an official checkpoint is named for another trunk, or the name is neither known nor a file.
+        If an official checkpoint is named for another trunk, the name is neither known nor a file, or the file's sha256
+        isn't the one that the parameters pin.
     """
-    if base == SCRATCH:
+    base, hiera = params.base, params.hiera
+    if base != SCRATCH and base not in OFFICIAL:
+        _check_path(Path(base), params.base_sha256)
         return
-    if base in OFFICIAL:
-        if OFFICIAL[base].hiera != hiera:
-            raise BaseWeightsError(
-                f"teacher.base is {base}, whose trunk is {OFFICIAL[base].hiera!r}, but teacher.hiera is {hiera!r}",
-                expected="a checkpoint of the same trunk",
-                remedy=f"set teacher.hiera to {OFFICIAL[base].hiera}, or choose another base",
-            )
-    elif not Path(base).is_file():
+    if params.base_sha256 is not None:
         raise BaseWeightsError(
-            f"teacher.base is {base!r}, which is no file",
+            f"teacher.base_sha256 is given for {base}",
+            expected="a sha256 for a checkpoint by path only",
+            remedy="remove teacher.base_sha256 from params.yaml",
+        )
+    if base in OFFICIAL and OFFICIAL[base].hiera != hiera:
+        raise BaseWeightsError(
+            f"teacher.base is {base}, whose trunk is {OFFICIAL[base].hiera!r}, but teacher.hiera is {hiera!r}",
+            expected="a checkpoint of the same trunk",
+            remedy=f"set teacher.hiera to {OFFICIAL[base].hiera}, or choose another base",
+        )
+
+
+def _check_path(path: Path, pinned: str | None) -> None:
+    if not path.is_file():
+        raise BaseWeightsError(
+            f"teacher.base is {str(path)!r}, which is no file",
             expected=f"`{SCRATCH}`, one of {', '.join(OFFICIAL)}, or the path of a checkpoint",
             remedy="correct teacher.base in params.yaml",
+        )
+    found = sha256_of(path)
+    if pinned is None:
+        raise BaseWeightsError(
+            f"teacher.base is the file {path}, but teacher.base_sha256 is missing",
+            expected="the file's sha256, so that another file of that name can't pass for it",
+            remedy=f"if you trust the file, set teacher.base_sha256 to {found}",
+        )
+    if found != pinned:
+        raise BaseWeightsError(
+            f"{path} has sha256 {found}",
+            expected=f"{pinned}, as teacher.base_sha256 says",
+            remedy="restore the file, or set teacher.base_sha256 to the new one, which trains again",
         )
 
 

@@ -46,7 +46,7 @@ def build_teacher(
     BaseWeightsError
         If the base weights can't be had, aren't the published ones, or don't fit the trunk.
     """
-    check_base(params.base, params.hiera)
+    check_base(params)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         sam2 = build_sam2(teacher_hiera(params), image_size_px=model.image_size_px)

@@ -13,6 +13,7 @@ from typing import ClassVar
 import pytest
 
 from components.errors import BaseWeightsError
+from components.params import TeacherParams
 from components.teacher import base_weights
 from components.teacher.base_weights import OFFICIAL, OfficialCheckpoint, check_base, fetch
 
@@ -96,15 +97,38 @@ def test_official_checkpoints_are_those_of_sam21() -> None:
     assert all(len(c.sha256) == 64 and c.file == f"{name}.pt" for name, c in OFFICIAL.items())
 
 
+def teacher_params(base: str, hiera: str, sha256: str | None = None) -> TeacherParams:
+    adapter = {"variant": "as_drawn", "context": True, "edge": True, "scale": 0.5}
+    return TeacherParams.model_validate({"hiera": hiera, "base": base, "base_sha256": sha256, "adapter": adapter})
+
+
 @pytest.mark.parametrize(
-    ("base", "hiera", "match"),
-    [("sam2.1_hiera_large", "tiny", "trunk is 'large'"), ("nowhere.pt", "tiny", "no file")],
+    ("base", "hiera", "sha256", "match"),
+    [
+        ("sam2.1_hiera_large", "tiny", None, "trunk is 'large'"),
+        ("nowhere.pt", "tiny", None, "no file"),
+        ("scratch", "tiny", "0" * 64, "base_sha256 is given"),
+    ],
 )
-def test_a_base_that_cannot_fit_is_refused_before_any_download(base: str, hiera: str, match: str) -> None:
+def test_a_base_that_cannot_fit_is_refused_before_any_download(
+    base: str, hiera: str, sha256: str | None, match: str
+) -> None:
     with pytest.raises(BaseWeightsError, match=match):
-        check_base(base, hiera)
+        check_base(teacher_params(base, hiera, sha256))
 
 
 def test_scratch_and_matching_names_pass() -> None:
-    check_base("scratch", "micro")
-    check_base("sam2.1_hiera_large", "large")
+    check_base(teacher_params("scratch", "micro"))
+    check_base(teacher_params("sam2.1_hiera_large", "large"))
+
+
+def test_a_file_is_pinned_by_its_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "base.pt"
+    path.write_bytes(CONTENT)
+    with pytest.raises(BaseWeightsError, match="base_sha256 is missing") as caught:
+        check_base(teacher_params(str(path), "tiny"))
+    assert CHECKPOINT.sha256 in caught.value.remedy
+    check_base(teacher_params(str(path), "tiny", CHECKPOINT.sha256))
+    path.write_bytes(CONTENT[1:])
+    with pytest.raises(BaseWeightsError, match="has sha256"):
+        check_base(teacher_params(str(path), "tiny", CHECKPOINT.sha256))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from components.artefacts import sha256_of
 from components.errors import BaseWeightsError
 from components.params import ModelParams, TeacherParams
 from components.promptable.build import build_sam2
@@ -18,7 +19,8 @@ MODEL = ModelParams(image_size_px=64, draws_prompts=False)
 
 def teacher_params(base: str) -> TeacherParams:
     adapter = {"variant": "as_drawn", "context": True, "edge": True, "scale": 0.5}
-    return TeacherParams.model_validate({"hiera": "micro", "base": base, "adapter": adapter})
+    pinned = None if base == "scratch" else sha256_of(Path(base))
+    return TeacherParams.model_validate({"hiera": "micro", "base": base, "base_sha256": pinned, "adapter": adapter})
 
 
 def test_from_scratch_the_trunk_trains_and_the_seed_decides() -> None:
