@@ -111,11 +111,12 @@ def write_text(path: Path, text: str) -> None:
 def save_model(folder: Path, tensors: Mapping[str, torch.Tensor], description: ModelDescription) -> ModelDescription:
     """Write a model folder in one piece; returns the description with the weights' sha256."""
     # Stages that only move data import this module too; torch would cost each of them four seconds.
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     with replacing_folder(folder) as beside:
         weights = beside / WEIGHTS
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, weights)
+        # Written by us, so that a full disk is an OSError like any other; safetensors would wrap it.
+        weights.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
         described = description.model_copy(update={"weights_sha256": sha256_of(weights)})
         write_json(beside / DESCRIPTION, described.model_dump(mode="json"))
     return described

@@ -24,7 +24,7 @@ from components.params import AugmentParams, EvaluatePrompts, TrainPrompts
 from components.preprocess import normalise, resize_image
 from components.promptable.predict import to_batch
 from components.promptable.segmenter import PromptBatch
-from components.types import Image, InstanceMask, Mask, Point, Prompt, Record
+from components.types import InstanceMask, Mask, Point, Prompt, Record
 
 MIN_INPUT_AREA_PX = 12
 
@@ -88,6 +88,16 @@ def draw_training_prompt(mask: Mask, params: TrainPrompts, rng: np.random.Genera
     return Prompt(box_xyxy=None if kind == "click" else box, points=tuple(points))
 
 
+def shrink_mask(mask: Mask, size_px: int) -> Mask:
+    """Stretch a mask (H W) to a square of `size_px` by nearest neighbour; an object that this would lose is kept as
+    every pixel that it touches."""
+    size = (size_px, size_px)
+    small = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    if not small.any():
+        small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    return np.asarray(small, dtype=np.bool_)
+
+
 class TrainingImages(Dataset[_Sample]):
     """Images that hold a promptable object, addressed by (epoch, index)."""
 
@@ -114,15 +124,20 @@ class TrainingImages(Dataset[_Sample]):
 
     def __getitem__(self, key: tuple[int, int]) -> _Sample:
         epoch, index = key
+        record = self.records[index]
         rng = np.random.default_rng([self.seed, epoch, index])
-        image, instances = self._at_input_size(self.records[index])
+        image = resize_image(load_image(record), self.image_size_px)
+        native = load_instances(record)
+        size = (self.image_size_px, self.image_size_px)
+        instances = np.asarray(cv2.resize(native, size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
         self.transform.set_random_seed(int(rng.integers(2**31)))
         moved = self.transform(image=image, mask=instances)
-        masks = self._objects(self.records[index], moved["mask"])
+        masks = self._large_enough(record, moved["mask"])
         if masks:
             image = moved["image"]
-        else:  # every object was moved out of the frame
-            masks = self._objects(self.records[index], instances)
+        else:  # every object was moved out of the frame, or is a speck at this size
+            promptable = [o for o in record.objects if o.area_px >= self.min_area_px]
+            masks = [shrink_mask(native == o.index, self.image_size_px) for o in promptable]
         chosen = rng.permutation(len(masks))[: self.prompts.max_objects]
         kept = [masks[k] for k in chosen]
         return _Sample(
@@ -131,17 +146,9 @@ class TrainingImages(Dataset[_Sample]):
             prompts=[draw_training_prompt(mask, self.prompts, rng) for mask in kept],
         )
 
-    def _at_input_size(self, record: Record) -> tuple[Image, InstanceMask]:
-        size = (self.image_size_px, self.image_size_px)
-        instances = cv2.resize(load_instances(record), size, interpolation=cv2.INTER_NEAREST)
-        return resize_image(load_image(record), self.image_size_px), np.asarray(instances, dtype=np.uint8)
-
-    def _objects(self, record: Record, instances: InstanceMask) -> list[Mask]:
-        promptable = [o for o in record.objects if o.area_px >= self.min_area_px]
-        masks = [instances == o.index for o in promptable]
-        large = [mask for mask in masks if np.count_nonzero(mask) >= MIN_INPUT_AREA_PX]
-        # An object that is tiny at the input's size is still better than none.
-        return large or [mask for mask in masks if mask.any()]
+    def _large_enough(self, record: Record, instances: InstanceMask) -> list[Mask]:
+        masks = [instances == o.index for o in record.objects if o.area_px >= self.min_area_px]
+        return [mask for mask in masks if np.count_nonzero(mask) >= MIN_INPUT_AREA_PX]
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -234,8 +241,7 @@ def _validation_sample(record: Record, *, image_size_px: int, prompts: EvaluateP
     masks, moved = [], []
     scale_x, scale_y = image_size_px / image.shape[1], image_size_px / image.shape[0]
     for item in drawn:
-        mask = (instances == item.object_index).astype(np.uint8)
-        masks.append(cv2.resize(mask, (image_size_px, image_size_px), interpolation=cv2.INTER_NEAREST) > 0)
+        masks.append(shrink_mask(instances == item.object_index, image_size_px))
         x0, y0, x1, y1 = item.prompt.box_xyxy or (0.0, 0.0, 0.0, 0.0)
         moved.append(Prompt(box_xyxy=(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y)))
     return _Sample(normalise(resize_image(image, image_size_px)), np.stack(masks), moved)

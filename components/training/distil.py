@@ -78,7 +78,7 @@ def distil(
     TrainingError
         If nothing can be prompted, or a gradient isn't finite.
     ParamsError
-        If no weight of the losses is above zero.
+        If no weight of the losses is above zero, or features are weighed that aren't there.
     ValueError
         If the input sizes differ.
     """
@@ -90,6 +90,12 @@ def distil(
             "params.yaml: distil.mask_weight and all of distil.terms are 0: nothing to learn",
             expected="a weight above 0",
             remedy="raise one of them",
+        )
+    if terms.adapter > 0 and not (student.trunk.adapters and teacher.trunk.adapters):
+        raise ParamsError(
+            "params.yaml: distil.terms.adapter is above 0, but student or teacher has no adapters",
+            expected="adapters in both, or a weight of 0",
+            remedy="set distil.terms.adapter=0, or give both an adapter",
         )
     device = pick_device()
     take_over_decoder(student, teacher)

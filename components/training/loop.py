@@ -126,6 +126,7 @@ class Trainer:
         self.progress = _Progress()
         self.best: dict[str, Tensor] = {}
         self.saved_at = time.monotonic()
+        self.updating = False
 
     @property
     def steps_per_epoch(self) -> int:
@@ -138,13 +139,15 @@ class Trainer:
         best weights."""
         started = time.monotonic()
         self._resume()
-        stopped_early = False
+        stopped_early = self.progress.epoch > 0 and self._since_best() >= self.params.patience_epochs
         try:
             while self.progress.epoch < self.params.epochs and not stopped_early:
                 self._epoch()
                 stopped_early = self._since_best() >= self.params.patience_epochs
         except KeyboardInterrupt:
-            self._save()
+            # Within an update weights and optimiser may be half changed: then the last checkpoint stands.
+            if not self.updating:
+                self._save()
             log.info("interrupted in epoch %d; the checkpoint is in %s", self.progress.epoch + 1, self.folder)
             raise
         self.task.network.load_state_dict(self.best)
@@ -172,13 +175,14 @@ class Trainer:
         factor = learning_rate_factor(done.step, steps_per_epoch=self.steps_per_epoch, params=self.params)
         for settings in self.optimiser.param_groups:
             settings["lr"] = self.params.learning_rate * factor
+        sums: dict[str, float] = {}
         for batch in group:
             with autocast(self.params.amp, self.device):
                 losses = self.task.losses(batch.to(self.device))
             total = torch.stack(list(losses.values())).sum() / len(group)
             total.backward()
             for name, value in losses.items():
-                done.sums[name] = done.sums.get(name, 0.0) + float(value.detach()) / len(group)
+                sums[name] = sums.get(name, 0.0) + float(value.detach()) / len(group)
         norm = torch.nn.utils.clip_grad_norm_(self.trained, self.params.clip_norm)
         if not bool(torch.isfinite(norm)):
             raise TrainingError(
@@ -186,10 +190,13 @@ class Trainer:
                 expected="finite numbers",
                 remedy="lower learning_rate or clip_norm, or set amp to `off`, and run again",
             )
+        self.updating = True
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+        done.sums = {name: done.sums.get(name, 0.0) + value for name, value in sums.items()}
         done.step += 1
         done.batch += len(group)
+        self.updating = False
 
     def _finish_epoch(self, *, images_per_second: float) -> None:
         done = self.progress
@@ -204,10 +211,12 @@ class Trainer:
             "learning_rate": float(self.optimiser.param_groups[0]["lr"]),
             "images_per_second": images_per_second,
         }
+        self.updating = True
         if scores["dice"] > done.best_dice:
             done.best_dice, done.best_epoch = scores["dice"], done.epoch
             self.best = {name: value.detach().clone() for name, value in self.task.network.state_dict().items()}
         done.epoch, done.batch, done.sums = done.epoch + 1, 0, {}
+        self.updating = False
         left_s = (self.params.epochs - done.epoch) * len(self.images) / max(1e-9, images_per_second)
         log.info(
             "epoch %d/%d: loss %.4f, val Dice %.4f (best %.4f), %.1f images/s, about %.0f s left",
@@ -229,8 +238,9 @@ class Trainer:
             "progress": {name: getattr(done, name) for name in _Progress.__slots__},
             "torch_rng": torch.get_rng_state(),
         }
-        with replacing(self.folder / CHECKPOINT) as beside:
-            torch.save(state, beside)
+        # Through a file object a full disk is an OSError; given a path, torch would raise one of its own.
+        with replacing(self.folder / CHECKPOINT) as beside, beside.open("wb") as file:
+            torch.save(state, file)
 
     def _resume(self) -> None:
         path = self.folder / CHECKPOINT

@@ -11,6 +11,7 @@ from components.training.data import (
     EpochSampler,
     TrainingImages,
     draw_training_prompt,
+    shrink_mask,
     training_loader,
     validation_batches,
 )
@@ -90,6 +91,17 @@ def test_an_image_moved_out_of_the_frame_is_used_as_it_is(discs: list[Record]) -
     away = AUGMENT.model_copy(update={"shift": 0.99, "rotate_deg": 180.0})
     images = TrainingImages(discs, image_size_px=64, augment=away, prompts=PROMPTS.train, min_area_px=9, seed=5)
     assert all(len(images[(epoch, 0)].prompts) >= 1 for epoch in range(10))
+
+
+def test_a_speck_that_shrinking_would_lose_is_kept() -> None:
+    mask = np.zeros((640, 640), dtype=bool)
+    mask[311:313, 400:402] = True
+    small = shrink_mask(mask, 64)
+    assert small.shape == (64, 64)
+    assert np.argwhere(small).tolist() == [[31, 40]]
+    large = np.zeros((128, 128), dtype=bool)
+    large[32:64, 64:128] = True
+    assert np.array_equal(shrink_mask(large, 64), large[::2, ::2])
 
 
 def test_validation_is_the_same_every_time(discs: list[Record]) -> None:

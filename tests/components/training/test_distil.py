@@ -9,8 +9,11 @@ import torch
 
 from components.errors import ParamsError
 from components.params import DistilParams
+from components.promptable.adapter import AdapterConfig
+from components.promptable.build import build_segmenter
 from components.training.distil import distil, take_over_decoder
 from components.types import Record
+from tests.components.promptable.conftest import TINY
 from tests.components.training.conftest import AUGMENT, PROMPTS
 from tests.components.training.test_finetune import tiny_segmenter
 from tests.components.training.test_loop import optimise
@@ -55,6 +58,23 @@ def test_features_draw_nearer_and_the_teacher_stays(discs: list[Record], tmp_pat
     assert curve[-1]["train_sum_s4"] < curve[0]["train_sum_s4"]
     assert ("train_dice" in curve[0]) is (mask_weight > 0)
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
+
+
+def test_features_that_are_not_there_are_refused(discs: list[Record], tmp_path: Path) -> None:
+    bare = build_segmenter(TINY, AdapterConfig(variant="none"), image_size_px=64, draws_prompts=True)
+    with pytest.raises(ParamsError, match="no adapters"):
+        distil(
+            bare,
+            tiny_segmenter(2),
+            discs,
+            discs,
+            distil_params(),
+            prompts=PROMPTS,
+            augment=AUGMENT,
+            checkpoint_folder=tmp_path,
+            fingerprint="k",
+            report=lambda metrics, epoch: None,
+        )
 
 
 def test_nothing_to_learn_is_refused(discs: list[Record], tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -121,6 +123,34 @@ def test_early_stopping_keeps_the_best_weights(discs: list[Record], tmp_path: Pa
     trainer(same, discs, tmp_path / "same", optimise(epochs=5)).fit()
     for one, other in zip(toy.network.parameters(), same.network.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+def test_a_finished_training_taken_up_again_does_nothing(discs: list[Record], tmp_path: Path) -> None:
+    params = optimise(epochs=5, patience_epochs=1)
+    first = Toy(network(), scores=[0.6, 0.5])
+    assert trainer(first, discs, tmp_path, params).fit().stopped_early
+    again = Toy(network())
+    result = trainer(again, discs, tmp_path, params).fit()
+    assert again.calls == 0
+    assert result.stopped_early
+    assert (result.best_dice, result.epochs) == (0.6, 2)
+
+
+def test_a_full_disk_is_an_os_error_and_the_last_checkpoint_stands(
+    discs: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer(Toy(network()), discs, tmp_path, optimise(epochs=1)).fit()
+    before = (tmp_path / CHECKPOINT).read_bytes()
+
+    def full(state: object, file: BinaryIO) -> None:
+        file.write(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        trainer(Toy(network()), discs, tmp_path, optimise(epochs=2)).fit()
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT]
 
 
 def test_accumulating_batches_makes_fewer_steps(discs: list[Record], tmp_path: Path) -> None:
