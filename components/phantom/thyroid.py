@@ -150,7 +150,7 @@ def _nodule(
     """Paint one nodule inside the lobe and return its outline."""
     rng = canvas.rng
     largest = lobe_semi[1] * (0.95 if count == 1 else 0.6)
-    size_mm = float(np.clip(rng.lognormal(np.log(4.2), 0.45), 1.8, largest))
+    size_mm = float(np.clip(rng.lognormal(np.log(5.4), 0.5), 1.8, largest))
     if kind == "malignant":
         margin: Margin = rng.choice(["irregular", "lobulated", "spiculated"], p=[0.6, 0.25, 0.15])
         semi = (size_mm, size_mm * float(rng.uniform(0.6, 0.95)))
