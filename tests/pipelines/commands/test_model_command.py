@@ -1,0 +1,18 @@
+"""`sonoforge model summary` prints what the networks hold."""
+
+from __future__ import annotations
+
+import json
+
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+
+
+def test_the_table_has_every_size_and_the_student() -> None:
+    result = CliRunner().invoke(app, ["model", "summary", "--json"])
+    assert result.exit_code == 0, result.output
+    rows = {row["name"]: row for row in json.loads(result.stdout)}
+    assert {"tiny", "small", "base_plus", "large", "hiera_mini"} <= set(rows)
+    assert rows["hiera_mini"]["encoder"] == 857_608
+    assert rows["large"]["adapters"] == 9_071_932
