@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from components.errors import ImageError, ImageTooLargeError, PromptError, SonoForgeError
 from components.types import Prompt
 from serving.predictor import ImageGoneError, Limits, Predictor, TooMuchWorkError
-from serving.schema import ErrorDetail, ErrorOut, PromptsIn, TimingOut
+from serving.schema import IMAGE_ID, ErrorDetail, ErrorOut, PromptsIn, TimingOut
 
 WEB = Path(__file__).parent / "web"
 WORKERS = 2
@@ -118,6 +119,14 @@ class Api:
             data = None if image_id is not None else await _file(form)
         if image_id is not None and not isinstance(image_id, str):
             raise RequestError(400, "image_id_invalid", "image_id is a file", hint="send it as a text field")
+        if image_id is not None and re.fullmatch(IMAGE_ID, image_id) is None:
+            # Never repeated in the answer: it may be as long as the body, and hold what can't be written as UTF-8.
+            raise RequestError(
+                422,
+                "image_id_invalid",
+                "image_id isn't 64 digits from 0 to 9 and a to f",
+                hint="send `image.id` as an answer gave it",
+            )
         call = functools.partial(predictor.segment, prompts, image=data, image_id=image_id)
         return _timed(answer := await self._work(call), answer.timing_ms)
 

@@ -230,7 +230,7 @@ class Predictor:
         kept = self.cache.get(image_id)
         if kept is None:
             raise ImageGoneError(
-                f"no embedding is kept for image_id {image_id}",
+                "no embedding is kept for this image_id",
                 expected="the id of an image that was sent lately to this model",
                 remedy="send the image again with POST /v1/images, or as `image` in this request",
             )

@@ -17,7 +17,8 @@ API_VERSION = "v1"
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 """Pixels; the bounds only keep absurd numbers out."""
-ImageId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+IMAGE_ID = r"^[0-9a-f]{64}$"
+ImageId = Annotated[str, StringConstraints(pattern=IMAGE_ID)]
 
 
 class _Strict(BaseModel):
