@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PREPROCESS_VERSION = 1
 MAX_IMAGE_PX = 40_000_000
+SCALED_AT_ONCE_PX = 2**16
 READABLE = "PNG, JPEG, TIFF, BMP or single-frame DICOM"
 DEFLATED_SYNTAX = b"1.2.840.10008.1.2.1.99"  # DICOM PS3.5, A.5
 # SAM2 normalises with ImageNet's statistics (sam2.utils.transforms).
@@ -52,7 +53,7 @@ def decode_image(data: bytes, *, name: str, max_px: int = MAX_IMAGE_PX) -> Image
         with PilImage.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP")) as image:
             _check_size(image.width, image.height, name=name, max_px=max_px)
             if image.format == "TIFF":
-                _check_frames(getattr(image, "n_frames", 1), name=name)
+                _check_single(image, name=name)
             image.load()
             return _pil_to_rgb(image, name=name)
     except ImageError:
@@ -75,19 +76,34 @@ def _one_line(error: Exception) -> str:
 
 def _pil_to_rgb(image: PilImage.Image, *, name: str) -> Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return _grey_to_rgb(np.asarray(image, dtype=np.float64), name=name)
+        return _grey_to_rgb(np.asarray(image), name=name)
     return np.ascontiguousarray(np.asarray(image.convert("RGB"), dtype=np.uint8))
 
 
-def _grey_to_rgb(grey: NDArray[np.float64], *, name: str) -> Image:
-    """Scale a grey image of any depth by its own range to 8 bits, three channels."""
+def _grey_to_rgb(grey: NDArray[np.generic], *, name: str, inverted_from: float | None = None) -> Image:
+    """Scale a grey image (H W) of any depth by its own range to 8 bits, three channels (H W 3).
+
+    `inverted_from` is the value from which all others are subtracted first, where dark and bright are swapped.
+    """
     low, high = float(grey.min()), float(grey.max())
+    if inverted_from is not None:
+        low, high = inverted_from - high, inverted_from - low
     if not np.isfinite(high - low):
         raise ImageError(
             f"{name}: grey values that aren't finite numbers", expected="finite grey values", remedy="export as 8 bit"
         )
-    scaled = np.zeros_like(grey) if high <= low else (grey - low) * (255.0 / (high - low))
-    return np.repeat(np.rint(scaled).astype(np.uint8)[..., None], 3, axis=2)  # H W 3
+    rgb = np.zeros((*grey.shape, 3), dtype=np.uint8)
+    if high <= low:
+        return rgb
+    scale = 255.0 / (high - low)
+    flat, flat_rgb = grey.reshape(-1), rgb.reshape(-1, 3)
+    # A part at a time: in float64 the largest image would take a gigabyte, and float32 rounds otherwise.
+    for start in range(0, flat.size, SCALED_AT_ONCE_PX):
+        part = flat[start : start + SCALED_AT_ONCE_PX].astype(np.float64)
+        if inverted_from is not None:
+            part = inverted_from - part
+        flat_rgb[start : start + SCALED_AT_ONCE_PX] = np.rint((part - low) * scale)[:, None]
+    return rgb
 
 
 def _decode_dicom(data: bytes, *, name: str, max_px: int) -> Image:
@@ -118,17 +134,23 @@ def _decode_dicom(data: bytes, *, name: str, max_px: int) -> Image:
         ) from None
 
 
-def _dicom_to_rgb(pixels: NDArray[np.generic], *, bits: int, inverted: bool, name: str) -> Image:
+def _dicom_to_rgb(pixels: NDArray[np.integer[Any]], *, bits: int, inverted: bool, name: str) -> Image:
     """Bring DICOM pixels (H W or H W C) of `bits` stored bits to 8 bits and three channels."""
     if pixels.ndim == 3:
-        depth = 2.0 ** max(bits - 8, 0)
-        return np.ascontiguousarray(np.floor(pixels[..., :3].astype(np.float64) / depth).astype(np.uint8))
-    grey = pixels.astype(np.float64)
-    if inverted:
-        grey = (2.0**bits - 1) - grey
+        return np.ascontiguousarray((pixels[..., :3] >> max(bits - 8, 0)).astype(np.uint8))
     if pixels.dtype == np.uint8 and bits == 8:
-        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    return _grey_to_rgb(grey, name=name)
+        grey = 255 - pixels if inverted else pixels
+        return np.repeat(grey[..., None], 3, axis=2)
+    return _grey_to_rgb(pixels, name=name, inverted_from=2.0**bits - 1 if inverted else None)
+
+
+def _check_single(image: PilImage.Image, *, name: str) -> None:
+    """Refuse a TIFF of several frames; counting them all would take time by the square of their number."""
+    try:
+        image.seek(1)
+    except EOFError:
+        return
+    raise ImageError(f"{name}: several frames", expected="a single frame", remedy="send one frame")
 
 
 def _check_frames(frames: int, *, name: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import time
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -18,7 +20,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 from components.errors import ImageError, ImageTooLargeError
-from components.preprocess import decode_image, normalise, resize_image, to_input, to_input_xy, to_native
+from components.preprocess import _grey_to_rgb, decode_image, normalise, resize_image, to_input, to_input_xy, to_native
 
 RAMP = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
 COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], axis=2)
@@ -107,6 +109,11 @@ def test_sixteen_bit_dicom_is_scaled_and_its_inverse_inverted() -> None:
     assert np.abs(plain.astype(int) + inverse.astype(int) - 255).max() <= 1
 
 
+def test_sixteen_bit_colour_dicom_keeps_its_upper_bits() -> None:
+    deep = COLOUR.astype(np.uint16) * 256 + 255
+    np.testing.assert_array_equal(decode_image(dicom(deep, "RGB"), name="x"), COLOUR)
+
+
 def test_a_palette_dicom_is_coloured() -> None:
     table = (np.arange(256, dtype=np.uint16) << 8).tobytes()
     dark = np.zeros(256, dtype=np.uint16).tobytes()
@@ -153,6 +160,58 @@ def test_hostile_bytes_are_an_image_error(kind: str) -> None:
         decode_image(HOSTILE[kind], name="upload")
     assert caught.value.found.startswith("upload: ")
     assert "0x" not in caught.value.found and "\n" not in caught.value.found
+
+
+def tiff_of(frames: int) -> bytes:
+    """A little-endian TIFF of one grey pixel that all its frames share; each frame is a directory of its own."""
+    tags = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (278, 1), (279, 1)]
+    size = 2 + 12 * len(tags) + 4
+    body = b"II*\0" + struct.pack("<I", 10) + b"\x7f\0"
+    for number in range(frames):
+        following = 10 + (number + 1) * size if number + 1 < frames else 0
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+        body += struct.pack("<H", len(tags)) + entries + struct.pack("<I", following)
+    return body
+
+
+def test_frames_of_a_tiff_are_not_counted_one_by_one() -> None:
+    assert decode_image(tiff_of(1), name="x").tolist() == [[[127, 127, 127]]]
+    many = tiff_of(12_000)
+    begun_s = time.process_time()
+    with pytest.raises(ImageError, match="several frames"):
+        decode_image(many, name="x")
+    assert time.process_time() - begun_s < 0.3, "Pillow's own count takes seconds"
+
+
+DEEP_DTYPES = [np.uint8, np.uint16, np.int32, np.float32]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(DEEP_DTYPES), st.integers(1, 200), st.integers(0, 2**32 - 1), st.sampled_from([None, 4095.0]))
+def test_scaling_part_by_part_is_scaling_at_once(
+    dtype: type, height_px: int, seed: int, inverted: float | None
+) -> None:
+    rng = np.random.default_rng(seed)
+    top = int(rng.integers(1, 250 if dtype is np.uint8 else 60_000))
+    grey = rng.integers(0, top, (height_px, 1000), endpoint=True).astype(dtype)
+    whole = grey.astype(np.float64) if inverted is None else inverted - grey.astype(np.float64)
+    low, high = whole.min(), whole.max()
+    expected = np.zeros_like(whole) if high <= low else np.rint((whole - low) * (255.0 / (high - low)))
+    found = _grey_to_rgb(grey, name="x", inverted_from=inverted)
+    np.testing.assert_array_equal(found, np.repeat(expected.astype(np.uint8)[..., None], 3, axis=2))
+
+
+def test_deep_images_are_scaled_within_little_memory() -> None:
+    height_px, width_px = 2000, 2000
+    data = dicom(np.arange(height_px * width_px, dtype=np.uint32).astype(np.uint16).reshape(height_px, width_px))
+    tracemalloc.start()
+    try:
+        assert decode_image(data, name="x").shape == (height_px, width_px, 3)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # The file's pixels a few times over, and the result; in float64 at once it would be 70 bytes a pixel.
+    assert peak_bytes / (height_px * width_px) < 16, peak_bytes
 
 
 @pytest.mark.parametrize(
