@@ -6,12 +6,15 @@ so that `--help` is quick. Leaves out: what the commands do (pipelines/commands)
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
 
 from components.errors import SonoForgeError
 from pipelines.commands import bench, data, model, release, run, segment, serve
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="sonoforge",
@@ -36,9 +39,23 @@ def main() -> None:
     except SonoForgeError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        sys.stderr.write(f"{_disk_full(error)}\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
+
+
+def _disk_full(error: OSError) -> SonoForgeError:
+    place = f" for {error.filename}" if error.filename else ""
+    return SonoForgeError(
+        f"no space is left{place} ({error.strerror})",
+        expected="room on the disk, and within the user's quota",
+        remedy="free some space, then give the same command again; no file was left half-written under its name",
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ refused before or while unpacking. Leaves out: what the files mean.
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import tarfile
 import zipfile
@@ -22,6 +23,15 @@ MAX_BYTES = 500 * 2**30
 # Images hardly compress; a few hundred times is what bombs do. Small archives are let be.
 MAX_RATIO, RATIO_FROM_BYTES = 200, 100 * 2**20
 _CHUNK_BYTES = 2**20
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 _SYMLINK, _TYPE_MASK = 0o120000, 0o170000
 
 
@@ -72,7 +82,13 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files
             with tarfile.open(archive) as tarred:
                 for name, opened in _tar_members(archive, tarred):
                     _write(name, opened, target, budget)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+                _read_out(tarred, budget)
+    except DAMAGED as error:
+        raise _refused(archive, f"not a whole archive ({error})") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise  # the disk's fault, such as no space left; not the archive's
+        # gzip and bz2 tell of damaged streams in this way.
         raise _refused(archive, f"not a whole archive ({error})") from None
 
 
@@ -97,6 +113,13 @@ def _tar_members(archive: Path, tarred: tarfile.TarFile) -> Iterator[tuple[str, 
             raise _refused(archive, f"{member.name!r}, which is a link or a device")
         with opened:
             yield member.name, opened
+
+
+def _read_out(tarred: tarfile.TarFile, budget: _Budget) -> None:
+    """Read what follows the last member: only at its end does a compressed stream compare its checksum."""
+    assert tarred.fileobj is not None, "an open archive"
+    while chunk := tarred.fileobj.read(_CHUNK_BYTES):
+        budget.wrote(len(chunk))
 
 
 def _write(name: str, opened: IO[bytes], target: Path, budget: _Budget) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from components.errors import LayoutError, ParamsError
@@ -38,6 +40,43 @@ def _tar(path: Path, name: str, kind: bytes = tarfile.REGTYPE, link: str = "", c
     return path
 
 
+def _damaged_tar(path: Path, compression: str) -> Path:
+    """A compressed tar whose middle was overwritten."""
+    with tarfile.open(path, f"w:{compression}") as tarred:  # type: ignore[call-overload]
+        info = tarfile.TarInfo("a")
+        info.size = 300_000
+        tarred.addfile(info, io.BytesIO(np.random.default_rng(0).bytes(300_000)))
+    return _overwritten(path)
+
+
+def _damaged_zip(path: Path, compression: int) -> Path:
+    """A zip whose one member was overwritten in its middle."""
+    with zipfile.ZipFile(path, "w", compression) as zipped:
+        zipped.writestr("a", np.random.default_rng(0).bytes(300_000))
+    return _overwritten(path)
+
+
+def _overwritten(path: Path) -> Path:
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 5_000] = b"\xa5" * 5_000
+    content[-12:-4] = content[-12:-4] if path.suffix == ".zip" else b"\xa5" * 8
+    path.write_bytes(content)
+    return path
+
+
+def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = _zip(tmp_path / "a.zip", {"a": b"x"})
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("components.intake.archives._Budget.wrote", full)
+    (tmp_path / "target").mkdir()
+    with pytest.raises(OSError, match="No space left"):
+        unpack(archive, tmp_path / "target")
+
+
 HOSTILE: dict[str, Callable[[Path], Path]] = {
     "zip with ..": lambda p: _zip(p / "a.zip", {"../evil.txt": b"x"}),
     "zip with a hidden ..": lambda p: _zip(p / "a.zip", {"a/../../evil.txt": b"x"}),
@@ -51,6 +90,11 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "tar with a hard link": lambda p: _tar(p / "a.tar", "link", tarfile.LNKTYPE, "../../etc/passwd"),
     "tar with a device": lambda p: _tar(p / "a.tar", "dev", tarfile.CHRTYPE),
     "no zip": lambda p: (p / "a.zip").write_bytes(b"PK nonsense") and p / "a.zip",  # type: ignore[dict-item,return-value]
+    "xz cut up": lambda p: _damaged_tar(p / "a.tar.gz", "xz"),
+    "gzip cut up": lambda p: _damaged_tar(p / "a.tar.gz", "gz"),
+    "bzip2 cut up": lambda p: _damaged_tar(p / "a.tar.gz", "bz2"),
+    "lzma zip cut up": lambda p: _damaged_zip(p / "a.zip", zipfile.ZIP_LZMA),
+    "bzip2 zip cut up": lambda p: _damaged_zip(p / "a.zip", zipfile.ZIP_BZIP2),
     "no tar": lambda p: (p / "a.tgz").write_bytes(b"nonsense") and p / "a.tgz",  # type: ignore[dict-item,return-value]
 }
 
