@@ -1,4 +1,4 @@
-"""Masks to what leaves the program: COCO run lengths, polygons, an overlay to look at; run lengths back to masks.
+"""Masks to what leaves the program: COCO run lengths, polygons, a tight box; run lengths back to masks.
 
 The run lengths are COCO's compressed ones (pycocotools): column-major, alternating background and object. The
 polygons run along pixel corners, not through pixel centres, so that they enclose exactly the mask's pixels. Leaves
@@ -7,7 +7,7 @@ out: files, and how a mask comes about.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypedDict
 
 import cv2
@@ -15,18 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from components.types import Image, Mask
-
-# Told apart by people with any of the common colour deficiencies, bright enough on a dark image: Okabe and Ito,
-# "Color Universal Design" (2008), without black and dark blue.
-COLOURS_RGB: tuple[tuple[int, int, int], ...] = (
-    (86, 180, 233),
-    (230, 159, 0),
-    (0, 158, 115),
-    (240, 228, 66),
-    (204, 121, 167),
-    (213, 94, 0),
-)
+from components.types import Mask
 
 
 class Rle(TypedDict):
@@ -82,15 +71,3 @@ def _without_needless(ring_xy: NDArray[np.int64]) -> NDArray[np.int64]:
     before, after = ring_xy - np.roll(ring_xy, 1, axis=0), np.roll(ring_xy, -1, axis=0) - ring_xy
     turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
     return np.asarray(ring_xy[turns])
-
-
-def overlay(image: Image, masks: Sequence[Mask], *, opacity: float = 0.35) -> Image:
-    """Tint each mask (H W) in its own colour over a copy of an image (H W 3), its border pixels in full colour."""
-    painted = image.copy()
-    for index, mask in enumerate(masks):
-        colour = np.array(COLOURS_RGB[index % len(COLOURS_RGB)], dtype=np.float64)
-        tinted = (1.0 - opacity) * painted[mask] + opacity * colour
-        painted[mask] = np.rint(tinted).astype(np.uint8)
-        inside = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0)
-        painted[mask & (inside == 0)] = colour.astype(np.uint8)
-    return painted

@@ -10,11 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pycocotools import mask as coco_mask
-
 from components.contract import Contract
 from components.intake.harmonised import IMAGES, MASKS, load_instances
+from components.masks import to_rle
 from components.types import Record
 
 
@@ -43,16 +41,12 @@ def to_coco(records: Sequence[Record], contract: Contract, *, folder: Path) -> d
         instances = load_instances(here)
         for truth in record.objects:
             x0, y0, x1, y1 = truth.box_xyxy
-            run_lengths = coco_mask.encode(np.asfortranarray(instances == truth.index, dtype=np.uint8))
             annotations.append(
                 {
                     "id": len(annotations) + 1,
                     "image_id": number,
                     "category_id": categories[truth.label],
-                    "segmentation": {
-                        "size": list(run_lengths["size"]),
-                        "counts": run_lengths["counts"].decode("ascii"),
-                    },
+                    "segmentation": to_rle(instances == truth.index),
                     "bbox": [x0, y0, x1 - x0, y1 - y0],
                     "area": truth.area_px,
                     "iscrowd": 0,

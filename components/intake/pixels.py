@@ -25,6 +25,7 @@ from components.contract import Contract, MaskCodes
 from components.errors import ImageError
 from components.intake.faults import is_accepted
 from components.intake.layouts import Case, Polygon
+from components.masks import tight_box
 from components.preprocess import MAX_IMAGE_PX, decode_image
 from components.types import Image, InstanceMask, Mask, ObjectTruth
 
@@ -239,19 +240,14 @@ def _assemble(pixels: CasePixels, layers: list[tuple[str, Mask]], size_hw: tuple
     objects: list[ObjectTruth] = []
     for index, (label, _) in enumerate(layers, 1):
         mask = drawn == index
-        if not mask.any():
+        box = tight_box(mask)
+        if box is None:
             continue
-        truth = ObjectTruth(len(objects) + 1, label, tight_box(mask), int(mask.sum()))
+        truth = ObjectTruth(len(objects) + 1, label, box, int(mask.sum()))
         instances[mask] = truth.index
         objects.append(truth)
     pixels.instances = instances
     pixels.objects = tuple(objects)
-
-
-def tight_box(mask: Mask) -> tuple[int, int, int, int]:
-    """The tight half-open box x0 y0 x1 y1 of a mask that isn't empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def pixels_md5(image: Image) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from components.masks import from_rle, overlay, tight_box, to_polygons, to_rle
+from components.masks import from_rle, tight_box, to_polygons, to_rle
 from components.types import Mask
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14))
@@ -84,22 +82,3 @@ def test_run_lengths_are_those_of_the_coco_format() -> None:
     # Worked out by hand: columns first: 2 background, 2 object, 2 background, as 6-bit characters from 48.
     mask = np.array([[0, 1, 0], [0, 1, 0]], dtype=bool)
     assert to_rle(mask)["counts"] == "222"
-
-
-@pytest.mark.parametrize("opacity", [0.0, 0.5, 1.0])
-def test_the_overlay_leaves_the_background_and_its_argument_alone(opacity: float) -> None:
-    image = np.full((9, 9, 3), 100, dtype=np.uint8)
-    mask = np.zeros((9, 9), dtype=bool)
-    mask[2:7, 2:7] = True
-    painted = overlay(image, [mask], opacity=opacity)
-    assert (image == 100).all() and (painted[~mask] == 100).all()
-    assert (painted[2, 2] == (86, 180, 233)).all(), "the border is in full colour"
-    expected = np.rint((1 - opacity) * 100 + opacity * np.array((86, 180, 233)))
-    np.testing.assert_array_equal(painted[4, 4], expected)
-
-
-@given(masks, st.integers(0, 2**16))
-def test_the_overlay_changes_only_the_masks(mask: Mask, seed: int) -> None:
-    image = np.random.default_rng(seed).integers(0, 256, (*mask.shape, 3), dtype=np.uint8)
-    painted = overlay(image, [mask])
-    np.testing.assert_array_equal(painted[~mask], image[~mask])

@@ -21,9 +21,9 @@ from components.intake.pixels import (
     pixels_md5,
     rasterise,
     read_case,
-    tight_box,
     unknown_codes,
 )
+from components.masks import tight_box
 from tests.components.intake.raw_trees import Tree, disc, save, speckle
 
 ContractOf = Callable[[str], Contract]
