@@ -57,6 +57,7 @@ def _print_table(rows: list[dict[str, int | str]]) -> None:
     console.print(table)
     console.print(
         "encoder = trunk + neck + adapters; total = SAM2.1 with its memory + adapters; trainable = adapters, neck and "
-        "mask decoder on a frozen trunk (a student, and a teacher from scratch, trains whole). The released code also counts 576 fixed Sobel values in every block, which "
-        "are buffers here. docs/model.md says what each published percentage is a percentage of."
+        "mask decoder on a frozen trunk (a student, and a teacher from scratch, trains whole). The released code also "
+        "counts 576 fixed Sobel values in every block, which are buffers here. docs/model.md says what each published "
+        "percentage is a percentage of."
     )
