@@ -28,7 +28,8 @@ from components.intake.harmonised import (
     read_manifests,
     read_split,
 )
-from components.intake.pixels import pixels_md5, tight_box
+from components.intake.pixels import pixels_md5
+from components.masks import tight_box
 from components.preprocess import decode_image
 from tests.components.intake.raw_trees import BUILDERS, Tree, save, speckle
 
