@@ -30,6 +30,8 @@ from components.params import PHANTOM_SOURCE, parse_params
 
 IMPORTS = Path("data/imports")
 PARAMS = Path("params.yaml")
+# A line for the shell; what it would also undo stands in it, since it is printed to be copied.
+UNDO_PARAMS = "git restore params.yaml  # this also discards your other edits of it since the last commit"
 
 
 class ImportFaultsError(DataFaultsError):
@@ -109,7 +111,7 @@ def import_dataset(
         _dvc_add(target, root)
         write_text(root / PARAMS, new_params)
     relative = (IMPORTS / name).as_posix()
-    undo = ("git restore params.yaml", f"rm -r {relative} {relative}.dvc")
+    undo = (UNDO_PARAMS, f"rm -r {relative} {relative}.dvc")
     return Imported(name, target, checked, changes, undo)
 
 

@@ -66,6 +66,7 @@ def split(datasets: Datasets, params: SplitParams, *, relatives: Relatives | Non
 
 
 def _refuse_mixture(datasets: Datasets, params: SplitParams) -> None:
+    """Refuse to train on phantoms and patients together; external images, never trained on, are marked in reports."""
     phantom = {name for name, records in datasets.items() if any(record.phantom for record in records)}
     real = {name for name, records in datasets.items() if any(not record.phantom for record in records)}
     if phantom and real and not params.mix_phantoms:

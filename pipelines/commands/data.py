@@ -69,12 +69,12 @@ def check(
     workers: Workers = 2,
 ) -> None:
     """Check a folder against its contract: every fault with file, reason and remedy."""
-    from components.intake.layouts import PHANTOM_NOTICE
+    from components.intake.layouts import phantom_notice
     from components.intake.validate_data import check_data
 
     contract = _contract(dataset)
     folder = source or _default_source(contract)
-    phantom = (folder / PHANTOM_NOTICE).is_file()
+    phantom = phantom_notice(folder)
     try:
         with _progress("images checked", quiet=as_json) as progress:
             checked = check_data(contract, folder, phantom=phantom, workers=workers, progress=progress)

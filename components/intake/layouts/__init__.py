@@ -16,9 +16,9 @@ from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, fault
 from components.intake.layouts import class_folders, paired_folders, video_folders, xml_polygons
-from components.intake.layouts.reading import PHANTOM_NOTICE, Case, LayoutReading, Polygon
+from components.intake.layouts.reading import Case, LayoutReading, Polygon, find_notice
 
-__all__ = ["PHANTOM_NOTICE", "READERS", "Case", "LayoutReading", "Polygon", "read_layout"]
+__all__ = ["READERS", "Case", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
 
 READERS: dict[str, Callable[[Contract, Path], LayoutReading]] = {
     "class_folders": class_folders.read,
@@ -58,12 +58,18 @@ def read_layout(
         )
     reading = reader(contract, folder)
     faults = list(reading.faults)
-    if not phantom and (folder / PHANTOM_NOTICE).is_file():
+    if not phantom and (notice := find_notice(folder)) is not None:
         found = "the notice that the phantom generator puts beside its images"
-        faults.append(fault("phantom_as_real", dataset=contract.name, file=PHANTOM_NOTICE, found=found))
+        name = notice.relative_to(folder).as_posix()
+        faults.append(fault("phantom_as_real", dataset=contract.name, file=name, found=found))
     related = {} if phantom else _related(contract, contracts)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
     return LayoutReading(reading.root, cases, tuple(accept_known(faults, contract)))
+
+
+def phantom_notice(folder: Path) -> bool:
+    """Whether the phantom generator made the images in a folder, as the notice beside them says, at any depth."""
+    return find_notice(folder) is not None
 
 
 def _grouped(case: Case, contract: Contract, related: dict[str, tuple[str, str]]) -> Case:

@@ -147,6 +147,11 @@ def files_under(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _NO_CONTENT)
 
 
+def find_notice(folder: Path) -> Path | None:
+    """The notice that the phantom generator puts beside its images, wherever under `folder` it lies."""
+    return min((path for path in folder.rglob(PHANTOM_NOTICE) if path.is_file()), default=None)
+
+
 def find_root(folder: Path, wanted: Sequence[str]) -> Path:
     """The folder that holds most of the `wanted` entries: `folder`, or one at most three levels below it.
 

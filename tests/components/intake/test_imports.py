@@ -18,6 +18,7 @@ from components.errors import LayoutError, ParamsError
 from components.intake import imports as module
 from components.intake.archives import copy_folder, unpack
 from components.intake.imports import ImportFaultsError, edited_params, import_dataset
+from components.intake.layouts import phantom_notice
 from components.params import load_params
 from tests.components.intake.raw_trees import Tree
 
@@ -197,7 +198,7 @@ def test_an_import_copies_adds_and_edits(
     assert params.datasets["busi"].source == "data/imports/busi"
     assert not params.split.mix_phantoms
     assert "datasets.ddti: removed (phantoms)" in done.changes
-    assert any("git restore params.yaml" in line for line in done.undo)
+    assert any("git restore params.yaml" in line and "discards your other edits" in line for line in done.undo)
     assert sorted(path.name for path in (project / "data/imports").iterdir()) == ["busi", "busi.dvc"]
     with pytest.raises(LayoutError, match="imported already"):
         import_dataset("busi", source, project)
@@ -217,8 +218,13 @@ def test_a_faulty_dataset_is_not_imported(tree: Tree, project: Path, dvc_added: 
 def test_phantoms_are_not_imported_as_real(tree: Tree, project: Path, dvc_added: list[str]) -> None:
     raw = tree("busi")
     (raw / "PHANTOM.txt").write_text("phantoms")
-    with pytest.raises(ImportFaultsError, match="phantom_as_real"):
-        import_dataset("busi", raw, project)
+    wrapping = raw.with_name("wrapping")
+    wrapping.mkdir()
+    raw.rename(wrapping / "busi")
+    for source in (wrapping / "busi", wrapping, Path(shutil.make_archive(str(raw), "zip", wrapping))):
+        assert source.is_file() or phantom_notice(source)
+        with pytest.raises(ImportFaultsError, match="phantom_as_real"):
+            import_dataset("busi", source, project)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device"), None])

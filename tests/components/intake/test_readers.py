@@ -104,6 +104,7 @@ BROKEN: list[tuple[str, str, Callable[[Path], None], str, str, str]] = [
     ("busi", f"{BUSI}/benign/notes.txt", _rewrite("?"), "unexpected_file", "warning", "notes.txt"),
     ("busi", f"{BUSI}/.DS_Store", _rewrite("?"), "ignored_file", "info", ".DS_Store"),
     ("busi", "PHANTOM.txt", _rewrite("phantoms"), "phantom_as_real", "error", "PHANTOM.txt"),
+    ("busi", f"{BUSI}/PHANTOM.txt", _rewrite("phantoms"), "phantom_as_real", "error", f"{BUSI}/PHANTOM.txt"),
     ("ddti", "1.xml", _rewrite("<case>"), "bad_xml", "error", "1.xml"),
     ("ddti", "1.xml", _rewrite(_ENTITY), "bad_xml", "error", "1.xml"),
     ("ddti", "1.xml", _rewrite(_EXTERNAL), "bad_xml", "error", "1.xml"),
