@@ -33,7 +33,7 @@ class ModelDescription(BaseModel):
 
     `config` holds the builder's arguments, `weights_sha256` the digest by which the model is known everywhere
     (`digest`). `phantom` is true if any training image was a phantom. `provenance` is the record of
-    components/tracking.py.
+    components/tracking/provenance.py.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +60,18 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_digest(*places: Path) -> str:
+    """The sha256 of Python files, names and content; a folder stands for all that it holds.
+
+    What was begun under other code must not be taken up: this is what tells.
+    """
+    digest = hashlib.sha256()
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.relative_to(place.parent).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 @contextmanager

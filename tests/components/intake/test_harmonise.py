@@ -147,6 +147,25 @@ def test_work_begun_for_phantoms_is_not_used_for_real_images(
     assert harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts).resumed == 0
 
 
+def test_work_begun_by_other_code_is_thrown_away(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, out, code = tree("udiat"), tmp_path / "out", tmp_path / "code.py"
+    code.write_text("before = 1\n")
+    monkeypatch.setattr(module, "CODE", (*module.CODE, code))
+
+    def begin() -> None:
+        with monkeypatch.context() as patched, pytest.raises(OSError, match="disk full"):
+            patched.setattr(module, "_publish", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+            harmonise(contract_of("udiat"), raw, out=out, phantom=True, contracts=contracts)
+
+    begin()
+    assert harmonise(contract_of("udiat"), raw, out=out, phantom=True, contracts=contracts).resumed == 4
+    begin()
+    code.write_text("after = 1\n")
+    assert harmonise(contract_of("udiat"), raw, out=out, phantom=True, contracts=contracts).resumed == 0
+
+
 def test_errors_stop_it_and_the_old_result_stays(
     tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
 ) -> None:
