@@ -1,6 +1,7 @@
 """What the two validations share: the models under test, and a result to its folder, run record and terminal.
 
-Leaves out: which images are scored (validate_internal, validate_external).
+The model in use is whichever the ledger names when the stage runs. It is no dependency: every promotion would make the
+validations before it stale. Leaves out: which images are scored (validate_internal, validate_external).
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
     pin_threads()
     device = pick_device()
     student, description = load_student(job.root / "models/student")
-    models = {"student": Contender(student.to(device), description.digest, description.name)}
+    models = {"student": Contender(student.to(device), description.digest, description.name, description.phantom)}
     if "teacher" in roles:
         teacher, description = load_teacher(job.root / "models/teacher")
-        models["teacher"] = Contender(teacher.to(device), description.digest, description.name)
+        models["teacher"] = Contender(teacher.to(device), description.digest, description.name, description.phantom)
     in_use = read_ledger(job.root / RELEASED / "ledger.jsonl").champion if "champion" in roles else None
     if in_use is not None and in_use != models["student"].digest:
         champion, description = load_student(job.root / RELEASED / in_use[:12])
-        models["champion"] = Contender(champion.to(device), description.digest, description.name)
+        models["champion"] = Contender(champion.to(device), description.digest, description.name, description.phantom)
     return models
 
 
@@ -49,6 +50,7 @@ def score(job: Job, records: list[Record], models: dict[str, Contender]) -> Vali
         models=models,
         prompts=job.params.prompts,
         params=job.params.evaluate,
+        device=str(pick_device()),
         partial=job.scratch / "rows",
         progress=Progress("images scored"),
     )

@@ -48,11 +48,15 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A model under test: something the predictor takes, the digest of its weights, and its name."""
+    """A model under test: something the predictor takes, the digest of its weights, and its name.
+
+    `phantom` says whether any image that it was trained on was a phantom.
+    """
 
     segmenter: Any
     digest: str
     name: str
+    phantom: bool
 
 
 def score_image(

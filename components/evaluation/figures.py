@@ -31,7 +31,6 @@ COLOURS = {"truth": "#ffffff", SUBJECT: "#56b4e9", "teacher": "#e69f00", "champi
 OTHER_COLOUR = "#d55e00"
 PROMPT_COLOUR = "#f0e442"
 PROMPT_WORDS = {"box": "exact box", "box_jitter": "jittered box", "click": "click", "box_click": "jittered box + click"}
-PHANTOM_WORDS = "PHANTOM images"
 HALO = [patheffects.withStroke(linewidth=2.6, foreground="black", alpha=0.6)]
 
 
@@ -54,12 +53,16 @@ def interval_figure(metrics: Mapping[str, Any]) -> Figure:
     for axis, (metric, label) in zip(axes, (("dice", "Dice"), ("hd95", "HD95 in px")), strict=True):
         _interval_panel(axis, rows, contenders, metric=metric, key=interval_key(metrics["confidence"]))
         axis.set_xlabel(f"{label}, mean and {100 * metrics['confidence']:g} % interval")
-    axes[0].set_yticks(range(len(rows)), [f"{name}, {PROMPT_WORDS.get(kind, kind)}" for name, kind, _ in rows])
+    words = [f"{marked_dataset(metrics, name)}, {PROMPT_WORDS.get(kind, kind)}" for name, kind, _ in rows]
+    axes[0].set_yticks(range(len(rows)), words)
     axes[0].invert_yaxis()
-    handles = [Line2D([], [], marker="o", linestyle="", color=_colour(who), label=who) for who in contenders]
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=_colour(who), label=marked_model(metrics, who))
+        for who in contenders
+    ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    figure.suptitle(_title("Student, teacher and the ellipse in the box", phantom=metrics["phantom"]))
+    figure.suptitle(_title("Student, teacher and the ellipse in the box", phantom=_phantom_words(metrics)))
     return figure
 
 
@@ -87,10 +90,12 @@ def _offsets(count: int) -> list[float]:
     return [float(offset) for offset in np.linspace(-0.26, 0.26, count)] if count > 1 else [0.0] * count
 
 
-def case_figure(cases: pd.DataFrame, records: Sequence[Record], *, dataset: str, prompt: str, count: int) -> Figure:
+def case_figure(
+    cases: pd.DataFrame, records: Sequence[Record], metrics: Mapping[str, Any], *, dataset: str, prompt: str, count: int
+) -> Figure:
     """The best, median and worst cases (`count` each) of the student on a dataset, with every contender's outline.
 
-    `cases` are a validation's cases; there must be some of this dataset and prompt.
+    `cases` are a validation's cases, `metrics` its means; there must be some of this dataset and prompt.
     """
     ours = cases[(cases["dataset"] == dataset) & (cases["prompt"] == prompt)]
     student = ours[ours["model"] == SUBJECT].sort_values(["dice", "case_id"], ascending=[False, True])
@@ -106,11 +111,12 @@ def case_figure(cases: pd.DataFrame, records: Sequence[Record], *, dataset: str,
             of_case = ours[ours["case_id"] == case_id]
             _case_panel(panel, of_case, by_image[str(of_case["image_id"].iloc[0])])
         panels[0].set_ylabel(rank, fontsize=11)
-    figure.legend(handles=_case_legend(ours), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    figure.legend(handles=_case_legend(ours, metrics), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
     words = (
         f"{dataset}, {PROMPT_WORDS.get(prompt, prompt)}: the student's best, median and worst cases of {len(ranked)}"
     )
-    figure.suptitle(_title(words, phantom=bool(ours["phantom"].any()), width=26 * columns + 12), fontsize=11)
+    phantom = _phantom_words({**metrics, "datasets": {dataset: metrics["datasets"][dataset]}})
+    figure.suptitle(_title(words, phantom=phantom, width=26 * columns + 12), fontsize=11)
     return figure
 
 
@@ -165,10 +171,11 @@ def _window(centre: float, side: float, size_px: int) -> float:
     return (size_px - side) / 2 if side >= size_px else float(np.clip(centre - side / 2, 0, size_px - side))
 
 
-def _case_legend(cases: pd.DataFrame) -> list[Line2D]:
+def _case_legend(cases: pd.DataFrame, metrics: Mapping[str, Any]) -> list[Line2D]:
     shown = dict.fromkeys(cases["model"])
     outlines = [Line2D([], [], color=COLOURS["truth"], path_effects=HALO, label="truth")] + [
-        Line2D([], [], color=_colour(who), linestyle="--" if who == ELLIPSE else "-", label=who) for who in shown
+        Line2D([], [], color=_colour(who), linestyle="--" if who == ELLIPSE else "-", label=marked_model(metrics, who))
+        for who in shown
     ]
     return [*outlines, Line2D([], [], color=PROMPT_COLOUR, linestyle=":", path_effects=HALO, label="prompt")]
 
@@ -183,8 +190,25 @@ def _colour(who: str) -> str:
     return COLOURS.get(who, OTHER_COLOUR)
 
 
-def _title(words: str, *, phantom: bool, width: int = 200) -> str:
-    title = f"{PHANTOM_WORDS}: {words}" if phantom else words
+def marked_dataset(metrics: Mapping[str, Any], name: str) -> str:
+    """A dataset's name, marked where its images are phantoms."""
+    return f"{name} (phantom)" if metrics["datasets"][name]["phantom"] else name
+
+
+def marked_model(metrics: Mapping[str, Any], who: str) -> str:
+    """A contender's role, marked where it was trained on phantoms; the ellipse learns from nothing."""
+    return f"{who} (phantom-trained)" if who != ELLIPSE and metrics["models"][who]["phantom"] else who
+
+
+def _phantom_words(metrics: Mapping[str, Any]) -> str:
+    """What of a figure is a phantom's: nothing, the images, some of them, the student's training, or both."""
+    images = [dataset["phantom"] for dataset in metrics["datasets"].values()]
+    words = ["PHANTOM images" if all(images) else "some PHANTOM images"] if any(images) else []
+    return " and ".join([*words, "PHANTOM-trained student"] if metrics["model"]["phantom"] else words)
+
+
+def _title(words: str, *, phantom: str, width: int = 200) -> str:
+    title = f"{phantom}: {words}" if phantom else words
     if len(title) <= width:
         return title
     cut = title.rfind(" ", 0, width)

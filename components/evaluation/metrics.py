@@ -31,8 +31,6 @@ from components.types import Mask
 Score = Mapping[str, float]
 UNIT_SPACING = (1.0, 1.0)
 
-LOWER_IS_BETTER = frozenset({"hd95_px", "hd_px", "hd95_mm", "hd_mm", "area_error_share", "miss", "false_region"})
-
 
 def dice(truth: Mask, prediction: Mask) -> float:
     """Twice the common area over the sum of areas; 0 if one mask is empty, NaN if both are."""

@@ -17,7 +17,14 @@ from rich.table import Table
 
 from components.artefacts import replacing_folder, write_json, write_text
 from components.evaluation.cases import ELLIPSE
-from components.evaluation.figures import PROMPT_WORDS, case_figure, interval_figure, write_figure
+from components.evaluation.figures import (
+    PROMPT_WORDS,
+    case_figure,
+    interval_figure,
+    marked_dataset,
+    marked_model,
+    write_figure,
+)
 from components.evaluation.summary import SUBJECT, interval_key
 from components.evaluation.validate import ValidationResult
 from components.types import Role
@@ -25,10 +32,7 @@ from components.types import Role
 METRICS, CASES, REPORT, FIGURES = "metrics.json", "cases.parquet", "report.md", "figures"
 CASE_PROMPTS = ("box_jitter", "box_click", "box", "click")
 RESEARCH = "Research software: not a medical device, and not for diagnosis or treatment."
-PHANTOM = (
-    "**PHANTOM.** Images here are made by a generator. They show that the machinery works; "
-    "they say nothing about patients."
-)
+PHANTOM_MEANS = "Whatever rests on phantoms shows that the machinery works; it says nothing about patients."
 MAXIM = "A model that doesn't beat the ellipse has learned nothing beyond the box that it was given."
 
 
@@ -49,7 +53,9 @@ def write_validation(folder: Path, result: ValidationResult, *, role: Role, figu
             prompt = next((kind for kind in CASE_PROMPTS if kind in dataset["prompts"]), None)
             if prompt is not None:
                 shown[name] = f"{FIGURES}/cases_{name}.png"
-                figure = case_figure(result.cases, result.records, dataset=name, prompt=prompt, count=figure_cases)
+                figure = case_figure(
+                    result.cases, result.records, result.metrics, dataset=name, prompt=prompt, count=figure_cases
+                )
                 write_figure(figure, beside / shown[name])
         write_text(beside / REPORT, report_text(result.metrics, role=role, case_figures=shown))
 
@@ -58,7 +64,7 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
     """The report as Markdown; `case_figures` names the picture of each dataset's cases."""
     parts = [f"# {role.capitalize()} validation of {metrics['model']['name']} ({metrics['model']['digest'][:12]})"]
     if metrics["phantom"]:
-        parts.append(PHANTOM)
+        parts.append(f"**PHANTOM.** {phantom_words(metrics)} {PHANTOM_MEANS}")
     if not metrics["datasets"]:
         parts += [f"There is no {role} dataset with test images: nothing was validated, and nothing follows.", RESEARCH]
         return "\n\n".join(parts) + "\n"
@@ -71,6 +77,22 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
     return "\n\n".join(parts) + "\n"
 
 
+def phantom_words(metrics: Mapping[str, Any]) -> str:
+    """Which images are phantoms, and whether the student was trained on any, in sentences; empty if neither."""
+    made = [name for name, dataset in metrics["datasets"].items() if dataset["phantom"]]
+    real = [name for name in metrics["datasets"] if name not in made]
+    said = []
+    if made and real:
+        said.append(f"Images of {', '.join(made)} are made by a generator; those of {', '.join(real)} aren't.")
+    elif made:
+        said.append("All images here are made by a generator.")
+    elif real and metrics["model"]["phantom"]:
+        said.append("The images here aren't made by a generator.")
+    if metrics["model"]["phantom"]:
+        said.append("The student was trained on images that are.")
+    return " ".join(said)
+
+
 def _ellipse_section(metrics: Mapping[str, Any]) -> str:
     lines = []
     for name, kind, dataset in _each_prompt(metrics):
@@ -79,7 +101,8 @@ def _ellipse_section(metrics: Mapping[str, Any]) -> str:
             continue
         words = beats_words(difference, metrics["confidence"])
         span = _interval(difference, metrics["confidence"], signed=True)
-        lines.append(f"- **{name}**, {_prompt(kind)}: the student {words}: Dice {span}.")
+        student = marked_model(metrics, SUBJECT)
+        lines.append(f"- **{marked_dataset(metrics, name)}**, {_prompt(kind)}: the {student} {words}: Dice {span}.")
     if not lines:
         return "No prompt here has a box, so there is no ellipse to beat."
     return MAXIM + " The difference of their Dice, student minus ellipse, on the same cases:\n\n" + "\n".join(lines)
@@ -105,14 +128,16 @@ def _results_section(metrics: Mapping[str, Any]) -> str:
                 _interval(by_metric[metric], confidence, decimals=decimals)
                 for metric, decimals in (("dice", 3), ("iou", 3), ("hd95", 1), ("hd", 1), ("area_error", 3))
             ]
-            lines.append(_line([name, _prompt(kind), who, *spans, str(by_metric["dice"]["n"])]))
+            row = [marked_dataset(metrics, name), _prompt(kind), marked_model(metrics, who)]
+            lines.append(_line([*row, *spans, str(by_metric["dice"]["n"])]))
     note = (
         f"Means with {100 * confidence:g} % intervals (bootstrap over groups: patients, videos or scenes; every group "
         "weighs the same), at native resolution. A missed object counts with Dice 0 and a distance of the image's "
         "diagonal. Area error is the difference of areas over the larger one."
     )
     millimetres = [
-        f"- {name}, {_prompt(kind)}, {who}: HD95 {_interval(by_metric['hd95_mm'], confidence, decimals=2)} mm "
+        f"- {marked_dataset(metrics, name)}, {_prompt(kind)}, {marked_model(metrics, who)}: "
+        f"HD95 {_interval(by_metric['hd95_mm'], confidence, decimals=2)} mm "
         f"(n = {by_metric['hd95_mm']['n']} with known spacing)"
         for name, kind, dataset in _each_prompt(metrics)
         for who, by_metric in dataset["prompts"][kind].items()
@@ -127,7 +152,8 @@ def _misses_section(metrics: Mapping[str, Any]) -> str:
     for name, kind, dataset in _each_prompt(metrics):
         for who, by_metric in dataset["prompts"][kind].items():
             missed = by_metric["miss_rate"]
-            lines.append(_line([name, _prompt(kind), who, f"{missed['count']} of {missed['n']}", _share(missed)]))
+            row = [marked_dataset(metrics, name), _prompt(kind), marked_model(metrics, who)]
+            lines.append(_line([*row, f"{missed['count']} of {missed['n']}", _share(missed)]))
     return "A miss is an object of which the prediction covers not one pixel.\n\n" + "\n".join(lines)
 
 
@@ -137,7 +163,7 @@ def _share(missed: Mapping[str, Any]) -> str:
 
 def _on_what_section(metrics: Mapping[str, Any]) -> str:
     lines = [
-        f"- **{name}**{' (phantom)' if dataset['phantom'] else ''}: {dataset['cases']} objects in "
+        f"- **{marked_dataset(metrics, name)}**: {dataset['cases']} objects in "
         f"{dataset['images']} images of {dataset['groups']} groups; {dataset['images_without_case']} more images "
         "have no object large enough for a prompt."
         for name, dataset in metrics["datasets"].items()
@@ -167,10 +193,16 @@ def _limits_section(metrics: Mapping[str, Any], *, role: Role) -> str:
 def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
     """The table that a run ends with: Dice of all contenders, and the student's difference to the ellipse."""
     contenders = list(dict.fromkeys(w for _, k, dataset in _each_prompt(metrics) for w in dataset["prompts"][k]))
-    table = Table(title=title or None, caption=f"{'PHANTOM images. ' if metrics['phantom'] else ''}{RESEARCH}")
+    caption = f"PHANTOM. {phantom_words(metrics)} {RESEARCH}" if metrics["phantom"] else RESEARCH
+    table = Table(title=title or None, caption=caption)
     for heading in ("dataset", "prompt"):
         table.add_column(heading)
-    for heading in (*(f"{who} Dice" for who in contenders), f"{SUBJECT} − {ELLIPSE}", "student misses", "n"):
+    for heading in (
+        *(f"{marked_model(metrics, who)} Dice" for who in contenders),
+        f"{SUBJECT} − {ELLIPSE}",
+        "student misses",
+        "n",
+    ):
         table.add_column(heading, justify="right")
     for name, kind, dataset in _each_prompt(metrics):
         by_who = dataset["prompts"][kind]
@@ -178,7 +210,14 @@ def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
         difference = dataset["differences"][kind].get(f"{SUBJECT}-{ELLIPSE}", {}).get("dice")
         against = "–" if difference is None else _interval(difference, metrics["confidence"], signed=True)
         ours = by_who[SUBJECT]
-        table.add_row(name, _prompt(kind), *dices, against, str(ours["miss_rate"]["count"]), str(ours["dice"]["n"]))
+        table.add_row(
+            marked_dataset(metrics, name),
+            _prompt(kind),
+            *dices,
+            against,
+            str(ours["miss_rate"]["count"]),
+            str(ours["dice"]["n"]),
+        )
     return table
 
 

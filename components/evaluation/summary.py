@@ -2,19 +2,20 @@
 
 By dataset, kind of prompt and model: each metric's mean, interval, number of cases and of undefined values. By
 dataset and prompt also the paired differences of Dice and HD95 between the student and each other contender, on
-the same cases. Leaves out: words (components/evaluation/report.py).
+the same cases. What was made from phantoms is marked: images by dataset, models by who. Every mean Dice is held
+against the bound that the mean IoU sets. Leaves out: words (components/evaluation/report.py).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from components.evaluation.cases import METRIC_COLUMNS, Contender
-from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean, paired_difference
+from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean, jensen_dice_bound, paired_difference
 from components.params import EvaluateParams
 from components.types import Record
 
@@ -29,15 +30,24 @@ def bootstrap_of(params: EvaluateParams) -> Bootstrap:
 
 
 def summarise(
-    cases: pd.DataFrame, records: Sequence[Record], *, model: Contender, params: EvaluateParams
+    cases: pd.DataFrame, records: Sequence[Record], *, models: Mapping[str, Contender], params: EvaluateParams
 ) -> dict[str, Any]:
-    """The content of `metrics.json`: for JSON alone, undefined numbers are None."""
+    """The content of `metrics.json`: for JSON alone, undefined numbers are None.
+
+    `models` are the contenders by role. `model` is the student; `phantom` is true if it, or any image, is a phantom's.
+
+    Raises
+    ------
+    ValueError
+        If a mean Dice is above what its mean IoU allows: the cases weren't scored by one definition.
+    """
     bootstrap = bootstrap_of(params)
     names = sorted({record.dataset for record in records})
     return {
         "schema": SCHEMA,
-        "model": {"name": model.name, "digest": model.digest},
-        "phantom": any(record.phantom for record in records),
+        "model": _described(models[SUBJECT]),
+        "models": {who: _described(model) for who, model in models.items()},
+        "phantom": models[SUBJECT].phantom or any(record.phantom for record in records),
         "confidence": params.confidence,
         "datasets": {
             name: _dataset(
@@ -50,6 +60,10 @@ def summarise(
     }
 
 
+def _described(model: Contender) -> dict[str, Any]:
+    return {"name": model.name, "digest": model.digest, "phantom": model.phantom}
+
+
 def _dataset(cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Bootstrap) -> dict[str, Any]:
     with_cases = set(cases["image_id"])
     kinds = list(dict.fromkeys(cases["prompt"]))
@@ -59,6 +73,7 @@ def _dataset(cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Boots
         "cases": int(cases["case_id"].nunique()),
         "images_without_case": len(records) - len(with_cases),
         "phantom": any(record.phantom for record in records),
+        "phantom_images": sum(record.phantom for record in records),
         "prompts": {kind: _contenders(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
         "differences": {kind: _differences(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
     }
@@ -77,7 +92,16 @@ def _metrics(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
         for name in shown
     }
     found["miss_rate"]["count"] = int(cases["miss"].sum())
+    _refuse_impossible(found["dice"]["mean"], found["iou"]["mean"])
     return found
+
+
+def _refuse_impossible(dice: float | None, iou: float | None) -> None:
+    """Refuse a mean Dice that no set of masks with this mean IoU can have; rounding is allowed for."""
+    if (dice is None) != (iou is None) or (
+        dice is not None and iou is not None and not iou - 1e-9 <= dice <= jensen_dice_bound(iou) + 1e-9
+    ):
+        raise ValueError(f"a mean Dice of {dice} beside a mean IoU of {iou}: these aren't the same masks, scored once")
 
 
 def _differences(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:

@@ -16,17 +16,19 @@ from typing import Any
 
 import pandas as pd
 
+from components.artefacts import code_digest
 from components.errors import LeakError
 from components.evaluation.cases import Contender, Predictor, Row, score_image
 from components.evaluation.partial import PartialRows
 from components.evaluation.prompts import draw_prompts
-from components.evaluation.summary import SUBJECT, summarise
+from components.evaluation.summary import summarise
 from components.intake.harmonised import load_image, load_instances
 from components.params import EvaluateParams, PromptParams
 from components.promptable import predict
 from components.types import Record
 
 Progress = Callable[[int, int], None]
+LIBRARY = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ def validate(
     models: Mapping[str, Contender],
     prompts: PromptParams,
     params: EvaluateParams,
+    device: str,
     partial: Path,
     predictor: Predictor = predict,
     progress: Progress | None = None,
@@ -56,6 +59,9 @@ def validate(
         The images; those without an object large enough for a prompt give no case, and are counted.
     models
         By role (`student`, `teacher`, `champion`); the ellipse is added by itself. `student` must be there.
+    device
+        Where the models are (`cpu`, `cuda`): masks differ in single pixels from one to the other, so that rows of a
+        run on one aren't taken up on the other.
     partial
         A folder for the rows of a run under way; an interrupted run continues from it. It is deleted by
         `finish`, once the results are safe.
@@ -64,7 +70,7 @@ def validate(
     """
     ordered = sorted(records, key=lambda record: (record.dataset, record.image_id))
     kept = PartialRows(partial)
-    run_key = _run_key(models, prompts)
+    run_key = _run_key(models, prompts, device)
     rows: list[Row] = []
     for done, record in enumerate(ordered):
         if progress is not None:
@@ -78,7 +84,7 @@ def validate(
     if progress is not None:
         progress(len(ordered), len(ordered))
     cases = to_frame(rows)
-    metrics = summarise(cases, ordered, model=models[SUBJECT], params=params)
+    metrics = summarise(cases, ordered, models=models, params=params)
     return ValidationResult(cases=cases, metrics=metrics, records=tuple(ordered))
 
 
@@ -149,7 +155,7 @@ def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
     """The records whose part of the split is `test`, each with the split's group.
 
     The split joins relatives that the manifest doesn't know (near copies), so that its groups are what intervals
-    must be resampled by.
+    must be resampled by. Neither its groups nor the manifest's may cross.
 
     Raises
     ------
@@ -158,14 +164,13 @@ def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
     """
     columns = (split[name].astype(str) for name in ("dataset", "image_id", "split", "group"))
     rows = {(dataset, image_id): (part, group) for dataset, image_id, part, group in zip(*columns, strict=True)}
-    placed = [
-        (rows[key][0], replace(record, group=rows[key][1]))
-        for record in records
-        if (key := (record.dataset, record.image_id)) in rows
-    ]
-    test = [record for part, record in placed if part == "test"]
-    seen = [record for part, record in placed if part in ("train", "val")]
-    _refuse_common(test, seen, between="the test images and those of training or validation")
+    placed = [(rows[key], record) for record in records if (key := (record.dataset, record.image_id)) in rows]
+    known = [record for (part, _), record in placed if part == "test"]
+    test = [replace(record, group=group) for (part, group), record in placed if part == "test"]
+    seen = [record for (part, _), record in placed if part in ("train", "val")]
+    joined = [replace(record, group=group) for (part, group), record in placed if part in ("train", "val")]
+    for some, others in ((known, seen), (test, joined)):
+        _refuse_common(some, others, between="the test images and those of training or validation")
     return test
 
 
@@ -196,23 +201,17 @@ def _refuse_common(some: Sequence[Record], others: Sequence[Record], *, between:
     )
 
 
-def _run_key(models: Mapping[str, Contender], prompts: PromptParams) -> str:
-    """What all rows of a run depend on: weights, kinds of prompt, and the code that makes and scores masks."""
+def _run_key(models: Mapping[str, Contender], prompts: PromptParams, device: str) -> str:
+    """What all rows of a run depend on: weights, kinds of prompt, device, and the code that makes and scores masks."""
     digests = [[who, model.digest] for who, model in models.items()]
     drawn = {"evaluate": prompts.evaluate.model_dump(mode="json"), "min_area_px": prompts.min_area_px}
-    return _digest(json.dumps([digests, drawn, _code_digest()], sort_keys=True).encode())
+    return _digest(json.dumps([digests, drawn, device, code_digest(LIBRARY)], sort_keys=True).encode())
 
 
 def _image_key(run_key: str, record: Record) -> str:
     identity = repr((record.dataset, record.image_id, record.group, record.objects, record.spacing_mm, record.flags))
     truth = _digest(record.mask_path.read_bytes())
     return _digest(f"{run_key}|{identity}|{record.subject_class}|{record.pixels_md5}|{truth}".encode())
-
-
-def _code_digest() -> str:
-    library = Path(__file__).parents[1]
-    sources = sorted(library.rglob("*.py"))
-    return _digest(b"".join(path.relative_to(library).as_posix().encode() + path.read_bytes() for path in sources))
 
 
 def _digest(data: bytes) -> str:

@@ -60,7 +60,10 @@ def predictor() -> ThresholdPredictor:
 
 @pytest.fixture
 def models() -> dict[str, Contender]:
-    return {"student": Contender(1, "a" * 64, "hiera_mini"), "teacher": Contender(0, "b" * 64, "micro")}
+    return {
+        "student": Contender(1, "a" * 64, "hiera_mini", phantom=True),
+        "teacher": Contender(0, "b" * 64, "micro", phantom=True),
+    }
 
 
 @pytest.fixture

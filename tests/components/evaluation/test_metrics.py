@@ -16,6 +16,7 @@ from components.evaluation.metrics import Score, score_case
 from components.types import Mask
 
 SIZE_HW = (12, 16)
+LOWER_IS_BETTER = frozenset({"hd95_px", "hd_px", "hd95_mm", "hd_mm", "area_error_share", "miss", "false_region"})
 
 
 def square(x0: int, y0: int, x1: int, y1: int, size_hw: tuple[int, int] = SIZE_HW) -> Mask:
@@ -134,7 +135,7 @@ def test_dice_follows_from_iou(pair: tuple[Mask, Mask]) -> None:
 
 
 def worse_or_equal(name: str, now: float, before: float) -> bool:
-    return now >= before - 1e-9 if name in metrics.LOWER_IS_BETTER else now <= before + 1e-9
+    return now >= before - 1e-9 if name in LOWER_IS_BETTER else now <= before + 1e-9
 
 
 @given(st.lists(mask_pairs(), min_size=1, max_size=6), st.data())

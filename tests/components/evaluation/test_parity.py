@@ -13,7 +13,13 @@ def test_the_same_model_gives_the_same_masks_and_another_is_found(
 ) -> None:
     records = make_dataset("busi", 4) + make_dataset("ddti", 3)
     cases = validate(
-        records, models=models, prompts=prompts, params=params, partial=tmp_path / "p", predictor=predictor
+        records,
+        models=models,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path / "p",
+        predictor=predictor,
     ).cases
     same = golden_parity(cases, records, models["student"].segmenter, predictor=predictor)
     assert (same.cases, same.worst_share) == (2 * 2 * 3, 0.0)
@@ -25,5 +31,7 @@ def test_the_same_model_gives_the_same_masks_and_another_is_found(
 
 
 def test_no_case_is_no_proof(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
-    cases = validate([], models=models, prompts=prompts, params=params, partial=tmp_path, predictor=predictor).cases
+    cases = validate(
+        [], models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path, predictor=predictor
+    ).cases
     assert golden_parity(cases, [], 0, predictor=predictor).cases == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -18,7 +19,15 @@ from components.evaluation.validate import validate
 @pytest.fixture
 def result(make_dataset, predictor, models, prompts, params, tmp_path):
     records = make_dataset("busi", 8) + make_dataset("ddti", 4, spacing=True)
-    return validate(records, models=models, prompts=prompts, params=params, partial=tmp_path / "p", predictor=predictor)
+    return validate(
+        records,
+        models=models,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path / "p",
+        predictor=predictor,
+    )
 
 
 def test_the_folder_is_whole_and_equal_runs_give_equal_bytes(result, tmp_path) -> None:
@@ -44,7 +53,7 @@ def test_the_folder_is_whole_and_equal_runs_give_equal_bytes(result, tmp_path) -
 def test_the_report_begins_with_the_ellipse(result) -> None:
     text = report_text(result.metrics, role="internal", case_figures={})
     assert text.index("PHANTOM") < text.index(MAXIM) < text.index("| dataset |")
-    assert text.index("**busi**, exact box: the student") < text.index("| dataset |")
+    assert text.index("**busi (phantom)**, exact box: the student (phantom-trained)") < text.index("| dataset |")
     difference = result.metrics["datasets"]["busi"]["differences"]["box_jitter"]["student-ellipse"]["dice"]
     assert f"{difference['mean']:+.3f} [{difference['ci95'][0]:+.3f}, {difference['ci95'][1]:+.3f}]" in text
     assert "8 objects in 8 images of 4 groups" in text
@@ -58,19 +67,57 @@ def test_a_student_that_copies_or_misses_is_called_so() -> None:
     assert "can't be judged" in beats_words({"ci95": [None, None]}, 0.95)
 
 
+def test_what_is_a_phantoms_is_said_truly(make_dataset, predictor, prompts, params, tmp_path) -> None:
+    def said(name: str, *, images: set[str], student: bool, champion: bool = False) -> str:
+        records = [replace(r, phantom=r.dataset in images) for r in make_dataset(f"{name}a", 2)]
+        records += [replace(r, phantom=r.dataset in images) for r in make_dataset(f"{name}b", 2)]
+        models = {"student": Contender(1, "a" * 64, "s", student), "champion": Contender(0, "b" * 64, "c", champion)}
+        done = validate(
+            records,
+            models=models,
+            prompts=prompts,
+            params=params,
+            device="cpu",
+            partial=tmp_path / name,
+            predictor=predictor,
+        )
+        assert done.metrics["phantom"] is bool(images or student)
+        assert done.metrics["datasets"][f"{name}a"]["phantom_images"] == 2 * (f"{name}a" in images)
+        write_validation(tmp_path / f"{name}_out", done, role="external", figure_cases=1)
+        return (tmp_path / f"{name}_out" / "report.md").read_text()
+
+    real = said("r", images=set(), student=False, champion=True)
+    assert "PHANTOM" not in real and "| ra | exact box | student |" in real
+    assert "| ra | exact box | champion (phantom-trained) |" in real
+    trained = said("t", images=set(), student=True)
+    assert "images here aren't made by a generator. The student was trained on images that are." in trained
+    assert "| ta | exact box | student (phantom-trained) |" in trained
+    mixed = said("m", images={"ma"}, student=False)
+    assert "Images of ma are made by a generator; those of mb aren't." in mixed and "was trained" not in mixed
+    assert "| ma (phantom) | exact box | student |" in mixed and "| mb | exact box | ellipse |" in mixed
+    both = said("b", images={"ba", "bb"}, student=True)
+    assert "All images here are made by a generator. The student was trained on images that are." in both
+
+
 def test_misses_are_listed(make_dataset, predictor, prompts, params, tmp_path) -> None:
-    blind = {"student": Contender(40, "c" * 64, "blind")}
+    blind = {"student": Contender(40, "c" * 64, "blind", phantom=True)}
     result = validate(
-        make_dataset("busi", 4), models=blind, prompts=prompts, params=params, partial=tmp_path, predictor=predictor
+        make_dataset("busi", 4),
+        models=blind,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path,
+        predictor=predictor,
     )
     text = report_text(result.metrics, role="external", case_figures={})
-    assert "| busi | exact box | student | 4 of 4 | 100.0 % |" in text
-    assert "the student is worse than the ellipse" in text
+    assert "| busi (phantom) | exact box | student (phantom-trained) | 4 of 4 | 100.0 % |" in text
+    assert "the student (phantom-trained) is worse than the ellipse" in text
     write_validation(tmp_path / "out", result, role="external", figure_cases=2)
 
 
 def test_no_external_dataset_is_said(models, prompts, params, tmp_path) -> None:
-    result = validate([], models=models, prompts=prompts, params=params, partial=tmp_path / "p")
+    result = validate([], models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path / "p")
     write_validation(tmp_path / "external", result, role="external", figure_cases=2)
     assert "no external dataset" in (tmp_path / "external" / "report.md").read_text()
     assert len(pd.read_parquet(tmp_path / "external" / "cases.parquet")) == 0
@@ -80,5 +127,5 @@ def test_the_console_table_names_all_contenders(result) -> None:
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(console_table(result.metrics, title="Internal"))
     text = console.export_text()
-    for words in ("student Dice", "teacher Dice", "ellipse Dice", "busi", "jittered box", "PHANTOM", "Internal"):
+    for words in ("student", "teacher", "ellipse Dice", "busi (phantom)", "jittered box", "PHANTOM", "Internal"):
         assert words in text

@@ -20,7 +20,13 @@ from components.intake.harmonised import load_instances
 def test_every_case_is_scored_for_every_contender(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
     records = make_dataset("busi", 6) + make_dataset("ddti", 4, spacing=True)
     result = validate(
-        records, models=models, prompts=prompts, params=params, partial=tmp_path / "p", predictor=predictor
+        records,
+        models=models,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path / "p",
+        predictor=predictor,
     )
     cases = result.cases
     assert list(cases.columns) == list(CASE_COLUMNS)
@@ -36,7 +42,13 @@ def test_every_case_is_scored_for_every_contender(make_dataset, predictor, model
 
 def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
     result = validate(
-        make_dataset("busi", 4), models=models, prompts=prompts, params=params, partial=tmp_path, predictor=predictor
+        make_dataset("busi", 4),
+        models=models,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path,
+        predictor=predictor,
     )
     seen = result.cases.groupby(["case_id", "prompt"])["prompt_json"].nunique()
     assert seen.eq(1).all()
@@ -49,11 +61,12 @@ def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompt
 def test_metrics_have_the_published_shape(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
     records = make_dataset("busi", 6) + make_dataset("ddti", 4, spacing=True)
     metrics = validate(
-        records, models=models, prompts=prompts, params=params, partial=tmp_path, predictor=predictor
+        records, models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path, predictor=predictor
     ).metrics
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert metrics["schema"] == 1
-    assert metrics["model"] == {"name": "hiera_mini", "digest": "a" * 64}
+    assert metrics["model"] == {"name": "hiera_mini", "digest": "a" * 64, "phantom": True}
+    assert metrics["models"]["teacher"]["digest"] == "b" * 64
     assert metrics["phantom"] is True
     busi = metrics["datasets"]["busi"]
     assert (busi["images"], busi["groups"], busi["cases"]) == (6, 3, 6)
@@ -69,9 +82,15 @@ def test_metrics_have_the_published_shape(make_dataset, predictor, models, promp
 
 
 def test_a_model_that_finds_nothing_is_counted_not_dropped(make_dataset, predictor, prompts, params, tmp_path) -> None:
-    blind = {"student": Contender(40, "c" * 64, "blind")}
+    blind = {"student": Contender(40, "c" * 64, "blind", phantom=True)}
     metrics = validate(
-        make_dataset("busi", 4), models=blind, prompts=prompts, params=params, partial=tmp_path, predictor=predictor
+        make_dataset("busi", 4),
+        models=blind,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path,
+        predictor=predictor,
     ).metrics
     student = metrics["datasets"]["busi"]["prompts"]["box"]["student"]
     assert student["dice"] == {"mean": 0.0, "ci95": [0.0, 0.0], "n": 4, "undefined": 0}
@@ -82,7 +101,7 @@ def test_a_model_that_finds_nothing_is_counted_not_dropped(make_dataset, predict
 def test_an_interrupted_validation_continues(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
     records = make_dataset("busi", 6)
     partial = tmp_path / ".internal.partial"
-    arguments = {"models": models, "prompts": prompts, "params": params, "partial": partial}
+    arguments = {"models": models, "prompts": prompts, "params": params, "device": "cpu", "partial": partial}
     predictor.fail_after = 7
     with pytest.raises(KeyboardInterrupt):
         validate(records, **arguments, predictor=predictor)
@@ -104,14 +123,14 @@ def test_kept_rows_of_another_model_prompt_or_truth_are_not_used(
     make_dataset, predictor, models, prompts, params, tmp_path
 ) -> None:
     records = make_dataset("busi", 3)
-    arguments = {"models": models, "prompts": prompts, "params": params, "partial": tmp_path / "p"}
+    arguments = {"models": models, "prompts": prompts, "params": params, "device": "cpu", "partial": tmp_path / "p"}
     validate(records, **arguments, predictor=predictor)
     evaluate = prompts.evaluate.model_copy(update={"seed": 6})
     changes = {
-        "models": {**models, "student": Contender(2, "d" * 64, "hiera_mini")},
+        "models": {**models, "student": Contender(2, "d" * 64, "hiera_mini", phantom=True)},
         "prompts": prompts.model_copy(update={"evaluate": evaluate}),
     }
-    for name, value in changes.items():
+    for name, value in {**changes, "device": "cuda"}.items():
         again = type(predictor)()
         validate(records, **{**arguments, name: value}, predictor=again)
         assert len(again.embedded) == 6
@@ -122,9 +141,9 @@ def test_kept_rows_of_another_model_prompt_or_truth_are_not_used(
 
 
 def test_no_dataset_is_no_crash(models, prompts, params, tmp_path) -> None:
-    result = validate([], models=models, prompts=prompts, params=params, partial=tmp_path)
+    result = validate([], models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path)
     assert result.metrics["datasets"] == {}
-    assert result.metrics["phantom"] is False
+    assert result.metrics["phantom"] is True, "the student was trained on phantoms"
     assert list(result.cases.columns) == list(CASE_COLUMNS)
 
 

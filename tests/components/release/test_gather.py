@@ -81,11 +81,16 @@ def project(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     pin_threads()
     save_student(root / "models/student", params, seed=1)
     segmenter, description = load_student(root / "models/student")
-    models = {"student": Contender(segmenter, description.digest, description.name)}
+    models = {"student": Contender(segmenter, description.digest, description.name, description.phantom)}
     for name, role in (("busi", "internal"), ("fugc", "external")):
         records = write_dataset(root, name, role)  # type: ignore[arg-type]
         result = validate(
-            records, models=models, prompts=params.prompts, params=params.evaluate, partial=root / ".cache" / role
+            records,
+            models=models,
+            prompts=params.prompts,
+            params=params.evaluate,
+            device="cpu",
+            partial=root / ".cache" / role,
         )
         write_validation(root / "reports" / role, result, role=role, figure_cases=1)  # type: ignore[arg-type]
     rows = [{"dataset": "busi", "image_id": str(i), "group": f"g{i}", "split": "test"} for i in range(3)]
