@@ -235,8 +235,8 @@ class GateParams(Section):
 
     `min_cases`: fewer test cases in a set make the verdict INSUFFICIENT. `skill_prompt`: the prompt at which the
     student must beat the inscribed ellipse by more than `min_skill_dice` (lower confidence bound, each internal
-    set). Margins are Dice; `max_parity_px_share` the share of pixels in which the released model may differ from
-    the trained one.
+    set). Margins are Dice; `max_parity_px_share` the share of pixels in which the masks of the model folder, loaded
+    again, may differ from those that were scored.
     """
 
     min_cases: int = Field(ge=1)
