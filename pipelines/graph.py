@@ -10,9 +10,12 @@ import io
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,30 +68,23 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
     GraphError
         If a stage failed or the target is no stage.
     KeyboardInterrupt
-        On Ctrl-C, after the running stage has closed.
+        On Ctrl-C, SIGTERM or a closed terminal, after the running stage has closed.
     """
     load_params(root / "params.yaml")
     ran: list[str] = []
-    process = subprocess.Popen(
-        # Two doors may be used at once: DVC lets one run at a time, and the other waits instead of failing.
-        [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *([target] if target else [])],
-        cwd=root,
-        env=_environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if found := _RUNNING.match(line):
-                ran.append(found["stage"])
-            if not _SKIPPED.match(line.strip()):
-                say(line.rstrip("\n"))
-        code = process.wait()
-    except KeyboardInterrupt:
-        # The terminal interrupts the whole group: the stage closes its run, then DVC ends.
-        process.wait()
-        raise
+    with _ends_as_interrupts():
+        process = _start_dvc(root, target)
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if found := _RUNNING.match(line):
+                    ran.append(found["stage"])
+                if not _SKIPPED.match(line.strip()):
+                    say(line.rstrip("\n"))
+            code = process.wait()
+        except BaseException:
+            _interrupt(process)
+            raise
     if code != 0:
         raise GraphError(
             f"the graph stopped{f' in {ran[-1]}' if ran else ''}",
@@ -96,6 +92,60 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
             remedy="read what it said above; once mended, the same command goes on from there",
         )
     return GraphRun(tuple(ran), *(_read(root / "reports" / path) for path in _RESULTS))
+
+
+def _start_dvc(root: Path, target: str | None) -> subprocess.Popen[str]:
+    # A session of its own: the terminal's Ctrl-C doesn't reach DVC and the stage, so that they hear it once, from
+    # `_interrupt`, as they hear one that was sent to this process alone.
+    main = threading.current_thread() is threading.main_thread()
+    # A shell starts background jobs deaf to SIGINT. DVC would inherit that and could not be interrupted.
+    deaf = main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if deaf:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return subprocess.Popen(
+            # Two doors may be used at once: DVC lets one run at a time, and the other waits instead of failing.
+            [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", *([target] if target else [])],
+            cwd=root,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        if deaf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _ends_as_interrupts() -> Iterator[None]:
+    """SIGTERM and SIGHUP raise KeyboardInterrupt, where they would end this process without a word to DVC."""
+    ends = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
+    changed = [end for end in ends if signal.getsignal(end) is signal.SIG_DFL]
+    for end in changed:
+        signal.signal(end, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for end in changed:
+            signal.signal(end, signal.SIG_DFL)
+
+
+def _interrupt(process: subprocess.Popen[str]) -> None:
+    """Interrupt DVC with its stage as a terminal would, and wait until both have ended."""
+    assert process.stdout is not None
+    _send_interrupt(process)
+    for line in process.stdout:
+        # DVC is deaf while a stage runs: had that stage just ended, the next one begins.
+        if _RUNNING.match(line):
+            _send_interrupt(process)
+    process.wait()
+
+
+def _send_interrupt(process: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
 
 
 _RESULTS = ("internal/metrics.json", "external/metrics.json", "gate.json", "promotion.json")
@@ -162,10 +212,25 @@ def _assign(document: Any, assignment: str) -> str | None:
     if not isinstance(section, dict):
         raise ParamsError(f"params.yaml has no {key}", expected="a key of a section", remedy="correct the key")
     old = section.get(names[-1])
-    if value == old:
+    if value is None and names[-1] not in section:
+        raise ParamsError(
+            f"params.yaml has no {key}, which --set {assignment} would remove",
+            expected=f"one of {', '.join(map(str, section))}",
+            remedy="correct the key, or leave this --set out",
+        )
+    if value is not None and _same(value, old):
         return None
     if value is None:
         del section[names[-1]]
         return f"{key}: removed"
     section[names[-1]] = value
     return f"{key}: {old} -> {value}"
+
+
+def _same(value: Any, old: Any) -> bool:
+    """Whether two values of YAML say the same; `true` is no 1."""
+    if isinstance(value, dict) and isinstance(old, dict):
+        return value.keys() == old.keys() and all(_same(value[key], old[key]) for key in value)
+    if isinstance(value, list) and isinstance(old, list):
+        return len(value) == len(old) and all(map(_same, value, old))
+    return bool(value == old) and isinstance(value, bool) == isinstance(old, bool)

@@ -50,9 +50,28 @@ def test_null_removes_a_dataset(project: Path) -> None:
     assert "ddti" not in load_params(project / "params.yaml").datasets
 
 
+def test_true_is_not_1_and_1_is_not_true(project: Path) -> None:
+    assert set_params(project, ["model.draws_prompts=true", "finetune.weight_decay=0.010"]) == ()
+    with pytest.raises(ParamsError, match=r"finetune\.epochs"):
+        set_params(project, ["finetune.epochs=1", "finetune.epochs=[1]"])
+    set_params(project, ["finetune.accumulate=1"])
+    assert set_params(project, ["model.draws_prompts=false"]) == ("model.draws_prompts: True -> False",)
+    assert set_params(project, ["finetune.accumulate=true"])[0].endswith("1 -> True")
+
+
 @pytest.mark.parametrize(
     "assignment",
-    ["finetune.epochs", "=3", "finetune.epochs=0", "finetune.epoch=3", "nosuch.key=1", "seed=[", "split.seed.deep=1"],
+    [
+        "finetune.epochs",
+        "=3",
+        "finetune.epochs=0",
+        "finetune.epoch=3",
+        "nosuch.key=1",
+        "seed=[",
+        "split.seed.deep=1",
+        "datasets.bussi=null",
+        "gate.typo=null",
+    ],
 )
 def test_a_wrong_assignment_changes_nothing(project: Path, assignment: str) -> None:
     before = (project / "params.yaml").read_bytes()
