@@ -20,6 +20,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from components.errors import SonoForgeError
 START_LIMIT_S = 240.0
 _POLL_S = 0.25
 _DOORS = {"dvc", "sonoforge"}
+_DOOR_MODULES = {"dvc", "pipelines.cli"}
 # A graph run needs run records, not schedules; these services poll the database for work that never comes.
 _IDLE_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "TRIGGERS")
 
@@ -58,10 +60,30 @@ def door_process() -> psutil.Process:
 
 def _is_door(process: psutil.Process) -> bool:
     try:
-        words = process.cmdline()[:3]
+        words = process.cmdline()
     except psutil.Error:
         return False
-    return any(Path(word).name in _DOORS or word == "pipelines.cli" for word in words)
+    return is_door(words)
+
+
+def is_door(words: Sequence[str]) -> bool:
+    """Whether a command line runs `dvc` or `sonoforge`: as a program, or as Python's script or module.
+
+    A path that only holds the name, such as an editor's argument, is none.
+    """
+    if not words or Path(words[0]).name in _DOORS:
+        return bool(words)
+    if not Path(words[0]).name.startswith("python"):
+        return False
+    options = iter(words[1:])
+    for word in options:
+        if not word.startswith("-"):
+            return Path(word).name in _DOORS
+        if word in {"-X", "-W"}:
+            next(options, "")
+        elif not word.startswith("--") and word[-1] in "mc":  # Also together with others, as in -um.
+            return word[-1] == "m" and next(options, "") in _DOOR_MODULES
+    return False
 
 
 def ensure_services(root: Path, *, door: psutil.Process | None = None) -> Services:
@@ -87,10 +109,16 @@ def _sign_in(folder: Path, door: psutil.Process) -> None:
     (doors / f"{door.pid}-{door.create_time():.2f}").touch()
 
 
-def _running(folder: Path) -> Services | None:
+def _address(folder: Path) -> Services | None:
     try:
-        services = Services(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
+        return Services(**json.loads((folder / "server.json").read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _running(folder: Path) -> Services | None:
+    services = _address(folder)
+    if services is None:
         return None
     wanted = os.environ.get("PREFECT_API_URL")
     if wanted and wanted != services.api_url:
@@ -196,7 +224,10 @@ class _Keeper:
         with FileLock(self._folder / "server.lock"):
             if self._wanted():
                 return False
-            (self._folder / "server.json").unlink(missing_ok=True)
+            # A newer keeper may have put its own address there.
+            named = _address(self._folder)
+            if named is not None and named.keeper_pid == os.getpid():
+                (self._folder / "server.json").unlink(missing_ok=True)
             return True
 
     def _stop(self) -> None:

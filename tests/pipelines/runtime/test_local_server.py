@@ -8,17 +8,52 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
 import pytest
 
-from pipelines.runtime.local_server import door_process, ensure_services
+from components.artefacts import write_json
+from pipelines.runtime.local_server import Services, _Keeper, door_process, ensure_services, is_door
+
+
+@pytest.mark.parametrize(
+    ("command", "is_one"),
+    [
+        ("/venv/bin/python3.11 /venv/bin/dvc repro", True),
+        ("python -um dvc repro", True),
+        ("python -X dev -m pipelines.cli run", True),
+        ("/usr/bin/dvc repro", True),
+        ("python -W error /venv/bin/sonoforge run", True),
+        ("code /home/me/sonoforge", False),
+        ("make -C sonoforge demo", False),
+        ("git clone dvc", False),
+        ("python -m pytest sonoforge", False),
+        ("python -m pipelines.split", False),
+        ("python -c pass dvc", False),
+        ("python train.py dvc", False),
+        ("python", False),
+        ("", False),
+    ],
+)
+def test_a_door_is_a_program_not_a_path_with_its_name(command: str, is_one: bool) -> None:
+    assert is_door(command.split()) is is_one
+
+
+@pytest.mark.parametrize("named", ["its own", "a newer keeper's"])
+def test_a_keeper_that_retires_withdraws_no_address_but_its_own(tmp_path: Path, named: str) -> None:
+    folder = tmp_path / ".prefect"
+    (folder / "doors").mkdir(parents=True)
+    address = folder / "server.json"
+    keeper = os.getpid() if named == "its own" else os.getppid()
+    write_json(address, asdict(Services("http://127.0.0.1:1/api", "socket", keeper)))
+    assert _Keeper(tmp_path)._retire() is True
+    assert address.exists() is (named != "its own")
 
 
 def test_without_a_graph_the_stage_itself_is_the_door() -> None:
-    names = {Path(word).name for process in psutil.Process().parents() for word in process.cmdline()[:3]}
-    if names & {"dvc", "sonoforge"}:
+    if any(is_door(process.cmdline()) for process in psutil.Process().parents()):
         pytest.skip("the tests themselves run below a graph")
     assert door_process().pid == os.getpid()
 
