@@ -74,6 +74,10 @@ class BaseWeightsError(SonoForgeError):
     """Base weights that cannot be had, or whose sha256 isn't the published one."""
 
 
+class BaseWeightsUnreachableError(BaseWeightsError):
+    """A download of base weights that broke off or found no connection; it may work in a moment."""
+
+
 class TrainingError(SonoForgeError):
     """A training that can't go on: nothing to learn from, or numbers that aren't finite."""
 

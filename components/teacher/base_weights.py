@@ -7,6 +7,8 @@ weights-only reader after the check. Leaves out: building the network (build.py)
 
 from __future__ import annotations
 
+import http.client
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from components.artefacts import sha256_of
-from components.errors import BaseWeightsError
+from components.errors import BaseWeightsError, BaseWeightsUnreachableError
 from components.params import TeacherParams
 
 SCRATCH = "scratch"
@@ -120,8 +122,10 @@ def fetch(checkpoint: OfficialCheckpoint, folder: Path, *, on_bytes: Callable[[i
 
     Raises
     ------
+    BaseWeightsUnreachableError
+        If there is no connection, it broke off, or the server is busy; the same call may work in a moment.
     BaseWeightsError
-        If the address can't be reached or what came isn't the published file.
+        If the server doesn't have the file, or what came isn't the published one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / checkpoint.file
@@ -153,23 +157,30 @@ def _download(checkpoint: OfficialCheckpoint, part: Path, *, on_bytes: Callable[
                     done += len(chunk)
                     if on_bytes is not None:
                         on_bytes(done, checkpoint.size_bytes)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise BaseWeightsError(
+    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as error:
+        raise (BaseWeightsUnreachableError if _may_pass(error) else BaseWeightsError)(
             f"{checkpoint.address} can't be reached ({error}); {done:,} of {checkpoint.size_bytes:,} bytes are here",
             expected="a connection to the official address",
             remedy=f"run again where there is one (it continues), or put the file at {part.with_suffix('')}, "
             "or set teacher.base to scratch",
         ) from None
-
-
-def _check(path: Path, checkpoint: OfficialCheckpoint) -> None:
-    size_bytes = path.stat().st_size
-    if size_bytes < checkpoint.size_bytes:
-        raise BaseWeightsError(
-            f"{path} has {size_bytes:,} bytes: the download broke off",
+    if done < checkpoint.size_bytes:
+        raise BaseWeightsUnreachableError(
+            f"{part} has {done:,} bytes: the download broke off",
             expected=f"{checkpoint.size_bytes:,} bytes",
             remedy="run again; it continues where it stopped",
         )
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the same request may be answered in a moment: not where the server refuses it, or can't be trusted."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code >= 500 or error.code in {408, 429}
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    return not isinstance(reason, ssl.SSLCertVerificationError)
+
+
+def _check(path: Path, checkpoint: OfficialCheckpoint) -> None:
     found = sha256_of(path)
     if found != checkpoint.sha256:
         raise BaseWeightsError(

@@ -7,11 +7,11 @@ whether a stage runs, so Prefect's own cache and stored results are off. Leaves 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from components.errors import SonoForgeError
+from components.errors import BaseWeightsUnreachableError, SonoForgeError
 
 if TYPE_CHECKING:
     from prefect import Task
@@ -24,7 +24,9 @@ _LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT, errno.EACCES,
 
 
 def worth_retrying(error: BaseException) -> bool:
-    """Whether the same call may succeed in a moment: an I/O error that isn't lasting."""
+    """Whether the same call may succeed in a moment: an I/O error that isn't lasting, or a broken download."""
+    if isinstance(error, BaseWeightsUnreachableError):
+        return True
     return isinstance(error, OSError) and not isinstance(error, SonoForgeError) and error.errno not in _LASTING
 
 
@@ -58,11 +60,6 @@ class Step(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run as a task and return its result."""
         return self.task(*args, **kwargs)
-
-    def each(self, items: Iterable[Any], **fixed: Any) -> list[R]:
-        """Run one task for each item, on the flow's workers, and return the results in the items' order."""
-        futures = [self.task.submit(item, **fixed) for item in items]
-        return [future.result() for future in futures]
 
 
 def _retry(_: Any, __: Any, state: Any) -> bool:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 
-from components.errors import BaseWeightsError
+from components.errors import BaseWeightsError, BaseWeightsUnreachableError
 from components.params import TeacherParams
 from components.teacher import base_weights
 from components.teacher.base_weights import OFFICIAL, OfficialCheckpoint, check_base, fetch
@@ -84,9 +84,41 @@ def test_a_file_altered_later_is_refused(address: str, tmp_path: Path) -> None:
         fetch(CHECKPOINT, tmp_path)
 
 
+@pytest.mark.parametrize(("code", "may_pass"), [(503, True), (429, True), (404, False), (403, False)])
+def test_a_busy_server_is_worth_another_try_and_a_refusal_is_not(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, may_pass: bool
+) -> None:
+    monkeypatch.setattr(_Handler, "do_GET", lambda self: self.send_error(code))
+    with pytest.raises(BaseWeightsError, match=str(code)) as caught:
+        fetch(CHECKPOINT, tmp_path)
+    assert isinstance(caught.value, BaseWeightsUnreachableError) is may_pass
+
+
+def test_a_download_that_breaks_off_is_worth_another_try(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(self: _Handler) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(CONTENT[:1000])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Handler, "do_GET", half)
+        with pytest.raises(BaseWeightsUnreachableError, match="1,000 bytes"):
+            fetch(CHECKPOINT, tmp_path)
+    assert fetch(CHECKPOINT, tmp_path).read_bytes() == CONTENT
+
+
+def test_a_short_file_under_the_final_name_is_refused_for_good(tmp_path: Path) -> None:
+    (tmp_path / "weights.pt").write_bytes(CONTENT[:1000])
+    with pytest.raises(BaseWeightsError, match="sha256") as caught:
+        fetch(CHECKPOINT, tmp_path)
+    assert not isinstance(caught.value, BaseWeightsUnreachableError)
+
+
 def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(base_weights, "_ADDRESS", "http://127.0.0.1:9/")  # nothing listens on the discard port
-    with pytest.raises(BaseWeightsError, match="can't be reached") as caught:
+    with pytest.raises(BaseWeightsUnreachableError, match="can't be reached") as caught:
         fetch(CHECKPOINT, tmp_path)
     assert "scratch" in caught.value.remedy
     assert str(tmp_path / "weights.pt") in caught.value.remedy

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import ImageError
+from components.errors import BaseWeightsError, BaseWeightsUnreachableError, ImageError
 from pipelines.runtime.steps import step, worth_retrying
 
 
@@ -20,6 +20,8 @@ from pipelines.runtime.steps import step, worth_retrying
         (OSError(errno.ENOSPC, "no space"), False),
         (FileNotFoundError(errno.ENOENT, "gone"), False),
         (ImageError("a.png is cut off", expected="an image", remedy="fetch it again"), False),
+        (BaseWeightsUnreachableError("no answer", expected="one", remedy="run again"), True),
+        (BaseWeightsError("another sha256", expected="the published", remedy="delete it"), False),
         (ValueError("a fault of the code"), False),
         (KeyboardInterrupt(), False),
     ],
