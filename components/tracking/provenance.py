@@ -29,7 +29,8 @@ class Provenance(BaseModel):
     """Where a result comes from.
 
     `git_sha` is the commit, `dirty` the paths that differ from it (`dvc.lock` aside, as the graph itself writes
-    it), `tree_sha256` the digest of those differences. `data` maps each data path that the stage read to its
+    it), `tree_sha256` the digest of those differences. `lock_sha256` is the digest of the pinned packages
+    (`requirements.lock.txt`), not of DVC's lock. `data` maps each data path that the stage read to its
     digest, by DVC's lock where it stands there. `pass_id` is shared by all stages that ran on the same code and
     parameters. `versions` are those of Python and of the packages that decide numbers.
     """

@@ -46,10 +46,6 @@ class StageRun:
         self._flushed_at = time.monotonic()
         self.run_id = ""
 
-    def log_params(self, values: Mapping[str, Any]) -> None:
-        """Record parameters; nested mappings become dotted keys."""
-        self._send("params", values=flatten(values))
-
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Record metrics at a step; sent in batches. NaN is recorded as NaN, infinity as the largest number."""
         now_ms = int(time.time() * 1000)

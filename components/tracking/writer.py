@@ -46,7 +46,11 @@ class Journal:
         client, experiment = self.open()
         run = _Run(client, experiment)
         for line in requests:
-            request = json.loads(line)
+            try:
+                request = json.loads(line)
+            except ValueError:
+                # A stage that was killed while it wrote leaves half a line, and nothing after it.
+                break
             answer = self._handle(run, request)
             if answer is not None:
                 # A stage that was killed while it waited can't hear this; that it died is recorded below.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -20,13 +22,14 @@ from components.tracking import (
     Provenance,
     collect_provenance,
     find_run,
-    get_alias,
     list_versions,
     register_version,
+    run_record,
     set_alias,
     stage_run,
 )
 from components.tracking.runs import TrackingError, flatten
+from components.tracking.store import open_client
 
 pytestmark = pytest.mark.xdist_group("tracking")
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,6 +235,20 @@ with stage_run("doomed", root=root, provenance=collect_provenance(root, stage="d
         time.sleep(0.1)
 
 
+def test_a_line_that_broke_off_ends_the_run_as_killed(store: Path, writer: Path) -> None:
+    provenance = collect_provenance(store, stage="torn").as_tags()
+    start = {"op": "start", "name": "torn", "pass_id": "torn", "params": {}, "tags": provenance}
+    with socket.socket(socket.AF_UNIX) as stage:
+        stage.connect(str(writer))
+        stage.sendall(json.dumps(start).encode() + b"\n")
+        assert json.loads(stage.makefile("r").readline())["fault"] is None
+        stage.sendall(b'{"op": "metrics", "entries": [["lo')
+    until = time.monotonic() + 30
+    while rows(store, "select status from runs where name = 'torn'") != [("KILLED",)]:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
 def test_what_cant_be_recorded_is_an_error(store: Path, writer: Path, tmp_path: Path) -> None:
     provenance = collect_provenance(tmp_path, stage="gate")
     with (
@@ -251,7 +268,6 @@ def test_a_stage_alone_starts_its_own_writer(store: Path, tmp_path: Path) -> Non
 
 def test_versions_are_pointers_and_an_alias_moves(store: Path, writer: Path, tmp_path: Path) -> None:
     assert list_versions(store, "segmenter") == []
-    assert get_alias(store, "segmenter", alias="champion") is None
     provenance = collect_provenance(tmp_path, stage="distil")
     with stage_run("distil", root=store, provenance=provenance, socket_path=writer) as run:
         run.log_tags({"sonoforge.weights_sha256": "d1"})
@@ -263,12 +279,15 @@ def test_versions_are_pointers_and_an_alias_moves(store: Path, writer: Path, tmp
     assert (first.version, second.version) == (1, 2)
     assert register_version(store, "segmenter", digest="d1", source="elsewhere", card="") == first
     assert [version.digest for version in list_versions(store, "segmenter")] == ["d1", "d2"]
+    client, _ = open_client(store)
     for version in (first, second, first):
         set_alias(store, "segmenter", alias="champion", version=version.version)
-        found = get_alias(store, "segmenter", alias="champion")
-        assert found is not None
-        assert (found.digest, found.source) == (version.digest, version.source)
-    assert get_alias(store, "segmenter", alias="previous") is None
+        found = client.get_model_version_by_alias("segmenter", "champion")
+        assert int(found.version) == version.version
+    record = run_record(store, run.run_id)
+    assert record is not None and (record["stage"], record["status"]) == ("distil", "FINISHED")
+    assert record["pass_id"] == provenance.pass_id
+    assert run_record(store, "0" * 32) is None
 
 
 def test_pickles_are_refused_where_mlflow_is_opened(store: Path) -> None:
