@@ -15,14 +15,12 @@ from components.evaluation.report import write_validation
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
 from components.promptable.predict import pick_device, pin_threads
-from components.release.ledger import read_ledger
+from components.release.ledger import LEDGER, read_ledger, released_folder
 from components.students import load_student
 from components.teacher.build import load_teacher
 from components.types import Record, Role
 from pipelines.runtime.stage import Job, Progress
 from pipelines.runtime.steps import step
-
-RELEASED = Path("models/released")
 
 
 @step(timeout_s=600, retries=2)
@@ -35,9 +33,9 @@ def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
     if "teacher" in roles:
         teacher, description = load_teacher(job.root / "models/teacher")
         models["teacher"] = Contender(teacher.to(device), description.digest, description.name, description.phantom)
-    in_use = read_ledger(job.root / RELEASED / "ledger.jsonl").champion if "champion" in roles else None
+    in_use = read_ledger(job.root / LEDGER).champion if "champion" in roles else None
     if in_use is not None and in_use != models["student"].digest:
-        champion, description = load_student(job.root / RELEASED / in_use[:12])
+        champion, description = load_student(released_folder(job.root, in_use))
         models["champion"] = Contender(champion.to(device), description.digest, description.name, description.phantom)
     return models
 

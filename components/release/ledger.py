@@ -23,6 +23,13 @@ from components.errors import ReleaseError
 
 Action = Literal["promote", "refuse", "rollback"]
 START = "0" * 64
+RELEASED = Path("models/released")
+LEDGER = RELEASED / "ledger.jsonl"
+
+
+def released_folder(root: Path, digest: str) -> Path:
+    """Where a released model stands in the project at `root`."""
+    return root / RELEASED / digest[:12]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,13 +34,11 @@ from components.artefacts import (
     write_text,
 )
 from components.errors import ReleaseError
-from components.release.ledger import Ledger, append, read_ledger
+from components.release.ledger import LEDGER, RELEASED, Ledger, append, read_ledger, released_folder
 from components.release.model_card import build_card, card_markdown
 
 REGISTRY_NAME = "sonoforge"
 CHAMPION, PREVIOUS = "champion", "previous"
-RELEASED = Path("models/released")
-LEDGER = RELEASED / "ledger.jsonl"
 CARD_JSON, CARD_MARKDOWN, GATE = "card.json", "card.md", "gate.json"
 NO_METRICS: Mapping[str, Any] = {"datasets": {}}
 
@@ -111,7 +109,8 @@ def promote(
     model, gate
         The student's folder, and the gate's record (`gate.json`), which must have judged these very weights.
     internal, external
-        Content of the validations' `metrics.json`, for the card.
+        Content of the validations' `metrics.json`, for the card; where they name a model, it must be this one. A
+        model that is released already keeps the card that it was given.
     run_id
         The MLflow run that made the model.
     who
@@ -120,11 +119,13 @@ def promote(
     Raises
     ------
     ReleaseError
-        If the gate judged other weights, or the ledger was tampered with.
+        If the gate judged other weights, the metrics are of others, or the ledger was tampered with.
     ArtefactError
         If the model folder is incomplete or altered.
     """
     record, description = _judged(model, gate)
+    for role, metrics in (("internal", internal), ("external", external)):
+        _refuse_foreign(metrics, description, role=role)
     who = who or actor()
     with _lock(root):
         ledger = read_ledger(root / LEDGER)
@@ -230,11 +231,6 @@ def champion_folder(root: Path) -> Path | None:
     return None if digest is None else released_folder(root, digest)
 
 
-def released_folder(root: Path, digest: str) -> Path:
-    """Where a released model stands."""
-    return root / RELEASED / digest[:12]
-
-
 def checked_description(folder: Path) -> ModelDescription:
     """Read a model folder's description and make sure that the weights are those it describes.
 
@@ -284,6 +280,17 @@ def _judged(model: Path, gate: Path) -> tuple[dict[str, Any], ModelDescription]:
             remedy="run the graph to its end: `dvc repro`",
         )
     return record, description
+
+
+def _refuse_foreign(metrics: Mapping[str, Any], description: ModelDescription, *, role: str) -> None:
+    """Refuse results of other weights: the card would state them as this model's."""
+    scored = metrics["model"]["digest"] if "model" in metrics else description.digest
+    if scored != description.digest:
+        raise ReleaseError(
+            f"the {role} validation scored the weights {scored[:12]}, not {description.digest[:12]}",
+            expected="results of the model that is to be promoted",
+            remedy="run the graph to its end: `dvc repro`",
+        )
 
 
 def _refuse(

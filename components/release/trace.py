@@ -17,8 +17,8 @@ import pandas as pd
 from components import tracking
 from components.artefacts import DESCRIPTION, ModelDescription, read_description
 from components.errors import ReleaseError
-from components.release.ledger import as_json, read_ledger
-from components.release.promote import CHAMPION, LEDGER, PREVIOUS, REGISTRY_NAME, RELEASED
+from components.release.ledger import LEDGER, RELEASED, as_json, read_ledger
+from components.release.promote import CHAMPION, PREVIOUS, REGISTRY_NAME
 
 MIN_PREFIX = 6
 CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")
@@ -37,8 +37,8 @@ def trace(root: Path, identifier: str) -> dict[str, Any]:
     """Say where something comes from.
 
     `identifier` is a case of a validation (`busi/<image>/<object>`), an alias (`champion`, `previous`), a registry
-    version, an MLflow run that made a model, a Bento's tag, at least six digits of a weights' sha256, or as many of a
-    commit, of the parameters' sha256 or of a data digest.
+    version, an MLflow run of any stage or pass, a Bento's tag, at least six digits of a weights' sha256, or as many of
+    a commit, of the parameters' sha256 or of a data digest.
 
     Raises
     ------
@@ -86,7 +86,9 @@ def _case(root: Path, identifier: str, _: Models) -> Found | None:
         rows = rows[rows["model_digest"] != ""]
         if len(rows):
             columns = ["model", "model_digest", "prompt", "prompt_json", "dice"]
-            about = {"report": name, "masks": rows[columns].to_dict("records")}
+            # An undefined Dice is None: JSON has no NaN.
+            known = rows[columns].astype(object).where(rows[columns].notna(), None)
+            about = {"report": name, "masks": known.to_dict("records")}
             return Found("mask", tuple(dict.fromkeys(rows["model_digest"])), about)
     return None
 
@@ -119,11 +121,20 @@ def _bento(_: Path, identifier: str, __: Models) -> Found | None:
 
 
 def _run(root: Path, identifier: str, models: Models) -> Found | None:
+    """A run with its record, to the models that it made; if it made none, to those that its pass made."""
     if not re.fullmatch(r"[0-9a-f]{32}", identifier) or not (root / ".mlflow").is_dir():
+        return None
+    record = tracking.run_record(root, identifier)
+    if record is None:
         return None
     made = tuple(digest for digest in models if tracking.find_run(root, digest=digest) == identifier)
     made = made or tuple(known.digest for known in _versions(root) if known.run_id == identifier)
-    return Found("mlflow run", made, {}) if made else None
+    of_pass = tuple(
+        digest
+        for digest, folders in models.items()
+        if record.get("pass_id") and folders[0][1].provenance.get("pass_id") == record["pass_id"]
+    )
+    return Found("mlflow run", made or of_pass, {"made": list(made), **record})
 
 
 def _weights(root: Path, identifier: str, models: Models) -> Found | None:

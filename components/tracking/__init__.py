@@ -11,9 +11,9 @@ from components.tracking.provenance import UNKNOWN, Provenance, collect_provenan
 from components.tracking.registry import (
     RegisteredVersion,
     find_run,
-    get_alias,
     list_versions,
     register_version,
+    run_record,
     set_alias,
 )
 from components.tracking.runs import StageRun, stage_run
@@ -25,9 +25,9 @@ __all__ = [
     "StageRun",
     "collect_provenance",
     "find_run",
-    "get_alias",
     "list_versions",
     "register_version",
+    "run_record",
     "set_alias",
     "stage_run",
 ]

@@ -76,23 +76,26 @@ def find_run(root: Path, *, digest: str) -> str | None:
     return str(found[0].info.run_id) if found else None
 
 
-def set_alias(root: Path, name: str, *, alias: str, version: int) -> None:
-    """Point an alias at a version."""
-    client, _ = open_client(root)
-    client.set_registered_model_alias(name, alias, str(version))
-
-
-def get_alias(root: Path, name: str, *, alias: str) -> RegisteredVersion | None:
-    """The version that an alias points at, if there is one."""
+def run_record(root: Path, run_id: str) -> dict[str, str] | None:
+    """What is recorded of an MLflow run beside numbers: its status and this project's tags; None if there is none."""
     from mlflow.exceptions import MlflowException
 
     client, _ = open_client(root)
     try:
-        return _registered(client.get_model_version_by_alias(name, alias))
+        run = client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return None
         raise
+    prefix = "sonoforge."
+    tags = {key.removeprefix(prefix): value for key, value in sorted(run.data.tags.items()) if key.startswith(prefix)}
+    return {"status": str(run.info.status), **tags}
+
+
+def set_alias(root: Path, name: str, *, alias: str, version: int) -> None:
+    """Point an alias at a version."""
+    client, _ = open_client(root)
+    client.set_registered_model_alias(name, alias, str(version))
 
 
 def _registered(version: ModelVersion) -> RegisteredVersion:

@@ -10,9 +10,7 @@ import pandas as pd
 
 from components.artefacts import read_description
 from components.intake.harmonised import read_split
-from components.release import promote
-from components.release.ledger import append
-from pipelines import validation
+from components.release.ledger import LEDGER, RELEASED, append, released_folder
 from pipelines.validate_internal import validate_internal
 from pipelines.validation import flat_means
 from tests.pipelines.conftest import Reached, make_job
@@ -37,14 +35,13 @@ def test_the_report_is_whole(reached: Reached) -> None:
 
 
 def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_steps: None, tmp_path: Path) -> None:
-    assert validation.RELEASED == promote.RELEASED
     root = tmp_path / "project"
     shutil.copytree(reached("validate_internal"), root, ignore=shutil.ignore_patterns("released", ".mlflow"))
     digest = "f" * 64
-    (root / promote.RELEASED).mkdir()
+    (root / RELEASED).mkdir()
     entry = {"who": "test", "source": None, "gate_sha256": None, "reason": "test"}
-    append(root / promote.LEDGER, action="promote", target=digest, candidate=digest, **entry)  # type: ignore[arg-type]
-    shutil.copytree(root / "models/student", promote.released_folder(root, digest))
+    append(root / LEDGER, action="promote", target=digest, candidate=digest, **entry)  # type: ignore[arg-type]
+    shutil.copytree(root / "models/student", released_folder(root, digest))
     validate_internal.function(make_job(validate_internal, root)[0])
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     assert set(cases["model"]) == {"student", "teacher", "champion", "ellipse"}

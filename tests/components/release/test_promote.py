@@ -7,15 +7,13 @@ import json
 import pytest
 
 from components.errors import ReleaseError
-from components.release.ledger import read_ledger
+from components.release.ledger import LEDGER, read_ledger, released_folder
 from components.release.promote import (
-    LEDGER,
     actor,
     champion_folder,
     checked_description,
     models_table,
     promote,
-    released_folder,
     rollback,
 )
 
@@ -115,6 +113,18 @@ def test_a_verdict_on_other_weights_is_refused(tmp_path, make_model, digest_of, 
     with pytest.raises(ReleaseError, match="no verdict"):
         promote(tmp_path, model=second, gate=tmp_path / "none.json", registry=registry)
     assert not (tmp_path / LEDGER).exists()
+
+
+def test_results_of_other_weights_are_refused(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+    first, second = make_model(1), make_model(2)
+    theirs = {"model": {"name": "hiera_mini", "digest": digest_of(second)}, "datasets": {}}
+    ours = {"model": {"name": "hiera_mini", "digest": digest_of(first)}, "datasets": {}}
+    for results in ({"internal": theirs, "external": ours}, {"internal": ours, "external": theirs}):
+        with pytest.raises(ReleaseError, match="validation scored the weights"):
+            promote(tmp_path, model=first, gate=write_gate(first), registry=registry, **results)
+    assert not (tmp_path / LEDGER).exists() and registry.versions == []
+    done = promote(tmp_path, model=first, gate=write_gate(first), registry=registry, internal=ours, external=ours)
+    assert done.action == "promoted"
 
 
 def test_altered_weights_are_refused(tmp_path, make_model, digest_of, write_gate, registry) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -64,12 +66,38 @@ def test_a_version_and_a_run_lead_to_their_model(tmp_path, make_model, write_gat
     (tmp_path / ".mlflow").mkdir()
     known = tracking.RegisteredVersion(REGISTRY_NAME, 3, digest_of(model), "models/student_1", "a" * 32, {})
     monkeypatch.setattr(tracking, "list_versions", lambda root, name: [known])
+    monkeypatch.setattr(tracking, "run_record", lambda root, run_id: {"stage": "distil", "status": "FINISHED"})
     monkeypatch.setattr(tracking, "find_run", lambda root, digest: "b" * 32 if digest == known.digest else None)
     for identifier, kind in (("3", "model version"), ("a" * 32, "mlflow run"), ("b" * 32, "mlflow run")):
         found = trace(tmp_path, identifier)
         assert found["kind"] == kind
         assert found["models"][0]["versions"] == [{"version": 3, "run_id": "a" * 32}]
         assert found["models"][0]["folders"] == ["models/student_1"]
+
+
+def test_a_run_that_made_no_model_says_what_it_is_and_leads_to_its_pass(tmp_path, make_model, monkeypatch) -> None:
+    make_model(1)
+    (tmp_path / ".mlflow").mkdir()
+    record = {"stage": "validate_internal", "status": "FINISHED", "pass_id": "abcd", "git_sha": "0" * 40}
+    monkeypatch.setattr(tracking, "list_versions", lambda root, name: [])
+    monkeypatch.setattr(tracking, "find_run", lambda root, digest: None)
+    monkeypatch.setattr(tracking, "run_record", lambda root, run_id: record)
+    found = trace(tmp_path, "a" * 32)
+    assert found["about"] == {"made": [], **record}
+    assert [model["folders"] for model in found["models"]] == [["models/student_1"]]
+    monkeypatch.setattr(tracking, "run_record", lambda root, run_id: {**record, "pass_id": "another"})
+    assert trace(tmp_path, "a" * 32)["models"] == []
+
+
+def test_what_is_undefined_is_no_number(project) -> None:
+    root, _, _ = project
+    path = root / "reports" / "internal" / "cases.parquet"
+    cases = pd.read_parquet(path)
+    cases.loc[cases["case_id"] == "busi/1/1", "dice"] = float("nan")
+    cases.to_parquet(path)
+    found = trace(root, "busi/1/1")
+    assert found["about"]["masks"][0]["dice"] is None
+    assert json.dumps(found, allow_nan=False)
 
 
 def test_folders_being_written_are_no_models(tmp_path, make_model) -> None:
