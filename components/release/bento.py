@@ -116,6 +116,23 @@ def find_bento(tag: str) -> BuiltBento | None:
     return BuiltBento(str(bento.tag), folder, description.digest, str(labels.get("code_digest", "")))
 
 
+def bento_of(digest: str) -> BuiltBento | None:
+    """The newest Bento in the local store that carries the weights with this digest, if there is one.
+
+    Raises
+    ------
+    ReleaseError
+        If the weights in it were altered.
+    """
+    bentos = sorted(bentoml.list(NAME), key=lambda bento: bento.info.creation_time, reverse=True)
+    for bento in bentos:
+        if str(bento.tag.version).startswith(f"{digest[:12]}-"):
+            found = find_bento(str(bento.tag))
+            if found is not None and found.model_digest == digest:
+                return found
+    return None
+
+
 def runtime_pins(lock_text: str, roots: Iterable[str] = RUNTIME) -> list[str]:
     """The lines of a pinned list that `roots` and everything they need name."""
     pins = {_normal(line.split("==")[0]): line for line in lock_text.splitlines() if "==" in line}

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from components.errors import ReleaseError
+from pipelines.commands.model_ref import REF_HELP, resolve
 
 if TYPE_CHECKING:
     from components.release.promote import Promotion
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 REPORTS = Path("reports")
-STUDENT = "student"
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +48,7 @@ def models(as_json: AsJson = False) -> None:
 def promote(
     ref: Annotated[
         str,
-        typer.Argument(help="`student`, the digest's first digits or version of a released model, or a model folder."),
+        typer.Argument(help=f"{REF_HELP}."),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +58,7 @@ def promote(
     from components.tracking import find_run
 
     root = _root()
-    folder = resolve(root, ref)
+    folder = resolve(root, ref).folder
     kept = folder / "gate.json"
     gate = kept if kept.is_file() else root / REPORTS / "gate.json"
     done = release(
@@ -111,35 +110,6 @@ def trace(
     for model in found["models"]:
         for line in _model_lines(model):
             typer.echo(line)
-
-
-def resolve(root: Path, ref: str) -> Path:
-    """The model folder that a reference names.
-
-    Raises
-    ------
-    ReleaseError
-        If it names none, or several.
-    """
-    from components.release.promote import models_table
-
-    if ref == STUDENT:
-        return root / "models" / STUDENT
-    if (root / ref / "model.json").is_file():
-        return root / ref
-    rows = [row for row in models_table(root) if row["folder"] is not None]
-    hits = [
-        row
-        for row in rows
-        if ref in (row["version"], row["alias"]) or (len(ref) >= 6 and row["digest"].startswith(ref))
-    ]
-    if len(hits) == 1:
-        return root / str(hits[0]["folder"])
-    raise ReleaseError(
-        f"{ref!r} names {len(hits) or 'no'} released model{'s' if len(hits) > 1 else ''}",
-        expected="`student`, a model folder, or the version, alias or first digits of a released model",
-        remedy="choose one that `sonoforge models` lists",
-    )
 
 
 def _model_lines(model: dict[str, Any]) -> list[str]:

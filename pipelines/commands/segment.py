@@ -7,31 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
-from components.errors import ArtefactError, ImageError, PromptError
+from components.errors import ImageError, PromptError
 from components.types import Point, Prediction, Prompt
+from pipelines.commands.model_ref import REF_HELP, Chosen, default_model, resolve
 
 if TYPE_CHECKING:
     from components.artefacts import ModelDescription
 
-CHAMPION = "champion"
-STUDENT = Path("models/student")
 MAX_OBJECTS = 255
 NUMBERS = {"--box": 4, "--point": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A model folder, and in words which one it is."""
-
-    folder: Path
-    told: str
 
 
 class _SeveralNumbers(TyperCommand):
@@ -77,7 +67,7 @@ def segment(
         typer.Option(
             "--model",
             metavar="REF",
-            help="A model folder, or `champion`: the released model. Default: champion, else models/student.",
+            help=f"{REF_HELP}. Default: champion, else student.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print RLE, polygons, boxes and qualities as JSON.")] = False,
@@ -98,7 +88,7 @@ def segment(
     )
     pixels = decode_image(_read(image), name=str(image))
     check_prompts(prompts, (pixels.shape[0], pixels.shape[1]))
-    chosen = choose_model(model, root=Path.cwd())
+    chosen = default_model(Path.cwd()) if model is None else resolve(Path.cwd(), model)
     pin_threads()
     segmenter, description = load_student(chosen.folder)
     predictions = predict(segmenter, pixels, prompts)
@@ -161,35 +151,6 @@ def to_prompts(
     if not boxes:
         return [Prompt(None, tuple(clicks[0]))]
     return [Prompt(box, tuple(own)) for box, own in zip(boxes, clicks, strict=True)]
-
-
-def choose_model(ref: str | None, *, root: Path) -> Chosen:
-    """The model folder that a reference names: a folder, `champion`, or by default champion, else models/student.
-
-    Raises
-    ------
-    ArtefactError
-        If it names nothing that is there.
-    """
-    from components.release.promote import champion_folder
-
-    champion = champion_folder(root) if ref in (None, CHAMPION) else None
-    if champion is not None:
-        return Chosen(champion, "the champion")
-    if ref == CHAMPION:
-        raise ArtefactError(
-            "no model is promoted",
-            expected="a champion in the registry",
-            remedy="run the graph to its end (`make demo` or `dvc repro`), or name a model folder with --model",
-        )
-    folder = root / (ref or STUDENT)
-    if not folder.is_dir():
-        raise ArtefactError(
-            f"no model folder {ref or STUDENT}",
-            expected="a model folder, or `champion`",
-            remedy="train one (`make demo` or `dvc repro`), or name another with --model",
-        )
-    return Chosen(folder, f"{ref or STUDENT}{'' if ref else ' (nothing is promoted)'}")
 
 
 def write_mask(path: Path, predictions: Sequence[Prediction]) -> None:

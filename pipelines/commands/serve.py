@@ -1,6 +1,8 @@
 """`sonoforge serve`: the promoted model behind the endpoint and its web page, on this machine only by default.
 
-Leaves out: the service itself (serving/service.py), which runs in a process of its own.
+A released model is served from its Bento, which holds the code that it was released with; any other folder, and a
+released one whose Bento isn't here, with this project's code. Leaves out: the service itself (serving/service.py),
+which runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -8,16 +10,34 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from components.errors import ArtefactError
-from pipelines.commands.segment import CHAMPION, choose_model
+from pipelines.commands.model_ref import CHAMPION, REF_HELP, Chosen, resolve
+
+if TYPE_CHECKING:
+    from components.artefacts import ModelDescription
 
 SERVICE = "serving.service:SonoForge"
+MODEL_VARIABLE = "SONOFORGE_MODEL"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What BentoML is to serve: a Bento's tag or a service's name, where its code lies, and the model's folder.
+
+    `model` is None for a Bento, which brings its own.
+    """
+
+    target: str
+    code: Path
+    description: ModelDescription
+    model: Path | None
 
 
 def register(app: typer.Typer) -> None:
@@ -28,41 +48,75 @@ def register(app: typer.Typer) -> None:
 def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 3000,
-    model: Annotated[
-        str, typer.Option("--model", metavar="REF", help="A model folder, or `champion`: the released model.")
-    ] = CHAMPION,
+    model: Annotated[str, typer.Option("--model", metavar="REF", help=f"{REF_HELP}.")] = CHAMPION,
     as_json: Annotated[bool, typer.Option("--json", help="Say as JSON what is served, and where.")] = False,
 ) -> None:
     """Serve a model and its web page until Ctrl-C."""
+    root = Path.cwd()
+    environment = _environment(root)
+    chosen = resolve(root, model)
+    served = _served(chosen)
+    if served.model is not None:
+        environment[MODEL_VARIABLE] = str(served.model.resolve())
+    address = f"http://{host}:{port}"
+    _tell(chosen, served, address=address, as_json=as_json)
+    if host not in LOOPBACK:
+        typer.echo("anyone who reaches this address may use it: there is no login", err=True)
+    sys.stdout.flush()
+    bentoml = Path(sys.executable).with_name("bentoml")
+    command = [str(bentoml), "serve", served.target, "--host", host, "--port", str(port)]
+    command += ["--working-dir", str(served.code)]
+    # The server takes this process's place, so that Ctrl-C and a supervisor's signals reach it directly.
+    os.execve(bentoml, command, environment)
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """The server's environment; what BentoML reads as it is imported is set for this process, too."""
+    os.environ["BENTOML_DO_NOT_TRACK"] = "true"
+    os.environ.setdefault("BENTOML_HOME", str(root / ".bentoml"))
+    # A model that is named there would take the place of the Bento's own.
+    return {name: value for name, value in os.environ.items() if name != MODEL_VARIABLE}
+
+
+def _served(chosen: Chosen) -> Served:
+    """A released model's Bento where it is in the store, else the model's folder with this project's code.
+
+    Raises
+    ------
+    ArtefactError
+        If the model isn't a student.
+    ReleaseError
+        If the weights aren't those that the description names.
+    """
     from components.release.promote import checked_description
 
-    root = Path.cwd()
-    chosen = choose_model(model, root=root)
+    if chosen.released is not None:
+        from components.release.bento import bento_of
+
+        bento = bento_of(chosen.released)
+        if bento is not None:
+            code = bento.folder / "src"
+            return Served(bento.tag, code, checked_description(code / "model"), None)
     # Checked here already, because BentoML starts a service that can't load its model again and again.
     description = checked_description(chosen.folder)
     if description.kind != "student":
         raise ArtefactError(
             f"{chosen.folder} holds a {description.kind}", expected="a student", remedy="name a student's folder"
         )
-    address = f"http://{host}:{port}"
-    told = {"address": address, "model": description.name, "ref": chosen.told, "digest": description.digest}
+    return Served(SERVICE, _sources(), description, chosen.folder)
+
+
+def _tell(chosen: Chosen, served: Served, *, address: str, as_json: bool) -> None:
+    description = served.description
+    bento = served.target if served.model is None else None
     if as_json:
-        typer.echo(json.dumps(told))
-    else:
-        typer.echo(f"serving {chosen.told}: {description.name}, weights {description.digest[:12]}, on {address}")
-        if host not in LOOPBACK:
-            typer.echo("anyone who reaches this address may use it: there is no login", err=True)
-    sys.stdout.flush()
-    bentoml = Path(sys.executable).with_name("bentoml")
-    environment = {
-        **os.environ,
-        "SONOFORGE_MODEL": str(chosen.folder.resolve()),
-        "BENTOML_DO_NOT_TRACK": "true",
-        "BENTOML_HOME": os.environ.get("BENTOML_HOME", str(root / ".bentoml")),
-    }
-    command = [str(bentoml), "serve", SERVICE, "--host", host, "--port", str(port), "--working-dir", str(_sources())]
-    # The server takes this process's place, so that Ctrl-C and a supervisor's signals reach it directly.
-    os.execve(bentoml, command, environment)
+        told: dict[str, Any] = {"address": address, "model": description.name, "ref": chosen.told}
+        typer.echo(json.dumps(told | {"digest": description.digest, "bento": bento}))
+        return
+    typer.echo(f"serving {chosen.told}: {description.name}, weights {description.digest[:12]}, on {address}")
+    typer.echo(f"from the Bento {bento}" if bento else "with this project's code")
+    if chosen.released is not None and bento is None:
+        typer.echo("no Bento of it is here: the stage `promote` packs one", err=True)
 
 
 def _sources() -> Path:

@@ -4,41 +4,50 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
 
-from components.artefacts import ModelDescription
+from components.artefacts import ModelDescription, read_description
 from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
+from components.release.bento import CODE, PINS
+from components.release.ledger import append
+from components.release.promote import LEDGER, released_folder
 from components.types import Image, Prompt
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
+PACK = (
+    "import sys; from pathlib import Path; from components.release.bento import build_bento;"
+    "build_bento(Path(sys.argv[1]), Path(sys.argv[2]))"
+)
+MARK = "<!-- as it was released -->"
 READY_S = 120
 
 pytestmark = pytest.mark.service
 
 
-@pytest.fixture(scope="module")
-def served(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a running server."""
+@contextmanager
+def _running(folder: Path, arguments: list[str], *, code: Path) -> Iterator[httpx.Client]:
+    """A client of a server that the command starts in `folder`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
     log = folder / "log.txt"
-    environment = {**os.environ, "PYTHONPATH": str(root), "BENTOML_HOME": str(folder / "bentoml")}
+    environment = {**os.environ, "PYTHONPATH": str(code), "BENTOML_HOME": str(folder / "bentoml")}
     with log.open("wb") as out:
-        command = [sys.executable, "-c", START, "--port", str(port), "--model", str(model_folder)]
+        command = [sys.executable, "-c", START, "--port", str(port), *arguments]
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
@@ -51,6 +60,45 @@ def served(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFact
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             raise
+
+
+@pytest.fixture(scope="module")
+def served(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server of a model folder."""
+    with _running(tmp_path_factory.mktemp("server"), ["--model", str(model_folder)], code=root) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def champion(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A client of a server of the champion's Bento, whose page differs from the page of the code around it."""
+    folder, released_with = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("sources")
+    for part in CODE:
+        shutil.copytree(root / part, released_with / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / PINS, released_with / PINS)
+    with (released_with / "serving/web/index.html").open("a", encoding="utf-8") as page:
+        page.write(MARK)
+    digest = read_description(model_folder).digest
+    shutil.copytree(model_folder, released_folder(folder, digest))
+    append(
+        folder / LEDGER,
+        action="promote",
+        who="somebody",
+        source=None,
+        target=digest,
+        candidate=digest,
+        gate_sha256="0" * 64,
+        reason="passed",
+    )
+    subprocess.run(
+        [sys.executable, "-c", PACK, str(released_with), str(released_folder(folder, digest))],
+        env={**os.environ, "PYTHONPATH": str(root), "BENTOML_HOME": str(folder / "bentoml")},
+        cwd=folder,
+        check=True,
+    )
+    with _running(folder, [], code=root) as client:
+        assert "from the Bento sonoforge:" in (folder / "log.txt").read_text(encoding="utf-8")
+        yield client
 
 
 def _wait(client: httpx.Client, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -88,6 +136,19 @@ def test_masks_over_the_wire_are_the_librarys_to_the_bit(
     image_id = served.post("/v1/images", files={"image": png}).json()["image"]["id"]
     fields = {"prompts": (None, json.dumps(prompts)), "image_id": (None, image_id)}
     assert served.post("/v1/segment", files=fields).json()["objects"] == answer.json()["objects"]
+
+
+def test_the_champion_is_served_by_its_bento(
+    champion: httpx.Client, loaded: tuple[Segmenter, ModelDescription], image: Image, png: bytes
+) -> None:
+    assert champion.get("/readyz").status_code == 200
+    assert MARK in champion.get("/").text, "the code must be the Bento's, not that around it"
+    prompts = {"objects": [{"box": [31, 16, 60, 45]}]}
+    answer = champion.post("/v1/segment", files={"image": png}, data={"prompts": json.dumps(prompts)})
+    assert answer.status_code == 200, answer.text
+    (expected,) = segment(loaded[0], image, [Prompt((31.0, 16.0, 60.0, 45.0))])
+    np.testing.assert_array_equal(from_rle(answer.json()["objects"][0]["mask"]), expected.mask)
+    assert answer.headers["x-sonoforge-model"] == loaded[1].digest
 
 
 def test_errors_are_json_and_the_server_lives_on(served: httpx.Client, png: bytes) -> None:

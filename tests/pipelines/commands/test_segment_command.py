@@ -10,7 +10,7 @@ import typer
 from PIL import Image as PilImage
 from typer.testing import CliRunner
 
-from components.errors import ArtefactError, PromptError
+from components.errors import PromptError, ReleaseError
 from components.types import Point, Prediction, Prompt
 from pipelines.commands import segment as command
 
@@ -58,14 +58,15 @@ def test_a_mask_is_black_and_white_or_holds_object_numbers(tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "two.png"]
 
 
-def test_without_any_model_it_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match="no model folder"):
-        command.choose_model(None, root=tmp_path)
-    with pytest.raises(ArtefactError, match="promoted"):
-        command.choose_model("champion", root=tmp_path)
-    (tmp_path / "models/student").mkdir(parents=True)
-    assert command.choose_model(None, root=tmp_path).folder == tmp_path / "models/student"
-    assert "nothing is promoted" in command.choose_model(None, root=tmp_path).told
+def test_without_any_model_nothing_is_written(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    PilImage.new("L", (20, 20)).save(tmp_path / "a.png")
+    for chosen in ([], ["--model", "champion"], ["--model", "nowhere"]):
+        ran = CliRunner().invoke(app, ["a.png", "--box", "1", "1", "9", "9", "--out", "o.png", *chosen])
+        assert isinstance(ran.exception, ReleaseError), ran.output
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 @pytest.mark.parametrize("numbers", [["1", "2", "3"], ["1", "2", "3", "x"], []])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from typer.testing import CliRunner
 
 from components.artefacts import ModelDescription, save_model
 from components.errors import ArtefactError, ReleaseError
+from components.release.bento import BuiltBento
 from pipelines.commands import serve as command
+from pipelines.commands.model_ref import Chosen
 
 
 @pytest.fixture
@@ -22,6 +25,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
         pytest.fail("a server was started")
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "bentos"))
     monkeypatch.setattr("os.execve", started)
     app = typer.Typer()
     command.register(app)
@@ -48,8 +52,41 @@ def model(folder: Path, kind: str) -> None:
 
 def test_nothing_promoted(app: typer.Typer) -> None:
     ran = CliRunner().invoke(app, [])
-    assert isinstance(ran.exception, ArtefactError) and "no model is promoted" in ran.exception.found
+    assert isinstance(ran.exception, ReleaseError) and "no model is promoted" in ran.exception.found
     assert "make demo" in ran.exception.remedy
+
+
+def test_a_released_model_without_its_bento_is_served_from_its_folder_and_says_so(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr("os.execve", lambda _, command, environment: calls.append((command, environment)))
+    monkeypatch.setattr("components.release.bento.bento_of", lambda digest: None)
+    chosen = Chosen(tmp_path / "m", "the champion", "0" * 64)
+    monkeypatch.setattr(command, "resolve", lambda root, ref: chosen)
+    model(tmp_path / "m", "student")
+    ran = CliRunner().invoke(app, [])
+    assert ran.exit_code == 0 and "with this project's code" in ran.stdout and "no Bento" in ran.stderr
+    ((started, environment),) = calls
+    assert started[2] == command.SERVICE and environment["SONOFORGE_MODEL"] == str(tmp_path / "m")
+
+
+def test_a_bento_brings_its_own_code_and_model(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr("os.execve", lambda _, command, environment: calls.append((command, environment)))
+    model(tmp_path / "bento/src/model", "student")
+    bento = BuiltBento("sonoforge:1-2", tmp_path / "bento", "1" * 64, "2")
+    monkeypatch.setattr("components.release.bento.bento_of", {"1" * 64: bento}.get)
+    chosen = Chosen(tmp_path / "gone", "the champion", "1" * 64)
+    monkeypatch.setattr(command, "resolve", lambda root, ref: chosen)
+    monkeypatch.setenv("SONOFORGE_MODEL", "another")
+    ran = CliRunner().invoke(app, ["--json"])
+    assert ran.exit_code == 0 and json.loads(ran.stdout)["bento"] == "sonoforge:1-2", ran.output
+    ((started, environment),) = calls
+    assert started[2] == "sonoforge:1-2" and "SONOFORGE_MODEL" not in environment
+    assert started[started.index("--working-dir") + 1] == str(tmp_path / "bento/src")
 
 
 def test_a_teacher_is_not_served(app: typer.Typer, tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""A reference to a model, as all commands take it, to the model's folder: one meaning everywhere.
+
+`student` is the one that the graph trained last, `champion` and `previous` are the aliases, a number is a released
+version, six or more hexadecimal digits begin a released model's digest; anything else is a model folder. Leaves out:
+reading the model.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.errors import ReleaseError
+
+CHAMPION, PREVIOUS, STUDENT = "champion", "previous", "student"
+STUDENT_FOLDER = Path("models/student")
+REF_HELP = "`student`, `champion`, `previous`, version or first digits of a released model, or a model folder"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model's folder, in words which one it is, and its digest where it was chosen as a released one."""
+
+    folder: Path
+    told: str
+    released: str | None = None
+
+
+def resolve(root: Path, ref: str) -> Chosen:
+    """The model that a reference names, in the project at `root`.
+
+    Raises
+    ------
+    ReleaseError
+        If it names none, or several, or the ledger was tampered with.
+    """
+    if ref == STUDENT:
+        return _student(root, told=STUDENT_FOLDER.as_posix())
+    if ref in (CHAMPION, PREVIOUS):
+        found = _alias(root, ref)
+        if found is None:
+            raise ReleaseError(
+                "no model is promoted" if ref == CHAMPION else "no model was in use before",
+                expected=f"a model with the alias `{ref}`",
+                remedy="run the graph to its end (`make demo` or `dvc repro`), or name a model folder",
+            )
+        return found
+    if _holds_model(root / ref):
+        return Chosen(root / ref, ref)
+    return _released(root, ref)
+
+
+def default_model(root: Path) -> Chosen:
+    """The champion, or, where nothing is promoted, the student that the graph trained last.
+
+    Raises
+    ------
+    ReleaseError
+        If there is neither, or the ledger was tampered with.
+    """
+    return _alias(root, CHAMPION) or _student(root, told=f"{STUDENT_FOLDER.as_posix()} (nothing is promoted)")
+
+
+def _student(root: Path, *, told: str) -> Chosen:
+    folder = root / STUDENT_FOLDER
+    if not _holds_model(folder):
+        raise ReleaseError(
+            f"no model in {STUDENT_FOLDER.as_posix()}",
+            expected="a trained student",
+            remedy="train one (`make demo` or `dvc repro`), or name another model",
+        )
+    return Chosen(folder, told)
+
+
+def _holds_model(folder: Path) -> bool:
+    from components.artefacts import DESCRIPTION
+
+    return (folder / DESCRIPTION).is_file()
+
+
+def _alias(root: Path, alias: str) -> Chosen | None:
+    from components.release.ledger import read_ledger
+    from components.release.promote import LEDGER, released_folder
+
+    ledger = read_ledger(root / LEDGER)
+    digest = ledger.champion if alias == CHAMPION else ledger.previous
+    told = "the champion" if alias == CHAMPION else "the model before the champion"
+    return None if digest is None else Chosen(released_folder(root, digest), told, digest)
+
+
+def _released(root: Path, ref: str) -> Chosen:
+    from components.release.promote import models_table, released_folder
+
+    is_prefix = re.fullmatch(r"[0-9a-f]{6,64}", ref) is not None
+    hits = [row for row in models_table(root) if ref == row["version"] or (is_prefix and row["digest"].startswith(ref))]
+    if len(hits) == 1:
+        digest = str(hits[0]["digest"])
+        return Chosen(released_folder(root, digest), f"released model {digest[:12]}", digest)
+    raise ReleaseError(
+        f"{ref!r} names {len(hits)} released models"
+        if hits
+        else f"{ref!r} names no released model and no model folder",
+        expected=REF_HELP,
+        remedy="choose one that `sonoforge models` lists, or check the path",
+    )

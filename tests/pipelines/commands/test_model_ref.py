@@ -1,0 +1,105 @@
+"""Every command takes a model by the same references, and one that names nothing is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from components.artefacts import ModelDescription, save_model, write_json
+from components.errors import ReleaseError
+from components.release.ledger import append
+from components.release.promote import CARD_JSON, LEDGER, released_folder
+from pipelines.commands.model_ref import default_model, resolve
+
+
+def put_model(folder: Path, weight: float) -> str:
+    """Write a model folder; returns its digest."""
+    description = ModelDescription.model_validate(
+        {
+            "kind": "student",
+            "name": "m",
+            "config": {},
+            "image_size_px": 64,
+            "preprocess_version": 1,
+            "phantom": True,
+            "base": "scratch",
+            "trained_on": [],
+            "provenance": {},
+        }
+    )
+    return save_model(folder, {"w": torch.full((2,), weight)}, description).digest
+
+
+def release(root: Path, weight: float, *, version: str, before: str | None) -> str:
+    """Enter a model in a project's ledger, in use from now on; returns its digest."""
+    digest = put_model(root / "fresh", weight)
+    folder = released_folder(root, digest)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    (root / "fresh").rename(folder)
+    write_json(folder / CARD_JSON, {"name": "m", "version": version, "phantom": True})
+    append(
+        root / LEDGER,
+        action="promote",
+        who="somebody",
+        source=before,
+        target=digest,
+        candidate=digest,
+        gate_sha256="0" * 64,
+        reason="passed",
+    )
+    return digest
+
+
+def test_aliases_versions_and_digits_name_released_models(tmp_path: Path) -> None:
+    first = release(tmp_path, 1.0, version="1", before=None)
+    second = release(tmp_path, 2.0, version="2", before=first)
+    for digest, refs in {first: ("previous", "1", first, first[:6]), second: ("champion", "2", second[:8])}.items():
+        for ref in refs:
+            chosen = resolve(tmp_path, ref)
+            assert (chosen.folder, chosen.released) == (released_folder(tmp_path, digest), digest), ref
+    assert default_model(tmp_path).released == second
+    by_path = resolve(tmp_path, f"models/released/{first[:12]}")
+    assert by_path.folder == released_folder(tmp_path, first) and by_path.released is None
+
+
+def test_folders_and_the_last_student_are_named_without_a_release(tmp_path: Path) -> None:
+    put_model(tmp_path / "models/student", 1.0)
+    put_model(tmp_path / "elsewhere/m", 2.0)
+    assert resolve(tmp_path, "student").folder == tmp_path / "models/student"
+    assert resolve(tmp_path, "elsewhere/m").folder == tmp_path / "elsewhere/m"
+    assert resolve(tmp_path, str(tmp_path / "elsewhere/m")).folder == tmp_path / "elsewhere/m"
+    chosen = default_model(tmp_path)
+    assert chosen.folder == tmp_path / "models/student" and "nothing is promoted" in chosen.told
+
+
+@pytest.mark.parametrize(
+    ("ref", "said"),
+    [
+        ("student", "no model in models/student"),
+        ("champion", "no model is promoted"),
+        ("previous", "no model was in use before"),
+        ("1", "'1' names no released model and no model folder"),
+        ("abcdef", "names no released model"),
+        ("empty", "names no released model"),
+        ("", "names no released model"),
+    ],
+)
+def test_a_reference_to_nothing_says_what_to_do(tmp_path: Path, ref: str, said: str) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "models/student").mkdir(parents=True)
+    with pytest.raises(ReleaseError, match=said) as caught:
+        resolve(tmp_path, ref)
+    assert caught.value.remedy
+
+
+def test_without_any_model_there_is_no_default(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="no model in models/student"):
+        default_model(tmp_path)
+
+
+def test_fewer_than_six_digits_name_nothing(tmp_path: Path) -> None:
+    digest = release(tmp_path, 1.0, version="1", before=None)
+    with pytest.raises(ReleaseError, match="no released model"):
+        resolve(tmp_path, digest[:5])
