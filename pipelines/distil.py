@@ -17,9 +17,9 @@ from components.training.loop import FitResult
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import Curve, clear_scratch, conclude, fingerprint, read_sides
+from pipelines.training import PROMPTS, Curve, clear_scratch, conclude, fingerprint, read_sides
 
-PARAMS = ("model", "prompts", "augment", "student", "distil")
+PARAMS = ("model", *PROMPTS, "augment", "student", "distil")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv", "models/teacher")
 MODEL = Path("models/student")
 TEACHER = Path("models/teacher")

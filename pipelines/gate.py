@@ -1,6 +1,8 @@
 """Models, reports and faults to `reports/gate.json`: a verdict with reasons.
 
-A FAIL is a result, not an error: the stage ends well and the verdict says no. Leaves out: acting on it (promote).
+A FAIL is a result, not an error: the stage ends well and the verdict says no. The model in use is read from the
+ledger when the stage runs; a promotion or rollback alone doesn't run it again (docs/operations.md). Leaves out: acting
+on the verdict (promote).
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from components.evaluation.summary import bootstrap_of
 from components.promptable.predict import pick_device, pin_threads
 from components.release.checks import Evidence
 from components.release.gate import Verdict, gather, judge
-from components.release.ledger import read_ledger
+from components.release.ledger import LEDGER, read_ledger
+from pipelines.departed import clear_departed
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
 
-# All of `datasets`: every dataset of the run must have been validated and scored.
+# All of `datasets`: every dataset of the run must have been validated and scored, and a removed one leaves its
+# folder of faults behind.
 PARAMS = ("datasets", "evaluate", "gate")
 DATA = (
     "data/02_harmonised",
@@ -35,13 +39,14 @@ log = logging.getLogger(__name__)
 @step(timeout_s=6 * 3600, retries=2)
 def collect(job: Job) -> Evidence:
     """Read everything that the verdict rests on; the saved model is tried as the validations tried it."""
+    clear_departed(job.root / "reports/data", keep=job.params.datasets)
     pin_threads()
     return gather(
         job.root,
         model=job.root / "models/student",
         internal=job.params.names("internal"),
         external=job.params.names("external"),
-        champion=read_ledger(job.root / "models/released/ledger.jsonl").champion,
+        champion=read_ledger(job.root / LEDGER).champion,
         device=str(pick_device()),
     )
 
@@ -52,7 +57,7 @@ def decide(job: Job, evidence: Evidence) -> Verdict:
     return judge(evidence, params=job.params.gate, bootstrap=bootstrap_of(job.params.evaluate))
 
 
-@stage(params=PARAMS, data=DATA, seeds=("evaluate.seed",), timeout_s=8 * 3600)
+@stage(params=PARAMS, data=DATA, seeds=("evaluate.seed",), timeout_s=8 * 3600, on_gpu=True)
 def gate(job: Job) -> None:
     """Judge the student."""
     verdict = decide(job, collect(job))

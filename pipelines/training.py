@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
 from components.artefacts import replacing, write_json
 from components.errors import LayoutError
 from components.intake.harmonised import read_manifest, read_split
@@ -22,6 +24,8 @@ from pipelines.runtime.stage import Job
 
 INTERNAL = Path("data/02_harmonised/internal")
 SPLIT = Path("data/03_splits/internal.csv")
+# What a training takes of `prompts`; val is scored at jittered boxes whatever kinds the validations draw.
+PROMPTS = ("prompts.min_area_px", "prompts.train", "prompts.evaluate.jitter", "prompts.evaluate.seed")
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +97,29 @@ class Curve:
 
     def write(self, path: Path) -> None:
         """Write the whole curve as CSV, a row for each epoch."""
-        names = sorted({name for row in self._rows.values() for name in row} - {"images_per_second"})
+        names = self._names()
         with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(["epoch", *names])
             for epoch, row in sorted(self._rows.items()):
                 table.writerow([epoch, *(f"{row[name]:.6g}" if name in row else "" for name in names)])
+
+    def figure(self, title: str) -> Figure:
+        """Losses on train and scores on val, by epoch."""
+        figure = Figure(figsize=(9, 4), layout="constrained")
+        figure.suptitle(title)
+        losses, scores = figure.subplots(1, 2)
+        for axes, prefix, label in ((losses, "train_", "loss on train"), (scores, "val_", "score on val")):
+            axes.set(xlabel="epoch", ylabel=label)
+            for name in (name for name in self._names() if name.startswith(prefix)):
+                points = {epoch: row[name] for epoch, row in sorted(self._rows.items()) if name in row}
+                axes.plot(list(points), list(points.values()), marker=".", label=name.removeprefix(prefix))
+            axes.legend()
+        scores.set_ylim(0, 1)
+        return figure
+
+    def _names(self) -> list[str]:
+        return sorted({name for row in self._rows.values() for name in row} - {"images_per_second"})
 
 
 def conclude(job: Job, result: FitResult, curve: Curve, *, train: Sequence[Record], val: Sequence[Record]) -> None:
@@ -106,6 +127,7 @@ def conclude(job: Job, result: FitResult, curve: Curve, *, train: Sequence[Recor
     path = job.root / "reports/training" / f"{job.stage}.csv"
     curve.write(path)
     job.run.log_artifact(path)
+    job.run.log_figure(curve.figure(job.stage), f"{job.stage}.png")
     job.run.log_metrics({"best_val_dice": result.best_dice, "best_epoch": result.best_epoch, "steps": result.steps})
     job.run.log_metrics({"train_images": len(train), "val_images": len(val), "seconds": result.seconds})
     log.info("best val Dice %.4f in epoch %d of %d", result.best_dice, result.best_epoch + 1, result.epochs)

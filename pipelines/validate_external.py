@@ -29,7 +29,7 @@ def read_external(job: Job) -> list[Record]:
     return external
 
 
-@stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed", "evaluate.seed"), timeout_s=8 * 24 * 3600)
+@stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed", "evaluate.seed"), timeout_s=8 * 24 * 3600, on_gpu=True)
 def validate_external(job: Job) -> None:
     """Score the models on the external images."""
     records = read_external(job)

@@ -25,7 +25,7 @@ def read_test(job: Job) -> list[Record]:
     return select_test(records, split)
 
 
-@stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed", "evaluate.seed"), timeout_s=8 * 24 * 3600)
+@stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed", "evaluate.seed"), timeout_s=8 * 24 * 3600, on_gpu=True)
 def validate_internal(job: Job) -> None:
     """Score the models on the internal test images."""
     records = read_test(job)

@@ -208,13 +208,24 @@ def fill(text: str, values: dict[str, str]) -> str:
 
 
 def narrowed(params: Params, sections: Sequence[str]) -> Params:
-    """The parameters with these sections alone; `datasets.busi` keeps one dataset. Others raise AttributeError."""
-    kept: dict[str, Any] = {}
-    for section in sections:
-        top, _, name = section.partition(".")
-        whole = getattr(params, top)
-        kept[top] = {**kept.get(top, {}), name: whole[name]} if name else whole
-    return Params.model_construct(_fields_set=set(kept), **kept)
+    """The parameters with these sections alone; dots reach down, as in `datasets.busi` and `prompts.evaluate.seed`.
+
+    What is left out raises AttributeError, or KeyError for a dataset.
+    """
+    kept: Params = _kept(params, [section.split(".") for section in sections])
+    return kept
+
+
+def _kept(value: Any, paths: Sequence[Sequence[str]]) -> Any:
+    if any(not path for path in paths):
+        return value
+    below: dict[str, list[Sequence[str]]] = {}
+    for name, *rest in paths:
+        below.setdefault(name, []).append(rest)
+    if isinstance(value, dict):
+        return {name: _kept(value[name], deeper) for name, deeper in below.items()}
+    parts = {name: _kept(getattr(value, name), deeper) for name, deeper in below.items()}
+    return type(value).model_construct(_fields_set=set(parts), **parts)
 
 
 def _of_dataset(params: Params, dataset: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 from components.params import Params, load_params
 from components.tracking import Provenance, collect_provenance
@@ -46,6 +47,7 @@ class RecordedRun:
         self.metrics: dict[tuple[str, int], float] = {}
         self.tags: dict[str, str] = {}
         self.artifacts: list[Path] = []
+        self.figures: dict[str, dict[str, dict[str, Any]]] = {}
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Keep metrics by name and step."""
@@ -59,6 +61,13 @@ class RecordedRun:
         """Keep the path of a file or folder, which must exist, under the name it would get."""
         assert path.exists()
         self.artifacts.append(Path(under or "") / path.name)
+
+    def log_figure(self, figure: Figure, name: str) -> None:
+        """Keep what each of a figure's axes shows: its label, and its lines' points by name."""
+        self.figures[name] = {
+            axes.get_ylabel(): {str(line.get_label()): line.get_xydata().tolist() for line in axes.lines}
+            for axes in figure.axes
+        }
 
 
 @pytest.fixture

@@ -71,6 +71,9 @@ def test_an_interrupted_training_ends_as_an_unbroken_one(
     assert (root / "models/teacher/weights.safetensors").read_bytes() == weights
     assert (root / "reports/training/finetune.csv").read_bytes() == curve
     assert {step for name, step in run.metrics if name == "val_dice"} == {1, 2, 3}, "the new run has the whole curve"
+    shown = run.figures["finetune.png"]["score on val"]["dice"]
+    assert shown == [[epoch, run.metrics["val_dice", epoch]] for epoch in (1, 2, 3)]
+    assert len(run.figures["finetune.png"]["loss on train"]["loss"]) == 3
 
 
 @pytest.mark.usefixtures("plain_steps")

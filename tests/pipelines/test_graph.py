@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 
 import pytest
@@ -198,6 +200,8 @@ def test_the_scheduled_flow_runs_the_same_graph_and_notes_the_verdict(reproduced
     [
         ("gate", "min_cases", 21, {"gate", "promote"}),
         ("evaluate", "seed", 5, {"validate_internal", "validate_external", "gate", "promote"}),
+        ("prompts.evaluate", "kinds", ["box"], {"validate_internal", "validate_external", "gate", "promote"}),
+        ("prompts.evaluate", "jitter", 0.2, {"finetune"} | DOWNSTREAM_OF_TRAINING),
         ("distil", "epochs", 2, DOWNSTREAM_OF_TRAINING),
         ("teacher", "base", "other", {"finetune"} | DOWNSTREAM_OF_TRAINING),
         ("split", "seed", 8, {"split", "finetune"} | DOWNSTREAM_OF_TRAINING),
@@ -209,7 +213,7 @@ def test_a_changed_parameter_makes_exactly_its_dependants_stale(
     params = reproduced.folder / "params.yaml"
     before = params.read_bytes()
     try:
-        reproduced.edit(lambda all_params: all_params[section].update({key: value}))  # type: ignore[attr-defined]
+        reproduced.edit(lambda params: reduce(getitem, section.split("."), params).update({key: value}))  # type: ignore[arg-type]
         assert reproduced.stale() == stale
     finally:
         params.write_bytes(before)
@@ -248,10 +252,19 @@ def test_an_unknown_parameter_stops_with_a_message(reproduced: Project) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_training_resumes_from_its_checkpoint(reproduced: Project, kind: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("kind", "door"),
+    [
+        (signal.SIGINT, ["dvc", "repro"]),
+        (signal.SIGKILL, ["dvc", "repro"]),
+        (signal.SIGTERM, [sys.executable, "-m", "pipelines.cli", "run"]),
+    ],
+)
+def test_an_interrupted_training_resumes_from_its_checkpoint(
+    reproduced: Project, kind: signal.Signals, door: list[str]
+) -> None:
     reproduced.edit(lambda params: params["finetune"].update({"epochs": 40, "seed": int(kind)}))  # type: ignore[attr-defined]
-    process = reproduced.start("dvc", "repro", "finetune")
+    process = reproduced.start(*door, "finetune")
     assert process.stdout is not None
     seen = []
     for line in process.stdout:
@@ -260,7 +273,8 @@ def test_an_interrupted_training_resumes_from_its_checkpoint(reproduced: Project
             break
     else:
         pytest.fail("".join(seen))
-    os.killpg(process.pid, kind)
+    # The terminal interrupts a whole group; `sonoforge` passes on what it alone was sent.
+    (os.killpg if door[0] == "dvc" else os.kill)(process.pid, kind)
     process.communicate(timeout=60)
     assert process.returncode != 0
     assert not (reproduced.folder / "models/teacher").exists()

@@ -23,6 +23,17 @@ def test_a_stage_sees_only_the_sections_that_it_declares(root: Path) -> None:
     assert set(params.model_dump(exclude_none=True)) == {"datasets", "split"}
 
 
+def test_dots_reach_down_to_single_values(root: Path) -> None:
+    whole = load_params(root / "params.yaml")
+    params = narrowed(whole, ["prompts.train", "prompts.evaluate.seed", "model"])
+    assert params.prompts.train == whole.prompts.train and params.model == whole.model
+    assert params.prompts.evaluate.seed == whole.prompts.evaluate.seed
+    for section, name in ((params.prompts, "min_area_px"), (params.prompts.evaluate, "kinds")):
+        with pytest.raises(AttributeError):
+            getattr(section, name)
+    assert set(params.model_dump(mode="json")["prompts"]) == {"train", "evaluate"}
+
+
 def test_fill_works_as_dvcs_templates() -> None:
     values = {"key": "busi", "item.role": "internal"}
     assert fill("data/02_harmonised/${item.role}/${key}", values) == "data/02_harmonised/internal/busi"
