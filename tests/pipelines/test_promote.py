@@ -1,10 +1,21 @@
-"""A refusal is recorded and moves nothing."""
+"""A refusal is recorded and moves nothing; a PASS moves ledger, alias and Bento."""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
 
-from components.release.promote import LEDGER, champion_folder
+import pytest
+
+from components.artefacts import read_description, sha256_of, write_json
+from components.release.ledger import LEDGER, read_ledger
+from components.release.promote import champion_folder
 from tests.pipelines.conftest import Reached
 
 
@@ -15,3 +26,58 @@ def test_a_refusal_is_recorded_with_its_reasons(reached: Reached) -> None:
     assert promotion["reasons"]
     assert (root / LEDGER).read_text(encoding="utf-8").count("\n") == 1
     assert champion_folder(root) is None
+
+
+@pytest.fixture
+def passed(reached: Reached, tmp_path: Path, root: Path) -> Path:
+    """The small project after its gate, with a verdict that says PASS of the very student that is there."""
+    folder = tmp_path / "project"
+    shutil.copytree(reached("gate"), folder, ignore=shutil.ignore_patterns("01_raw", "released", "promotion.json"))
+    for name in ("components", "serving", "pipelines", "requirements.lock.txt"):
+        (folder / name).symlink_to(root / name)
+    gate = json.loads((folder / "reports/gate.json").read_text(encoding="utf-8"))
+    checks = [{**check, "verdict": "PASS"} for check in gate["checks"]]
+    write_json(folder / "reports/gate.json", {**gate, "verdict": "PASS", "checks": checks})
+    return folder
+
+
+def _promote(folder: Path) -> dict[str, Any]:
+    """Run the stage as DVC's command does, with its own server and Bento store."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "BENTOML_", "MLFLOW_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.promote"],
+        cwd=folder,
+        env=kept | {"SONOFORGE_ACTOR": "tester"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads((folder / "reports/promotion.json").read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.service
+def test_a_pass_becomes_the_model_in_use_with_its_bento_once(passed: Path) -> None:
+    digest = read_description(passed / "models/student").digest
+    promotion = _promote(passed)
+    assert (promotion["action"], promotion["from"], promotion["to"]) == ("promoted", None, digest)
+    released = champion_folder(passed)
+    assert released == passed / promotion["folder"]
+    assert sha256_of(released / "weights.safetensors") == digest
+    assert json.loads((released / "gate.json").read_text(encoding="utf-8"))["verdict"] == "PASS"
+
+    name, version = promotion["bento"].split(":")
+    bento = passed / ".bentoml/bentos" / name / version / "src"
+    assert version.startswith(digest[:12])
+    assert sha256_of(bento / "model/weights.safetensors") == digest
+    assert (bento / "serving/service.py").is_file()
+
+    with sqlite3.connect(passed / ".mlflow/mlflow.db") as database:
+        aliases = list(database.execute("select alias, version from registered_model_aliases"))
+        runs = list(database.execute("select name, status from runs where name = 'promote'"))
+    assert aliases == [("champion", promotion["version"])] and runs == [("promote", "FINISHED")]
+
+    again = _promote(passed)
+    assert (again["action"], again["to"], again["bento"]) == ("already champion", digest, promotion["bento"])
+    assert [(entry.action, entry.who) for entry in read_ledger(passed / LEDGER).entries] == [("promote", "tester")]
