@@ -96,12 +96,15 @@ def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
 
 def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, str]:
     texts: dict[str, list[str]] = {column: [] for column in (*_PROBLEM_COLUMN.values(), "accepted")}
-    places = {path.name: path.relative_to(folder).as_posix() for path in (case.image, *case.masks)}
+    masks = {path.name: path for path in case.masks}
     for code, name, found in pixels.problems:
+        # An image and its mask may have one name, in two folders.
+        path = case.image if code == "unreadable_image" else masks[name]
+        place = path.relative_to(folder).as_posix()
         if is_accepted(code, name, contract):
-            texts["accepted"].append("\t".join((code, places[name], found)))
+            texts["accepted"].append("\t".join((code, place, found)))
         else:
-            texts[_PROBLEM_COLUMN[code]].append("\t".join((places[name], found)))
+            texts[_PROBLEM_COLUMN[code]].append("\t".join((place, found)))
     return {column: "\n".join(found) for column, found in texts.items()}
 
 

@@ -1,0 +1,53 @@
+"""COCO: numbering, categories in the contract's order, and annotations that say what the masks say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from components.contract import Contract
+from components.intake.coco import to_coco
+from components.intake.harmonise import harmonise
+from components.intake.harmonised import load_instances, read_manifest
+from tests.components.intake.raw_trees import Tree
+
+ContractOf = Callable[[str], Contract]
+
+
+def test_the_order_of_records_does_not_matter_and_ids_are_unique(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    contract, out = contract_of("jnu_ifm"), tmp_path / "out"
+    harmonise(contract, tree("jnu_ifm"), out=out, phantom=True, contracts=contracts)
+    records = read_manifest(out)
+    coco = to_coco(records, contract, folder=out)
+    assert coco == to_coco(records[::-1], contract, folder=out) == json.loads(json.dumps(coco))
+    assert [image["id"] for image in coco["images"]] == list(range(1, len(records) + 1))
+    assert [one["id"] for one in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
+    assert [one["name"] for one in coco["categories"]] == list(dict.fromkeys(contract.mask.labels.values()))
+    assert {image["group"] for image in coco["images"]} == {record.group for record in records}
+    assert all(image["phantom"] for image in coco["images"])
+    assert len(coco["annotations"]) < 2 * len(records), "an image without an object has no annotation"
+
+
+def test_an_annotation_is_its_objects_mask_wherever_the_folder_stands(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    contract, out = contract_of("ddti"), tmp_path / "out"
+    harmonise(contract, tree("ddti"), out=out, phantom=True, contracts=contracts)
+    elsewhere = [replace(r, mask_path=Path("/nowhere") / r.mask_path.name) for r in read_manifest(out)]
+    coco = to_coco(elsewhere, contract, folder=out)
+    by_number = dict(enumerate(read_manifest(out), 1))
+    drawn = {number: np.zeros_like(load_instances(record)) for number, record in by_number.items()}
+    for one in coco["annotations"]:
+        mask = coco_mask.decode(one["segmentation"]).astype(bool)
+        x, y, width, height = one["bbox"]
+        assert one["area"] == mask.sum() == mask[y : y + height, x : x + width].sum()
+        drawn[one["image_id"]][mask] += 1
+    for number, record in by_number.items():
+        assert np.array_equal(drawn[number], load_instances(record) > 0)

@@ -1,0 +1,103 @@
+"""Relatives: copies found by hash and proved on pixels, clusters that join groups within and across datasets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image as PilImage
+
+from components.intake.pixels import perceptual_hash, pixels_md5
+from components.intake.relatives import MIN_CORRELATION, find_relatives, fine_correlation, near_hashes
+from components.types import Record
+
+Pixels = NDArray[np.uint8]
+
+
+def scene(seed: int) -> Pixels:
+    """A grey image with coarse anatomy that all seeds share, and speckle of the seed's own."""
+    y, x = np.mgrid[:200, :240] / 100
+    coarse = 120 + 50 * np.sin(2 * x + 1) * np.cos(3 * y)
+    speckle = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 60, (200, 240)), (0, 0), 1.0)
+    return np.clip(coarse + speckle, 0, 255).astype(np.uint8)
+
+
+def record(folder: Path, name: str, pixels: Pixels, *, dataset: str = "busi", group: str | None = None) -> Record:
+    path = folder / f"{dataset}_{name}.png"
+    PilImage.fromarray(pixels).save(path)
+    image = np.repeat(pixels[..., None], 3, axis=2)
+    return Record(
+        dataset=dataset,
+        image_id=name,
+        group=group or name,
+        role="internal",
+        image_path=path,
+        mask_path=path,
+        height_px=pixels.shape[0],
+        width_px=pixels.shape[1],
+        pixels_md5=pixels_md5(image),
+        phantom=True,
+        perceptual_hash=perceptual_hash(image),
+    )
+
+
+def cut(pixels: Pixels) -> Pixels:
+    """A copy with its borders cut, other gain and calipers."""
+    copy = np.clip(pixels[8:-8, 8:-8] * 0.85 + 12, 0, 255).astype(np.uint8)
+    copy[60:62, 40:90] = 255
+    return copy
+
+
+def test_a_cut_copy_correlates_and_another_look_does_not(tmp_path: Path) -> None:
+    original, copy = record(tmp_path, "a", scene(1)), record(tmp_path, "b", cut(scene(1)))
+    other, flat = record(tmp_path, "c", scene(2)), record(tmp_path, "d", np.full((200, 240), 90, np.uint8))
+    assert fine_correlation(original, copy) > 0.7 > MIN_CORRELATION
+    assert fine_correlation(original, other) < MIN_CORRELATION / 2
+    assert fine_correlation(original, flat) == 0
+
+
+def test_copies_join_their_groups_within_and_across_datasets(tmp_path: Path) -> None:
+    busi = [record(tmp_path, "a", scene(1)), record(tmp_path, "b", cut(scene(1))), record(tmp_path, "c", scene(2))]
+    udiat = [record(tmp_path, "x", scene(2), dataset="udiat"), record(tmp_path, "y", scene(3), dataset="udiat")]
+    found = find_relatives({"udiat": udiat, "busi": busi})
+    assert found.cluster == {
+        ("busi", "a"): "busi/a",
+        ("busi", "b"): "busi/a",
+        ("busi", "c"): "busi/c",
+        ("udiat", "x"): "busi/c",
+        ("udiat", "y"): "udiat/y",
+    }
+    assert {(join.first, join.second, join.reason) for join in found.joins} == {
+        (("busi", "a"), ("busi", "b"), "near copy"),
+        (("busi", "c"), ("udiat", "x"), "same pixels"),
+    }
+
+
+def test_joins_are_transitive_and_a_group_needs_none(tmp_path: Path) -> None:
+    several = [
+        record(tmp_path, "a", scene(1), group="one"),
+        record(tmp_path, "b", scene(2), group="one"),
+        record(tmp_path, "c", scene(2), group="two"),
+        record(tmp_path, "d", scene(3), group="two"),
+    ]
+    found = find_relatives({"busi": several})
+    assert set(found.cluster.values()) == {"busi/one"}
+    assert [(join.first[1], join.second[1]) for join in found.joins] == [("b", "c")]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 2**64 - 1), max_size=12), st.integers(0, 40))
+def test_near_hashes_are_those_that_differ_in_few_bits(values: list[int], distance: int) -> None:
+    found = set(near_hashes(np.array(values, dtype=np.uint64), distance=distance))
+    pairs = [(i, j) for j in range(len(values)) for i in range(j)]
+    assert found == {(i, j) for i, j in pairs if (values[i] ^ values[j]).bit_count() <= distance}
+
+
+def test_hashes_are_compared_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.intake.relatives._CHUNK", 2)
+    assert list(near_hashes(np.array([0, 2**40, 7, 1, 2**40], dtype=np.uint64), distance=0)) == [(1, 4)]
