@@ -1,0 +1,55 @@
+"""Cases: a row for each object, prompt and contender, from one embedding a model, and rows that say it all again."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from components.evaluation.baselines import inscribed_ellipse
+from components.evaluation.cases import ELLIPSE, mask_of_row, prompt_from_json, prompt_to_json, score_image
+from components.evaluation.prompts import DrawnPrompt, draw_prompts
+from components.intake.harmonised import load_image, load_instances
+from components.types import Point, Prompt
+
+
+def drawn_for(record, kinds=("box", "click")) -> list[DrawnPrompt]:
+    return draw_prompts(record, load_instances(record), kinds=kinds, jitter=0.1, seed=1, min_area_px=25)
+
+
+def test_rows_are_plain_json_and_hold_the_masks(make_dataset, predictor, models) -> None:
+    (record,) = make_dataset("ddti", 1, spacing=True)
+    instances, drawn = load_instances(record), drawn_for(record)
+    rows = score_image(record, load_image(record), instances, drawn, models=models, predictor=predictor)
+    assert json.loads(json.dumps(rows)) == rows
+    assert [(row["model"], row["prompt"]) for row in rows] == [
+        ("student", "box"),
+        ("student", "click"),
+        ("teacher", "box"),
+        ("teacher", "click"),
+        (ELLIPSE, "box"),
+    ]
+    assert predictor.embedded == ["1", "0"], "one embedding a model"
+    teacher, ellipse = rows[2], rows[-1]
+    assert teacher["case_id"] == "ddti/ddti_00/1" and teacher["model_digest"] == "b" * 64
+    assert np.array_equal(mask_of_row(teacher), instances == 1) and teacher["dice"] == 1
+    box = prompt_from_json(ellipse["prompt_json"]).box_xyxy
+    assert box == record.objects[0].box_xyxy and (ellipse["quality"], ellipse["model_digest"]) == (None, "")
+    assert np.array_equal(mask_of_row(ellipse), inscribed_ellipse(box, instances.shape))
+    assert ellipse["predicted_area_px"] == mask_of_row(ellipse).sum()
+    assert (ellipse["spacing_row_mm"], ellipse["spacing_column_mm"]) == (0.1, 0.2) and ellipse["hd_mm"] > 0
+
+
+def test_an_image_without_a_prompt_is_not_even_embedded(make_dataset, predictor, models) -> None:
+    (record,) = make_dataset("busi", 1)
+    rows = score_image(record, load_image(record), load_instances(record), [], models=models, predictor=predictor)
+    assert rows == [] and predictor.embedded == []
+
+
+def test_a_prompt_comes_back_as_it_was() -> None:
+    for prompt in (
+        Prompt((1.5, 2.0, 30.25, 40.0), (Point(3.5, 4.5), Point(9.0, 1.25, positive=False))),
+        Prompt(None, (Point(0.5, 0.5),)),
+        Prompt((0.0, 0.0, 1.0, 1.0)),
+    ):
+        assert prompt_from_json(prompt_to_json(prompt)) == prompt

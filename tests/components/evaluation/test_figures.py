@@ -1,0 +1,86 @@
+"""Figures: drawn from a validation, equal bytes for equal numbers, phantoms named in titles and legends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from PIL import Image as PilImage
+
+from components.evaluation.cases import Contender
+from components.evaluation.figures import case_figure, interval_figure, write_figure
+from components.evaluation.validate import ValidationResult, validate
+
+
+@pytest.fixture
+def validated(make_dataset, predictor, prompts, params, tmp_path):
+    """Validate two datasets whose images and whose student are phantoms' or not."""
+
+    def run(*, images: bool, student: bool) -> ValidationResult:
+        name = f"{images}{student}".lower()
+        records = [replace(r, phantom=images) for r in make_dataset(f"one{name}", 5) + make_dataset(f"two{name}", 2)]
+        models = {"student": Contender(1, "a" * 64, "s", student), "teacher": Contender(0, "b" * 64, "t", False)}
+        return validate(
+            records,
+            models=models,
+            prompts=prompts,
+            params=params,
+            device="cpu",
+            partial=tmp_path / name,
+            predictor=predictor,
+        )
+
+    return run
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+@pytest.mark.parametrize(
+    ("images", "student", "title"),
+    [
+        (False, False, "Student,"),
+        (True, False, "PHANTOM images: "),
+        (False, True, "PHANTOM-trained student: "),
+        (True, True, "PHANTOM images and PHANTOM-trained student: "),
+    ],
+)
+def test_titles_and_legends_say_what_is_a_phantoms(validated, images, student, title) -> None:
+    result = validated(images=images, student=student)
+    figure = interval_figure(result.metrics)
+    assert figure.get_suptitle().startswith(title)
+    assert legend(figure) == ["student (phantom-trained)" if student else "student", "teacher", "ellipse"]
+    rows = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert len(rows) == 6 and all(("(phantom)" in row) is images for row in rows)
+    name = next(iter(result.metrics["datasets"]))
+    cases = case_figure(result.cases, result.records, result.metrics, dataset=name, prompt="box", count=2)
+    assert cases.get_suptitle().replace("\n", " ").startswith(title.replace("Student,", name))
+    assert len(cases.axes) == 6 and legend(cases)[:2] == ["truth", legend(figure)[0]]
+
+
+def test_a_mixture_is_called_one(validated) -> None:
+    metrics = validated(images=True, student=False).metrics
+    next(iter(metrics["datasets"].values()))["phantom"] = False
+    assert interval_figure(metrics).get_suptitle().startswith("some PHANTOM images: ")
+
+
+def test_fewer_cases_than_asked_for_are_drawn_once_a_row(validated) -> None:
+    result = validated(images=True, student=False)
+    figure = case_figure(result.cases, result.records, result.metrics, dataset="twotruefalse", prompt="click", count=5)
+    assert len(figure.axes) == 3 * 2
+    assert "ellipse" not in legend(figure), "a click has no ellipse"
+
+
+def test_equal_numbers_give_equal_bytes(validated, tmp_path) -> None:
+    metrics = validated(images=True, student=True).metrics
+    for name in ("a.png", "b.png"):
+        write_figure(interval_figure(metrics), tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with PilImage.open(tmp_path / "a.png") as picture:
+        assert picture.format == "PNG" and len(picture.convert("L").getcolors(256) or ()) > 10
+
+
+def test_no_dataset_is_an_empty_picture_not_an_error() -> None:
+    empty = {"datasets": {}, "models": {}, "model": {"phantom": False}, "phantom": False, "confidence": 0.95}
+    assert interval_figure(empty).legends == []

@@ -1,0 +1,107 @@
+"""The summary: whose mean is whose, what is undefined, whose differences are pooled how, and impossible tables."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from components.evaluation.cases import Contender
+from components.evaluation.statistics import Bootstrap, Estimate
+from components.evaluation.summary import bootstrap_of, compare, interval_key, summarise, to_json
+from components.evaluation.validate import to_frame
+
+BOOTSTRAP = Bootstrap(resamples=100, confidence=0.9, seed=1)
+
+
+def row(dataset: str, image: int, who: str, dice: float, **changes: Any) -> dict[str, Any]:
+    return {
+        "case_id": f"{dataset}/{dataset}_{image:02d}/1",
+        "dataset": dataset,
+        "image_id": f"{dataset}_{image:02d}",
+        "group": f"g{image // 2}",
+        "object_index": 1,
+        "prompt": "box",
+        "model": who,
+        "dice": dice,
+        "iou": dice / (2 - dice),
+        "hd95_px": 10 * (1 - dice),
+        "hd_px": 20 * (1 - dice),
+        "area_error_share": 0.1,
+        "miss": float(dice == 0),
+        "false_region": 0.0,
+        "area_px": 9,
+        "predicted_area_px": 9,
+        "height_px": 72,
+        "width_px": 90,
+        "phantom": True,
+        **changes,
+    }
+
+
+def test_every_group_weighs_the_same_and_misses_are_counted(make_dataset, models, params) -> None:
+    records = make_dataset("busi", 5)  # groups of 2, 2 and 1
+    dices = [0.9, 0.7, 0.6, 0.0, 0.5]
+    cases = to_frame([row("busi", i, "student", dice) for i, dice in enumerate(dices[:4])])
+    metrics = summarise(cases, records, models=models, params=params)
+    busi = metrics["datasets"]["busi"]
+    assert (busi["images"], busi["groups"], busi["cases"], busi["images_without_case"]) == (4, 2, 4, 1)
+    found = busi["prompts"]["box"]["student"]
+    assert found["dice"]["mean"] == pytest.approx((0.8 + 0.3) / 2)
+    assert found["miss_rate"]["count"] == 1 and found["miss_rate"]["mean"] == pytest.approx(0.25)
+    assert "hd95_mm" not in found and busi["differences"]["box"] == {}
+    assert (metrics["confidence"], busi["phantom_images"]) == (params.confidence, 5)
+
+
+def test_phantom_at_the_top_is_the_students_or_any_images(make_dataset, params) -> None:
+    records = [replace(record, phantom=False) for record in make_dataset("busi", 2)]
+    cases = to_frame([row("busi", i, "student", 0.5, phantom=False) for i in range(2)])
+
+    def marks(student: bool, teacher: bool, some: bool) -> tuple[bool, bool, bool, int]:
+        models = {"student": Contender(0, "a", "s", student), "teacher": Contender(0, "b", "t", teacher)}
+        images = [replace(records[0], phantom=some), records[1]]
+        found = summarise(cases, images, models=models, params=params)
+        busi = found["datasets"]["busi"]
+        return found["phantom"], found["model"]["phantom"], busi["phantom"], busi["phantom_images"]
+
+    assert marks(student=False, teacher=True, some=False) == (False, False, False, 0)
+    assert marks(student=True, teacher=True, some=False) == (True, True, False, 0)
+    assert marks(student=False, teacher=False, some=True) == (True, False, True, 1)
+
+
+def test_differences_are_taken_on_common_cases_and_datasets_weigh_the_same() -> None:
+    rows = [row("busi", i, "student", 0.8) for i in range(6)] + [row("busi", i, "teacher", 0.7) for i in range(4)]
+    rows += [row("ddti", i, who, dice) for i in range(2) for who, dice in (("student", 0.5), ("teacher", 0.8))]
+    found = compare(to_frame(rows), "student", "teacher", bootstrap=BOOTSTRAP)
+    assert (found.n, found.mean) == (6, pytest.approx((0.1 - 0.3) / 2))
+    back = compare(to_frame(rows), "teacher", "student", bootstrap=BOOTSTRAP)
+    assert back.mean == pytest.approx(-found.mean)
+    nobody = compare(to_frame(rows), "student", "champion", bootstrap=BOOTSTRAP)
+    assert nobody.n == 0 and math.isnan(nobody.mean)
+
+
+@pytest.mark.parametrize("iou", [0.2, 0.9, math.nan])
+def test_a_table_that_no_masks_could_give_is_refused(make_dataset, models, params, iou) -> None:
+    records = make_dataset("busi", 4)
+    rows = [row("busi", i, "student", 0.8, iou=iou) for i in range(4)]
+    with pytest.raises(ValueError, match=r"mean Dice of 0\.8"):
+        summarise(to_frame(rows), records, models=models, params=params)
+    possible = [row("busi", i, "student", dice) for i, dice in enumerate((0.0, 1.0, 0.8, 0.1))]
+    assert summarise(to_frame(possible), records, models=models, params=params)["datasets"]["busi"]["cases"] == 4
+
+
+def test_the_interval_is_named_by_its_confidence_and_undefined_is_null(params) -> None:
+    assert interval_key(0.95) == "ci95" and interval_key(0.9) == "ci90" and interval_key(0.995) == "ci99.5"
+    nothing = Estimate(math.nan, math.nan, math.nan, n=0, groups=0, undefined=3)
+    assert to_json(nothing, BOOTSTRAP) == {"mean": None, "ci90": [None, None], "n": 0, "undefined": 3}
+    assert bootstrap_of(params) == Bootstrap(resamples=200, confidence=0.95, seed=3)
+
+
+def test_no_case_at_all_gives_empty_tables(make_dataset, models, params) -> None:
+    metrics = summarise(to_frame([]), make_dataset("busi", 2), models=models, params=params)
+    assert metrics["datasets"]["busi"]["prompts"] == {}
+    assert metrics["datasets"]["busi"]["images_without_case"] == 2
+    assert isinstance(to_frame([]), pd.DataFrame)
