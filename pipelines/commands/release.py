@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from components.errors import ReleaseError
 from pipelines.commands.model_ref import REF_HELP, resolve
 
 if TYPE_CHECKING:
@@ -52,25 +53,27 @@ def promote(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Bring a model into use, if its gate says PASS; else record the refusal and exit with 1."""
+    """Bring a model into use and build its Bento, if its gate says PASS; else record the refusal and exit with 1."""
     from components.artefacts import read_description
+    from components.release.promote import NO_METRICS
     from components.release.promote import promote as release
     from components.tracking import find_run
 
     root = _root()
     folder = resolve(root, ref).folder
     kept = folder / "gate.json"
-    gate = kept if kept.is_file() else root / REPORTS / "gate.json"
+    # A released model keeps the verdict and the card that it was given; today's reports are of another.
+    released = kept.is_file()
     done = release(
         root,
         model=folder,
-        gate=gate,
-        # A released model keeps the card that it was given.
-        internal=_metrics(root, "internal"),
-        external=_metrics(root, "external"),
+        gate=kept if released else root / REPORTS / "gate.json",
+        internal=NO_METRICS if released else _metrics(root, "internal"),
+        external=NO_METRICS if released else _metrics(root, "external"),
         run_id=find_run(root, digest=read_description(folder).digest),
     )
-    _tell(done, as_json=as_json)
+    bento = None if done.folder is None else _bento(root, root / done.folder)
+    _tell(done, as_json=as_json, bento=bento)
     if done.action == "refused":
         raise typer.Exit(1)
 
@@ -145,18 +148,34 @@ def _root() -> Path:
 
 def _metrics(root: Path, role: str) -> dict[str, Any]:
     path = root / REPORTS / role / "metrics.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"datasets": {}}
+    if not path.is_file():
+        raise ReleaseError(
+            f"no results {path.relative_to(root)}",
+            expected=f"the {role} validation, which the model's card states",
+            remedy="run the graph to its end: `dvc repro`",
+        )
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
-def _tell(done: Promotion, *, as_json: bool) -> None:
+def _bento(root: Path, folder: Path) -> str:
+    """Build a released model's Bento, or find it built; returns its tag."""
+    # BentoML takes seconds to import, and only a release needs it.
+    from components.release.bento import build_bento
+
+    return build_bento(root, folder).tag
+
+
+def _tell(done: Promotion, *, as_json: bool, bento: str | None = None) -> None:
     if as_json:
-        typer.echo(json.dumps(done.as_json(), indent=2))
+        typer.echo(json.dumps({**done.as_json(), "bento": bento}, indent=2))
         return
     typer.echo(f"{done.action}: {done.name}, weights {done.candidate[:12]}")
     for why in done.reasons:
         typer.echo(f"  - {why}")
     if done.target is not None:
         typer.echo(f"in use: weights {done.target[:12]}, before: {(done.source or 'nothing')[:12]}")
+    if bento is not None:
+        typer.echo(f"Bento {bento}")
     if done.action in ("promoted", "rolled back"):
         typer.echo("start the service again to serve it: `make serve`")

@@ -38,6 +38,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tracking, "list_versions", lambda root, name: versions)
     monkeypatch.setattr(tracking, "set_alias", lambda root, name, *, alias, version: None)
     monkeypatch.setattr(tracking, "find_run", lambda root, *, digest: None)
+    monkeypatch.setattr(release, "_bento", lambda root, folder: f"sonoforge:{folder.relative_to(root).name}")
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
@@ -61,6 +62,9 @@ def train(root: Path, *, weight: float, verdict: str = "PASS") -> str:
     check = {"id": "skill", "verdict": verdict, "value": 0.1, "limit": 0.0, "reason": "because of its skill"}
     gate = {"verdict": verdict, "model": {"name": "hiera_mini", "digest": digest}, "phantom": True, "checks": [check]}
     write_json(root / "reports" / "gate.json", gate)
+    for role in ("internal", "external"):
+        results = {"model": {"name": "hiera_mini", "digest": digest, "phantom": True}, "datasets": {}}
+        write_json(root / "reports" / role / "metrics.json", results)
     return digest
 
 
@@ -73,6 +77,7 @@ def test_promote_list_roll_back_and_trace(app: typer.Typer, project: Path) -> No
         done = runner.invoke(app, ["promote", "student"])
         assert done.exit_code == 0, done.output
         assert f"promoted: hiera_mini, weights {digests[-1][:12]}" in done.output
+        assert f"Bento sonoforge:{digests[-1][:12]}" in done.output
     listed = json.loads(runner.invoke(app, ["models", "--json"]).output)
     assert [(row["digest"], row["alias"]) for row in listed] == [(digests[0], "previous"), (digests[1], "champion")]
     assert "champion" in runner.invoke(app, ["models"]).output
@@ -82,15 +87,30 @@ def test_promote_list_roll_back_and_trace(app: typer.Typer, project: Path) -> No
     assert digests[0] in told and "data data/x: md5:1" in told and "rollback" in told
     found = json.loads(runner.invoke(app, ["trace", digests[1][:8], "--json"]).output)
     assert found["models"][0]["digest"] == digests[1]
-    again = runner.invoke(app, ["promote", digests[1][:8]])
+    again = runner.invoke(app, ["promote", digests[1][:8], "--json"])
     assert again.exit_code == 0, again.output
+    assert json.loads(again.output)["bento"] == f"sonoforge:{digests[1][:12]}"
+    train(project, weight=3.0)  # today's reports are of another model than a released one
+    assert runner.invoke(app, ["promote", digests[0][:8]]).exit_code == 0
 
 
 def test_a_refusal_exits_with_one_and_says_why(app: typer.Typer, project: Path) -> None:
     train(project, weight=1.0, verdict="FAIL")
     done = CliRunner().invoke(app, ["promote", "student"])
     assert done.exit_code == 1
-    assert "because of its skill" in done.output
+    assert "because of its skill" in done.output and "Bento" not in done.output
+
+
+def test_results_of_another_model_or_none_are_no_card(app: typer.Typer, project: Path) -> None:
+    train(project, weight=1.0)
+    results = project / "reports/external/metrics.json"
+    write_json(results, {"model": {"name": "hiera_mini", "digest": "f" * 64}, "datasets": {}})
+    with pytest.raises(ReleaseError, match="external validation scored the weights ffffffffffff"):
+        CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
+    results.unlink()
+    with pytest.raises(ReleaseError, match="no results"):
+        CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
+    assert not (project / "models/released/ledger.jsonl").exists()
 
 
 def test_a_reference_to_nothing_is_refused(app: typer.Typer, project: Path) -> None:
