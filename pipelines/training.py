@@ -128,7 +128,7 @@ def conclude(job: Job, result: FitResult, curve: Curve, *, train: Sequence[Recor
     curve.write(path)
     job.run.log_artifact(path)
     job.run.log_figure(curve.figure(job.stage), f"{job.stage}.png")
-    job.run.log_metrics({"best_val_dice": result.best_dice, "best_epoch": result.best_epoch, "steps": result.steps})
+    job.run.log_metrics({"best_val_dice": result.best_dice, "best_epoch": result.best_epoch + 1, "steps": result.steps})
     job.run.log_metrics({"train_images": len(train), "val_images": len(val), "seconds": result.seconds})
     log.info("best val Dice %.4f in epoch %d of %d", result.best_dice, result.best_epoch + 1, result.epochs)
 

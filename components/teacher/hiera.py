@@ -1,7 +1,7 @@
 """The teacher's trunks by name: SAM2.1's four sizes, and a small one for machines without a GPU.
 
-`micro` is this project's: Hiera-T's plan at a third of the width and two thirds of the depth, its windows dividing a 192 px
-input. It has no official weights, so it is trained from `scratch`.
+`micro` is this project's: Hiera-T's plan at a third of the width and two thirds of the depth, with windows that divide
+a 192 px input. It has no official weights, so it is trained from `scratch`.
 """
 
 from __future__ import annotations
