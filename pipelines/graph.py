@@ -91,7 +91,8 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
             expected="every stage to end well",
             remedy="read what it said above; once mended, the same command goes on from there",
         )
-    return GraphRun(tuple(ran), *(_read(root / "reports" / path) for path in _RESULTS))
+    # After one stage, what stands in reports/ may be of an earlier state of the graph.
+    return GraphRun(tuple(ran), *(None if target else _read(root / "reports" / path) for path in _RESULTS))
 
 
 def _start_dvc(root: Path, target: str | None) -> subprocess.Popen[str]:

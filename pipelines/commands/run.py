@@ -48,8 +48,10 @@ def run(
     done = run_graph(root, target=stage, say=lambda line: typer.echo(line, err=as_json))
     if as_json:
         typer.echo(json.dumps(as_record(done), indent=2))
-    else:
+    elif stage is None:
         _tell(done, root)
+    else:
+        typer.echo(f"{len(done.ran)} stages ran for {stage}. `sonoforge run` brings the rest up to date and shows it.")
 
 
 def as_record(done: GraphRun) -> dict[str, Any]:

@@ -100,3 +100,10 @@ def test_the_end_says_what_there_is(
     assert "PHANTOM" in done.output
     record = json.loads(CliRunner().invoke(app, ["run", "--json"]).stdout)
     assert record["ran"] == list(ran) and record["gate"]["verdict"] == "INSUFFICIENT"
+
+
+def test_after_one_stage_nothing_is_said_of_earlier_results(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "run_graph", lambda *_, **__: result(("split",)))
+    done = CliRunner().invoke(app, ["run", "split"])
+    assert done.exit_code == 0
+    assert "1 stages ran for split" in done.output and "Verdict" not in done.output
