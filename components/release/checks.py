@@ -1,7 +1,7 @@
 """Evidence about a candidate to single checks: each with a verdict, its value, its limit and a reason in words.
 
-A check says PASS, FAIL (it was measured, and isn't good enough) or INSUFFICIENT (it can't be said). Leaves out:
-gathering evidence from files, and the verdict over all (components/release/gate.py).
+A check says PASS, FAIL (measured on enough cases, or clearly, and not good enough) or INSUFFICIENT (it can't be said).
+Leaves out: gathering evidence from files, and the verdict over all (components/release/gate.py).
 """
 
 from __future__ import annotations
@@ -151,7 +151,14 @@ def check_floors(evidence: Evidence, params: GateParams, bootstrap: Bootstrap) -
         found = cluster_mean(rows["dice"], rows["group"].tolist(), bootstrap=bootstrap)
         what = f"{name}: Dice {_span(found)} with {params.skill_prompt}"
         checks.append(
-            _bounded(f"floor:{name}", found, params.min_dice_lower_bound, what=what, bar="a lower bound of at least")
+            _bounded(
+                f"floor:{name}",
+                found,
+                params.min_dice_lower_bound,
+                what=what,
+                bar="a lower bound of at least",
+                min_cases=params.min_cases,
+            )
         )
     return checks
 
@@ -163,7 +170,15 @@ def check_skill(evidence: Evidence, params: GateParams, bootstrap: Bootstrap) ->
         found = compare(_prompted(evidence.cases, name, params.skill_prompt), SUBJECT, ELLIPSE, bootstrap=bootstrap)
         what = f"{name}: student minus ellipse, Dice {_span(found)} with {params.skill_prompt}"
         checks.append(
-            _bounded(f"skill:{name}", found, params.min_skill_dice, what=what, bar="a lower bound above", strict=True)
+            _bounded(
+                f"skill:{name}",
+                found,
+                params.min_skill_dice,
+                what=what,
+                bar="a lower bound above",
+                min_cases=params.min_cases,
+                strict=True,
+            )
         )
     return checks
 
@@ -173,7 +188,9 @@ def check_teacher(evidence: Evidence, params: GateParams, bootstrap: Bootstrap) 
     found = compare(_prompted(evidence.cases, None, params.skill_prompt), SUBJECT, "teacher", bootstrap=bootstrap)
     what = f"student minus teacher, Dice {_span(found)} over all internal datasets with {params.skill_prompt}"
     margin = -params.teacher_margin_dice
-    return _bounded("teacher", found, margin, what=what, bar="a lower bound above", strict=True)
+    return _bounded(
+        "teacher", found, margin, what=what, bar="a lower bound above", min_cases=params.min_cases, strict=True
+    )
 
 
 def check_champion(evidence: Evidence, params: GateParams, bootstrap: Bootstrap) -> Check:
@@ -193,7 +210,9 @@ def check_champion(evidence: Evidence, params: GateParams, bootstrap: Bootstrap)
     found = compare(rows, SUBJECT, "champion", bootstrap=bootstrap)
     what = f"student minus model in use, Dice {_span(found)} with {params.skill_prompt}"
     margin = -params.champion_margin_dice
-    return _bounded("champion", found, margin, what=what, bar="a lower bound above", strict=True)
+    return _bounded(
+        "champion", found, margin, what=what, bar="a lower bound above", min_cases=params.min_cases, strict=True
+    )
 
 
 def check_misses(evidence: Evidence, params: GateParams) -> list[Check]:
@@ -252,12 +271,17 @@ def _looks_pickled(path: Path) -> bool:
     return pickled or zipfile.is_zipfile(path)
 
 
-def _bounded(name: str, found: Estimate, limit: float, *, what: str, bar: str, strict: bool = False) -> Check:
+def _bounded(
+    name: str, found: Estimate, limit: float, *, what: str, bar: str, min_cases: int, strict: bool = False
+) -> Check:
+    """PASS if the lower bound clears the limit; with too few cases, a limit that the interval holds is undecided."""
     wanted = f"{bar} {limit:+.3f}" if limit <= 0 else f"{bar} {limit:.3f}"
     if math.isnan(found.low):
         count = f"{found.n} cases in {found.groups} groups"
         return Check(name, "INSUFFICIENT", None, limit, f"{what}: {count} give no interval; needed: {wanted}")
     good = found.low > limit if strict else found.low >= limit
+    if not good and found.n < min_cases and found.high > limit:
+        return Check(name, "INSUFFICIENT", found.low, limit, f"{what}: {found.n} cases can't tell; needed: {wanted}")
     return Check(name, "PASS" if good else "FAIL", found.low, limit, f"{what}; needed: {wanted}")
 
 

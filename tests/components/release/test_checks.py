@@ -28,12 +28,23 @@ BOOTSTRAP = Bootstrap(resamples=200, confidence=0.95, seed=1)
 
 def test_a_lower_bound_at_the_limit_passes_a_floor_and_fails_a_margin() -> None:
     found = Estimate(0.65, 0.6, 0.7, n=30, groups=30, undefined=0)
-    assert _bounded("floor", found, 0.6, what="Dice", bar="at least").verdict == "PASS"
-    assert _bounded("skill", found, 0.6, what="Dice", bar="above", strict=True).verdict == "FAIL"
+    assert _bounded("floor", found, 0.6, what="Dice", bar="at least", min_cases=20).verdict == "PASS"
+    assert _bounded("skill", found, 0.6, what="Dice", bar="above", min_cases=20, strict=True).verdict == "FAIL"
     alone = Estimate(0.65, float("nan"), float("nan"), n=3, groups=1, undefined=0)
-    check = _bounded("floor", alone, 0.6, what="Dice", bar="at least")
+    check = _bounded("floor", alone, 0.6, what="Dice", bar="at least", min_cases=20)
     assert (check.verdict, check.value) == ("INSUFFICIENT", None) and "3 cases in 1 groups" in check.reason
     assert json.dumps(check.as_json(), allow_nan=False)
+
+
+def test_few_cases_can_pass_or_fail_clearly_but_not_by_a_wide_interval() -> None:
+    def verdict(low: float, high: float, n: int) -> str:
+        found = Estimate((low + high) / 2, low, high, n=n, groups=n, undefined=0)
+        return _bounded("skill", found, 0.0, what="Dice", bar="above", min_cases=20, strict=True).verdict
+
+    assert verdict(0.01, 0.05, 17) == "PASS"
+    assert verdict(-0.01, 0.05, 17) == "INSUFFICIENT"
+    assert verdict(-0.05, -0.01, 17) == "FAIL"
+    assert verdict(-0.01, 0.05, 20) == "FAIL", "enough cases, and it isn't shown"
 
 
 def test_each_gap_in_provenance_is_named(make_evidence, make_model) -> None:
