@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from components.evaluation.prompts import draw_prompts, exact_box, jitter_box, negative_click, random_click
 from components.intake.harmonised import load_image, load_instances
-from components.params import AugmentParams, EvaluatePrompts, TrainPrompts
+from components.params import AugmentParams, EvaluatePrompts, OptimiseParams, PromptParams, TrainPrompts
 from components.preprocess import normalise, resize_image
 from components.promptable.predict import to_batch
 from components.promptable.segmenter import PromptBatch
@@ -245,3 +245,31 @@ def _validation_sample(record: Record, *, image_size_px: int, prompts: EvaluateP
         x0, y0, x1, y1 = item.prompt.box_xyxy or (0.0, 0.0, 0.0, 0.0)
         moved.append(Prompt(box_xyxy=(x0 * scale_x, y0 * scale_y, x1 * scale_x, y1 * scale_y)))
     return _Sample(normalise(resize_image(image, image_size_px)), np.stack(masks), moved)
+
+
+def training_sets(
+    train: Sequence[Record],
+    val: Sequence[Record],
+    params: OptimiseParams,
+    *,
+    image_size_px: int,
+    prompts: PromptParams,
+    augment: AugmentParams,
+) -> tuple[TrainingImages, list[Batch]]:
+    """What either training learns from, and the fixed batches that choose its weights."""
+    images = TrainingImages(
+        train,
+        image_size_px=image_size_px,
+        augment=augment,
+        prompts=prompts.train,
+        min_area_px=prompts.min_area_px,
+        seed=params.seed,
+    )
+    validation = validation_batches(
+        val,
+        image_size_px=image_size_px,
+        prompts=prompts.evaluate,
+        min_area_px=prompts.min_area_px,
+        batch_size=params.batch_size,
+    )
+    return images, validation

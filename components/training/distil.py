@@ -20,7 +20,7 @@ from components.errors import ParamsError
 from components.params import AugmentParams, DistilParams, PromptParams
 from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
-from components.training.data import Batch, TrainingImages, validation_batches
+from components.training.data import Batch, training_sets
 from components.training.loop import FitResult, Report, Trainer, autocast
 from components.training.losses import distillation_loss, mask_loss, neck_features
 from components.training.scoring import validation_scores
@@ -99,20 +99,8 @@ def distil(
         )
     device = pick_device()
     take_over_decoder(student, teacher)
-    images = TrainingImages(
-        train,
-        image_size_px=student.image_size_px,
-        augment=augment,
-        prompts=prompts.train,
-        min_area_px=prompts.min_area_px,
-        seed=params.seed,
-    )
-    validation = validation_batches(
-        val,
-        image_size_px=student.image_size_px,
-        prompts=prompts.evaluate,
-        min_area_px=prompts.min_area_px,
-        batch_size=params.batch_size,
+    images, validation = training_sets(
+        train, val, params, image_size_px=student.image_size_px, prompts=prompts, augment=augment
     )
     task = _Distillation(student.to(device), teacher.to(device).eval(), params, validation)
     trainer = Trainer(

@@ -14,7 +14,7 @@ from torch import Tensor
 from components.params import AugmentParams, FinetuneParams, PromptParams
 from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
-from components.training.data import Batch, TrainingImages, validation_batches
+from components.training.data import Batch, training_sets
 from components.training.loop import FitResult, Report, Trainer
 from components.training.losses import mask_loss
 from components.training.scoring import validation_scores
@@ -62,20 +62,8 @@ def finetune(
         If nothing can be prompted, or a gradient isn't finite.
     """
     device = pick_device()
-    images = TrainingImages(
-        train,
-        image_size_px=teacher.image_size_px,
-        augment=augment,
-        prompts=prompts.train,
-        min_area_px=prompts.min_area_px,
-        seed=params.seed,
-    )
-    validation = validation_batches(
-        val,
-        image_size_px=teacher.image_size_px,
-        prompts=prompts.evaluate,
-        min_area_px=prompts.min_area_px,
-        batch_size=params.batch_size,
+    images, validation = training_sets(
+        train, val, params, image_size_px=teacher.image_size_px, prompts=prompts, augment=augment
     )
     task = _Finetuning(teacher.to(device), params, validation)
     trainer = Trainer(
