@@ -64,12 +64,13 @@ def test_every_image_gets_one_side_and_no_group_crosses(first: list[int], second
     assert frame.equals(split(datasets, PARAMS.model_copy(update={"seed": seed})))
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.integers(60, 150), st.integers(1, 60), st.integers(0, 1000))
+# Enough groups that no side is empty by chance (0.9 to the power of 200): then nothing is moved to fill it.
+@settings(deadline=None, max_examples=25)
+@given(st.integers(200, 240), st.integers(1, 60), st.integers(0, 1000))
 def test_no_image_moves_when_other_groups_are_added(before: int, added: int, seed: int) -> None:
     params = PARAMS.model_copy(update={"seed": seed})
     small = {"a": records_of("a", [1] * before)}
-    large = {"a": records_of("a", [1] * (before + added)), "b": records_of("b", [1] * 60)}
+    large = {"a": records_of("a", [1] * (before + added)), "b": records_of("b", [1] * 200)}
     old, new = sides(split(small, params)), sides(split(large, params))
     assert {key: new[key] for key in old} == old
 
