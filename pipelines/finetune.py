@@ -9,9 +9,10 @@ import logging
 from pathlib import Path
 
 from components.params import TeacherParams
+from components.promptable.adapter import adapter_config
 from components.promptable.model_folder import save_segmenter
 from components.promptable.segmenter import Segmenter
-from components.teacher.build import adapter_config, build_teacher, teacher_hiera
+from components.teacher.build import build_teacher, teacher_hiera
 from components.training.finetune import finetune as train_teacher
 from components.training.loop import FitResult
 from components.types import Record

@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from components.params import AdapterParams
+
 EDGE_CHANNELS = 4
 Variant = Literal["as_drawn", "as_released", "none"]
 
@@ -29,6 +31,11 @@ class AdapterConfig:
     context: bool = True
     edge: bool = True
     scale: float = 0.5
+
+
+def adapter_config(params: AdapterParams) -> AdapterConfig:
+    """The adapter that the parameters describe, a teacher's or a student's."""
+    return AdapterConfig(variant=params.variant, context=params.context, edge=params.edge, scale=params.scale)
 
 
 def sobel_kernels() -> Tensor:

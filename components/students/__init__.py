@@ -16,7 +16,7 @@ import torch
 from components.artefacts import ModelDescription
 from components.errors import ParamsError
 from components.params import ModelParams, StudentParams
-from components.promptable.adapter import AdapterConfig
+from components.promptable.adapter import AdapterConfig, adapter_config
 from components.promptable.build import HieraConfig, build_segmenter
 from components.promptable.model_folder import load_segmenter
 from components.promptable.segmenter import Segmenter
@@ -53,8 +53,7 @@ def student_hiera(params: StudentParams) -> HieraConfig:
 
 def student_adapter(params: StudentParams) -> AdapterConfig:
     """The student's adapter, as the parameters describe it."""
-    adapter = params.adapter
-    return AdapterConfig(variant=adapter.variant, context=adapter.context, edge=adapter.edge, scale=adapter.scale)
+    return adapter_config(params.adapter)
 
 
 def build_student(params: StudentParams, *, model: ModelParams, seed: int) -> Segmenter:

@@ -13,8 +13,8 @@ import torch
 
 from components.artefacts import ModelDescription
 from components.errors import BaseWeightsError
-from components.params import AdapterParams, ModelParams, TeacherParams
-from components.promptable.adapter import AdapterConfig
+from components.params import ModelParams, TeacherParams
+from components.promptable.adapter import adapter_config
 from components.promptable.build import HieraConfig, build_sam2
 from components.promptable.model_folder import load_segmenter
 from components.promptable.segmenter import Segmenter
@@ -27,11 +27,6 @@ BASE_WEIGHTS = Path("data/base_weights")
 def teacher_hiera(params: TeacherParams) -> HieraConfig:
     """The trunk that the parameters name."""
     return HIERAS[params.hiera]
-
-
-def adapter_config(params: AdapterParams) -> AdapterConfig:
-    """The adapter that the parameters describe."""
-    return AdapterConfig(variant=params.variant, context=params.context, edge=params.edge, scale=params.scale)
 
 
 def build_teacher(
