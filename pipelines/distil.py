@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from components.artefacts import read_description
 from components.promptable.model_folder import save_segmenter
 from components.promptable.segmenter import Segmenter
 from components.students import build_student, student_adapter, student_hiera
@@ -66,7 +67,7 @@ def train(job: Job, student: Segmenter, records: tuple[list[Record], list[Record
 def save(job: Job, student: Segmenter, records: list[Record]) -> str:
     """Write the model folder; returns the digest of its weights."""
     params = job.params.student
-    _, teacher = load_teacher(job.root / TEACHER)
+    teacher = read_description(job.root / TEACHER)
     description = save_segmenter(
         job.root / MODEL,
         student,
