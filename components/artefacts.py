@@ -90,12 +90,19 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder beside `folder`; at the end it takes that place; on an error it goes, the old one stays."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    mark = uuid.uuid4().hex[:8]
-    beside = folder.with_name(f".{folder.name}.{mark}.tmp")
-    old = folder.with_name(f".{folder.name}.{mark}.old.tmp")
+    beside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     beside.mkdir()
     try:
         yield beside
+        take_place(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def take_place(beside: Path, folder: Path) -> None:
+    """Rename a finished folder to `folder`, in place of what is there; on an error that stays."""
+    old = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.old.tmp")
+    try:
         if folder.exists():
             folder.rename(old)
         beside.rename(folder)
@@ -104,7 +111,6 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
             old.rename(folder)
         raise
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -37,7 +37,7 @@ def check_role(job: Job, dataset: DatasetParams) -> None:
 
 @step(timeout_s=12 * 3600, retries=1)
 def draw_phantoms(job: Job, phantom: PhantomParams, target: Path) -> int:
-    """Draw phantom images into the dataset's original layout; returns how many files there are."""
+    """Draw phantom images into the dataset's original layout, or take up an interrupted try; returns how many files."""
     shutil.rmtree(target, ignore_errors=True)
     progress = Progress("phantom images drawn")
     written = write_dataset(
@@ -48,6 +48,8 @@ def draw_phantoms(job: Job, phantom: PhantomParams, target: Path) -> int:
         workers=WORKERS,
         on_progress=lambda done: progress(done, phantom.images),
     )
+    if written.resumed:
+        log.info("%d images were there from an interrupted run", written.resumed)
     return written.files
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,10 +20,10 @@ import pandas as pd
 from components.artefacts import code_digest
 from components.errors import LeakError
 from components.evaluation.cases import Contender, Predictor, Row, score_image
-from components.evaluation.partial import PartialRows
 from components.evaluation.prompts import draw_prompts
 from components.evaluation.summary import summarise
 from components.intake.harmonised import load_image, load_instances
+from components.journal import Journal
 from components.params import EvaluateParams, PromptParams
 from components.promptable import predict
 from components.types import Record
@@ -69,7 +70,8 @@ def validate(
         Called with the numbers of images done and of all.
     """
     ordered = sorted(records, key=lambda record: (record.dataset, record.image_id))
-    kept = PartialRows(partial)
+    # Keys cover all that the rows depend on, so that the folder itself needs no stamp.
+    kept = Journal(partial, {})
     run_key = _run_key(models, prompts, device)
     rows: list[Row] = []
     for done, record in enumerate(ordered):
@@ -90,7 +92,7 @@ def validate(
 
 def finish(partial: Path) -> None:
     """Delete what `validate` kept for resuming, once its results are written."""
-    PartialRows(partial).discard()
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _score_record(

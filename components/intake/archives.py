@@ -6,6 +6,7 @@ refused before or while unpacking. Leaves out: what the files mean.
 
 from __future__ import annotations
 
+import filecmp
 import lzma
 import shutil
 import tarfile
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from components.artefacts import replacing
 from components.errors import LayoutError
 
 MAX_FILES = 1_000_000
@@ -139,7 +141,9 @@ def _write(name: str, opened: IO[bytes], target: Path, budget: _Budget) -> None:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder's files into the existing, empty folder `target`; links within it become files.
+    """Make the existing folder `target` a copy of another; links within that become files.
+
+    What is there already and equal, from an interrupted copy, isn't written again; what doesn't belong there goes.
 
     Raises
     ------
@@ -147,6 +151,7 @@ def copy_folder(source: Path, target: Path) -> None:
         If a link leads out of the folder, or nowhere, or to a folder.
     """
     top = source.resolve()
+    _clear_strangers(source, target)
     for path in sorted(source.rglob("*")):
         if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(top)):
             raise LayoutError(
@@ -158,8 +163,24 @@ def copy_folder(source: Path, target: Path) -> None:
         if path.is_dir():
             place.mkdir(exist_ok=True)
         else:
-            # Contents only: a read-only original must not make a copy that can't be removed.
-            shutil.copyfile(path, place)
+            _copy_file(path, place)
+
+
+def _clear_strangers(source: Path, target: Path) -> None:
+    for place in sorted(target.rglob("*"), reverse=True):
+        meant = source / place.relative_to(target)
+        if place.is_dir() and not meant.is_dir():
+            place.rmdir()
+        elif not place.is_dir() and not meant.is_file():
+            place.unlink()
+
+
+def _copy_file(path: Path, place: Path) -> None:
+    if place.is_file() and filecmp.cmp(path, place, shallow=False):
+        return
+    # Contents only: a read-only original must not make a copy that can't be removed.
+    with replacing(place) as beside:
+        shutil.copyfile(path, beside)
 
 
 def _refused(archive: Path, found: str) -> LayoutError:

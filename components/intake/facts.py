@@ -1,11 +1,15 @@
 """Cases to facts: a table with one row an image that holds all that later judgement looks at.
 
-Pixels are decoded once; every rule of components/intake/rules.py reads a column of this table. Leaves out: what is
-right and wrong (rules), and files written (validate_data, harmonise).
+Pixels are decoded once; every rule of components/intake/rules.py reads a column of this table. `case_key` and
+`work_stamp` say what decoded cases depend on, for those who keep them in a journal. Leaves out: what is right and
+wrong (rules), and files written (validate_data, harmonise).
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +17,12 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from components.artefacts import code_digest
 from components.contract import Contract
 from components.intake.faults import is_accepted
 from components.intake.layouts import Case
 from components.intake.pixels import CasePixels, perceptual_hash, pixels_md5, read_case
+from components.journal import Journal
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done, and of all."""
@@ -50,6 +56,10 @@ COLUMNS: dict[str, str] = {
     "pixels_md5": "string",
     "perceptual_hash": "string",
 }
+
+# All code that decides what is read from a case; work that was begun by other code is thrown away.
+LIBRARY = Path(__file__).parents[1]
+CODE = tuple(LIBRARY / name for name in ("intake", "contract.py", "masks.py", "preprocess.py", "types.py"))
 
 _PROBLEM_COLUMN = {
     "unreadable_image": "image_problem",
@@ -144,13 +154,43 @@ def collect_facts(
     *,
     workers: int = 1,
     progress: Progress | None = None,
+    journal: Journal | None = None,
 ) -> pd.DataFrame:
-    """Decode all cases and return their facts, in the order of `cases`."""
+    """Decode all cases and return their facts, in the order of `cases`; those that `journal` holds aren't decoded."""
 
-    def one(case: Case) -> dict[str, Any]:
-        return facts_row(case, read_case(case, contract), contract, folder)
+    def one(case: Case) -> tuple[str, dict[str, Any]]:
+        key = case_key(case) if journal is not None else ""
+        known = journal.get(key) if journal is not None else None
+        return key, known or facts_row(case, read_case(case, contract), contract, folder)
 
-    return facts_frame(list(mapped(one, cases, workers=workers, progress=progress)))
+    rows = []
+    for key, row in mapped(one, cases, workers=workers, progress=progress):
+        if journal is not None and journal.get(key) is None:
+            journal.add(key, row)
+        rows.append(row)
+    return facts_frame(rows)
+
+
+def case_key(case: Case) -> str:
+    """A digest of all that a case's facts and pixels depend on beside `work_stamp`: file contents and what was read."""
+    digest = hashlib.sha256()
+    told = (case.image_id, case.group, case.subject_class, case.official_split, case.polygons, case.declared)
+    digest.update(repr(told).encode())
+    for path in (case.image, *case.masks):
+        # A file that can't be opened is a fact too; it changes as soon as it can.
+        content = path.read_bytes() if os.access(path, os.R_OK) else b""
+        digest.update(path.as_posix().encode() + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def work_stamp(contract: Contract, *, phantom: bool) -> dict[str, Any]:
+    """What must be equal for cases that were decoded before to be usable."""
+    text = json.dumps(contract.model_dump(mode="json"), sort_keys=True)
+    return {
+        "contract_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "code_sha256": code_digest(*CODE),
+        "phantom": phantom,
+    }
 
 
 def mapped(

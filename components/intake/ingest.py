@@ -1,15 +1,17 @@
 """The stage `ingest` for real data: an imported folder becomes data/01_raw/<dataset>, in one step.
 
-Leaves out: phantoms, which the generator writes there itself, and imports (imports.py).
+What an interrupted copy has finished lies in a hidden folder beside it, and is used by the next. Leaves out:
+phantoms, which the generator writes there itself, and imports (imports.py).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from components.artefacts import replacing_folder
+from components.artefacts import take_place
 from components.errors import LayoutError
 from components.intake.archives import copy_folder
+from components.journal import work_folder
 
 
 def ingest(source: Path, *, out: Path) -> None:
@@ -26,5 +28,7 @@ def ingest(source: Path, *, out: Path) -> None:
             expected="an imported dataset",
             remedy=f"restore it with `dvc checkout {source}.dvc`, or import it: `sonoforge data import`",
         )
-    with replacing_folder(out) as beside:
-        copy_folder(source, beside)
+    work = work_folder(out)
+    work.mkdir(parents=True, exist_ok=True)
+    copy_folder(source, work)
+    take_place(work, out)

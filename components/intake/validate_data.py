@@ -2,12 +2,14 @@
 
 Pixel facts are computed once into a table. Two judges look at it: the plain rules of components/intake/rules.py and
 a Great Expectations suite built from the same rules; they must agree. Every file of the report depends on the data
-and the contract only: Great Expectations' times and random identifiers are replaced. Leaves out: mending anything.
+and the contract only: Great Expectations' times and random identifiers are replaced. Facts are kept in a journal
+until the report is in its place, so that an interrupted run goes on where it was. Leaves out: mending anything.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,10 +22,11 @@ from components.artefacts import replacing_folder, write_json, write_text
 from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
 from components.intake.data_docs import publish
-from components.intake.facts import COLUMNS, Progress, collect_facts
+from components.intake.facts import COLUMNS, Progress, collect_facts, work_stamp
 from components.intake.faults import as_json, as_text, counts, errors, first_of
 from components.intake.layouts import read_layout
 from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
+from components.journal import Journal, work_folder
 from components.types import Fault
 
 FACTS, FAULTS, FAULTS_TEXT, DOCS = "facts.parquet", "faults.json", "faults.md", "docs"
@@ -73,8 +76,9 @@ def check_data(
     contracts: Path = CONTRACTS,
     workers: int = 1,
     progress: Progress | None = None,
+    journal: Journal | None = None,
 ) -> Checked:
-    """Judge the dataset in `folder` by its contract, writing nothing.
+    """Judge the dataset in `folder` by its contract, writing nothing but to `journal`.
 
     Parameters
     ----------
@@ -86,6 +90,8 @@ def check_data(
         Threads that decode images.
     progress
         Called with the number of images done, and of all.
+    journal
+        Facts of images that were decoded before; new ones are added.
 
     Raises
     ------
@@ -95,7 +101,7 @@ def check_data(
         If the contract's layout or group key can't be used.
     """
     reading = read_layout(contract, folder, phantom=phantom, contracts=contracts)
-    facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress)
+    facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress, journal=journal)
     layout = pd.DataFrame(
         [(one.code, one.severity, one.file, one.found) for one in reading.faults],
         columns=["code", "severity", "file", "found"],
@@ -122,7 +128,16 @@ def validate_data(
     The report is written whether the dataset is sound or not; `Checked.require_sound` stops at errors. Parameters
     and errors are those of `check_data`.
     """
-    checked = check_data(contract, folder, phantom=phantom, contracts=contracts, workers=workers, progress=progress)
+    journal = Journal(work_folder(out), work_stamp(contract, phantom=phantom))
+    checked = check_data(
+        contract,
+        folder,
+        phantom=phantom,
+        contracts=contracts,
+        workers=workers,
+        progress=progress,
+        journal=journal,
+    )
     with replacing_folder(out) as beside:
         checked.facts.to_parquet(beside / FACTS, index=False)
         summary = {
@@ -138,6 +153,7 @@ def validate_data(
         write_text(beside / FAULTS_TEXT, as_text(checked.faults, title=title(checked)))
         verdicts = gx_verdicts(checked, contract, docs=beside / DOCS)
         assert verdicts == plain_verdicts(checked, contract), "the two judges of one table disagree"
+    shutil.rmtree(journal.folder)
     return checked
 
 

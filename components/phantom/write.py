@@ -1,7 +1,7 @@
 """A dataset's name, a count and a seed become a folder in that dataset's original layout.
 
-The tree is written beside its place and renamed at the end: it is there whole, or not at all. Its bytes depend
-on (name, images, seed) only, not on the number of workers.
+The tree is written beside its place and renamed at the end: it is there whole, or not at all. What an interrupted
+try has drawn is taken up by the next. The bytes depend on (name, images, seed) only, not on the number of workers.
 
 Leaves out: what the images show (`breast` and the other organs) and how the folders look (`layouts`).
 """
@@ -18,9 +18,12 @@ from pathlib import Path
 
 import cv2
 
+from components.artefacts import code_digest
 from components.errors import SonoForgeError
+from components.journal import Journal, work_folder
 from components.phantom.layouts import BY_NAME, LAYOUTS, Item
 
+TREE = "tree"
 _NOTICE = """These are phantoms: synthetic ultrasound images, computed from drawn anatomy by components/phantom.
 No patient was involved, and no image of the dataset whose folder layout they borrow.
 
@@ -36,13 +39,17 @@ class PhantomError(SonoForgeError):
 
 @dataclass(frozen=True, slots=True)
 class WrittenPhantom:
-    """A tree that was written: its layout's name, where it is, its labelled images and all its files."""
+    """A tree that was written: its layout's name, where it is, its labelled images and all its files.
+
+    `resumed` of its images were there from an interrupted try.
+    """
 
     name: str
     root: Path
     images: int
     files: int
     seed: int
+    resumed: int = 0
 
 
 def write_dataset(
@@ -79,26 +86,35 @@ def write_dataset(
     _check(name, target, images=images, seed=seed, workers=workers)
     layout = BY_NAME[name]
     items = layout.plan(images, seed)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # what a killed run left behind
-    partial.mkdir(parents=True)
-    written = 0
-    try:
-        # Closing ends the workers before anything is removed that they might write again.
-        with closing(_drawn(name, items, partial, workers)) as counts:
-            for count in counts:
-                written += count
-                if on_progress is not None:
-                    on_progress(written)
-        if layout.finish is not None:
-            layout.finish(partial, items)
-        (partial / "PHANTOM.txt").write_text(_NOTICE.format(name=name, images=written, seed=seed), encoding="utf-8")
-        files = sum(path.is_file() for path in partial.rglob("*"))
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    return WrittenPhantom(name, target, written, files, seed)
+    journal = _begun(target, name, images=images, seed=seed)
+    tree = journal.folder / TREE
+    left = {index: item for index, item in enumerate(items) if journal.get(str(index)) is None}
+    resumed = written = images - sum(item.images for item in left.values())
+    # Closing ends the workers, so that none goes on writing into a folder that another try has taken up.
+    with closing(_drawn(name, left, tree, workers)) as drawn:
+        for index in drawn:
+            journal.add(str(index), items[index].images)
+            written += items[index].images
+            if on_progress is not None:
+                on_progress(written)
+    if layout.finish is not None:
+        layout.finish(tree, items)
+    (tree / "PHANTOM.txt").write_text(_NOTICE.format(name=name, images=written, seed=seed), encoding="utf-8")
+    files = sum(path.is_file() for path in tree.rglob("*"))
+    tree.rename(target)
+    shutil.rmtree(journal.folder)
+    return WrittenPhantom(name, target, written, files, seed, resumed)
+
+
+def _begun(target: Path, name: str, *, images: int, seed: int) -> Journal:
+    """The journal of this tree's earlier try, or a new one."""
+    work = work_folder(target)
+    if not (work / TREE).is_dir():  # killed after the tree had got its place: its journal speaks of nothing
+        shutil.rmtree(work, ignore_errors=True)
+    stamp = {"name": name, "images": images, "seed": seed, "code_sha256": code_digest(Path(__file__).parent)}
+    journal = Journal(work, stamp)
+    (work / TREE).mkdir(exist_ok=True)
+    return journal
 
 
 def _check(name: str, target: Path, *, images: int, seed: int, workers: int) -> None:
@@ -123,24 +139,25 @@ def _check(name: str, target: Path, *, images: int, seed: int, workers: int) -> 
         )
 
 
-def _drawn(name: str, items: list[Item], root: Path, workers: int) -> Generator[int, None, None]:
-    """Write all items, and say after each how many images it held."""
+def _drawn(name: str, items: dict[int, Item], root: Path, workers: int) -> Generator[int, None, None]:
+    """Write all items, and yield the index of each when it is there."""
     if workers == 1:
-        for item in items:
-            yield _write_item(name, item, root)
+        for index, item in items.items():
+            _write_item(name, item, root)
+            yield index
         return
     # Fresh interpreters: a fork would copy whatever threads the caller has.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-        tasks = [pool.submit(_write_item, name, item, root) for item in items]
+        tasks = {pool.submit(_write_item, name, item, root): index for index, item in items.items()}
         try:
             for task in as_completed(tasks):
-                yield task.result()
+                task.result()
+                yield tasks[task]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _write_item(name: str, item: Item, root: Path) -> int:
+def _write_item(name: str, item: Item, root: Path) -> None:
     BY_NAME[name].write(item, root)
-    return item.images

@@ -32,6 +32,6 @@ def test_the_same_model_gives_the_same_masks_and_another_is_found(
 
 def test_no_case_is_no_proof(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
     cases = validate(
-        [], models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path, predictor=predictor
+        [], models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path / "p", predictor=predictor
     ).cases
     assert golden_parity(cases, [], 0, predictor=predictor).cases == 0

@@ -107,7 +107,7 @@ def test_misses_are_listed(make_dataset, predictor, prompts, params, tmp_path) -
         prompts=prompts,
         params=params,
         device="cpu",
-        partial=tmp_path,
+        partial=tmp_path / "p",
         predictor=predictor,
     )
     text = report_text(result.metrics, role="external", case_figures={})

@@ -15,6 +15,7 @@ from components.evaluation.cases import Contender, mask_of_row, prompt_from_json
 from components.evaluation.metrics import dice
 from components.evaluation.validate import CASE_COLUMNS, check_apart, finish, select_test, validate
 from components.intake.harmonised import load_instances
+from components.journal import LINES
 
 
 def test_every_case_is_scored_for_every_contender(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
@@ -47,7 +48,7 @@ def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompt
         prompts=prompts,
         params=params,
         device="cpu",
-        partial=tmp_path,
+        partial=tmp_path / "p",
         predictor=predictor,
     )
     seen = result.cases.groupby(["case_id", "prompt"])["prompt_json"].nunique()
@@ -61,7 +62,13 @@ def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompt
 def test_metrics_have_the_published_shape(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
     records = make_dataset("busi", 6) + make_dataset("ddti", 4, spacing=True)
     metrics = validate(
-        records, models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path, predictor=predictor
+        records,
+        models=models,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path / "p",
+        predictor=predictor,
     ).metrics
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert metrics["schema"] == 1
@@ -89,7 +96,7 @@ def test_a_model_that_finds_nothing_is_counted_not_dropped(make_dataset, predict
         prompts=prompts,
         params=params,
         device="cpu",
-        partial=tmp_path,
+        partial=tmp_path / "p",
         predictor=predictor,
     ).metrics
     student = metrics["datasets"]["busi"]["prompts"]["box"]["student"]
@@ -105,7 +112,7 @@ def test_an_interrupted_validation_continues(make_dataset, predictor, models, pr
     predictor.fail_after = 7
     with pytest.raises(KeyboardInterrupt):
         validate(records, **arguments, predictor=predictor)
-    rows = partial / "rows.jsonl"
+    rows = partial / LINES
     rows.write_text(rows.read_text() + '\n{"key": "torn', encoding="utf-8")
     again = type(predictor)()
     seen: list[tuple[int, int]] = []
@@ -141,7 +148,7 @@ def test_kept_rows_of_another_model_prompt_or_truth_are_not_used(
 
 
 def test_no_dataset_is_no_crash(models, prompts, params, tmp_path) -> None:
-    result = validate([], models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path)
+    result = validate([], models=models, prompts=prompts, params=params, device="cpu", partial=tmp_path / "p")
     assert result.metrics["datasets"] == {}
     assert result.metrics["phantom"] is True, "the student was trained on phantoms"
     assert list(result.cases.columns) == list(CASE_COLUMNS)

@@ -16,6 +16,7 @@ from pycocotools import mask as coco_mask
 
 from components.contract import Contract
 from components.errors import DataFaultsError, LayoutError
+from components.intake import facts
 from components.intake import harmonise as module
 from components.intake.harmonise import harmonise
 from components.intake.harmonised import (
@@ -152,7 +153,7 @@ def test_work_begun_by_other_code_is_thrown_away(
 ) -> None:
     raw, out, code = tree("udiat"), tmp_path / "out", tmp_path / "code.py"
     code.write_text("before = 1\n")
-    monkeypatch.setattr(module, "CODE", (*module.CODE, code))
+    monkeypatch.setattr(facts, "CODE", (*facts.CODE, code))
 
     def begin() -> None:
         with monkeypatch.context() as patched, pytest.raises(OSError, match="disk full"):

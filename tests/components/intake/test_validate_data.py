@@ -13,8 +13,11 @@ import pytest
 
 from components.contract import Contract
 from components.errors import DataFaultsError
+from components.intake import facts
 from components.intake.facts import COLUMNS
 from components.intake.faults import as_text, fault
+from components.intake.layouts import Case
+from components.intake.pixels import CasePixels
 from components.intake.rules import rules_of
 from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts, validate_data
 from tests.components.intake.raw_trees import Tree, binary, disc, save, speckle
@@ -136,3 +139,33 @@ def test_counts_of_the_original_are_compared_for_real_data_only(
     }
     assert real.sound
     assert check_data(contract_of("udiat"), raw, phantom=True, contracts=contracts).faults == ()
+
+
+def test_an_interrupted_validation_decodes_only_what_is_left(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, out = tree("udiat"), tmp_path / "out"
+    real = facts.read_case
+    decoded: list[str] = []
+
+    def stops_at_the_third(case: Case, contract: Contract) -> CasePixels:
+        if len(decoded) == 2:
+            raise KeyboardInterrupt
+        decoded.append(case.image_id)
+        return real(case, contract)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(facts, "read_case", stops_at_the_third)
+        validate_data(contract_of("udiat"), raw, out=out, contracts=contracts)
+    assert not out.exists()
+    changed, kept = decoded
+    save(raw / f"BUS/original/{changed}.png", speckle(999))
+    decoded.clear()
+    monkeypatch.setattr(
+        facts, "read_case", lambda case, contract: (decoded.append(case.image_id), real(case, contract))[1]
+    )
+    validate_data(contract_of("udiat"), raw, out=out, contracts=contracts)
+    assert changed in decoded and kept not in decoded
+    validate_data(contract_of("udiat"), raw, out=tmp_path / "fresh", contracts=contracts)
+    assert _files(out) == _files(tmp_path / "fresh")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -1,10 +1,12 @@
 """Writing a tree: whole or not at all, the same for the same seed."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
 
+from components.journal import Journal
 from components.phantom import LAYOUTS, PhantomError, write_dataset
 
 
@@ -45,21 +47,41 @@ def test_the_number_of_workers_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_interruption_leaves_nothing_behind(workers: int, tmp_path: Path) -> None:
+def test_an_interrupted_tree_is_not_there_and_the_next_try_goes_on(workers: int, tmp_path: Path) -> None:
+    def stop(count: int) -> None:
+        if count >= 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset("tn3k", tmp_path / "tn3k", images=6, seed=1, workers=workers, on_progress=stop)
+    assert not (tmp_path / "tn3k").exists()
+    seen: list[int] = []
+    again = write_dataset("tn3k", tmp_path / "tn3k", images=6, seed=1, on_progress=seen.append)
+    assert 2 <= again.resumed < 6
+    assert seen[0] > again.resumed and seen[-1] == again.images == 6
+    fresh = write_dataset("tn3k", tmp_path / "fresh", images=6, seed=1)
+    assert fresh.resumed == 0
+    assert digests(again.root) == digests(fresh.root)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fresh", "tn3k"]
+
+
+def test_what_was_begun_for_another_tree_is_thrown_away(tmp_path: Path) -> None:
     def stop(count: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_dataset("tn3k", tmp_path / "tn3k", images=4, seed=1, workers=workers, on_progress=stop)
-    assert list(tmp_path.iterdir()) == []
+        write_dataset("udiat", tmp_path / "udiat", images=4, seed=1, on_progress=stop)
+    other_seed = write_dataset("udiat", tmp_path / "udiat", images=4, seed=2)
+    assert other_seed.resumed == 0
+    assert digests(other_seed.root) == digests(write_dataset("udiat", tmp_path / "fresh", images=4, seed=2).root)
 
 
-def test_what_a_killed_run_left_behind_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / ".udiat.partial").mkdir()
-    (tmp_path / ".udiat.partial" / "torn.png").write_bytes(b"x")
-    written = write_dataset("udiat", tmp_path / "udiat", images=1, seed=1)
-    assert not (written.root / "torn.png").exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["udiat"]
+def test_a_run_killed_between_its_last_two_steps_starts_again(tmp_path: Path) -> None:
+    write_dataset("udiat", tmp_path / "udiat", images=2, seed=1)
+    work = Journal(tmp_path / ".udiat.partial.tmp", {})
+    work.add("0", 1)  # the tree has got its place, the journal is still there
+    shutil.rmtree(tmp_path / "udiat")
+    assert write_dataset("udiat", tmp_path / "udiat", images=2, seed=1).resumed == 0
 
 
 @pytest.mark.parametrize(
