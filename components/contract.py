@@ -7,14 +7,15 @@ the images (components/intake/layouts) and judging them (components/intake/valid
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.errors import ContractError
-from components.types import Role
+from components.types import Role, Severity
 
 CONTRACTS = Path("data/contracts")
 
@@ -25,13 +26,46 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class PublishedFile(Part):
+    """A file as a source publishes it; digest and size are null where nobody here has seen it whole."""
+
+    name: str
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int | None = Field(default=None, ge=1)
+
+
+class Place(Part):
+    """One address from which the data can be had, in which form, under which agreement.
+
+    form `download`: anybody can fetch it; `account`: the site wants a login; `request`: a person decides; `gone`: the
+    address answers no more.
+    """
+
+    address: str
+    form: Literal["download", "account", "request", "gone"]
+    agreement: str | None = None
+    files: tuple[PublishedFile, ...] = ()
+
+
 class Source(Part):
-    """Where the authors publish the data, and how a person gets them."""
+    """Where the authors publish the data, and how a person gets them; `places` in the order of preference."""
 
     title: str
-    address: str
+    places: tuple[Place, ...] = Field(min_length=1)
     obtain: str
     citation: str
+
+    @property
+    def address(self) -> str:
+        """The first place's address."""
+        return self.places[0].address
+
+
+class OfficialSplits(Part):
+    """What division the authors give, and what is made of it."""
+
+    stated: str
+    use: str
 
 
 class Licence(Part):
@@ -95,6 +129,30 @@ class AcceptedFault(Part):
     reason: str
 
 
+class Quarantined(Part):
+    """A file that a reviewer took out or corrected: which, how, why, who and when. The raw file itself stays.
+
+    `file` is the path within the dataset's root. action `exclude`: the file, an image or a mask, is treated as if it
+    weren't there, and a case whose image goes, goes with it; `correct`: the file `replacement` beside the contract,
+    pinned by `replacement_sha256`, is read in its place.
+    """
+
+    file: str
+    action: Literal["exclude", "correct"]
+    reason: str
+    reviewer: str
+    date: date
+    replacement: str | None = None
+    replacement_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _replacement_goes_with_correct(self) -> Self:
+        given = self.replacement is not None and self.replacement_sha256 is not None
+        if given != (self.action == "correct") or (self.replacement is None) != (self.replacement_sha256 is None):
+            raise ValueError("`correct` needs replacement and replacement_sha256; `exclude` has neither")
+        return self
+
+
 class Expectations(Part):
     """What must hold of the dataset's table; counts are those of the original, for real data only."""
 
@@ -108,9 +166,13 @@ class Expectations(Part):
 
 
 class Contract(Part):
-    """All that SonoForge knows of a dataset before it opens a file of it."""
+    """All that SonoForge knows of a dataset before it opens a file of it.
 
-    schema_version: Literal[1]
+    `same_source_as` names datasets of the same patients: they must never meet across a test. `severity` overrides
+    how bad a fault is, by its code.
+    """
+
+    schema_version: Literal[2]
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     anatomy: str
     role: Role
@@ -120,11 +182,15 @@ class Contract(Part):
     layout: Layout
     mask: MaskCodes
     group: Group
+    official_splits: OfficialSplits | None = None
+    same_source_as: tuple[str, ...] = ()
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str
     expectations: Expectations
     known_faults: tuple[str, ...] = ()
     accepted_faults: tuple[AcceptedFault, ...] = ()
+    quarantine: tuple[Quarantined, ...] = ()
+    severity: dict[str, Severity] = Field(default_factory=dict)
 
 
 def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:

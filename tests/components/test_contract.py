@@ -32,14 +32,14 @@ def test_a_contract_is_frozen_and_typed(tmp_path: Path, text: str) -> None:
     ("old", "new", "said"),
     [
         ("anatomy:", "anatomi: x\nanatomy:", "anatomi: Extra inputs"),
-        ("schema_version: 1", "schema_version: 2", "schema_version"),
+        ("schema_version: 2", "schema_version: 1", "schema_version"),
         ("role: internal", "role: intern", "role"),
         ("threshold: 128", "threshold: 300", "mask.threshold"),
         ("key: image", "key: patient", "group.key"),
         ("name: udiat", "name: Udiat", "name"),
         ("name: udiat", "name: other", "names the dataset 'other'"),
         ("anatomy: breast lesions\n", "", "anatomy: Field required"),
-        ("schema_version: 1", "schema_version: [", "isn't YAML"),
+        ("schema_version: 2", "schema_version: [", "isn't YAML"),
     ],
 )
 def test_what_is_wrong_is_named(old: str, new: str, said: str, tmp_path: Path, text: str) -> None:
@@ -55,3 +55,35 @@ def test_an_unknown_dataset_lists_the_known_ones(tmp_path: Path, text: str) -> N
     assert contract_names(tmp_path) == ("udiat",)
     with pytest.raises(ContractError, match="udiat"):
         load_contract("busy", tmp_path)
+
+
+QUARANTINE = """
+quarantine:
+  - file: original/000002.png
+    action: {action}
+    reason: shows another patient's name
+    reviewer: A. Steward
+    date: 2026-11-22
+"""
+
+
+def test_a_quarantined_file_has_a_reason_a_reviewer_and_a_date(tmp_path: Path, text: str) -> None:
+    listed = _load(tmp_path, text + QUARANTINE.format(action="exclude")).quarantine[0]
+    assert (listed.file, listed.reviewer, listed.date.year) == ("original/000002.png", "A. Steward", 2026)
+    with pytest.raises(ContractError, match="reviewer: Field required"):
+        _load(tmp_path, text + QUARANTINE.format(action="exclude").replace("    reviewer: A. Steward\n", ""))
+
+
+@pytest.mark.parametrize(
+    ("action", "more"),
+    [
+        ("correct", ""),
+        ("correct", "    replacement: mended.png\n"),
+        ("exclude", f"    replacement: mended.png\n    replacement_sha256: '{'0' * 64}'\n"),
+    ],
+)
+def test_a_correction_names_its_replacement_and_an_exclusion_none(
+    action: str, more: str, tmp_path: Path, text: str
+) -> None:
+    with pytest.raises(ContractError, match="`correct` needs replacement"):
+        _load(tmp_path, text + QUARANTINE.format(action=action) + more)
