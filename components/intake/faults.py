@@ -1,7 +1,8 @@
 """The catalogue of everything that can be wrong with a dataset, and how a list of faults reads.
 
-Each code has one severity, one sentence of what is right and one of what to do; `accept_known` turns the errors
-that a contract knows of into warnings. Leaves out: finding the faults (layouts, facts, validate_data).
+Each code has one severity, which a contract may override, one sentence of what is right and one of what to do;
+`accept_known` turns the errors that a contract knows of into warnings. Leaves out: finding the faults (layouts, facts,
+validate_data).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from components.contract import Contract
+from components.errors import ContractError
 from components.types import Fault, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
@@ -99,6 +101,53 @@ CATALOGUE: dict[str, FaultKind] = {
         "warning", "the number of images a class that the authors state", "check whether the copy is complete"
     ),
 }
+
+# What no contract may lower: after these, later stages would have no pixels, or would write wrong ones.
+ALWAYS_ERRORS = frozenset(
+    {
+        "phantom_as_real",
+        "no_images",
+        "duplicate_image_id",
+        "unreadable_image",
+        "unreadable_mask",
+        "mask_size_mismatch",
+        "too_many_objects",
+    }
+)
+
+
+def check_codes(contract: Contract) -> None:
+    """Make sure that the catalogue has every fault that a contract speaks of, and that its severities can be had.
+
+    Raises
+    ------
+    ContractError
+        If `severity` or `accepted_faults` name an unknown code, or `severity` lowers one of ALWAYS_ERRORS.
+    """
+    named = {*contract.severity, *(one.code for one in contract.accepted_faults)}
+    if unknown := sorted(named - CATALOGUE.keys()):
+        raise ContractError(
+            f"contract {contract.name} names the unknown faults {', '.join(unknown)}",
+            expected=f"codes of the catalogue: {', '.join(CATALOGUE)}",
+            remedy="correct them under severity and accepted_faults",
+        )
+    lowered = sorted(code for code, level in contract.severity.items() if code in ALWAYS_ERRORS and level != "error")
+    if lowered:
+        raise ContractError(
+            f"contract {contract.name}, severity: {', '.join(lowered)} can't be less than an error",
+            expected="error, as the graph can't go on with such a file",
+            remedy="remove these lines; list the single file under accepted_faults or quarantine",
+        )
+
+
+def severity_of(code: str, contract: Contract) -> Severity:
+    """How bad a fault is: as the contract says, else as the catalogue does."""
+    return contract.severity.get(code, CATALOGUE[code].severity)
+
+
+def by_contract(faults: Iterable[Fault], contract: Contract) -> list[Fault]:
+    """The faults with the severities that the contract overrides."""
+    return [replace(one, severity=contract.severity.get(one.code, one.severity)) for one in faults]
 
 
 def fault(

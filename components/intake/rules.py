@@ -13,9 +13,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from components.contract import Contract
-from components.intake.faults import CATALOGUE, fault
+from components.intake.faults import CATALOGUE, by_contract, fault
 from components.intake.pixels import MAX_OBJECTS
-from components.types import Fault, Severity
+from components.types import Fault
 
 MAX_STRAY_SHARE = 0.02
 _LINES = ""
@@ -36,11 +36,6 @@ class Rule:
     found: str
     low: float | None = None
     high: float | None = None
-
-    @property
-    def severity(self) -> Severity:
-        """How bad a failure is, by the catalogue of faults."""
-        return CATALOGUE[self.code].severity
 
     @property
     def name(self) -> str:
@@ -97,7 +92,7 @@ def judge(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
         for row in facts[failing(rule, facts)].to_dict("records")
         for file, found in _findings(rule, row)
     ]
-    return faults + _accepted(facts, contract)
+    return by_contract(faults, contract) + _accepted(facts, contract)
 
 
 def _findings(rule: Rule, row: Mapping[Any, Any]) -> list[tuple[str, str]]:
@@ -144,7 +139,7 @@ def counts_frame(facts: pd.DataFrame, contract: Contract) -> pd.DataFrame:
 
 def judge_counts(counts: pd.DataFrame, contract: Contract) -> list[Fault]:
     """Faults where the numbers of images differ from what the authors state."""
-    return [
+    faults = [
         fault(
             "image_count" if row["what"] == "images" else "class_count",
             dataset=contract.name,
@@ -154,3 +149,4 @@ def judge_counts(counts: pd.DataFrame, contract: Contract) -> list[Fault]:
         )
         for row in counts[counts["stated"] != counts["found"]].to_dict("records")
     ]
+    return by_contract(faults, contract)

@@ -23,7 +23,7 @@ from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
 from components.intake.data_docs import publish
 from components.intake.facts import COLUMNS, Progress, collect_facts, work_stamp
-from components.intake.faults import as_json, as_text, counts, errors, first_of
+from components.intake.faults import SEVERITIES, as_json, as_text, counts, errors, first_of, severity_of
 from components.intake.layouts import read_layout
 from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.journal import Journal, work_folder
@@ -179,11 +179,11 @@ def gx_verdicts(checked: Checked, contract: Contract, *, docs: Path | None = Non
     import great_expectations as gx  # 5 s, and only this function needs it
 
     tables: dict[str, tuple[pd.DataFrame, list[Any]]] = {
-        "images": (checked.facts, [_expectation(rule) for rule in rules_of(contract)]),
+        "images": (checked.facts, [_expectation(rule, contract) for rule in rules_of(contract)]),
         "layout": (checked.layout, [_layout_expectation()]),
     }
     if len(checked.counts):
-        tables["counts"] = (checked.counts, [_counts_expectation()])
+        tables["counts"] = (checked.counts, [_counts_expectation(contract)])
     with tempfile.TemporaryDirectory(prefix="sonoforge-gx-") as scratch:
         context = gx.get_context(mode="file", project_root_dir=scratch)
         context.variables.progress_bars = {"globally": False}
@@ -210,14 +210,15 @@ def gx_verdicts(checked: Checked, contract: Contract, *, docs: Path | None = Non
     return verdicts
 
 
-def _expectation(rule: Rule) -> Any:
+def _expectation(rule: Rule, contract: Contract) -> Any:
     import great_expectations.expectations as expect
 
+    severity = severity_of(rule.code, contract)
     common: dict[str, Any] = {
         "column": rule.column,
         "meta": {"rule": rule.name, "code": rule.code},
-        "severity": _SEVERITY[rule.severity],
-        "notes": f"{rule.severity}: {rule.code}",
+        "severity": _SEVERITY[severity],
+        "notes": f"{severity}: {rule.code}",
     }
     if rule.kind == "unique":
         return expect.ExpectColumnValuesToBeUnique(**common)
@@ -239,13 +240,14 @@ def _layout_expectation() -> Any:
     )
 
 
-def _counts_expectation() -> Any:
+def _counts_expectation(contract: Contract) -> Any:
     import great_expectations.expectations as expect
 
+    severity = min((severity_of(code, contract) for code in ("image_count", "class_count")), key=SEVERITIES.index)
     return expect.ExpectColumnPairValuesToBeEqual(
         column_A="stated",
         column_B="found",
         meta={"rule": COUNTS_RULE},
-        severity="warning",
-        notes="warning: the authors' numbers of images against those found",
+        severity=_SEVERITY[severity],
+        notes=f"{severity}: the authors' numbers of images against those found",
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
-from components.intake.faults import accept_known, fault
+from components.intake.faults import accept_known, by_contract, check_codes, fault
 from components.intake.layouts import class_folders, paired_folders, video_folders, xml_polygons
 from components.intake.layouts.reading import Case, LayoutReading, Polygon, find_notice
 
@@ -41,8 +41,10 @@ def read_layout(
     LayoutError
         If the folder doesn't exist.
     ContractError
-        If the contract names no known reader, wrong options, or a list of related images that is missing or altered.
+        If the contract names no known reader, wrong options, unknown faults, or a list of related images that is
+        missing or altered.
     """
+    check_codes(contract)
     reader = READERS.get(contract.layout.reader)
     if reader is None:
         raise ContractError(
@@ -64,7 +66,7 @@ def read_layout(
         faults.append(fault("phantom_as_real", dataset=contract.name, file=name, found=found))
     related = {} if phantom else _related(contract, contracts)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
-    return LayoutReading(reading.root, cases, tuple(accept_known(faults, contract)))
+    return LayoutReading(reading.root, cases, tuple(accept_known(by_contract(faults, contract), contract)))
 
 
 def phantom_notice(folder: Path) -> bool:

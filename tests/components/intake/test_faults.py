@@ -1,0 +1,94 @@
+"""The catalogue of faults, and severities that a contract overrides, in layout, rules and counts, for both judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.contract import AcceptedFault, Contract
+from components.errors import ContractError
+from components.intake.faults import ALWAYS_ERRORS, CATALOGUE, check_codes, severity_of
+from components.intake.harmonise import harmonise
+from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts
+from components.types import Severity
+from tests.components.intake.raw_trees import Tree, save
+
+ContractOf = Callable[[str], Contract]
+
+
+def _with(contract: Contract, **severity: Severity) -> Contract:
+    return contract.model_copy(update={"severity": severity})
+
+
+def test_a_contract_speaks_of_known_faults_only(contract_of: ContractOf, tree: Tree, contracts: Path) -> None:
+    contract = contract_of("udiat")
+    with pytest.raises(ContractError, match=r"unknown faults no_such_fault(.|\n)*image_without_mask"):
+        check_data(_with(contract, no_such_fault="info"), tree("udiat"), contracts=contracts)
+    known = AcceptedFault(file="a.png", code="odd", reason="as published")
+    with pytest.raises(ContractError, match="unknown faults odd"):
+        check_codes(contract.model_copy(update={"accepted_faults": (known,)}))
+
+
+@pytest.mark.parametrize("code", sorted(ALWAYS_ERRORS))
+def test_an_error_that_later_stages_rely_on_cant_be_lowered(code: str, contract_of: ContractOf) -> None:
+    assert CATALOGUE[code].severity == "error"
+    check_codes(_with(contract_of("udiat"), **{code: "error"}))
+    with pytest.raises(ContractError, match=f"{code} can't be less than an error"):
+        check_codes(_with(contract_of("udiat"), **{code: "warning"}))
+
+
+def _odd(raw: Path) -> None:
+    """A file too many, an empty mask, and numbers other than the authors'."""
+    (raw / "BUS/readme.txt").write_text("hello")
+    save(raw / "BUS/GT/000001.png", np.zeros((160, 180), np.uint8))
+
+
+def test_severities_are_those_of_the_catalogue_unless_the_contract_overrides_them(
+    tree: Tree, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("udiat")
+    _odd(raw)
+    contract = contract_of("udiat")
+    overridden = _with(contract, unexpected_file="error", empty_mask="info", image_count="error", class_count="info")
+    for one in (contract, overridden):
+        checked = check_data(one, raw, contracts=contracts)
+        found = {fault.code: fault.severity for fault in checked.faults}
+        assert set(found) == {"unexpected_file", "empty_mask", "image_count", "class_count"}
+        assert found == {code: severity_of(code, one) for code in found}
+        plain = plain_verdicts(checked, one)
+        assert gx_verdicts(checked, one) == plain
+        assert plain["layout"] == (one is contract)
+        assert not checked.sound
+    assert {code: CATALOGUE[code].severity for code in found} == {
+        "unexpected_file": "warning",
+        "empty_mask": "error",
+        "image_count": "warning",
+        "class_count": "warning",
+    }
+
+
+def test_great_expectations_shows_the_contracts_severity(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("udiat")
+    _odd(raw)
+    contract = _with(contract_of("udiat"), empty_mask="info", image_count="error")
+    checked = check_data(contract, raw, contracts=contracts)
+    gx_verdicts(checked, contract, docs=tmp_path / "docs")
+    pages = "".join(page.read_text(encoding="utf-8") for page in (tmp_path / "docs").rglob("*.html"))
+    assert "info: empty_mask" in pages and "error: empty_mask" not in pages
+    assert "error: the authors" in pages
+
+
+def test_a_lowered_error_no_longer_stops_the_dataset(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("udiat")
+    save(raw / "BUS/GT/000001.png", np.zeros((160, 180), np.uint8))
+    contract = _with(contract_of("udiat"), empty_mask="warning")
+    assert check_data(contract, raw, contracts=contracts).sound
+    done = harmonise(contract, raw, out=tmp_path / "out", phantom=False, contracts=contracts)
+    assert [len(record.objects) for record in done.records] == [0, 1, 1, 1]
