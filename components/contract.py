@@ -7,12 +7,13 @@ the images (components/intake/layouts) and judging them (components/intake/valid
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from components.errors import ContractError
 from components.types import Role, Severity
@@ -132,9 +133,9 @@ class AcceptedFault(Part):
 class Quarantined(Part):
     """A file that a reviewer took out or corrected: which, how, why, who and when. The raw file itself stays.
 
-    `file` is the path within the dataset's root. action `exclude`: the file, an image or a mask, is treated as if it
+    `file` is its path within the dataset's root, or as reports name it. action `exclude`: the file is treated as if it
     weren't there, and a case whose image goes, goes with it; `correct`: the file `replacement` beside the contract,
-    pinned by `replacement_sha256`, is read in its place.
+    pinned by `replacement_sha256`, is read in place of an image or a mask.
     """
 
     file: str
@@ -144,6 +145,14 @@ class Quarantined(Part):
     date: date
     replacement: str | None = None
     replacement_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @field_validator("file", "replacement")
+    @classmethod
+    def _stays_within_its_folder(cls, value: str | None) -> str | None:
+        path = PurePosixPath(value or "a")
+        if path.is_absolute() or ".." in path.parts or "\\" in (value or "") or value == "":
+            raise ValueError("a path within the folder, with / and without ..")
+        return value
 
     @model_validator(mode="after")
     def _replacement_goes_with_correct(self) -> Self:
@@ -168,6 +177,7 @@ class Expectations(Part):
 class Contract(Part):
     """All that SonoForge knows of a dataset before it opens a file of it.
 
+    `acquisition` is who was imaged, where, when and with what, as published, None where nothing of it was seen.
     `same_source_as` names datasets of the same patients: they must never meet across a test. `severity` overrides
     how bad a fault is, by its code.
     """
@@ -177,6 +187,7 @@ class Contract(Part):
     anatomy: str
     role: Role
     role_reason: str
+    acquisition: str | None = None
     source: Source
     licence: Licence
     layout: Layout
@@ -191,6 +202,13 @@ class Contract(Part):
     accepted_faults: tuple[AcceptedFault, ...] = ()
     quarantine: tuple[Quarantined, ...] = ()
     severity: dict[str, Severity] = Field(default_factory=dict)
+
+    @field_validator("quarantine")
+    @classmethod
+    def _one_entry_a_file(cls, value: tuple[Quarantined, ...]) -> tuple[Quarantined, ...]:
+        if twice := sorted(file for file, number in Counter(one.file for one in value).items() if number > 1):
+            raise ValueError(f"more than one entry for {', '.join(twice)}")
+        return value
 
 
 def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:

@@ -79,8 +79,8 @@ def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS),
         "image_id": case.image_id,
-        "image_file": case.image.relative_to(folder).as_posix(),
-        "mask_files": "; ".join(path.relative_to(folder).as_posix() for path in case.masks),
+        "image_file": case.name_of(case.image, folder),
+        "mask_files": "; ".join(case.name_of(path, folder) for path in case.masks),
         "group": case.group,
         "subject_class": case.subject_class,
         "official_split": case.official_split,
@@ -110,8 +110,8 @@ def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
     for code, name, found in pixels.problems:
         # An image and its mask may have one name, in two folders.
         path = case.image if code == "unreadable_image" else masks[name]
-        place = path.relative_to(folder).as_posix()
-        if is_accepted(code, name, contract):
+        place = case.name_of(path, folder)
+        if is_accepted(code, place.rsplit("/", 1)[-1], contract):
             texts["accepted"].append("\t".join((code, place, found)))
         else:
             texts[_PROBLEM_COLUMN[code]].append("\t".join((place, found)))
@@ -184,8 +184,8 @@ def case_key(case: Case) -> str:
 
 
 def work_stamp(contract: Contract, *, phantom: bool) -> dict[str, Any]:
-    """What must be equal for cases that were decoded before to be usable."""
-    text = json.dumps(contract.model_dump(mode="json"), sort_keys=True)
+    """What must be equal for cases that were decoded before to be usable; the quarantine stands in their keys."""
+    text = json.dumps(contract.model_dump(mode="json", exclude={"quarantine"}), sort_keys=True)
     return {
         "contract_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "code_sha256": code_digest(*CODE),

@@ -56,6 +56,10 @@ CATALOGUE: dict[str, FaultKind] = {
     "duplicate_image_id": FaultKind("error", "file names that differ", "rename one of the files"),
     "unexpected_file": FaultKind("warning", "only files that the contract's layout knows", _DECLARE),
     "ignored_file": FaultKind("info", "files that the contract leaves out, with its reason", _NONE),
+    "quarantined": FaultKind("info", "files that reviewers took out or corrected, by the contract", _NONE),
+    "quarantine_unused": FaultKind(
+        "warning", "quarantine entries that name an image or mask here", "correct the entry's path, or remove the entry"
+    ),
     "bad_xml": FaultKind("error", "well-formed XML without entities", _EXPORT),
     "truncated_polygons": FaultKind("error", "a complete JSON list of regions in `svg`", _EXPORT),
     "degenerate_polygon": FaultKind(

@@ -6,7 +6,8 @@ judges the same rules over the same table (components/intake/validate_data.py). 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from components.contract import Contract
 from components.intake.faults import CATALOGUE, by_contract, fault
+from components.intake.layouts import Case
 from components.intake.pixels import MAX_OBJECTS
 from components.types import Fault
 
@@ -125,12 +127,16 @@ def _accepted(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
     return found
 
 
-def counts_frame(facts: pd.DataFrame, contract: Contract) -> pd.DataFrame:
-    """What the authors count against what is here: columns what, stated, found. Only sensible for real data."""
+def counts_frame(facts: pd.DataFrame, contract: Contract, excluded: Sequence[Case] = ()) -> pd.DataFrame:
+    """What the authors count against what is here: columns what, stated, found. Only sensible for real data.
+
+    `excluded` are cases in quarantine, which are here too.
+    """
     stated = {f"class {name}": number for name, number in contract.expectations.classes.items()}
-    here = {f"class {name}": int((facts["subject_class"] == name).sum()) for name in contract.expectations.classes}
+    classes = Counter([*facts["subject_class"].dropna(), *(case.subject_class for case in excluded)])
+    here = {f"class {name}": classes[name] for name in contract.expectations.classes}
     if contract.expectations.images is not None:
-        stated["images"], here["images"] = contract.expectations.images, len(facts)
+        stated["images"], here["images"] = contract.expectations.images, len(facts) + len(excluded)
     names = sorted(stated)
     return pd.DataFrame(
         {"what": names, "stated": [stated[n] for n in names], "found": [here[n] for n in names]}

@@ -106,7 +106,7 @@ def check_data(
         [(one.code, one.severity, one.file, one.found) for one in reading.faults],
         columns=["code", "severity", "file", "found"],
     )
-    numbers = counts_frame(facts, contract)
+    numbers = counts_frame(facts, contract, reading.excluded)
     if phantom:
         numbers = numbers.iloc[:0]
     faults = (*reading.faults, *judge(facts, contract), *judge_counts(numbers, contract))

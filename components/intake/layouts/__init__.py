@@ -1,4 +1,4 @@
-"""A raw folder in its original layout, to cases and faults: one module for each shape of folder.
+"""A raw folder in its original layout, to cases and faults: one module for each shape of folder, one for quarantine.
 
 The contract names the shape (`layout.reader`) and its options, so a further dataset of a known shape is one new
 contract. Leaves out: pixels (components/intake/pixels.py) and judgement (components/intake/validate_data.py).
@@ -16,6 +16,7 @@ from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, by_contract, check_codes, fault
 from components.intake.layouts import class_folders, paired_folders, video_folders, xml_polygons
+from components.intake.layouts.quarantine import quarantined
 from components.intake.layouts.reading import Case, LayoutReading, Polygon, find_notice
 
 __all__ = ["READERS", "Case", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
@@ -33,16 +34,17 @@ def read_layout(
 ) -> LayoutReading:
     """Read a dataset's folder by its contract; every case gets its group.
 
-    A published list of related images speaks of the real images, so it isn't applied to phantoms, which only share
-    the names. `contracts` is the folder in which that list stands.
+    The contract's quarantine takes out or corrects single files. It and a published list of related images speak of
+    the real images, so they aren't applied to phantoms, which only share the names. `contracts` is the folder in which
+    that list and the corrections stand.
 
     Raises
     ------
     LayoutError
         If the folder doesn't exist.
     ContractError
-        If the contract names no known reader, wrong options, unknown faults, or a list of related images that is
-        missing or altered.
+        If the contract names no known reader, wrong options, unknown faults, or a list of related images or a
+        correction that is missing or altered.
     """
     check_codes(contract)
     reader = READERS.get(contract.layout.reader)
@@ -66,7 +68,10 @@ def read_layout(
         faults.append(fault("phantom_as_real", dataset=contract.name, file=name, found=found))
     related = {} if phantom else _related(contract, contracts)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
-    return LayoutReading(reading.root, cases, tuple(accept_known(by_contract(faults, contract), contract)))
+    reading = replace(reading, cases=cases, faults=tuple(faults))
+    if not phantom:
+        reading = quarantined(reading, contract, folder, contracts)
+    return replace(reading, faults=tuple(accept_known(by_contract(reading.faults, contract), contract)))
 
 
 def phantom_notice(folder: Path) -> bool:

@@ -6,7 +6,7 @@ Leaves out: any shape of folder (the other modules here) and any pixel (componen
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -62,7 +62,9 @@ class Case:
     """One image with its annotation, as found in the original layout.
 
     `masks` are files whose foregrounds together are the annotation; with `polygons` there are none. `declared`
-    are the mask codes that the authors' own table says the image shows, None where there is no such table.
+    are the mask codes that the authors' own table says the image shows, None where there is no such table. `outlines`
+    is the file that the polygons come from. `published` pairs a correction, which is read, with the file of the dataset
+    in whose place it stands.
     """
 
     image_id: str
@@ -74,15 +76,25 @@ class Case:
     official_split: str | None = None
     declared: frozenset[int] | None = None
     flags: tuple[str, ...] = ()
+    outlines: Path | None = None
+    published: tuple[tuple[Path, Path], ...] = ()
+
+    def name_of(self, path: Path, folder: Path) -> str:
+        """What one of the case's files is called in reports: its published path, relative to the dataset's folder."""
+        return dict(self.published).get(path, path).relative_to(folder).as_posix()
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutReading:
-    """All cases of a folder, and the faults found while reading it (nothing was decoded yet)."""
+    """All cases of a folder, and the faults found while reading it (nothing was decoded yet).
+
+    `excluded` are the cases that the contract's quarantine takes out.
+    """
 
     root: Path
     cases: tuple[Case, ...]
     faults: tuple[Fault, ...]
+    excluded: tuple[Case, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,8 +118,7 @@ class Reader:
     def without_mask(self, image: Path, found: str) -> None:
         """Note an image that has no annotation: an error, unless the contract allows it."""
         self.used.add(image)
-        allowed = self.contract.expectations.unlabelled == "ignore"
-        self.fault("unlabelled_image" if allowed else "image_without_mask", image, found)
+        self.faults.append(without_annotation(self.contract, image.relative_to(self.folder).as_posix(), found))
 
     def add(self, case: Case) -> None:
         """Take a case, and mark its files as used."""
@@ -117,10 +128,7 @@ class Reader:
     def reading(self, options: Options) -> LayoutReading:
         """Close the reading: report what was left over, double ids and an empty result."""
         self._leftovers(options)
-        for image_id, number in Counter(case.image_id for case in self.cases).items():
-            if number > 1:
-                first = next(case for case in self.cases if case.image_id == image_id)
-                self.fault("duplicate_image_id", first.image, f"{number} images get the id {image_id!r}")
+        self.faults += double_ids(self.cases, self.contract, self.folder)
         if not self.cases:
             codes = Counter(one.code for one in self.faults)
             parts = [f"{codes[code]} {code}" for code in _UNPAIRED if codes[code]]
@@ -140,6 +148,30 @@ class Reader:
                 self.fault("ignored_file", path, reasons[0])
             else:
                 self.fault("unexpected_file", path, "a file that the layout doesn't know")
+
+
+def without_annotation(contract: Contract, file: str, found: str) -> Fault:
+    """The fault of an image that has no annotation: an error, unless the contract allows it."""
+    allowed = contract.expectations.unlabelled == "ignore"
+    code = "unlabelled_image" if allowed else "image_without_mask"
+    return fault(code, dataset=contract.name, file=file, found=found)
+
+
+def double_ids(cases: Sequence[Case], contract: Contract, folder: Path) -> list[Fault]:
+    """A fault for each id that several images get, named by the first of them."""
+    by_id: dict[str, list[Case]] = defaultdict(list)
+    for case in cases:
+        by_id[case.image_id].append(case)
+    return [
+        fault(
+            "duplicate_image_id",
+            dataset=contract.name,
+            file=same[0].name_of(same[0].image, folder),
+            found=f"{len(same)} images get the id {image_id!r}",
+        )
+        for image_id, same in by_id.items()
+        if len(same) > 1
+    ]
 
 
 def files_under(folder: Path) -> list[Path]:

@@ -102,6 +102,7 @@ def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
                     polygons=tuple(outlines),
                     group=sheet.stem,
                     subject_class=subject_class,
+                    outlines=sheet,
                 )
             )
 

@@ -13,13 +13,12 @@ from components.errors import ContractError
 from components.intake.faults import ALWAYS_ERRORS, CATALOGUE, check_codes, severity_of
 from components.intake.harmonise import harmonise
 from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts
-from components.types import Severity
 from tests.components.intake.raw_trees import Tree, save
 
 ContractOf = Callable[[str], Contract]
 
 
-def _with(contract: Contract, **severity: Severity) -> Contract:
+def _with(contract: Contract, **severity: str) -> Contract:
     return contract.model_copy(update={"severity": severity})
 
 

@@ -1,0 +1,132 @@
+"""A reading and the contract's quarantine, to the reading without what reviewers took out, and with what they mended.
+
+An excluded image goes with its masks; an excluded mask leaves its image with the others, or without annotation; of
+any other excluded file nothing is said any more. A corrected image or mask is read from the file beside the contract
+and keeps its published name in every report. Each entry is reported. Leaves out: phantoms, which only share the names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from components.contract import Contract, Quarantined
+from components.errors import ContractError
+from components.intake.faults import fault
+from components.intake.layouts.reading import Case, LayoutReading, double_ids, without_annotation
+from components.types import Fault
+
+
+def corrections(contract: Contract, contracts: Path) -> dict[str, Path]:
+    """The files that are read in place of published ones: {`file` of the entry: path of the replacement}.
+
+    Raises
+    ------
+    ContractError
+        If a replacement is missing beside the contract, or isn't the one that was reviewed (sha256).
+    """
+    found = {}
+    for entry in contract.quarantine:
+        if entry.replacement is None:
+            continue
+        path = contracts / entry.replacement
+        if not path.is_file():
+            raise ContractError(
+                f"contract {contract.name}, quarantine of {entry.file}: no file {path}",
+                expected=f"the reviewed correction, with sha256 {entry.replacement_sha256}",
+                remedy="restore it beside the contract, or remove the entry",
+            )
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if digest != entry.replacement_sha256:
+            raise ContractError(
+                f"contract {contract.name}, quarantine of {entry.file}: {path} has sha256 {digest}",
+                expected=f"replacement_sha256 {entry.replacement_sha256}",
+                remedy="restore the reviewed file; or have the new one reviewed, and put in its sha256 and date",
+            )
+        found[entry.file] = path
+    return found
+
+
+def quarantined(reading: LayoutReading, contract: Contract, folder: Path, contracts: Path) -> LayoutReading:
+    """Apply a contract's quarantine to what was read in `folder`; the files themselves stay.
+
+    Raises
+    ------
+    ContractError
+        If a replacement is missing or altered, or two entries speak of one file.
+    """
+    if not contract.quarantine:
+        return reading
+    mended = corrections(contract, contracts)
+    entries = _by_path(reading, contract, folder)
+    excluded = {path for path, entry in entries.items() if entry.action == "exclude"}
+    corrected = {path: mended[entry.file] for path, entry in entries.items() if entry.action == "correct"}
+    out = {path.relative_to(folder).as_posix() for path in excluded}
+    faults = [one for one in reading.faults if one.file not in out and one.code != "duplicate_image_id"]
+    kept: list[Case] = []
+    for case in reading.cases:
+        if case.image in excluded:
+            continue
+        masks = tuple(path for path in case.masks if path not in excluded)
+        if (case.masks and not masks) or case.outlines in excluded:
+            found = "its annotation is in quarantine; correct it there, or exclude the image too"
+            faults.append(without_annotation(contract, case.image.relative_to(folder).as_posix(), found))
+            continue
+        kept.append(_corrected(replace(case, masks=masks), corrected))
+    faults += double_ids(kept, contract, folder)
+    if reading.cases and not kept:
+        faults.append(fault("no_images", dataset=contract.name, file=".", found="every image is in quarantine"))
+    used = {path for case in reading.cases for path in (case.image, *case.masks)}
+    faults += _reports(contract, entries, folder, used)
+    gone = tuple(case for case in reading.cases if case.image in excluded)
+    return LayoutReading(reading.root, tuple(kept), tuple(faults), excluded=gone)
+
+
+def _by_path(reading: LayoutReading, contract: Contract, folder: Path) -> dict[Path, Quarantined]:
+    """Entries by the file they speak of, which is named as in a report, or from the dataset's root."""
+    entries: dict[Path, Quarantined] = {}
+    for entry in contract.quarantine:
+        path = next((base / entry.file for base in (reading.root, folder) if (base / entry.file).is_file()), None)
+        if path is None:
+            continue
+        if path in entries:
+            raise ContractError(
+                f"contract {contract.name}, quarantine: {entries[path].file} and {entry.file} are one file",
+                expected="one entry a file",
+                remedy="remove one of them",
+            )
+        entries[path] = entry
+    return entries
+
+
+def _corrected(case: Case, corrected: Mapping[Path, Path]) -> Case:
+    """The case with corrections in place of published files, whose names it keeps."""
+    changed = tuple((corrected[path], path) for path in (case.image, *case.masks) if path in corrected)
+    return replace(
+        case,
+        image=corrected.get(case.image, case.image),
+        masks=tuple(corrected.get(path, path) for path in case.masks),
+        published=changed,
+    )
+
+
+def _reports(contract: Contract, entries: Mapping[Path, Quarantined], folder: Path, used: set[Path]) -> list[Fault]:
+    """What was done for each entry, and which entries did nothing."""
+    paths = {entry.file: path for path, entry in entries.items()}
+    faults = []
+    for entry in contract.quarantine:
+        path = paths.get(entry.file)
+        name = entry.file if path is None else path.relative_to(folder).as_posix()
+        by = f"{entry.reason} ({entry.reviewer}, {entry.date.isoformat()})"
+        if path is None:
+            code, found = "quarantine_unused", f"no such file to {entry.action}"
+        elif entry.action == "exclude":
+            code, found = "quarantined", f"excluded: {by}"
+        elif path in used:
+            code, found = "quarantined", f"corrected by {entry.replacement}: {by}"
+        else:
+            code, found = "quarantine_unused", "neither image nor mask of a case, so that it can't be corrected"
+        faults.append(fault(code, dataset=contract.name, file=name, found=found))
+    return faults
