@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
 from components.errors import ArtefactError
+from components.types import Exposure
 
 if TYPE_CHECKING:
     import torch
@@ -28,12 +29,33 @@ WEIGHTS = "weights.safetensors"
 DESCRIPTION = "model.json"
 
 
+class PretrainingExposure(BaseModel):
+    """Which datasets the weights that a model began with had seen.
+
+    `basis` says where that is known from, `datasets` what is known of single datasets, `otherwise` what holds for all
+    others.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    basis: str
+    otherwise: Exposure
+    datasets: dict[str, Exposure] = Field(default_factory=dict)
+
+    def of(self, dataset: str) -> Exposure:
+        """Whether the weights had seen a dataset."""
+        return self.datasets.get(dataset, self.otherwise)
+
+
+UNRECORDED = PretrainingExposure(basis="the model doesn't record it", otherwise="unknown")
+
+
 class ModelDescription(BaseModel):
     """What `model.json` says: enough to build the model again and to trace it back.
 
     `config` holds the builder's arguments, `weights_sha256` the digest by which the model is known everywhere
-    (`digest`). `phantom` is true if any training image was a phantom. `provenance` is the record of
-    components/tracking/provenance.py.
+    (`digest`). `phantom` is true if any training image was a phantom. `pretraining_exposure` is that of the base
+    weights, for a student those of its teacher. `provenance` is the record of components/tracking/provenance.py.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +69,7 @@ class ModelDescription(BaseModel):
     phantom: bool
     base: str
     trained_on: tuple[str, ...]
+    pretraining_exposure: PretrainingExposure = UNRECORDED
     provenance: dict[str, Any]
     weights_sha256: str = ""
 
@@ -54,6 +77,13 @@ class ModelDescription(BaseModel):
     def digest(self) -> str:
         """The sha256 of the weights' file."""
         return self.weights_sha256
+
+    @property
+    def exposure(self) -> PretrainingExposure:
+        """What the model had seen in all: by its base weights, and in its own training."""
+        seen: dict[str, Exposure] = dict.fromkeys(self.trained_on, "yes")
+        known = self.pretraining_exposure
+        return known.model_copy(update={"datasets": {**known.datasets, **seen}})
 
 
 def sha256_of(path: Path) -> str:

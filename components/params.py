@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.errors import ParamsError
-from components.types import Role
+from components.types import Exposure, Role
 
 Share = float
 PromptKind = Literal["box", "box_jitter", "click", "box_click"]
@@ -141,12 +141,14 @@ class TeacherParams(Section):
     `hiera`: `tiny`, `small`, `base_plus`, `large` are SAM2.1's own; `micro` is a small one of this project for
     machines without a GPU. `base`: `scratch`, the name of an official checkpoint (`sam2.1_hiera_large`, …), or
     the path of a checkpoint file, whose sha256 `base_sha256` then pins: a changed file is refused, and a changed
-    digest trains again.
+    digest trains again. For a path, `base_exposure` states by dataset whether its training saw that dataset or
+    patients of it; what isn't stated is unknown, and a dataset counts as external only where it says `no`.
     """
 
     hiera: Literal["micro", "tiny", "small", "base_plus", "large"]
     base: str = Field(min_length=1)
     base_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    base_exposure: dict[str, Exposure] = Field(default_factory=dict)
     adapter: AdapterParams
 
 

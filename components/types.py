@@ -25,6 +25,8 @@ InstanceMask = NDArray[np.uint8]
 BoxXyxy = tuple[float, float, float, float]
 Role = Literal["internal", "external"]
 Severity = Literal["error", "warning", "info"]
+Exposure = Literal["yes", "no", "unknown"]
+"""Whether a model saw images of a dataset (or of its patients) before it was tested on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,7 @@ def save(job: Job, student: Segmenter, records: list[Record]) -> str:
         phantom=teacher.phantom or any(record.phantom for record in records),
         base=f"teacher {teacher.digest[:12]} ({teacher.name}, {teacher.base})",
         trained_on=tuple(sorted({record.dataset for record in records} | set(teacher.trained_on))),
+        pretraining_exposure=teacher.pretraining_exposure,
         provenance=job.provenance.lasting(),
     )
     return description.digest

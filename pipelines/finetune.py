@@ -12,6 +12,7 @@ from components.params import TeacherParams
 from components.promptable.adapter import adapter_config
 from components.promptable.model_folder import save_segmenter
 from components.promptable.segmenter import Segmenter
+from components.teacher.base_weights import pretraining_exposure
 from components.teacher.build import build_teacher, teacher_hiera
 from components.training.finetune import finetune as train_teacher
 from components.training.loop import FitResult
@@ -74,6 +75,7 @@ def save(job: Job, teacher: Segmenter, params: TeacherParams, records: list[Reco
         phantom=any(record.phantom for record in records),
         base=params.base,
         trained_on=tuple(sorted({record.dataset for record in records})),
+        pretraining_exposure=pretraining_exposure(params),
         provenance=job.provenance.lasting(),
     )
     return description.digest

@@ -10,11 +10,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from components.artefacts import ModelDescription
 from components.evaluation.cases import Contender
 from components.evaluation.report import write_validation
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
 from components.promptable.predict import pick_device, pin_threads
+from components.promptable.segmenter import Segmenter
 from components.release.ledger import LEDGER, read_ledger, released_folder
 from components.students import load_student
 from components.teacher.build import load_teacher
@@ -29,15 +31,19 @@ def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
     pin_threads()
     device = pick_device()
     student, description = load_student(job.root / "models/student")
-    models = {"student": Contender(student.to(device), description.digest, description.name, description.phantom)}
+    models = {"student": _contender(student.to(device), description)}
     if "teacher" in roles:
         teacher, description = load_teacher(job.root / "models/teacher")
-        models["teacher"] = Contender(teacher.to(device), description.digest, description.name, description.phantom)
+        models["teacher"] = _contender(teacher.to(device), description)
     in_use = read_ledger(job.root / LEDGER).champion if "champion" in roles else None
     if in_use is not None and in_use != models["student"].digest:
         champion, description = load_student(released_folder(job.root, in_use))
-        models["champion"] = Contender(champion.to(device), description.digest, description.name, description.phantom)
+        models["champion"] = _contender(champion.to(device), description)
     return models
+
+
+def _contender(segmenter: Segmenter, description: ModelDescription) -> Contender:
+    return Contender(segmenter, description.digest, description.name, description.phantom, description.exposure)
 
 
 @step(timeout_s=7 * 24 * 3600)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from components.artefacts import UNRECORDED, PretrainingExposure
 from components.evaluation.baselines import inscribed_ellipse
 from components.evaluation.metrics import score_case
 from components.evaluation.prompts import DrawnPrompt
@@ -50,13 +51,14 @@ class Predictor(Protocol):
 class Contender:
     """A model under test: something the predictor takes, the digest of its weights, and its name.
 
-    `phantom` says whether any image that it was trained on was a phantom.
+    `phantom` says whether any image that it was trained on was a phantom, `exposure` which datasets it had seen.
     """
 
     segmenter: Any
     digest: str
     name: str
     phantom: bool
+    exposure: PretrainingExposure = UNRECORDED
 
 
 def score_image(

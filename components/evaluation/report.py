@@ -65,6 +65,8 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
     parts = [f"# {role.capitalize()} validation of {metrics['model']['name']} ({metrics['model']['digest'][:12]})"]
     if metrics["phantom"]:
         parts.append(f"**PHANTOM.** {phantom_words(metrics)} {PHANTOM_MEANS}")
+    if said := exposure_words(metrics):
+        parts.append(f"**{said}**")
     if not metrics["datasets"]:
         parts += [f"There is no {role} dataset with test images: nothing was validated, and nothing follows.", RESEARCH]
         return "\n\n".join(parts) + "\n"
@@ -91,6 +93,19 @@ def phantom_words(metrics: Mapping[str, Any]) -> str:
     if metrics["model"]["phantom"]:
         said.append("The student was trained on images that are.")
     return " ".join(said)
+
+
+def exposure_words(metrics: Mapping[str, Any]) -> str:
+    """Which external datasets don't count as external, and why, in sentences; empty if all do."""
+    return " ".join(
+        f"{name}: not counted as external: exposure {_seen(dataset['exposure'][SUBJECT])}; {dataset['exposure_basis']}."
+        for name, dataset in metrics["datasets"].items()
+        if not dataset.get("counts_as_external", True)
+    )
+
+
+def _seen(exposure: str) -> str:
+    return "unknown" if exposure == "unknown" else "known, the model has seen it"
 
 
 def _ellipse_section(metrics: Mapping[str, Any]) -> str:
@@ -193,7 +208,8 @@ def _limits_section(metrics: Mapping[str, Any], *, role: Role) -> str:
 def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
     """The table that a run ends with: Dice of all contenders, and the student's difference to the ellipse."""
     contenders = list(dict.fromkeys(w for _, k, dataset in _each_prompt(metrics) for w in dataset["prompts"][k]))
-    caption = f"PHANTOM. {phantom_words(metrics)} {RESEARCH}" if metrics["phantom"] else RESEARCH
+    marks = (f"PHANTOM. {phantom_words(metrics)}" if metrics["phantom"] else "", exposure_words(metrics), RESEARCH)
+    caption = " ".join(mark for mark in marks if mark)
     table = Table(title=title or None, caption=caption)
     for heading in ("dataset", "prompt"):
         table.add_column(heading)

@@ -3,7 +3,8 @@
 By dataset, kind of prompt and model: each metric's mean, interval, number of cases and of undefined values. By
 dataset and prompt also the paired differences of Dice and HD95 between the student and each other contender, on
 the same cases. What was made from phantoms is marked: images by dataset, models by who. Every mean Dice is held
-against the bound that the mean IoU sets. Leaves out: words (components/evaluation/report.py).
+against the bound that the mean IoU sets. An external dataset counts as external only if the student is known never
+to have seen it. Leaves out: words (components/evaluation/report.py).
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def summarise(
                 [record for record in records if record.dataset == name],
                 bootstrap=bootstrap,
             )
+            | _exposure(name, records, models)
             for name in names
         },
     }
@@ -62,6 +64,18 @@ def summarise(
 
 def _described(model: Contender) -> dict[str, Any]:
     return {"name": model.name, "digest": model.digest, "phantom": model.phantom}
+
+
+def _exposure(name: str, records: Sequence[Record], models: Mapping[str, Contender]) -> dict[str, Any]:
+    """For an external dataset, whether each model had seen it, and whether it counts as external; else nothing."""
+    if not any(record.dataset == name and record.role == "external" for record in records):
+        return {}
+    found = {who: model.exposure.of(name) for who, model in models.items()}
+    return {
+        "exposure": found,
+        "exposure_basis": models[SUBJECT].exposure.basis,
+        "counts_as_external": found[SUBJECT] == "no",
+    }
 
 
 def _dataset(cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Bootstrap) -> dict[str, Any]:

@@ -9,7 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
-from components.artefacts import ModelDescription, load_tensors, read_description, save_model
+from components.artefacts import (
+    UNRECORDED,
+    ModelDescription,
+    PretrainingExposure,
+    load_tensors,
+    read_description,
+    save_model,
+)
 from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.adapter import AdapterConfig
@@ -28,6 +35,7 @@ def save_segmenter(
     phantom: bool,
     base: str,
     trained_on: tuple[str, ...],
+    pretraining_exposure: PretrainingExposure = UNRECORDED,
     provenance: dict[str, Any],
 ) -> ModelDescription:
     """Write a segmenter as a model folder in one piece; returns its description with the weights' sha256."""
@@ -44,6 +52,7 @@ def save_segmenter(
         phantom=phantom,
         base=base,
         trained_on=trained_on,
+        pretraining_exposure=pretraining_exposure,
         provenance=provenance,
     )
     return save_model(folder, segmenter.state_dict(), description)

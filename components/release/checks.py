@@ -127,7 +127,8 @@ def check_counts(evidence: Evidence, params: GateParams) -> list[Check]:
 
 
 def check_external(evidence: Evidence) -> Check:
-    """Whether each external dataset of the run was scored, and there is one."""
+    """Whether each external dataset of the run was scored, and the model is known never to have seen one of them."""
+    exposure = evidence.description.exposure
     scored = set(evidence.external_cases["dataset"])
     missing = [name for name in evidence.external if name not in scored]
     if not evidence.external:
@@ -138,9 +139,13 @@ def check_external(evidence: Evidence) -> Check:
         return Check(
             "external", "INSUFFICIENT", len(scored), len(evidence.external), f"not scored: {', '.join(missing)}"
         )
-    return Check(
-        "external", "PASS", len(scored), 1, f"scored on {', '.join(sorted(scored))}, which were never near training"
-    )
+    counted = sorted(name for name in evidence.external if exposure.of(name) == "no")
+    others = [f"{name} (exposure {exposure.of(name)})" for name in sorted(set(evidence.external) - set(counted))]
+    left_out = f"not counted as external: {', '.join(others)}; {exposure.basis}" if others else ""
+    if not counted:
+        return Check("external", "INSUFFICIENT", 0, 1, left_out)
+    words = [f"scored on {', '.join(counted)}, which were never near training", left_out]
+    return Check("external", "PASS", len(counted), 1, "; ".join(word for word in words if word))
 
 
 def check_floors(evidence: Evidence, params: GateParams, bootstrap: Bootstrap) -> list[Check]:

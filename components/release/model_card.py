@@ -43,6 +43,7 @@ def build_card(
         "input": f"one image, stretched to {description.image_size_px} px square; boxes or clicks in its own pixels",
         "trained_on": list(description.trained_on),
         "base_weights": description.base,
+        "pretraining_exposure": description.pretraining_exposure.model_dump(mode="json"),
         "preprocess_version": description.preprocess_version,
         "provenance": dict(description.provenance),
         "verdict": gate["verdict"],
@@ -76,6 +77,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "input": card["input"],
         "trained on": ", ".join(card["trained_on"]) or NOT_PROVIDED,
         "base weights": card["base_weights"],
+        "what the base weights had seen": _exposure_words(card["pretraining_exposure"]),
         "commit": provenance.get("git_sha", NOT_PROVIDED),
         "parameters sha256": provenance.get("params_sha256", NOT_PROVIDED),
         "seeds": ", ".join(f"{key} {value}" for key, value in (provenance.get("seeds") or {}).items()) or NOT_PROVIDED,
@@ -93,6 +95,12 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "\n".join(f"- {key}: {value}" for key, value in card["to_be_written_by_a_person"].items()),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _exposure_words(exposure: Mapping[str, Any]) -> str:
+    named = [f"{name} {seen}" for name, seen in sorted(exposure["datasets"].items())]
+    listed = ", ".join([*named, f"any other {exposure['otherwise']}"])
+    return f"{exposure['basis']} ({listed})"
 
 
 def _table(role: str, results: Mapping[str, Any]) -> str:

@@ -2,7 +2,8 @@
 
 A download goes to a `.part` file beside its place, continues where it stopped, is checked against the published size
 and sha256, and only then gets its name. Checkpoints are pickles by format, so they're opened with torch's
-weights-only reader after the check. Leaves out: building the network (build.py).
+weights-only reader after the check. For each base it is known, or said to be unknown, which datasets its training
+saw. Leaves out: building the network (build.py).
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.artefacts import sha256_of
+from components.artefacts import PretrainingExposure, sha256_of
 from components.errors import BaseWeightsError, BaseWeightsUnreachableError
 from components.params import TeacherParams
+from components.types import Exposure
 
 SCRATCH = "scratch"
 _ADDRESS = "https://dl.fbaipublicfiles.com/segment_anything_2/092824/"
@@ -68,14 +70,44 @@ OFFICIAL: dict[str, OfficialCheckpoint] = {
 }
 
 
+# Ravi et al., SAM 2 (arXiv 2408.00714), sections 5 and D: trained on SA-1B, SA-V and "Internal". Still images come
+# from SA-1B alone (licensed photographs); SA-V was filmed by crowd workers; the internal videos are licensed footage
+# of which no list is published. So sets of still images are ruled out, and frames of videos aren't.
+_STILLS = ("busi", "busi_curated", "bus_bra", "ddti", "ddti_637", "fugc", "tn3k", "udiat")
+_FROM_VIDEOS = ("fh_ps_aop", "jnu_ifm", "psfhs", "tg3k")
+SAM2_EXPOSURE = PretrainingExposure(
+    basis=(
+        "SAM 2 was trained on photographs (SA-1B), on videos filmed by crowd workers (SA-V) and on licensed videos "
+        "that aren't published (arXiv 2408.00714): its still images are known, its videos in part"
+    ),
+    otherwise="unknown",
+    datasets={**dict.fromkeys(_STILLS, "no"), **dict.fromkeys(_FROM_VIDEOS, "unknown")},
+)
+
+
+def pretraining_exposure(params: TeacherParams) -> PretrainingExposure:
+    """Which datasets the base that the parameters name had seen.
+
+    `scratch` had seen none; an official checkpoint what its authors publish; a checkpoint by path what
+    `teacher.base_exposure` states, and what that leaves out is unknown.
+    """
+    if params.base == SCRATCH:
+        return PretrainingExposure(basis="no base weights: trained from scratch", otherwise="no")
+    if params.base in OFFICIAL:
+        return SAM2_EXPOSURE
+    stated: dict[str, Exposure] = dict(params.base_exposure)
+    basis = "teacher.base_exposure in params.yaml" if stated else f"nothing is stated of the checkpoint {params.base}"
+    return PretrainingExposure(basis=basis, otherwise="unknown", datasets=stated)
+
+
 def check_base(params: TeacherParams) -> None:
     """Refuse a base that no checkpoint fits, before anything is downloaded or loaded.
 
     Raises
     ------
     BaseWeightsError
-        If an official checkpoint is named for another trunk, the name is neither known nor a file, or the file's sha256
-        isn't the one that the parameters pin.
+        If an official checkpoint is named for another trunk, the name is neither known nor a file, the file's sha256
+        isn't the one that the parameters pin, or what is known of a named base would be overruled.
     """
     base, hiera = params.base, params.hiera
     if base != SCRATCH and base not in OFFICIAL:
@@ -86,6 +118,12 @@ def check_base(params: TeacherParams) -> None:
             f"teacher.base_sha256 is given for {base}",
             expected="a sha256 for a checkpoint by path only",
             remedy="remove teacher.base_sha256 from params.yaml",
+        )
+    if params.base_exposure:
+        raise BaseWeightsError(
+            f"teacher.base_exposure is given for {base}, of which it is known",
+            expected="a statement about a checkpoint by path only",
+            remedy="remove teacher.base_exposure from params.yaml",
         )
     if base in OFFICIAL and OFFICIAL[base].hiera != hiera:
         raise BaseWeightsError(

@@ -12,6 +12,7 @@ from components.artefacts import (
     DESCRIPTION,
     WEIGHTS,
     ModelDescription,
+    PretrainingExposure,
     load_tensors,
     read_description,
     replacing,
@@ -149,3 +150,19 @@ def test_a_description_with_an_unknown_field_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({**record, "extra": 1}), encoding="utf-8")
     with pytest.raises(ArtefactError, match="extra"):
         read_description(tmp_path / "model")
+
+
+def test_a_description_without_exposure_knows_of_none_but_its_own_training(tmp_path: Path) -> None:
+    save_model(tmp_path / "m", TENSORS, DESCRIBED)
+    path = tmp_path / "m" / DESCRIPTION
+    old = json.loads(path.read_text(encoding="utf-8"))
+    del old["pretraining_exposure"]
+    write_json(path, old)
+    exposure = read_description(tmp_path / "m").exposure
+    assert (exposure.of("fugc"), exposure.of("busi")) == ("unknown", "yes")
+
+
+def test_exposure_adds_the_models_own_training_to_that_of_its_base() -> None:
+    base = PretrainingExposure(basis="b", otherwise="no", datasets={"ddti": "unknown", "busi": "no"})
+    exposure = DESCRIBED.model_copy(update={"pretraining_exposure": base}).exposure
+    assert [exposure.of(name) for name in ("busi", "ddti", "fugc")] == ["yes", "unknown", "no"]

@@ -14,6 +14,7 @@ def test_the_student_names_its_teacher_and_what_it_learned_on(reached: Reached) 
     assert student.image_size_px == 64
     assert described.kind == "student" and described.phantom is True and described.trained_on == ("busi",)
     assert teacher.name in described.base
+    assert described.pretraining_exposure == teacher.pretraining_exposure
 
 
 def test_its_curve_is_written_and_its_checkpoint_gone(reached: Reached) -> None:

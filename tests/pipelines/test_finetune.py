@@ -22,6 +22,7 @@ def test_the_model_says_where_it_comes_from(reached: Reached) -> None:
     assert teacher.image_size_px == described.image_size_px == 64
     assert (described.kind, described.base, described.trained_on) == ("teacher", "scratch", ("busi",))
     assert described.phantom is True
+    assert described.pretraining_exposure.of("fugc") == "no" and described.exposure.of("busi") == "yes"
     assert "created_at" not in described.provenance and described.provenance["stage"] == "finetune"
 
 

@@ -18,6 +18,7 @@ def test_all_external_images_are_scored_and_no_other(reached: Reached) -> None:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert set(metrics["datasets"]) == {"fugc"} and metrics["phantom"] is True
     assert metrics["datasets"]["fugc"]["images"] == SMALL["fugc"]
+    assert metrics["datasets"]["fugc"]["counts_as_external"] is True, "trained from scratch"
     assert (folder / "report.md").read_text(encoding="utf-8").startswith("# External validation")
 
 

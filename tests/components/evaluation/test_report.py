@@ -11,6 +11,7 @@ import pytest
 from PIL import Image as PilImage
 from rich.console import Console
 
+from components.artefacts import PretrainingExposure
 from components.evaluation.cases import Contender
 from components.evaluation.report import MAXIM, beats_words, console_table, report_text, write_validation
 from components.evaluation.validate import validate
@@ -114,6 +115,28 @@ def test_misses_are_listed(make_dataset, predictor, prompts, params, tmp_path) -
     assert "| busi (phantom) | exact box | student (phantom-trained) | 4 of 4 | 100.0 % |" in text
     assert "the student (phantom-trained) is worse than the ellipse" in text
     write_validation(tmp_path / "out", result, role="external", figure_cases=2)
+
+
+def test_what_does_not_count_as_external_is_marked(make_dataset, predictor, prompts, params, tmp_path) -> None:
+    exposure = PretrainingExposure(basis="as stated", otherwise="unknown", datasets={"fugc": "no", "hc18": "yes"})
+    models = {"student": Contender(1, "a" * 64, "hiera_mini", phantom=False, exposure=exposure)}
+    records = [one for name in ("fugc", "hc18", "jnu_ifm") for one in make_dataset(name, 2, role="external")]
+    result = validate(
+        records,
+        models=models,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path / "p",
+        predictor=predictor,
+    )
+    text = report_text(result.metrics, role="external", case_figures={})
+    assert "jnu_ifm: not counted as external: exposure unknown; as stated." in text
+    assert "hc18: not counted as external: exposure known, the model has seen it" in text
+    assert "fugc: not counted" not in text
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(console_table(result.metrics))
+    assert "jnu_ifm: not counted as external" in " ".join(console.export_text().split())
 
 
 def test_no_external_dataset_is_said(models, prompts, params, tmp_path) -> None:

@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from components.artefacts import PretrainingExposure
 from components.evaluation.cases import Contender
 from components.evaluation.statistics import Bootstrap, Estimate
 from components.evaluation.summary import bootstrap_of, compare, interval_key, summarise, to_json
 from components.evaluation.validate import to_frame
+from components.types import Role
 
 BOOTSTRAP = Bootstrap(resamples=100, confidence=0.9, seed=1)
 
@@ -105,3 +107,20 @@ def test_no_case_at_all_gives_empty_tables(make_dataset, models, params) -> None
     assert metrics["datasets"]["busi"]["prompts"] == {}
     assert metrics["datasets"]["busi"]["images_without_case"] == 2
     assert isinstance(to_frame([]), pd.DataFrame)
+
+
+def test_an_external_dataset_counts_only_if_the_student_is_known_never_to_have_seen_it(make_dataset, params) -> None:
+    def summary(name: str, student: PretrainingExposure, role: Role = "external") -> dict[str, Any]:
+        models = {
+            "student": Contender(0, "a", "s", phantom=False, exposure=student),
+            "teacher": Contender(0, "b", "t", phantom=False),
+        }
+        found = summarise(to_frame([]), make_dataset(name, 1, role=role), models=models, params=params)
+        return dict(found["datasets"][name])
+
+    stated = PretrainingExposure(basis="stated", otherwise="unknown", datasets={"fugc": "no", "hc18": "yes"})
+    fugc = summary("fugc", stated)
+    assert fugc["counts_as_external"] is True and fugc["exposure"] == {"student": "no", "teacher": "unknown"}
+    assert fugc["exposure_basis"] == "stated"
+    assert summary("jnu_ifm", stated)["counts_as_external"] is summary("hc18", stated)["counts_as_external"] is False
+    assert "counts_as_external" not in summary("busi", stated, role="internal")

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from components.artefacts import ModelDescription, save_model, write_json
+from components.artefacts import ModelDescription, PretrainingExposure, save_model, write_json
 from components.evaluation.parity import Parity
 from components.evaluation.validate import to_frame
 from components.params import GateParams
@@ -89,6 +89,7 @@ def make_model(tmp_path: Path) -> MakeModel:
             phantom=True,
             base="scratch",
             trained_on=("busi",),
+            pretraining_exposure=PretrainingExposure(basis="from scratch", otherwise="no"),
             provenance={**PROVENANCE, **changes},
         )
         save_model(folder, {"w": torch.full((3,), float(seed))}, description)

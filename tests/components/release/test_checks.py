@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from components.artefacts import PretrainingExposure
 from components.evaluation.parity import Parity
 from components.evaluation.statistics import Bootstrap, Estimate
 from components.release.checks import (
@@ -78,6 +81,31 @@ def test_cases_are_counted_at_the_skill_prompt_alone(make_evidence, cases_of, ga
 def test_an_external_dataset_of_two_that_was_not_scored_is_named(make_evidence) -> None:
     check = check_external(make_evidence(external=("fugc", "jnu_ifm")))
     assert check.verdict == "INSUFFICIENT" and "jnu_ifm" in check.reason and "fugc" not in check.reason
+
+
+@pytest.mark.parametrize(
+    ("seen", "verdict", "words"),
+    [
+        ({"fugc": "no", "jnu_ifm": "no"}, "PASS", ["scored on fugc, jnu_ifm"]),
+        ({"fugc": "no"}, "PASS", ["scored on fugc, which", "not counted as external: jnu_ifm (exposure unknown)"]),
+        ({"fugc": "yes"}, "INSUFFICIENT", ["fugc (exposure yes), jnu_ifm (exposure unknown)", "as stated"]),
+    ],
+)
+def test_only_what_the_model_never_saw_counts_as_external(make_evidence, cases_of, seen, verdict, words) -> None:
+    evidence = make_evidence(external=("fugc", "jnu_ifm"))
+    both = [evidence.external_cases.assign(dataset=name) for name in ("fugc", "jnu_ifm")]
+    exposure = PretrainingExposure(basis="as stated", otherwise="unknown", datasets=seen)
+    described = evidence.description.model_copy(update={"pretraining_exposure": exposure})
+    check = check_external(replace(evidence, external_cases=pd.concat(both), description=described))
+    assert (check.verdict, check.value) == (verdict, list(seen.values()).count("no"))
+    assert all(word in check.reason for word in words)
+
+
+def test_a_dataset_that_the_model_was_trained_on_is_not_external(make_evidence) -> None:
+    evidence = make_evidence(external=("fugc",))
+    described = evidence.description.model_copy(update={"trained_on": ("busi", "fugc")})
+    check = check_external(replace(evidence, description=described))
+    assert check.verdict == "INSUFFICIENT" and "fugc (exposure yes)" in check.reason
 
 
 def test_skill_is_the_paired_lower_bound(make_evidence, cases_of, gate_params) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image as PilImage
 
-from components.artefacts import write_json
+from components.artefacts import PretrainingExposure, write_json
 from components.evaluation.cases import Contender
 from components.evaluation.report import write_validation
 from components.evaluation.summary import bootstrap_of
@@ -70,6 +70,7 @@ def save_student(folder: Path, params: Params, *, seed: int) -> None:
         phantom=True,
         base="scratch",
         trained_on=("busi",),
+        pretraining_exposure=PretrainingExposure(basis="from scratch", otherwise="no"),
         provenance={"git_sha": "0123456789", "dirty": []},
     )
 

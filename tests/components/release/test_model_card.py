@@ -39,6 +39,7 @@ def test_the_card_is_filled_from_the_run(make_model) -> None:
     assert "| busi | click | 0.800 | – |" in text
     assert "No external dataset." in text
     assert "distil 12" in text
+    assert "- what the base weights had seen: from scratch (any other no)" in text
     assert "PASS leak: all apart" in text
 
 

@@ -15,7 +15,13 @@ import pytest
 from components.errors import BaseWeightsError, BaseWeightsUnreachableError
 from components.params import TeacherParams
 from components.teacher import base_weights
-from components.teacher.base_weights import OFFICIAL, OfficialCheckpoint, check_base, fetch
+from components.teacher.base_weights import (
+    OFFICIAL,
+    OfficialCheckpoint,
+    check_base,
+    fetch,
+    pretraining_exposure,
+)
 
 CONTENT = bytes(range(256)) * 1000
 CHECKPOINT = OfficialCheckpoint("tiny", "weights.pt", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
@@ -129,9 +135,11 @@ def test_official_checkpoints_are_those_of_sam21() -> None:
     assert all(len(c.sha256) == 64 and c.file == f"{name}.pt" for name, c in OFFICIAL.items())
 
 
-def teacher_params(base: str, hiera: str, sha256: str | None = None) -> TeacherParams:
+def teacher_params(base: str, hiera: str, sha256: str | None = None, **seen: str) -> TeacherParams:
     adapter = {"variant": "as_drawn", "context": True, "edge": True, "scale": 0.5}
-    return TeacherParams.model_validate({"hiera": hiera, "base": base, "base_sha256": sha256, "adapter": adapter})
+    return TeacherParams.model_validate(
+        {"hiera": hiera, "base": base, "base_sha256": sha256, "base_exposure": seen, "adapter": adapter}
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,3 +172,25 @@ def test_a_file_is_pinned_by_its_sha256(tmp_path: Path) -> None:
     path.write_bytes(CONTENT[1:])
     with pytest.raises(BaseWeightsError, match="has sha256"):
         check_base(teacher_params(str(path), "tiny", CHECKPOINT.sha256))
+
+
+def test_each_base_says_which_datasets_it_had_seen() -> None:
+    assert pretraining_exposure(teacher_params("scratch", "micro")).of("anything") == "no"
+    for base in OFFICIAL:
+        known = pretraining_exposure(teacher_params(base, OFFICIAL[base].hiera))
+        # Still images are ruled out by the published list; frames of videos and sets nobody looked at aren't.
+        assert [known.of(name) for name in ("fugc", "jnu_ifm", "a_new_set")] == ["no", "unknown", "unknown"]
+        assert "2408.00714" in known.basis
+
+
+def test_a_checkpoint_by_path_had_seen_what_is_stated_and_the_rest_is_unknown() -> None:
+    stated = pretraining_exposure(teacher_params("some.pt", "tiny", fugc="no", busi="yes"))
+    assert [stated.of(name) for name in ("fugc", "busi", "jnu_ifm")] == ["no", "yes", "unknown"]
+    silent = pretraining_exposure(teacher_params("some.pt", "tiny"))
+    assert silent.of("fugc") == "unknown" and "some.pt" in silent.basis
+
+
+@pytest.mark.parametrize("base", ["scratch", "sam2.1_hiera_tiny"])
+def test_what_is_known_of_a_named_base_cant_be_overruled(base: str) -> None:
+    with pytest.raises(BaseWeightsError, match=r"teacher\.base_exposure is given"):
+        check_base(teacher_params(base, "tiny", jnu_ifm="no"))
