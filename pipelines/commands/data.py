@@ -16,12 +16,13 @@ import typer
 
 from components.contract import CONTRACTS, Contract, contract_names, load_contract
 from components.errors import ContractError, LayoutError, SonoForgeError
+from pipelines.commands import data_page, data_show
 
 if TYPE_CHECKING:
     from components.intake.facts import Progress
     from components.intake.validate_data import Checked
 
-app = typer.Typer(help="The datasets: list them, check one, bring one in.", no_args_is_help=True)
+app = typer.Typer(help="The datasets: list them, look at one, check one, bring one in.", no_args_is_help=True)
 
 RAW, IMPORTS, HARMONISED, PARAMS = (
     Path("data/01_raw"),
@@ -133,6 +134,10 @@ def import_(
     for command in done.undo:
         typer.echo(f"  {command}")
     typer.echo(f"Next: git add params.yaml {done.folder.as_posix()}.dvc, then `dvc repro`")
+
+
+data_show.register(app)
+data_page.register(app)
 
 
 def _row(contract: Contract) -> dict[str, Any]:
