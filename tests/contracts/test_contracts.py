@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from components.contract import contract_names, load_contract
-from components.intake.faults import CATALOGUE
+from components.intake.faults import check_codes
 from components.intake.layouts import READERS, read_layout
+from components.intake.layouts.quarantine import corrections
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "data/contracts"
 NAMES = contract_names(CONTRACTS)
@@ -25,7 +26,8 @@ def test_a_contract_is_whole(name: str) -> None:
     assert contract.layout.reader in READERS
     assert (contract.mask.kind == "binary") == (contract.mask.threshold is not None)
     assert contract.spacing_mm is not None or contract.spacing_source
-    assert all(one.code in CATALOGUE for one in contract.accepted_faults)
+    check_codes(contract)
+    corrections(contract, CONTRACTS)
     unknown = set(contract.expectations.classes) and set(contract.expectations.empty_mask_classes) - set(
         contract.expectations.classes
     )

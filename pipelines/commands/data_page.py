@@ -1,0 +1,54 @@
+"""`sonoforge data page`: what a contract says of a dataset, as a page to read.
+
+Leaves out: the wording (components/intake/dataset_page.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from components.artefacts import write_text
+from components.contract import CONTRACTS, contract_names, load_contract
+from components.errors import ContractError
+
+PAGES = Path("docs/datasets")
+MISUSE = 2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `sonoforge data`."""
+    app.command("page")(page)
+
+
+def page(
+    dataset: Annotated[str | None, typer.Argument(help="Name of the contract, such as busi.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All datasets, and the table of them.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help=f"Write to this folder; default: print DATASET's page, write --all to {PAGES.as_posix()}."),
+    ] = None,
+) -> None:
+    """What a contract says of a dataset: how to get it, what it may be used for, masks, groups, faults."""
+    from components.intake.dataset_page import INDEX, pages
+
+    if (dataset is None) != every:
+        raise typer.BadParameter("name a dataset, or give --all")
+    try:
+        names = contract_names() if dataset is None else (dataset,)
+        written = dict(pages([load_contract(name, CONTRACTS) for name in names]))
+    except ContractError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(MISUSE) from None
+    if dataset is not None:
+        del written[INDEX]
+        if out is None:
+            typer.echo(written[f"{dataset}.md"], nl=False)
+            return
+    folder = out or PAGES
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in written.items():
+        write_text(folder / name, text)
+        typer.echo(f"{(folder / name).as_posix()}")
