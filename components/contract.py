@@ -93,11 +93,12 @@ class MaskCodes(Part):
 
     kind `binary`: foreground where the grey value >= `threshold`, one object for each connected component;
     kind `codes`: the values of `labels` are objects, `background` and nothing else may stand beside them;
-    kind `polygons`: one object for each polygon. `labels` maps a code to an anatomical name ("1" for binary and
+    kind `polygons`: one object for each polygon; kind `instances`: one for each annotation of a COCO file, whose
+    category says the code. `labels` maps a code to an anatomical name ("1" for binary and
     polygons). Components under `min_area_px` are no objects (specks).
     """
 
-    kind: Literal["binary", "codes", "polygons"]
+    kind: Literal["binary", "codes", "polygons", "instances"]
     labels: dict[int, str] = Field(min_length=1)
     threshold: int | None = Field(default=None, ge=1, le=255)
     background: int = 0

@@ -109,7 +109,7 @@ def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
     masks = {path.name: path for path in case.masks}
     for code, name, found in pixels.problems:
         # An image and its mask may have one name, in two folders.
-        path = case.image if code == "unreadable_image" else masks[name]
+        path = case.image if code == "unreadable_image" else masks.get(name, case.image)
         place = case.name_of(path, folder)
         if is_accepted(code, place.rsplit("/", 1)[-1], contract):
             texts["accepted"].append("\t".join((code, place, found)))
@@ -175,7 +175,7 @@ def case_key(case: Case) -> str:
     """A digest of all that a case's facts and pixels depend on beside `work_stamp`: file contents and what was read."""
     digest = hashlib.sha256()
     told = (case.image_id, case.group, case.subject_class, case.official_split, case.polygons, case.declared)
-    digest.update(repr(told).encode())
+    digest.update(repr(told).encode() + repr(case.instances).encode())
     for path in (case.image, *case.masks):
         # A file that can't be opened is a fact too; it changes as soon as it can.
         content = path.read_bytes() if os.access(path, os.R_OK) else b""

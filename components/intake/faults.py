@@ -65,6 +65,23 @@ CATALOGUE: dict[str, FaultKind] = {
     "degenerate_polygon": FaultKind(
         "warning", "at least three finite points in a polygon", "redraw it; until then the polygon is left out"
     ),
+    "bad_annotations": FaultKind("error", "a COCO file with images, categories and annotations", _EXPORT),
+    "duplicate_id": FaultKind("error", "ids that no two entries share, and one entry a file", "mend the ids"),
+    "annotation_without_image": FaultKind(
+        "error", "a listed image for every annotation", "restore the image's entry, or remove the annotation"
+    ),
+    "unknown_category": FaultKind(
+        "error", "categories that the contract names", "name it in layout.options.categories; null leaves it out"
+    ),
+    "crowd_region": FaultKind(
+        "error", "one object an annotation (iscrowd 0)", "say in layout.options.crowd what such an annotation is"
+    ),
+    "broken_outline": FaultKind(
+        "error", "polygons of three or more points within the image, or run lengths that cover it", _EXPORT
+    ),
+    "group_missing": FaultKind(
+        "error", "names that carry the group", "correct the file's name, or the pattern in the contract's layout"
+    ),
     "bad_table": FaultKind("error", "a table with the columns that the contract names", _EXPORT),
     "label_missing": FaultKind("warning", "a row for every image", "complete the table; the class stays unknown"),
     "label_without_image": FaultKind("warning", "an image for every row", "restore the images, or mend the table"),

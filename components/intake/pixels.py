@@ -24,7 +24,8 @@ from PIL import UnidentifiedImageError
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
 from components.intake.faults import is_accepted
-from components.intake.layouts import Case, Polygon
+from components.intake.layouts import Case, Instance, Polygon
+from components.intake.layouts.instances import drawn_runs
 from components.masks import tight_box
 from components.preprocess import MAX_IMAGE_PX, decode_image
 from components.types import Image, InstanceMask, Mask, ObjectTruth
@@ -79,6 +80,8 @@ def read_case(case: Case, contract: Contract) -> CasePixels:
     size_hw = pixels.image.shape[:2]
     if contract.mask.kind == "polygons":
         layers = _polygon_layers(case, pixels, size_hw, contract.mask)
+    elif contract.mask.kind == "instances":
+        layers = _instance_layers(case, pixels, size_hw, contract.mask)
     else:
         files = _mask_files(case, contract, pixels, size_hw)
         layers = _file_layers(files, contract.mask, pixels, size_hw)
@@ -196,9 +199,36 @@ def _polygon_layers(
 ) -> list[tuple[str, Mask]]:
     label = next(iter(codes.labels.values()))
     masks = [rasterise(polygon, (size_hw[0], size_hw[1])) for polygon in case.polygons[: MAX_OBJECTS + 1]]
-    # Where outlines overlap the smaller object lies on top, so that none disappears under a larger one.
-    masks.sort(key=lambda mask: -int(mask.sum()))
-    return _without_specks([(label, mask) for mask in masks], codes, pixels)
+    return _without_specks(_small_on_top([(label, mask) for mask in masks]), codes, pixels)
+
+
+def _instance_layers(
+    case: Case, pixels: CasePixels, size_hw: tuple[int, ...], codes: MaskCodes
+) -> list[tuple[str, Mask]]:
+    """Objects of a COCO file, each by its own annotation, so that two that touch stay two."""
+    stated = {instance.size_hw for instance in case.instances} - {size_hw}
+    if stated:
+        found = f"annotated as {_size(min(stated))}, in the file {_size(size_hw)}"
+        pixels.problems.append(("mask_size_mismatch", case.image.name, found))
+        return []
+    layers = [(codes.labels[one.code], drawn(one)) for one in case.instances[: MAX_OBJECTS + 1]]
+    return _without_specks(_small_on_top(layers), codes, pixels)
+
+
+def _small_on_top(layers: list[tuple[str, Mask]]) -> list[tuple[str, Mask]]:
+    """Where outlines overlap the smaller object lies on top, so that none disappears under a larger one."""
+    return sorted(layers, key=lambda layer: -int(layer[1].sum()))
+
+
+def drawn(instance: Instance) -> Mask:
+    """The mask (H W) of one annotated object: run lengths decoded, polygons filled as in `rasterise`."""
+    if instance.runs is not None:
+        return drawn_runs(instance)
+    mask = np.zeros(instance.size_hw, dtype=bool)
+    for ring in instance.rings:
+        filled = rasterise(tuple(zip(ring[::2], ring[1::2], strict=True)), instance.size_hw)
+        mask = mask ^ filled if instance.even_odd else mask | filled
+    return mask
 
 
 def _without_specks(layers: list[tuple[str, Mask]], codes: MaskCodes, pixels: CasePixels) -> list[tuple[str, Mask]]:

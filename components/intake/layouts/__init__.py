@@ -15,14 +15,15 @@ from pathlib import Path
 from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, by_contract, check_codes, fault
-from components.intake.layouts import class_folders, paired_folders, video_folders, xml_polygons
+from components.intake.layouts import class_folders, coco, paired_folders, video_folders, xml_polygons
 from components.intake.layouts.quarantine import quarantined
-from components.intake.layouts.reading import Case, LayoutReading, Polygon, find_notice
+from components.intake.layouts.reading import Case, Instance, LayoutReading, Polygon, find_notice
 
-__all__ = ["READERS", "Case", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
+__all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
 
 READERS: dict[str, Callable[[Contract, Path], LayoutReading]] = {
     "class_folders": class_folders.read,
+    "coco": coco.read,
     "paired_folders": paired_folders.read,
     "video_folders": video_folders.read,
     "xml_polygons": xml_polygons.read,

@@ -9,14 +9,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.contract import Contract
+from components.intake.layouts.names import NamedOptions, group_of
+from components.intake.layouts.pattern import blanks, resolve, to_regex
 from components.intake.layouts.reading import (
     Case,
     LayoutReading,
-    Options,
     Reader,
     find_root,
     image_id_of,
@@ -24,12 +26,24 @@ from components.intake.layouts.reading import (
 )
 
 
-class ClassFolders(Options):
-    """`classes` maps a folder's name to the class; `extension` and `mask_infix` make the files' names."""
+class ClassFolders(NamedOptions):
+    """`classes` maps a folder's name to the class; `extension` and `mask_infix` make the files' names.
+
+    `stems` is a pattern of the images' names without extension, such as "{patient}-{number}", for `group`.
+    """
 
     classes: dict[str, str] = Field(min_length=1)
     extension: str = ".png"
     mask_infix: str = "_mask"
+    stems: str = "{stem}"
+
+    @model_validator(mode="after")
+    def _blanks_are_there(self) -> Self:
+        if self.subject_class is not None:
+            raise ValueError("the folders give the class, so `subject_class` has no place here")
+        if missing := self.wanted_blanks() - set(blanks(self.stems)):
+            raise ValueError(f"`stems` lacks the blanks {', '.join(sorted(missing))}")
+        return self
 
 
 def read(contract: Contract, folder: Path) -> LayoutReading:
@@ -37,8 +51,8 @@ def read(contract: Contract, folder: Path) -> LayoutReading:
     options = ClassFolders.of(contract)
     reader = Reader(contract, folder, find_root(folder, list(options.classes)))
     for name, subject_class in options.classes.items():
-        place = reader.root / name
-        if not place.is_dir():
+        place = resolve(reader.root, name)
+        if place is None or not place.is_dir():
             reader.fault("missing_folder", folder, f"no folder {name}/ in {reader.root.name}/")
             continue
         _read_class(reader, place, subject_class, options)
@@ -46,8 +60,10 @@ def read(contract: Contract, folder: Path) -> LayoutReading:
 
 
 def _read_class(reader: Reader, place: Path, subject_class: str, options: ClassFolders) -> None:
-    pattern = re.compile(rf"(?P<stem>.+?){re.escape(options.mask_infix)}(_\d+)?{re.escape(options.extension)}")
-    files = natural(path for path in place.iterdir() if path.is_file() and path.suffix == options.extension)
+    ending = re.escape(options.extension)
+    pattern = re.compile(rf"(?P<stem>.+?){re.escape(options.mask_infix)}(_\d+)?(?i:{ending})")
+    extension = options.extension.lower()
+    files = natural(path for path in place.iterdir() if path.is_file() and path.suffix.lower() == extension)
     masks: dict[str, list[Path]] = defaultdict(list)
     images: list[Path] = []
     for path in files:
@@ -56,12 +72,15 @@ def _read_class(reader: Reader, place: Path, subject_class: str, options: ClassF
             masks[match["stem"]].append(path)
         else:
             images.append(path)
+    stems = to_regex(options.stems)
     for image in images:
         mine = masks.pop(image.stem, [])
         if not mine:
             reader.without_mask(image, f"no {image.stem}{options.mask_infix}{options.extension} beside it")
             continue
-        reader.add(Case(image_id_of(image.stem), image, tuple(mine), subject_class=subject_class))
+        match = stems.fullmatch(image.stem)
+        group = group_of(reader, options, image, match.groupdict() if match else {})
+        reader.add(Case(image_id_of(image.stem), image, tuple(mine), group=group, subject_class=subject_class))
     for stem, orphans in masks.items():
         for mask in orphans:
             reader.used.add(mask)

@@ -1,29 +1,35 @@
-"""Layout `paired_folders`: images in one folder, masks in another, paired by pattern (TN3K, UDIAT, FUGC).
+"""Layout `paired_folders`: images and masks paired by pattern (TN3K, UDIAT, FUGC, FH-PS-AOP, BUS-BRA and others).
 
-A dataset has one or more parts, each with its own folders and, where the authors give one, its official split.
-Labels come from a CSV or XLSX table, cross-validation folds from JSON; both are checked against the images.
-Leaves out: decoding anything; using the folds (they only prove that the copy is complete).
+A dataset has one or more parts, each with its own folders and, where the authors give one, its official split; and
+it may be in circulation in several arrangements of them. Labels come from a CSV or XLSX table or from the names,
+cross-validation folds from JSON; all are checked against the images. Leaves out: decoding anything; using the folds
+(they only prove that the copy is complete).
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
-from components.intake.layouts.pattern import blanks, fill, fixed_folder, matching
-from components.intake.layouts.reading import Case, LayoutReading, Options, Reader, find_root, image_id_of
+from components.intake.layouts.names import NamedOptions, class_of, group_of
+from components.intake.layouts.pattern import blanks, by_values, fixed_folder, key_of, matching, resolve
+from components.intake.layouts.reading import Case, LayoutReading, Reader, find_arrangement, image_id_of
 from components.intake.layouts.tables import LabelTable, read_labels
+
+MAIN = "the main one"
 
 
 class Part(BaseModel):
     """One pair of folders. `masks` is None for images that have no annotation.
 
-    `images` and `masks` are patterns relative to the root with the same blanks, one of them `{stem}`; `prefix`
-    goes in front of every image id, as numbering may start again in each part.
+    `images` and `masks` are patterns relative to the root with the same blanks; a file that both fit is a mask. A
+    table of labels needs the blank {stem}. `prefix` goes in front of every image id, as numbering may start again in
+    each part.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,56 +41,92 @@ class Part(BaseModel):
     labels: LabelTable | None = None
     required: bool = True
 
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns of its images and, if it has any, masks."""
+        return (self.images, self.masks) if self.masks is not None else (self.images,)
+
     @model_validator(mode="after")
     def _same_blanks(self) -> Self:
-        if "stem" not in blanks(self.images):
-            raise ValueError("`images` needs the blank {stem}")
+        if not blanks(self.images):
+            raise ValueError("`images` needs a blank, such as {stem}")
+        if self.labels is not None and "stem" not in blanks(self.images):
+            raise ValueError("`images` needs the blank {stem}, by which `labels` are found")
         if self.masks is not None and set(blanks(self.masks)) != set(blanks(self.images)):
             raise ValueError("`images` and `masks` need the same blanks")
         return self
 
 
-class PairedFolders(Options):
-    """`folds`: JSON files {"train": [number…], "val": [number…]} over the part at `folds_part`."""
+class PairedFolders(NamedOptions):
+    """`folds`: JSON files {"train": [number…], "val": [number…]} over the part at `folds_part`.
+
+    `alternatives` are other arrangements of the same images, by name: the one that is here most wholly is read, and
+    the files of the others are left out.
+    """
 
     parts: tuple[Part, ...] = Field(min_length=1)
+    alternatives: dict[str, tuple[Part, ...]] = Field(default_factory=dict)
     folds: tuple[str, ...] = ()
     folds_part: int = 0
+
+    @model_validator(mode="after")
+    def _blanks_are_there(self) -> Self:
+        for part in (part for parts in (self.parts, *self.alternatives.values()) for part in parts):
+            if missing := self.wanted_blanks() - set(blanks(part.images)):
+                raise ValueError(f"{part.images!r} lacks the blanks {', '.join(sorted(missing))}")
+        if self.folds and "stem" not in blanks(self.parts[self.folds_part].images):
+            raise ValueError("`folds` need the blank {stem}, by which images are found")
+        return self
 
 
 def read(contract: Contract, folder: Path) -> LayoutReading:
     """Read a tree of image and mask folders."""
     options = PairedFolders.of(contract)
-    wanted = [fixed_folder(p) for part in options.parts for p in (part.images, part.masks) if p]
-    reader = Reader(contract, folder, find_root(folder, wanted))
-    stems = [_read_part(reader, part) for part in options.parts]
-    for name in options.folds:
+    arrangements = {MAIN: options.parts, **options.alternatives}
+    wanted = [[pattern for part in parts for pattern in part.patterns] for parts in arrangements.values()]
+    root, index = find_arrangement(folder, wanted)
+    chosen = list(arrangements)[index]
+    reader = Reader(contract, folder, root)
+    stems = [_read_part(reader, part, options) for part in arrangements[chosen]]
+    for name in options.folds if chosen == MAIN else ():
         _check_fold(reader, reader.root / name, stems[options.folds_part])
+    for name, parts in arrangements.items():
+        if name != chosen:
+            _leave_out(reader, parts, f"the same images in another arrangement ({name}); {chosen} is read")
     return reader.reading(options)
 
 
-def _read_part(reader: Reader, part: Part) -> set[str]:
+def _leave_out(reader: Reader, parts: Sequence[Part], reason: str) -> None:
+    for path in (path for part in parts for pattern in part.patterns for path in matching(reader.root, pattern)):
+        if path not in reader.used:
+            reader.used.add(path)
+            reader.fault("ignored_file", path, reason)
+
+
+def _read_part(reader: Reader, part: Part, options: PairedFolders) -> set[str]:
     """Read one part's cases; returns the stems of all its images."""
     if not _folders_exist(reader, part):
         return set()
-    images = matching(reader.root, part.images)
     masks = matching(reader.root, part.masks) if part.masks else {}
+    images = {path: values for path, values in matching(reader.root, part.images).items() if path not in masks}
+    mask_of = by_values(masks)
     classes = read_labels(reader, part.labels, reader.root / part.labels.file) if part.labels else {}
     for image, values in images.items():
         if part.masks is None:
             reader.without_mask(image, "a part without annotation")
             continue
-        mask = reader.root / fill(part.masks, values)
-        if mask not in masks:
-            reader.without_mask(image, f"no {fixed_folder(part.masks)}/ mask of this name")
+        mask = mask_of.get(key_of(values))
+        if mask is None:
+            reader.without_mask(image, f"no {_folder(part.masks)}mask of this name")
             continue
-        subject_class = classes.get(values["stem"])
+        subject_class = classes.get(values.get("stem", "")) or class_of(reader, options, image, values)
         if classes and subject_class is None:
             reader.fault("label_missing", image, f"no row in {part.labels.file if part.labels else ''}")
         image_id = image_id_of(part.prefix, *values.values())
-        reader.add(Case(image_id, image, (mask,), subject_class=subject_class, official_split=part.split))
+        group = group_of(reader, options, image, values)
+        reader.add(Case(image_id, image, (mask,), group=group, subject_class=subject_class, official_split=part.split))
     _orphans(reader, part, images, masks)
-    stems = {values["stem"] for values in images.values()}
+    stems = {values["stem"] for values in images.values() if "stem" in values}
     if part.labels:
         table = reader.root / part.labels.file
         missing = sorted(set(classes) - stems)
@@ -95,8 +137,8 @@ def _read_part(reader: Reader, part: Part) -> set[str]:
 
 def _folders_exist(reader: Reader, part: Part) -> bool:
     """Report missing folders; images without their folder of masks are still worth a look, file by file."""
-    here = [fixed_folder(pattern) for pattern in (part.images, part.masks) if pattern]
-    missing = [name for name in here if not (reader.root / name).is_dir()]
+    here = [fixed_folder(pattern) for pattern in part.patterns]
+    missing = [name for name in here if resolve(reader.root, name) is None]
     if part.required:
         for name in missing:
             reader.fault("missing_folder", reader.folder, f"no folder {name}/")
@@ -104,10 +146,17 @@ def _folders_exist(reader: Reader, part: Part) -> bool:
 
 
 def _orphans(reader: Reader, part: Part, images: dict[Path, dict[str, str]], masks: dict[Path, dict[str, str]]) -> None:
+    image_of = by_values(images)
     for mask, values in masks.items():
-        if reader.root / fill(part.images, values) not in images:
+        if key_of(values) not in image_of:
             reader.used.add(mask)
-            reader.fault("mask_without_image", mask, f"no {fixed_folder(part.images)}/ image of this name")
+            reader.fault("mask_without_image", mask, f"no {_folder(part.images)}image of this name")
+
+
+def _folder(pattern: str) -> str:
+    """The pattern's folder as part of a sentence."""
+    folder = fixed_folder(pattern)
+    return "" if folder == "." else f"{folder}/ "
 
 
 def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:

@@ -1,16 +1,18 @@
 """Paths with named blanks, such as `test-image/{stem}.jpg`, matched against a tree and filled in again.
 
-A blank is `{name}`: any text without a slash; the same name twice must hold the same text. Leaves out: what the
-blanks mean (the readers).
+A blank is `{name}`: any text without a slash; the same name twice must hold the same text. What stands between the
+blanks may differ in upper and lower case, as copies of a dataset do. Leaves out: what the blanks mean (the readers).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 _BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+# macOS puts a file of this prefix beside each file that it packs; it has the other's ending, but isn't an image.
+SHADOW = "._"
 
 
 def blanks(pattern: str) -> tuple[str, ...]:
@@ -24,12 +26,12 @@ def to_regex(pattern: str) -> re.Pattern[str]:
     seen: set[str] = set()
     end = 0
     for match in _BLANK.finditer(pattern):
-        parts.append(re.escape(pattern[end : match.start()]))
+        parts.append(f"(?i:{re.escape(pattern[end : match.start()])})")
         name = match[1]
         parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>[^/]+)")
         seen.add(name)
         end = match.end()
-    return re.compile("".join([*parts, re.escape(pattern[end:])]))
+    return re.compile("".join([*parts, f"(?i:{re.escape(pattern[end:])})"]))
 
 
 def fill(pattern: str, values: Mapping[str, str]) -> str:
@@ -43,16 +45,45 @@ def fixed_folder(pattern: str) -> str:
     return before.rpartition("/")[0] or "."
 
 
+def resolve(root: Path, relative: str) -> Path | None:
+    """The entry of this path under `root`, else the first that differs from it in case only; None if there is none."""
+    place = root
+    for name in PurePosixPath(relative).parts:
+        exact = place / name
+        if not exact.exists():
+            wanted = name.casefold()
+            others = [child for child in place.iterdir() if child.name.casefold() == wanted] if place.is_dir() else []
+            if not others:
+                return None
+            exact = min(others)
+        place = exact
+    return place
+
+
 def matching(root: Path, pattern: str) -> dict[Path, dict[str, str]]:
     """All files under `root` that match, sorted by path, with what stood in the blanks."""
-    start = root / fixed_folder(pattern)
-    if not start.is_dir():
+    folder = fixed_folder(pattern)
+    start = resolve(root, folder)
+    if start is None or not start.is_dir():
         return {}
-    regex = to_regex(pattern)
-    depth = pattern.count("/") - (0 if fixed_folder(pattern) == "." else fixed_folder(pattern).count("/") + 1)
+    rest = pattern if folder == "." else pattern[len(folder) + 1 :]
+    regex = to_regex(rest)
     found: dict[Path, dict[str, str]] = {}
-    for path in sorted(start.glob("/".join(["*"] * (depth + 1)))):
-        match = regex.fullmatch(path.relative_to(root).as_posix())
-        if match and path.is_file():
+    for path in sorted(start.glob("/".join(["*"] * (rest.count("/") + 1)))):
+        match = regex.fullmatch(path.relative_to(start).as_posix())
+        if match and path.is_file() and not path.name.startswith(SHADOW):
             found[path] = match.groupdict()
     return found
+
+
+def by_values(found: Mapping[Path, Mapping[str, str]]) -> dict[tuple[tuple[str, str], ...], Path]:
+    """Matched files by what stood in their blanks, so that an image finds its mask; the first of equals."""
+    result: dict[tuple[tuple[str, str], ...], Path] = {}
+    for path, values in found.items():
+        result.setdefault(key_of(values), path)
+    return result
+
+
+def key_of(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What stood in the blanks, in one order whatever the pattern's."""
+    return tuple(sorted(values.items()))

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from components.contract import Contract
 from components.errors import ContractError
 from components.intake.faults import fault
+from components.intake.layouts.pattern import SHADOW, blanks, fixed_folder, matching, resolve
 from components.types import Fault, Severity
 
 Polygon = tuple[tuple[float, float], ...]
@@ -27,7 +28,8 @@ SEARCH_DEPTH = 3
 PHANTOM_NOTICE = "PHANTOM.txt"
 _NO_CONTENT = (".gitignore", PHANTOM_NOTICE)
 _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
-SYSTEM_FILES = ("*/__MACOSX/*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
+SYSTEM_FOLDER = "__MACOSX"
+SYSTEM_FILES = (f"*/{SYSTEM_FOLDER}/*", f"*/{SHADOW}*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 
 
 class Options(BaseModel):
@@ -58,19 +60,36 @@ class Options(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Instance:
+    """One annotated object of an image of `size_hw`: its mask code, and its rings or its run lengths.
+
+    A ring is x0, y0, x1, y1, … in pixels, as COCO writes it. Several are united or, where `even_odd`, filled together,
+    so that a ring within another is a hole. `runs` are COCO's too, from the first column down, background first: counts
+    of pixels, or their compressed text.
+    """
+
+    code: int
+    size_hw: tuple[int, int]
+    rings: tuple[tuple[float, ...], ...] = ()
+    runs: tuple[int, ...] | str | None = None
+    even_odd: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One image with its annotation, as found in the original layout.
 
-    `masks` are files whose foregrounds together are the annotation; with `polygons` there are none. `declared`
-    are the mask codes that the authors' own table says the image shows, None where there is no such table. `outlines`
-    is the file that the polygons come from. `published` pairs a correction, which is read, with the file of the dataset
-    in whose place it stands.
+    `masks` are files whose foregrounds together are the annotation; with `polygons` or `instances` there are none,
+    and `outlines` is the file that these come from. `declared` are the mask codes that the authors' own table says
+    the image shows, None where there is no such table. `published` pairs a correction, which is read, with the file
+    of the dataset in whose place it stands.
     """
 
     image_id: str
     image: Path
     masks: tuple[Path, ...] = ()
     polygons: tuple[Polygon, ...] = ()
+    instances: tuple[Instance, ...] = ()
     group: str = ""
     subject_class: str | None = None
     official_split: str | None = None
@@ -187,20 +206,35 @@ def find_notice(folder: Path) -> Path | None:
 def find_root(folder: Path, wanted: Sequence[str]) -> Path:
     """The folder that holds most of the `wanted` entries: `folder`, or one at most three levels below it.
 
-    Archives differ in how many folders they wrap around a dataset. The shallowest of equals wins, then the first
-    by name; `folder` itself where none holds any.
+    An entry is a path, or a pattern with blanks, of which the folder before the first blank counts. Archives differ in
+    how many folders they wrap around a dataset, and in upper and lower case. The shallowest of equals wins, then the
+    first by name; `folder` itself where none holds any.
     """
-    best, best_score = folder, 0
+    return find_arrangement(folder, [wanted])[0]
+
+
+def find_arrangement(folder: Path, arrangements: Sequence[Sequence[str]]) -> tuple[Path, int]:
+    """Of several lists of wanted entries the one that is here most wholly: its root, as in `find_root`, and index."""
+    best, best_index, best_score = folder, 0, 0
     level = [folder]
     for _ in range(SEARCH_DEPTH + 1):
         for candidate in level:
-            score = sum((candidate / entry).exists() for entry in wanted)
-            if score > best_score:
-                best, best_score = candidate, score
+            for index, wanted in enumerate(arrangements):
+                score = sum(_is_there(candidate, entry) for entry in wanted)
+                if score > best_score:
+                    best, best_index, best_score = candidate, index, score
         level = sorted(
-            child for parent in level for child in parent.iterdir() if child.is_dir() and child.name != "__MACOSX"
+            child for parent in level for child in parent.iterdir() if child.is_dir() and child.name != SYSTEM_FOLDER
         )
-    return best
+    return best, best_index
+
+
+def _is_there(root: Path, entry: str) -> bool:
+    if not blanks(entry):
+        return resolve(root, entry) is not None
+    before = fixed_folder(entry)
+    # A pattern that begins with a blank has no folder to look for: only files can tell.
+    return bool(matching(root, entry)) if before == "." else resolve(root, before) is not None
 
 
 def image_id_of(*parts: str) -> str:
@@ -209,7 +243,8 @@ def image_id_of(*parts: str) -> str:
 
 
 def natural(paths: Iterable[Path]) -> list[Path]:
-    """Paths sorted as a person would: image 2 before image 10."""
+    """Paths sorted as a person would, image 2 before image 10, without what macOS adds to archives."""
+    mine = (path for path in paths if not path.name.startswith(SHADOW) and SYSTEM_FOLDER not in path.parts)
     return sorted(
-        paths, key=lambda p: [(not s.isdigit(), int(s) if s.isdigit() else 0, s) for s in re.split(r"(\d+)", str(p))]
+        mine, key=lambda p: [(not s.isdigit(), int(s) if s.isdigit() else 0, s) for s in re.split(r"(\d+)", str(p))]
     )

@@ -7,13 +7,35 @@ from __future__ import annotations
 
 import csv
 import zipfile
+import zlib
 from pathlib import Path
+from xml.etree.ElementTree import ParseError
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from components.intake.layouts.pattern import resolve
 from components.intake.layouts.reading import Reader
 
 MAX_ROWS = 1_000_000
+MAX_XLSX_BYTES = 200_000_000  # unpacked; a spreadsheet of 100,000 rows takes a tenth
+# Above the header may stand a title and empty rows.
+HEADER_ROWS = 10
+# What csv, zipfile, zlib, openpyxl and the XML parser below it raise on files that aren't what they seem.
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    csv.Error,
+    zipfile.BadZipFile,
+    zlib.error,
+    ParseError,
+)
 
 
 class LabelTable(BaseModel):
@@ -21,8 +43,8 @@ class LabelTable(BaseModel):
 
     `file` is relative to the dataset's root, `key` the column with the image, `value` the column with the class,
     `names` what a value is called (a value that isn't listed is kept as it is), `strip` an ending that keys carry
-    and stems don't. `required` false: the table may be missing. `without_header` names the columns of a file whose
-    first row isn't a header.
+    and stems don't, `digits` to how many digits a key that is a number is filled with zeros, which spreadsheets drop.
+    `required` false: the table may be missing. `without_header` names the columns of a file that has no header.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,31 +55,41 @@ class LabelTable(BaseModel):
     names: dict[str, str] = Field(default_factory=dict)
     sheet: str | None = None
     strip: str = ""
+    digits: int = Field(default=0, ge=0)
     required: bool = True
     without_header: tuple[str, ...] = ()
 
 
 def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]:
     """Read a label table into {key: class name}; faults go to the reader, and then the result is empty."""
+    path = resolve(path.parent, path.name) or path
     if not path.is_file():
         if table.required:
             reader.fault("missing_file", reader.root, f"no {path.relative_to(reader.root).as_posix()}")
         return {}
     reader.used.add(path)
     try:
-        rows = _xlsx_rows(path, table.sheet) if path.suffix == ".xlsx" else _csv_rows(path)
-    except (OSError, ValueError, KeyError, csv.Error, zipfile.BadZipFile) as error:
+        rows = _xlsx_rows(path, table.sheet) if path.suffix.lower() == ".xlsx" else _csv_rows(path)
+    except DAMAGED as error:
         reader.fault("bad_table", path, f"can't be read: {error}")
         return {}
-    if table.without_header and not (rows and table.key in rows[0]):
-        rows.insert(0, list(table.without_header))
-    header = rows[0] if rows else []
-    if table.key not in header or table.value not in header:
-        reader.fault("bad_table", path, f"columns {', '.join(header)}", expected=f"columns {table.key}, {table.value}")
+    starts = [number for number, row in enumerate(rows[:HEADER_ROWS]) if table.key in row and table.value in row]
+    if not starts and table.without_header:
+        header, body = list(table.without_header), rows
+    elif not starts:
+        found = ", ".join(rows[0]) if rows else ""
+        reader.fault("bad_table", path, f"columns {found}", expected=f"columns {table.key}, {table.value}")
         return {}
+    else:
+        header, body = rows[starts[0]], rows[starts[0] + 1 :]
     key, value = header.index(table.key), header.index(table.value)
-    long_enough = (row for row in rows[1:] if len(row) > max(key, value) and row[key])
-    return {row[key].removesuffix(table.strip): table.names.get(row[value], row[value]) for row in long_enough}
+    long_enough = (row for row in body if len(row) > max(key, value) and row[key])
+    return {_key(row[key], table): table.names.get(row[value], row[value]) for row in long_enough}
+
+
+def _key(cell: str, table: LabelTable) -> str:
+    stem = cell.removesuffix(table.strip)
+    return stem.zfill(table.digits) if stem.isdigit() else stem
 
 
 def _csv_rows(path: Path) -> list[list[str]]:
@@ -73,9 +105,20 @@ def _csv_rows(path: Path) -> list[list[str]]:
 def _xlsx_rows(path: Path, sheet: str | None) -> list[list[str]]:
     import openpyxl  # only UDIAT has a spreadsheet, and the import takes a quarter of a second
 
+    with zipfile.ZipFile(path) as zipped:
+        unpacked = sum(member.file_size for member in zipped.infolist())
+    if unpacked > MAX_XLSX_BYTES:
+        raise ValueError(f"unpacks to {unpacked:,} bytes, more than {MAX_XLSX_BYTES:,}")
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
-        page = book[sheet] if sheet else book.worksheets[0]
-        return [["" if cell is None else str(cell).strip() for cell in row] for row in page.iter_rows(values_only=True)]
+        # A copy that was saved again may have another name for its one sheet.
+        named = sheet is not None and (sheet in book.sheetnames or len(book.sheetnames) > 1)
+        page = book[sheet] if sheet is not None and named else book.worksheets[0]
+        rows = []
+        for row in page.iter_rows(values_only=True):
+            rows.append(["" if cell is None else str(cell).strip() for cell in row])
+            if len(rows) > MAX_ROWS:
+                raise ValueError(f"more than {MAX_ROWS:,} rows")
+        return rows
     finally:
         book.close()

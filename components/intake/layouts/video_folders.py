@@ -7,13 +7,14 @@ reported. Leaves out: the order of frames; decoding anything.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
-from components.intake.layouts.pattern import blanks, fill, matching
+from components.intake.layouts.pattern import blanks, by_values, key_of, matching, resolve
 from components.intake.layouts.reading import Case, LayoutReading, Options, Reader, find_root, image_id_of
 from components.intake.layouts.tables import LabelTable, read_labels
 
@@ -54,16 +55,17 @@ def read(contract: Contract, folder: Path) -> LayoutReading:
     options = VideoFolders.of(contract)
     root = find_root(folder, [options.top])
     reader = Reader(contract, folder, root)
-    if not (root / options.top).is_dir():
+    top = resolve(root, options.top)
+    if top is None or not top.is_dir():
         reader.fault("missing_folder", folder, f"no folder {options.top}/")
         return reader.reading(options)
     images, masks = matching(root, options.images), matching(root, options.masks)
     frames: dict[str, dict[str, Path]] = defaultdict(dict)
     for path, values in images.items():
         frames[values["video"]][values["frame"]] = path
-    videos = sorted(path.name for path in (root / options.top).iterdir() if path.is_dir())
-    for video in videos:
-        _read_video(reader, options, video, frames[video], masks)
+    mask_of = by_values(masks)
+    for place in sorted(path for path in top.iterdir() if path.is_dir()):
+        _read_video(reader, options, place, frames[place.name], mask_of)
     for mask, values in masks.items():
         if values["frame"] not in frames[values["video"]]:
             reader.used.add(mask)
@@ -74,20 +76,20 @@ def read(contract: Contract, folder: Path) -> LayoutReading:
 def _read_video(
     reader: Reader,
     options: VideoFolders,
-    video: str,
+    place: Path,
     frames: dict[str, Path],
-    masks: dict[Path, dict[str, str]],
+    mask_of: Mapping[tuple[tuple[str, str], ...], Path],
 ) -> None:
-    file = f"{options.top}/{video}/{options.table}"
-    table = LabelTable(file=file, key=options.frame_column, value=options.label_column)
-    found = read_labels(reader, table, reader.root / file)
+    video, file = place.name, resolve(place, options.table) or place / options.table
+    table = LabelTable(file=options.table, key=options.frame_column, value=options.label_column)
+    found = read_labels(reader, table, file)
     # The table may name a frame as the file does, `<video>_<frame>.png`, or by its number alone.
     labels = {key.rsplit(".", 1)[0].removeprefix(f"{video}_"): value for key, value in found.items()}
     if not frames:
-        reader.fault("no_images", reader.root / options.top / video, "a video without frames")
+        reader.fault("no_images", place, "a video without frames")
     for frame, image in frames.items():
-        mask = reader.root / fill(options.masks, {"video": video, "frame": frame})
-        if mask not in masks:
+        mask = mask_of.get(key_of({"video": video, "frame": frame}))
+        if mask is None:
             reader.without_mask(image, "no mask of this name")
             continue
         label = labels.get(frame)
@@ -95,7 +97,7 @@ def _read_video(
         if labels and label is None:
             reader.fault("label_missing", image, f"no row in {options.table}")
         elif label is not None and meaning is None:
-            reader.fault("bad_table", reader.root / file, f"unknown frame label {label!r} of frame {frame}")
+            reader.fault("bad_table", file, f"unknown frame label {label!r} of frame {frame}")
         reader.add(
             Case(
                 image_id_of(video, frame),
@@ -109,4 +111,4 @@ def _read_video(
     missing = sorted(set(labels) - set(frames))
     if missing:
         listed = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        reader.fault("label_without_image", reader.root / file, f"{len(missing)} rows without frame: {listed}")
+        reader.fault("label_without_image", file, f"{len(missing)} rows without frame: {listed}")

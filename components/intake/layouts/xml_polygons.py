@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from defusedxml.ElementTree import fromstring
 
 from components.contract import Contract
 from components.intake.faults import is_accepted
+from components.intake.layouts.pattern import resolve
 from components.intake.layouts.reading import (
     Case,
     LayoutReading,
@@ -31,6 +33,9 @@ from components.intake.layouts.reading import (
 
 MAX_XML_BYTES = 20_000_000
 MAX_POINTS = 100_000
+MAX_SHOWN = 100
+# An image's number comes from a stranger's file, and becomes part of a path.
+PLAIN = re.compile(r"[\w.-]{1,40}")
 
 
 class XmlPolygons(Options):
@@ -49,7 +54,8 @@ def read(contract: Contract, folder: Path) -> LayoutReading:
         reader.fault("missing_file", folder, "no XML file")
     for sheet in sheets:
         _read_case(reader, options, sheet)
-    for image in natural(folder.rglob(f"*{options.extension}")):
+    extension = options.extension.lower()
+    for image in natural(path for path in folder.rglob("*") if path.suffix.lower() == extension):
         if image not in reader.used:
             case = image.stem.rpartition("_")[0]
             if (image.parent / f"{case}.xml").is_file():
@@ -82,11 +88,12 @@ def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
             polygons[number] += _polygons(reader, sheet, mark.findtext("svg") or "")
         except ValueError as error:
             truncated.add(number)
-            reader.fault("truncated_polygons", sheet, f"mark of image {number}: {error}")
+            reader.fault("truncated_polygons", sheet, f"mark of image {number[:MAX_SHOWN]}: {error}")
     for number, outlines in polygons.items():
-        image = sheet.with_name(f"{sheet.stem}_{number}{options.extension}")
-        if not image.is_file():
-            reader.fault("mark_without_image", sheet, f"a mark of {image.name}, which isn't there")
+        name = f"{sheet.stem}_{number}{options.extension}"
+        image = resolve(sheet.parent, name) if PLAIN.fullmatch(number) else None
+        if image is None or not image.is_file():
+            reader.fault("mark_without_image", sheet, f"a mark of {name[:MAX_SHOWN]!r}, which isn't there")
         elif number in truncated:
             reader.used.add(image)
             if is_accepted("truncated_polygons", sheet.name, reader.contract):

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
+from components.masks import to_rle
+
 Tree = Callable[[str], Path]
 SIDE_PX = 160
 
@@ -108,3 +110,35 @@ def _jnu_ifm(top: Path) -> None:
 
 
 BUILDERS = {"busi": _busi, "ddti": _ddti, "tn3k": _tn3k, "udiat": _udiat, "fugc": _fugc, "jnu_ifm": _jnu_ifm}
+
+
+def coco_json(**changes: object) -> dict[str, object]:
+    """Two images with two touching squares each, as polygons, and one with run lengths in both forms, as text ids."""
+    square = [20, 30, 60, 30, 60, 80, 20, 80]
+    beside = [60, 30, 90, 30, 90, 80, 60, 80]
+    images: list[dict[str, object]] = [
+        {"id": number, "file_name": f"p{number}_a.png", "width": SIDE_PX + 20, "height": SIDE_PX, "site": "here"}
+        for number in (1, 2)
+    ]
+    images.append({"id": "x3", "file_name": "p3_a.png", "width": SIDE_PX + 20, "height": SIDE_PX, "site": "there"})
+    annotations: list[dict[str, object]] = [
+        {"id": 10 * number + k, "image_id": number, "category_id": k + 1, "segmentation": [ring], "iscrowd": 0}
+        for number in (1, 2)
+        for k, ring in enumerate((square, beside))
+    ]
+    plain = {"size": [SIDE_PX, SIDE_PX + 20], "counts": [0, 10, SIDE_PX * (SIDE_PX + 20) - 10]}
+    packed = {"size": [SIDE_PX, SIDE_PX + 20], "counts": to_rle(disc())["counts"]}
+    for key, runs in (("r0", plain), ("r1", packed)):
+        annotations.append({"id": key, "image_id": "x3", "category_id": 2, "segmentation": runs, "iscrowd": 0})
+    categories = [{"id": 1, "name": "nodule"}, {"id": 2, "name": "gland"}]
+    return {"images": images, "annotations": annotations, "categories": categories} | changes
+
+
+def coco_tree(top: Path, content: object = None) -> Path:
+    """The images of `coco_json` and the file itself, or other content in its place."""
+    for number in (1, 2, 3):
+        save(top / f"images/p{number}_a.png", speckle(500 + number))
+    (top / "annotations").mkdir(exist_ok=True)
+    text = content if isinstance(content, str) else json.dumps(coco_json() if content is None else content)
+    (top / "annotations/all__coco.json").write_text(text)
+    return top
