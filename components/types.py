@@ -23,6 +23,8 @@ InstanceMask = NDArray[np.uint8]
 """H W, uint8; 0 is background, k the k-th object of the image (objects don't overlap)."""
 
 BoxXyxy = tuple[float, float, float, float]
+Span = tuple[int, int]
+"""Offset and size in bytes of one stored file within a larger one."""
 Role = Literal["internal", "external"]
 Severity = Literal["error", "warning", "info"]
 Exposure = Literal["yes", "no", "unknown"]
@@ -73,8 +75,9 @@ class Record:
     """One image of a harmonised dataset: a row of its manifest.
 
     `image_id` is unique within the dataset, `group` the key (patient, video, scene) that must never cross a
-    split. `image_path` and `mask_path` are PNG files (RGB or grey; instance mask), `pixels_md5` the digest of
-    the decoded pixels. `spacing_mm` is (row, column) or None where the source doesn't state it.
+    split. `image_path` and `mask_path` are the files that hold its PNGs (RGB or grey; instance mask) at `image_span`
+    and `mask_span`; without a span the whole file is the PNG. `pixels_md5` is the digest of the decoded pixels.
+    `spacing_mm` is (row, column) or None where the source doesn't state it.
     `official_split` is the split that the dataset's authors give, if any, `perceptual_hash` a 64-bit difference
     hash in hexadecimal by which near copies are found.
     """
@@ -96,6 +99,8 @@ class Record:
     spacing_source: str | None = None
     flags: tuple[str, ...] = field(default=())
     perceptual_hash: str | None = None
+    image_span: Span | None = None
+    mask_span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from components.errors import LeakError
 from components.evaluation.cases import Contender, Predictor, Row, score_image
 from components.evaluation.prompts import draw_prompts
 from components.evaluation.summary import summarise
-from components.intake.harmonised import load_image, load_instances
+from components.intake.harmonised import load_image, load_instances, mask_png
 from components.journal import Journal
 from components.params import EvaluateParams, PromptParams
 from components.promptable import predict
@@ -212,7 +212,7 @@ def _run_key(models: Mapping[str, Contender], prompts: PromptParams, device: str
 
 def _image_key(run_key: str, record: Record) -> str:
     identity = repr((record.dataset, record.image_id, record.group, record.objects, record.spacing_mm, record.flags))
-    truth = _digest(record.mask_path.read_bytes())
+    truth = _digest(mask_png(record))
     return _digest(f"{run_key}|{identity}|{record.subject_class}|{record.pixels_md5}|{truth}".encode())
 
 

@@ -6,21 +6,21 @@ Leaves out: reading COCO files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from components.contract import Contract
-from components.intake.harmonised import IMAGES, MASKS, load_instances
+from components.intake.harmonised import load_instances
+from components.intake.shards import SHARDS, image_member
 from components.masks import to_rle
 from components.types import Record
 
 
-def to_coco(records: Sequence[Record], contract: Contract, *, folder: Path) -> dict[str, Any]:
-    """The COCO description of a harmonised dataset whose files lie in `folder`.
+def to_coco(records: Sequence[Record], contract: Contract) -> dict[str, Any]:
+    """The COCO description of a harmonised dataset.
 
-    Categories are numbered by the contract's order of labels, images by the records' order; `bbox` is x, y, width,
-    height in pixels. `image_id`, `group` and `phantom` of an image go beside COCO's own keys.
+    Categories are numbered by the contract's order of labels, images by their ids' order; `bbox` is x, y, width,
+    height in pixels. `file_name` is the image's name within its shard, so that the shards unpacked into one folder are
+    that of the images. `image_id`, `group`, `phantom` and `shard` of an image go beside COCO's own keys.
     """
     categories = {label: number for number, label in enumerate(dict.fromkeys(contract.mask.labels.values()), 1)}
     images: list[dict[str, Any]] = []
@@ -29,16 +29,16 @@ def to_coco(records: Sequence[Record], contract: Contract, *, folder: Path) -> d
         images.append(
             {
                 "id": number,
-                "file_name": f"{IMAGES}/{record.image_path.name}",
+                "file_name": image_member(record.image_id),
                 "width": record.width_px,
                 "height": record.height_px,
                 "image_id": record.image_id,
                 "group": record.group,
                 "phantom": record.phantom,
+                "shard": f"{SHARDS}/{record.image_path.name}",
             }
         )
-        here = replace(record, mask_path=folder / MASKS / record.mask_path.name)
-        instances = load_instances(here)
+        instances = load_instances(record)
         for truth in record.objects:
             x0, y0, x1, y1 = truth.box_xyxy
             annotations.append(

@@ -1,9 +1,10 @@
 """A harmonised dataset on disk, to records and pixels, and back: the form that all later stages read.
 
-A folder holds `manifest.parquet` (a row for each image, the columns of `MANIFEST_SCHEMA`), `images/<image_id>.png`
-(lossless, native resolution, grey or RGB), `masks/<image_id>.png` (uint8 instance masks) and `coco.json`. Paths in
-the manifest are relative to the folder, so that it can be moved. Leaves out: how the folder is made
-(components/intake/harmonise.py) and how images get their split (components/intake/split.py).
+A folder holds `manifest.parquet` (a row for each image, the columns of `MANIFEST_SCHEMA`), tar shards with a PNG for
+each image (lossless, native resolution, grey or RGB) and for each instance mask (uint8), `coco.json` and
+`croissant.json`. The manifest says in which shard a PNG lies, and at which bytes: an image is one read. Paths in it are
+relative to the folder, so that it can be moved. Leaves out: how the folder is made (components/intake/harmonise.py) and
+how images get their split (components/intake/split.py).
 """
 
 from __future__ import annotations
@@ -22,47 +23,50 @@ from PIL import Image as PilImage
 from components.artefacts import replacing
 from components.errors import LayoutError
 from components.preprocess import decode_image
-from components.types import Image, InstanceMask, ObjectTruth, Record
+from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
 COCO = "coco.json"
-IMAGES = "images"
-MASKS = "masks"
-MANIFEST_SCHEMA_VERSION = 1
+# 2: PNGs lie in shards; 1: each was a file of its own.
+MANIFEST_SCHEMA_VERSION = 2
 SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
 SPLITS = ("train", "val", "test")
 
 
-def _column(name: str, kind: pa.DataType, meaning: str, *, nullable: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning})
+def _column(name: str, kind: pa.DataType, meaning: str, *, unit: str = "", nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"meaning": meaning} | ({"unit": unit} if unit else {}))
 
 
 _OBJECT = pa.struct(
     [
         _column("index", pa.int32(), "the object's value in the instance mask, from 1"),
         _column("label", pa.string(), "anatomical name by the contract's mask codes"),
-        _column("box_xyxy", pa.list_(pa.int32(), 4), "tight half-open box in native pixels: x0 y0 x1 y1"),
-        _column("area_px", pa.int64(), "number of native pixels"),
+        _column("box_xyxy", pa.list_(pa.int32(), 4), "tight half-open box: x0 y0 x1 y1", unit="pixel"),
+        _column("area_px", pa.int64(), "area", unit="pixel"),
     ]
 )
 
 MANIFEST_SCHEMA = pa.schema(
     [
         _column("dataset", pa.string(), "name of the dataset's contract"),
-        _column("image_id", pa.string(), "unique within the dataset; also the stem of both PNG files"),
+        _column("image_id", pa.string(), "unique within the dataset; names both PNGs in the shard"),
         _column("group", pa.string(), "patient, video, case or scene; must never cross a split"),
         _column("role", pa.string(), "internal or external"),
-        _column("image_path", pa.string(), "PNG, grey or RGB, relative to the manifest"),
-        _column("mask_path", pa.string(), "PNG, uint8 instance mask, relative to the manifest"),
-        _column("height_px", pa.int32(), "native height"),
-        _column("width_px", pa.int32(), "native width"),
+        _column("image_path", pa.string(), "shard that holds the image as PNG, grey or RGB; relative to the manifest"),
+        _column("image_offset", pa.int64(), "where the image's PNG begins in its shard", unit="byte"),
+        _column("image_size", pa.int64(), "length of the image's PNG", unit="byte"),
+        _column("mask_path", pa.string(), "shard that holds the instance mask as PNG, uint8; relative to the manifest"),
+        _column("mask_offset", pa.int64(), "where the mask's PNG begins in its shard", unit="byte"),
+        _column("mask_size", pa.int64(), "length of the mask's PNG", unit="byte"),
+        _column("height_px", pa.int32(), "native height", unit="pixel"),
+        _column("width_px", pa.int32(), "native width", unit="pixel"),
         _column("pixels_md5", pa.string(), "md5 of height, width and decoded RGB pixels"),
         _column("perceptual_hash", pa.string(), "64-bit difference hash, 16 hexadecimal digits", nullable=True),
         _column("phantom", pa.bool_(), "made by the phantom generator"),
         _column("objects", pa.list_(_OBJECT), "annotated objects; may be empty"),
         _column("subject_class", pa.string(), "class that the authors give the image", nullable=True),
         _column("official_split", pa.string(), "split that the authors give the image", nullable=True),
-        _column("spacing_mm", pa.list_(pa.float64()), "millimetres a pixel: row, column", nullable=True),
+        _column("spacing_mm", pa.list_(pa.float64()), "a pixel's size: row, column", unit="millimetre", nullable=True),
         _column("spacing_source", pa.string(), "where the spacing comes from", nullable=True),
         _column("flags", pa.list_(pa.string()), "codes of warnings about the image"),
     ],
@@ -73,7 +77,7 @@ MANIFEST_SCHEMA = pa.schema(
 def write_manifest(folder: Path, records: Sequence[Record]) -> None:
     """Write `manifest.parquet` into a harmonised folder; image and mask paths must lie within it.
 
-    Rows are sorted by image id, so that equal records give equal bytes.
+    Rows are sorted by image id, so that equal records give equal bytes. A path without a span stands for a whole file.
     """
     rows = [_to_row(record, folder) for record in sorted(records, key=lambda record: record.image_id)]
     table = pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA)
@@ -121,13 +125,40 @@ def read_manifests(folder: Path) -> dict[str, list[Record]]:
 
 def load_image(record: Record) -> Image:
     """Decode a record's image: H W 3, uint8, RGB."""
-    return decode_image(record.image_path.read_bytes(), name=f"{record.dataset}/{record.image_id}")
+    return decode_image(image_png(record), name=f"{record.dataset}/{record.image_id}")
 
 
 def load_instances(record: Record) -> InstanceMask:
     """Decode a record's instance mask: H W, uint8; value k is the object with index k, 0 is background."""
-    with PilImage.open(io.BytesIO(record.mask_path.read_bytes()), formats=("PNG",)) as image:
+    with PilImage.open(io.BytesIO(mask_png(record)), formats=("PNG",)) as image:
         return np.asarray(image, dtype=np.uint8)
+
+
+def image_png(record: Record) -> bytes:
+    """The bytes of a record's image as PNG."""
+    return _stored(record.image_path, record.image_span, record)
+
+
+def mask_png(record: Record) -> bytes:
+    """The bytes of a record's instance mask as PNG."""
+    return _stored(record.mask_path, record.mask_span, record)
+
+
+def _stored(path: Path, span: Span | None, record: Record) -> bytes:
+    """Read what stands in a file at a span; LayoutError where the file ends before it."""
+    if span is None:
+        return path.read_bytes()
+    offset_bytes, size_bytes = span
+    with path.open("rb") as file:
+        file.seek(offset_bytes)
+        data = file.read(size_bytes)
+    if len(data) != size_bytes:
+        raise LayoutError(
+            f"{path} ends before {record.dataset}/{record.image_id}",
+            expected=f"{size_bytes} bytes from byte {offset_bytes} on",
+            remedy="fetch the shard again (`dvc pull`), or run `harmonise` again",
+        )
+    return data
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -166,9 +197,13 @@ def write_split(path: Path, frame: pd.DataFrame) -> None:
 
 
 def _to_row(record: Record, folder: Path) -> dict[str, Any]:
-    row: dict[str, Any] = {name: getattr(record, name) for name in MANIFEST_SCHEMA.names if name != "objects"}
-    row["image_path"] = record.image_path.relative_to(folder).as_posix()
-    row["mask_path"] = record.mask_path.relative_to(folder).as_posix()
+    row: dict[str, Any] = {name: getattr(record, name, None) for name in MANIFEST_SCHEMA.names}
+    for kind, path, span in (
+        ("image", record.image_path, record.image_span),
+        ("mask", record.mask_path, record.mask_span),
+    ):
+        row[f"{kind}_path"] = path.relative_to(folder).as_posix()
+        row[f"{kind}_offset"], row[f"{kind}_size"] = span or (0, path.stat().st_size)
     row["flags"] = list(record.flags)
     row["objects"] = [
         {"index": o.index, "label": o.label, "box_xyxy": list(o.box_xyxy), "area_px": o.area_px} for o in record.objects
@@ -183,6 +218,7 @@ def _to_record(row: dict[str, Any], folder: Path) -> Record:
         for b in [o["box_xyxy"]]
     )
     spacing = row["spacing_mm"]
+    places = {f"{kind}_span": (row.pop(f"{kind}_offset"), row.pop(f"{kind}_size")) for kind in ("image", "mask")}
     changed = {
         "image_path": folder / PurePosixPath(row["image_path"]),
         "mask_path": folder / PurePosixPath(row["mask_path"]),
@@ -190,4 +226,4 @@ def _to_record(row: dict[str, Any], folder: Path) -> Record:
         "spacing_mm": None if spacing is None else (spacing[0], spacing[1]),
         "flags": tuple(row["flags"]),
     }
-    return Record(**{**row, **changed})
+    return Record(**{**row, **changed, **places})

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from pycocotools import mask as coco_mask
 from components.contract import Contract
 from components.intake.coco import to_coco
 from components.intake.harmonise import harmonise
-from components.intake.harmonised import load_instances, read_manifest
+from components.intake.harmonised import load_image, load_instances, read_manifest
+from components.preprocess import decode_image
 from tests.components.intake.raw_trees import Tree
 
 ContractOf = Callable[[str], Contract]
@@ -25,8 +26,8 @@ def test_the_order_of_records_does_not_matter_and_ids_are_unique(
     contract, out = contract_of("jnu_ifm"), tmp_path / "out"
     harmonise(contract, tree("jnu_ifm"), out=out, phantom=True, contracts=contracts)
     records = read_manifest(out)
-    coco = to_coco(records, contract, folder=out)
-    assert coco == to_coco(records[::-1], contract, folder=out) == json.loads(json.dumps(coco))
+    coco = to_coco(records, contract)
+    assert coco == to_coco(records[::-1], contract) == json.loads(json.dumps(coco))
     assert [image["id"] for image in coco["images"]] == list(range(1, len(records) + 1))
     assert [one["id"] for one in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
     assert [one["name"] for one in coco["categories"]] == list(dict.fromkeys(contract.mask.labels.values()))
@@ -35,13 +36,12 @@ def test_the_order_of_records_does_not_matter_and_ids_are_unique(
     assert len(coco["annotations"]) < 2 * len(records), "an image without an object has no annotation"
 
 
-def test_an_annotation_is_its_objects_mask_wherever_the_folder_stands(
+def test_an_annotation_is_its_objects_mask(
     tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
 ) -> None:
     contract, out = contract_of("ddti"), tmp_path / "out"
     harmonise(contract, tree("ddti"), out=out, phantom=True, contracts=contracts)
-    elsewhere = [replace(r, mask_path=Path("/nowhere") / r.mask_path.name) for r in read_manifest(out)]
-    coco = to_coco(elsewhere, contract, folder=out)
+    coco = to_coco(read_manifest(out), contract)
     by_number = dict(enumerate(read_manifest(out), 1))
     drawn = {number: np.zeros_like(load_instances(record)) for number, record in by_number.items()}
     for one in coco["annotations"]:
@@ -51,3 +51,18 @@ def test_an_annotation_is_its_objects_mask_wherever_the_folder_stands(
         drawn[one["image_id"]][mask] += 1
     for number, record in by_number.items():
         assert np.array_equal(drawn[number], load_instances(record) > 0)
+
+
+def test_file_names_are_those_of_the_unpacked_shards(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    out = tmp_path / "out"
+    harmonise(contract_of("busi"), tree("busi"), out=out, phantom=True, contracts=contracts)
+    coco = json.loads((out / "coco.json").read_text())
+    for shard in sorted({image["shard"] for image in coco["images"]}):
+        with tarfile.open(out / shard) as file:
+            file.extractall(tmp_path / "unpacked", filter="data")
+    by_id = {record.image_id: record for record in read_manifest(out)}
+    for image in coco["images"]:
+        unpacked = (tmp_path / "unpacked" / image["file_name"]).read_bytes()
+        assert np.array_equal(decode_image(unpacked, name="unpacked"), load_image(by_id[image["image_id"]]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from components.intake.harmonised import (
     COCO,
     MANIFEST,
     MANIFEST_SCHEMA,
+    image_png,
     load_image,
     load_instances,
     read_manifest,
@@ -45,8 +47,7 @@ def test_the_manifest_is_true_to_the_files(
     done = harmonise(contract_of(name), tree(name), out=out, phantom=True, contracts=contracts, workers=2)
     records = read_manifest(out)
     assert records == sorted(done.records, key=lambda record: record.image_id)
-    assert {path.name for path in (out / "images").iterdir()} == {record.image_path.name for record in records}
-    assert {path.name for path in out.iterdir()} == {"manifest.parquet", "coco.json", "images", "masks"}
+    assert {path.name for path in out.iterdir()} == {"manifest.parquet", "coco.json", "shards"}
     assert [path.name for path in out.parent.iterdir()] == [name]
     for record in records:
         image, instances = load_image(record), load_instances(record)
@@ -74,7 +75,7 @@ def test_pixels_are_those_of_the_original_and_grey_stays_grey(
     for image_id, mode in (("test_0000", "RGB"), ("test_0001", "L")):
         source = raw / f"test-image/{image_id[5:]}.jpg"
         assert np.array_equal(load_image(records[image_id]), decode_image(source.read_bytes(), name="source"))
-        with PilImage.open(records[image_id].image_path) as stored:
+        with PilImage.open(io.BytesIO(image_png(records[image_id]))) as stored:
             assert stored.mode == mode
 
 
@@ -106,8 +107,40 @@ def test_equal_data_give_equal_bytes_with_any_number_of_workers(
     for workers in (1, 3):
         out = tmp_path / f"out{workers}"
         harmonise(contract_of("ddti"), raw, out=out, phantom=False, contracts=contracts, workers=workers)
-        contents.append({p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()})
+        contents.append(files_of(out))
     assert contents[0] == contents[1]
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_images_that_a_crash_lost_or_altered_are_done_again(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, out = tree("udiat"), tmp_path / "out"
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="disk full"):
+        patched.setattr(module, "_publish", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+        harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
+    spool = tmp_path / ".out.partial.tmp" / module.SPOOL
+    kept = bytearray(spool.read_bytes())
+    kept[10] ^= 1
+    spool.write_bytes(kept[:-5])
+    assert harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts).resumed == 2
+    fresh = tmp_path / "fresh"
+    harmonise(contract_of("udiat"), raw, out=fresh, phantom=False, contracts=contracts)
+    assert files_of(out) == files_of(fresh)
+
+
+def test_a_shard_that_is_cut_off_says_so(tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path) -> None:
+    out = tmp_path / "out"
+    harmonise(contract_of("udiat"), tree("udiat"), out=out, phantom=False, contracts=contracts)
+    first, *_, last = read_manifest(out)
+    shard = out / "shards/000000.tar"
+    shard.write_bytes(shard.read_bytes()[: last.image_span[0]])
+    assert load_image(first).shape == (160, 180, 3)
+    with pytest.raises(LayoutError, match=r"000000\.tar ends before udiat/000004"):
+        load_image(last)
 
 
 def test_interrupted_work_is_taken_up_and_changed_files_are_done_again(
@@ -133,7 +166,7 @@ def test_interrupted_work_is_taken_up_and_changed_files_are_done_again(
     assert done.resumed == 1
     fresh = tmp_path / "fresh"
     harmonise(contract_of("udiat"), raw, out=fresh, phantom=False, contracts=contracts)
-    assert (out / MANIFEST).read_bytes() == (fresh / MANIFEST).read_bytes()
+    assert files_of(out) == files_of(fresh)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -201,6 +234,12 @@ def test_other_manifests_and_splits_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), tmp_path / MANIFEST)
     with pytest.raises(LayoutError, match="version none"):
         read_manifest(tmp_path)
+    pq.write_table(
+        pa.table({"a": [1]}).replace_schema_metadata({"sonoforge.manifest.version": "1"}), tmp_path / MANIFEST
+    )
+    with pytest.raises(LayoutError, match="version 1") as refused:
+        read_manifest(tmp_path)
+    assert "run `harmonise` again" in refused.value.remedy
     (tmp_path / MANIFEST).write_text("no parquet")
     with pytest.raises(LayoutError, match="can't be read"):
         read_manifest(tmp_path)
