@@ -26,6 +26,7 @@ from components.errors import ImageError
 from components.intake.faults import is_accepted
 from components.intake.layouts import Case, Instance, Polygon
 from components.intake.layouts.instances import drawn_runs
+from components.intake.metaimage import decode_metaimage, decode_metaimage_mask, is_metaimage
 from components.masks import tight_box
 from components.preprocess import MAX_IMAGE_PX, decode_image
 from components.types import Image, InstanceMask, Mask, ObjectTruth
@@ -71,9 +72,12 @@ def read_case(case: Case, contract: Contract) -> CasePixels:
     """Decode one case. What is wrong with it stands in `problems`; nothing is raised for bad files."""
     pixels = CasePixels()
     try:
-        data = case.image.read_bytes()
-        pixels.image = decode_image(data, name=case.image.name)
-        pixels.mode = _mode(data)
+        if is_metaimage(case.image):
+            pixels.image, pixels.mode = decode_metaimage(case.image, max_px=MAX_IMAGE_PX)
+        else:
+            data = case.image.read_bytes()
+            pixels.image = decode_image(data, name=case.image.name)
+            pixels.mode = _mode(data)
     except (ImageError, OSError) as error:
         pixels.problems.append(("unreadable_image", case.image.name, _first_line(error)))
         return pixels
@@ -97,6 +101,9 @@ def decode_mask(path: Path, *, max_px: int = MAX_IMAGE_PX) -> MaskFile:
     ImageError
         If the file isn't a readable image, or has more than `max_px` pixels.
     """
+    if is_metaimage(path):
+        values, mode = decode_metaimage_mask(path, max_px=max_px)
+        return MaskFile(path.name, mode, values)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PilImage.DecompressionBombWarning)

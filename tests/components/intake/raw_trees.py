@@ -142,3 +142,11 @@ def coco_tree(top: Path, content: object = None) -> Path:
     text = content if isinstance(content, str) else json.dumps(coco_json() if content is None else content)
     (top / "annotations/all__coco.json").write_text(text)
     return top
+
+
+def save_mha(path: Path, pixels: NDArray[np.generic], *, compressed: bool = False) -> None:
+    """Save pixels (H W, or D H W) as a MetaImage."""
+    import SimpleITK
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(pixels), str(path), compressed)
