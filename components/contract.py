@@ -57,9 +57,14 @@ class Source(Part):
     citation: str
 
     @property
+    def nearest(self) -> Place:
+        """The first place that still answers, else the first."""
+        return next((place for place in self.places if place.form != "gone"), self.places[0])
+
+    @property
     def address(self) -> str:
-        """The first place's address."""
-        return self.places[0].address
+        """The address to try first."""
+        return self.nearest.address
 
 
 class OfficialSplits(Part):
@@ -245,6 +250,22 @@ def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
             remedy="give file and name alike",
         )
     return contract
+
+
+def check_licence(contract: Contract) -> None:
+    """Make sure that real images of a dataset may be used in the role that its contract gives it.
+
+    Raises
+    ------
+    ContractError
+        If the dataset is internal, so that models would be trained on it, and its licence forbids that.
+    """
+    if contract.role == "internal" and contract.licence.train == "no":
+        raise ContractError(
+            f"the licence of {contract.name} forbids to train on it ({contract.licence.stated})",
+            expected="licence.train yes, or unknown, for a dataset of the role internal",
+            remedy="give it the role external, so that it only tests; or get leave and say so under licence",
+        )
 
 
 def contract_names(folder: Path = CONTRACTS) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from components.contract import load_contract
+from components.contract import check_licence, load_contract
 from components.errors import ContractError
 from components.intake.ingest import ingest as copy_import
 from components.params import DatasetParams, PhantomParams
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @step(timeout_s=60)
 def check_role(job: Job, dataset: DatasetParams) -> None:
-    """Make sure that the run uses the dataset as its contract allows."""
+    """Make sure that the run uses the dataset as its contract, and for real images its licence, allows."""
     contract = load_contract(job.dataset, job.root / "data/contracts")
     if contract.role != dataset.role:
         raise ContractError(
@@ -33,6 +33,11 @@ def check_role(job: Job, dataset: DatasetParams) -> None:
             expected=f"{contract.role}, as its contract says ({contract.role_reason})",
             remedy=f"set datasets.{job.dataset}.role to {contract.role}",
         )
+    if dataset.is_phantom:
+        return
+    check_licence(contract)
+    if contract.role == "internal" and contract.licence.train == "unknown":
+        log.warning("nobody says whether one may train on %s: %s", job.dataset, contract.licence.stated)
 
 
 @step(timeout_s=12 * 3600, retries=1)

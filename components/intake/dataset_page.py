@@ -78,7 +78,7 @@ def index(contracts: Sequence[Contract]) -> str:
             one.licence.train,
             one.licence.redistribute,
             one.licence.commercial,
-            _FORM[_nearest(one).form],
+            _FORM[one.source.nearest.form],
             one.group.key,
         )
         for one in contracts
@@ -120,11 +120,6 @@ def _obtain(contract: Contract) -> str:
     commands = f"    sonoforge data check {name} --source PATH\n    sonoforge data import {name} PATH"
     obtain = contract.source.obtain[0].upper() + contract.source.obtain[1:]
     return f"{_table(('Address', 'Form', 'Agreement', 'Files'), rows)}\n\n{obtain}.\n\n{commands}"
-
-
-def _nearest(contract: Contract) -> Place:
-    """The first place that still answers, else the first."""
-    return next((one for one in contract.source.places if one.form != "gone"), contract.source.places[0])
 
 
 def _files(place: Place) -> str:

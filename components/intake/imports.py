@@ -1,7 +1,7 @@
 """Real data from outside, to a checked copy under DVC that the run's parameters name; nothing is half-imported.
 
-`import_dataset` checks, copies beside and renames, hands the folder to DVC and edits params.yaml; whatever fails, it
-undoes the rest. Leaves out: the stage that brings an import to data/01_raw (ingest.py).
+`import_dataset` checks, copies beside and renames, hands the folder to DVC, records where it came from and edits
+params.yaml; whatever fails, it undoes the rest. Leaves out: the stage that brings an import to data/01_raw (ingest.py).
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from components.artefacts import write_text
-from components.contract import CONTRACTS, Contract, load_contract
+from components.contract import CONTRACTS, Contract, check_licence, load_contract
 from components.errors import DataFaultsError, LayoutError
 from components.intake.archives import copy_folder, is_archive, unpack
 from components.intake.facts import Progress
 from components.intake.faults import errors, first_of
+from components.intake.import_record import ImportRecord, record_of, record_path, write_record
 from components.intake.validate_data import Checked, check_data
 from components.params import PHANTOM_SOURCE, parse_params
 
@@ -44,11 +45,12 @@ class ImportFaultsError(DataFaultsError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: where the data are, what was checked, what changed in params.yaml, how to undo it."""
+    """What an import did: where the data are and came from, what was checked and changed, how to undo it."""
 
     dataset: str
     folder: Path
     checked: Checked
+    record: ImportRecord
     changes: tuple[str, ...]
     undo: tuple[str, ...]
 
@@ -79,6 +81,8 @@ def import_dataset(
     ------
     ImportFaultsError
         If the data have errors.
+    ContractError
+        If there is no such contract, or its licence forbids what its role needs.
     LayoutError
         If source, project or target aren't as they must be, or DVC fails.
     ParamsError
@@ -86,6 +90,7 @@ def import_dataset(
     """
     contract = load_contract(name, root / CONTRACTS)
     target = root / IMPORTS / name
+    check_licence(contract)
     _check_places(source, target, root)
     old_params = (root / PARAMS).read_text(encoding="utf-8")
     new_params, changes = edited_params(old_params, contract, keep_phantoms=keep_phantoms)
@@ -99,6 +104,7 @@ def import_dataset(
         beside = target.with_name(f".{name}.{uuid.uuid4().hex[:8]}.tmp")
         beside.mkdir(parents=True)
         try:
+            record = record_of(contract, source)
             if source.is_dir():
                 checked = check(source)
                 copy_folder(source, beside)
@@ -109,10 +115,9 @@ def import_dataset(
         finally:
             shutil.rmtree(beside, ignore_errors=True)
         _dvc_add(target, root)
+        write_record(record, target)
         write_text(root / PARAMS, new_params)
-    relative = (IMPORTS / name).as_posix()
-    undo = (UNDO_PARAMS, f"rm -r {relative} {relative}.dvc")
-    return Imported(name, target, checked, changes, undo)
+    return Imported(name, target, checked, record, changes, (UNDO_PARAMS, _removal(name)))
 
 
 def _refuse(checked: Checked) -> None:
@@ -138,13 +143,23 @@ def _check_places(source: Path, target: Path, root: Path) -> None:
             expected="a folder, or a .zip, .tar, .tar.gz or .tgz file",
             remedy="check the path",
         )
-    pointer = target.with_name(f"{target.name}.dvc")
-    if target.exists() or pointer.exists():
+    parts = (target, _pointer(target), record_path(target))
+    if here := [path for path in parts if path.exists()]:
         raise LayoutError(
-            f"{target.name} is imported already ({target if target.exists() else pointer})",
+            f"{target.name} is imported already ({here[0]})",
             expected="no earlier import",
-            remedy=f"remove it first: rm -r {(IMPORTS / target.name).as_posix()}*",
+            remedy=f"remove it first: {_removal(target.name)}",
         )
+
+
+def _pointer(target: Path) -> Path:
+    return target.with_name(f"{target.name}.dvc")
+
+
+def _removal(name: str) -> str:
+    """The line for the shell that takes an import away; a pattern could also catch datasets of longer names."""
+    place = (IMPORTS / name).as_posix()
+    return f"rm -rf {place} {place}.dvc {place}.json"
 
 
 def edited_params(text: str, contract: Contract, *, keep_phantoms: bool) -> tuple[str, tuple[str, ...]]:
@@ -205,7 +220,8 @@ def _undone_on_error(target: Path, params: Path, old_params: str) -> Iterator[No
         yield
     except BaseException:
         shutil.rmtree(target, ignore_errors=True)
-        target.with_name(f"{target.name}.dvc").unlink(missing_ok=True)
+        for path in (_pointer(target), record_path(target)):
+            path.unlink(missing_ok=True)
         if params.read_text(encoding="utf-8") != old_params:
             write_text(params, old_params)
         raise

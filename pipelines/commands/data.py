@@ -7,8 +7,9 @@ Exit codes: 0 clean, 1 faults (or an import that failed), 2 misuse. Leaves out: 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -20,6 +21,8 @@ from pipelines.commands import data_page, data_show
 
 if TYPE_CHECKING:
     from components.intake.facts import Progress
+    from components.intake.import_record import ImportRecord
+    from components.intake.imports import Imported
     from components.intake.validate_data import Checked
 
 app = typer.Typer(help="The datasets: list them, look at one, check one, bring one in.", no_args_is_help=True)
@@ -37,24 +40,23 @@ Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode i
 
 @app.command("list")
 def list_datasets(as_json: AsJson = False) -> None:
-    """All datasets that have a contract: role, licence, where they come from, and what is here of them."""
+    """All datasets that have a contract: role, what the licence allows, where they come from, and what is here."""
     try:
         rows = [_row(load_contract(name)) for name in contract_names()]
-    except ContractError as error:
+    except (ContractError, LayoutError) as error:
         _stop(error, MISUSE)
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
+    for line in _table(rows):
+        typer.echo(line)
     for row in rows:
-        images = "none yet" if row["images"] is None else f"{row['images']}{' phantoms' if row['phantom'] else ''}"
-        licence = row["licence"]
-        typer.echo(f"{row['name']}: {row['anatomy']}, {row['role']}")
-        typer.echo(f"  images here: {images}; in this run: {row['run_source'] or 'no'}")
-        typer.echo(
-            f"  licence: {licence['stated']} (train: {licence['train']}, redistribute: {licence['redistribute']}, "
-            f"commercial: {licence['commercial']})"
-        )
+        typer.echo(f"\n{row['name']}: {row['anatomy']}, {row['role']}")
+        typer.echo(f"  licence: {row['licence']['stated']}")
         typer.echo(f"  source: {row['source']}")
+        if row["import"] is not None:
+            typer.echo(f"  imported: {row['import']['line']}")
+            typer.echo(f"  archive: {row['import']['published']['verdict']}; {row['import']['published']['reason']}")
 
 
 @app.command()
@@ -115,25 +117,7 @@ def import_(
         _stop(error, FAULTY)
     except SonoForgeError as error:
         _stop(error, FAULTY)
-    if as_json:
-        text = {
-            "dataset": done.dataset,
-            "folder": done.folder.as_posix(),
-            "images": len(done.checked.facts),
-            "changes": list(done.changes),
-            "undo": list(done.undo),
-        }
-        typer.echo(json.dumps(text, indent=2, ensure_ascii=False))
-        return
-    _print_checked(done.checked, path, as_json=False)
-    typer.echo(f"Imported {len(done.checked.facts)} images to {done.folder.as_posix()} (under DVC).")
-    typer.echo("Changed in params.yaml:")
-    for change in done.changes:
-        typer.echo(f"  {change}")
-    typer.echo("To undo:")
-    for command in done.undo:
-        typer.echo(f"  {command}")
-    typer.echo(f"Next: git add params.yaml {done.folder.as_posix()}.dvc, then `dvc repro`")
+    _print_imported(done, path, as_json=as_json)
 
 
 data_show.register(app)
@@ -142,8 +126,11 @@ data_page.register(app)
 
 def _row(contract: Contract) -> dict[str, Any]:
     """One dataset as JSON values: its contract in short, its place in the run, and what is here."""
+    from components.intake.import_record import read_record
+
     manifest = HARMONISED / contract.role / contract.name
     images, phantom = _counted(manifest)
+    record = read_record(IMPORTS / contract.name)
     return {
         "name": contract.name,
         "role": contract.role,
@@ -154,9 +141,27 @@ def _row(contract: Contract) -> dict[str, Any]:
         "run_source": _run_sources().get(contract.name),
         "raw": (RAW / contract.name).is_dir(),
         "imported": (IMPORTS / contract.name).is_dir(),
+        "import": None if record is None else _import_row(record),
         "images": images,
         "phantom": phantom,
     }
+
+
+def _import_row(record: ImportRecord) -> dict[str, Any]:
+    """Where an import came from, as JSON values, and in one line to read."""
+    return {**asdict(record), "line": record.line()}
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The datasets side by side, in aligned columns."""
+    uses = ("train", "redistribute", "commercial")
+    lines = [["dataset", "role", "images here", "in this run", *uses]]
+    for row in rows:
+        images = "none yet" if row["images"] is None else f"{row['images']}{' phantoms' if row['phantom'] else ''}"
+        permissions = [row["licence"][use] for use in uses]
+        lines.append([row["name"], row["role"], images, row["run_source"] or "no", *permissions])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def _counted(manifest: Path) -> tuple[int | None, bool | None]:
@@ -218,6 +223,42 @@ def _print_checked(checked: Checked, folder: Path, *, as_json: bool) -> None:
         "faults": faults_as_json(checked.faults),
     }
     typer.echo(json.dumps(summary, indent=2, ensure_ascii=False))
+
+
+def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
+    """What an import did, what its archive was compared with, and what to do next."""
+    from components.intake.import_record import contract_lines
+
+    published = done.record.published
+    if published.verdict == "different":
+        typer.echo(f"Warning: this isn't the published archive: {published.reason}.", err=True)
+    if as_json:
+        text = {
+            "dataset": done.dataset,
+            "folder": done.folder.as_posix(),
+            "images": len(done.checked.facts),
+            "import": _import_row(done.record),
+            "changes": list(done.changes),
+            "undo": list(done.undo),
+        }
+        typer.echo(json.dumps(text, indent=2, ensure_ascii=False))
+        return
+    _print_checked(done.checked, source, as_json=False)
+    typer.echo(f"Imported {len(done.checked.facts)} images to {done.folder.as_posix()} (under DVC).")
+    typer.echo(f"Recorded beside it: {done.record.line()}.")
+    if published.verdict != "different":
+        typer.echo(f"Compared with the published files: {published.verdict}; {published.reason}.")
+    if published.verdict != "same" and done.record.sha256 is not None:
+        typer.echo(f"If it is the authors' file, put this under source.places[].files in {done.dataset}.yaml:")
+        typer.echo(f"  {contract_lines(done.record)}")
+    typer.echo("Changed in params.yaml:")
+    for change in done.changes:
+        typer.echo(f"  {change}")
+    typer.echo("To undo:")
+    for command in done.undo:
+        typer.echo(f"  {command}")
+    place = done.folder.as_posix()
+    typer.echo(f"Next: git add params.yaml {place}.dvc {place}.json, then `dvc repro`")
 
 
 @contextmanager

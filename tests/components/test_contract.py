@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract import contract_names, load_contract
+from components.contract import check_licence, contract_names, load_contract
 from components.errors import ContractError
 
 
@@ -87,3 +87,17 @@ def test_a_correction_names_its_replacement_and_an_exclusion_none(
 ) -> None:
     with pytest.raises(ContractError, match="`correct` needs replacement"):
         _load(tmp_path, text + QUARANTINE.format(action=action) + more)
+
+
+def test_a_licence_that_forbids_training_forbids_the_role_internal(tmp_path: Path, text: str) -> None:
+    forbidding = text.replace('train: "yes"', 'train: "no"')
+    check_licence(_load(tmp_path, text))
+    with pytest.raises(ContractError, match="the licence of udiat forbids to train on it"):
+        check_licence(_load(tmp_path, forbidding))
+    check_licence(_load(tmp_path, forbidding.replace("role: internal", "role: external")))
+
+
+def test_the_address_to_try_first_is_one_that_answers(root: Path) -> None:
+    source = load_contract("ddti", root / "data/contracts").source
+    assert source.places[0].form == "gone"
+    assert source.address == source.places[1].address

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,34 @@ def test_an_imported_folder_is_copied_whole(reached: Reached, tmp_path: Path) ->
     assert [path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file()] == ["benign/a.png"]
     assert not (raw / "benign/a.png").samefile(source / "benign/a.png"), "a hard link would let one change the other"
     assert run.metrics["files", 0] == 1
+
+
+@pytest.mark.usefixtures("plain_steps")
+@pytest.mark.parametrize("train", ["no", "unknown"])
+def test_real_images_are_trained_on_only_where_the_licence_allows_it(
+    train: str, reached: Reached, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(reached("ingest") / "data/contracts", tmp_path / "data/contracts")
+    path = tmp_path / "data/contracts/busi.yaml"
+    path.write_text(path.read_text().replace('train: "yes"', f'train: "{train}"'))
+    source = tmp_path / "data/imports/busi"
+    source.mkdir(parents=True)
+    (source / "a.png").write_bytes(b"anything")
+    whole = load_params(reached("ingest") / "params.yaml")
+
+    def run(dataset: DatasetParams) -> None:
+        params = whole.model_copy(update={"datasets": {"busi": dataset}})
+        ingest.function(make_job(ingest, tmp_path, "busi", params)[0])
+
+    real = DatasetParams(role="internal", source="data/imports/busi")
+    if train == "no":
+        with pytest.raises(ContractError, match="the licence of busi forbids to train on it"):
+            run(real)
+        run(whole.datasets["busi"])
+        assert (tmp_path / "data/01_raw/busi/PHANTOM.txt").is_file()
+    else:
+        run(real)
+        assert "nobody says whether one may train on busi" in caplog.text
 
 
 @pytest.mark.usefixtures("plain_steps")

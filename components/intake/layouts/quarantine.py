@@ -7,11 +7,11 @@ and keeps its published name in every report. Each entry is reported. Leaves out
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from components.artefacts import sha256_of
 from components.contract import Contract, Quarantined
 from components.errors import ContractError
 from components.intake.faults import fault
@@ -38,7 +38,7 @@ def corrections(contract: Contract, contracts: Path) -> dict[str, Path]:
                 expected=f"the reviewed correction, with sha256 {entry.replacement_sha256}",
                 remedy="restore it beside the contract, or remove the entry",
             )
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = sha256_of(path)
         if digest != entry.replacement_sha256:
             raise ContractError(
                 f"contract {contract.name}, quarantine of {entry.file}: {path} has sha256 {digest}",

@@ -14,9 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.errors import LayoutError, ParamsError
+from components.artefacts import sha256_of
+from components.errors import ContractError, LayoutError, ParamsError
 from components.intake import imports as module
 from components.intake.archives import copy_folder, unpack
+from components.intake.import_record import read_record
 from components.intake.imports import ImportFaultsError, edited_params, import_dataset
 from components.intake.layouts import phantom_notice
 from components.params import load_params
@@ -199,9 +201,26 @@ def test_an_import_copies_adds_and_edits(
     assert not params.split.mix_phantoms
     assert "datasets.ddti: removed (phantoms)" in done.changes
     assert any("git restore params.yaml" in line and "discards your other edits" in line for line in done.undo)
-    assert sorted(path.name for path in (project / "data/imports").iterdir()) == ["busi", "busi.dvc"]
-    with pytest.raises(LayoutError, match="imported already"):
+    assert sorted(path.name for path in (project / "data/imports").iterdir()) == ["busi", "busi.dvc", "busi.json"]
+    assert read_record(done.folder) == done.record
+    digest = sha256_of(source) if source.is_file() else None
+    assert (done.record.name, done.record.sha256) == (source.name, digest)
+    assert done.undo[1] == "rm -rf data/imports/busi data/imports/busi.dvc data/imports/busi.json"
+    with pytest.raises(LayoutError, match="imported already") as refused:
         import_dataset("busi", source, project)
+    assert refused.value.remedy == f"remove it first: {done.undo[1]}"
+
+
+def test_a_dataset_that_must_not_be_trained_on_is_not_imported_as_internal(
+    tree: Tree, project: Path, dvc_added: list[str]
+) -> None:
+    path = project / "data/contracts/busi.yaml"
+    path.write_text(path.read_text().replace('train: "yes"', 'train: "no"'))
+    before = _state(project)
+    with pytest.raises(ContractError, match="the licence of busi forbids to train on it"):
+        import_dataset("busi", tree("busi"), project)
+    assert _state(project) == before
+    assert dvc_added == []
 
 
 def test_a_faulty_dataset_is_not_imported(tree: Tree, project: Path, dvc_added: list[str]) -> None:

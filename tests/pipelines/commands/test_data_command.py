@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ import pytest
 from PIL import Image as PilImage
 from typer.testing import CliRunner
 
+from components.contract import contract_names
+from components.intake import imports
 from pipelines.commands.data import app
 
 
@@ -72,8 +76,14 @@ def test_list_names_every_contract(project: Path, root: Path) -> None:
     shown = CliRunner().invoke(app, ["list"])
     rows = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)
     assert shown.exit_code == 0
-    assert [row["name"] for row in rows] == ["busi", "ddti", "fugc", "jnu_ifm", "tn3k", "udiat"]
+    assert [row["name"] for row in rows] == list(contract_names(root / "data/contracts"))
     assert all(f"{row['name']}: {row['anatomy']}, {row['role']}" in shown.stdout for row in rows)
+    head, *lines = (line.split() for line in shown.stdout.splitlines()[: len(rows) + 1])
+    assert head[-3:] == ["train", "redistribute", "commercial"]
+    assert {line[0]: line[-3:] for line in lines} == {
+        row["name"]: [row["licence"][use] for use in ("train", "redistribute", "commercial")] for row in rows
+    }
+    assert {row["import"] for row in rows} == {None}
     assert rows[0]["run_source"] == "components/phantom"
     assert rows[0]["images"] is None
 
@@ -87,3 +97,52 @@ def test_a_failed_import_lists_the_faults_and_leaves_nothing(project: Path, udia
     assert "error: image_without_mask (1)" in result.stdout
     assert "nothing was imported" in result.stderr
     assert list((project / "data/imports").iterdir()) == []
+
+
+@pytest.fixture
+def dvc_added(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for git, DVC and `dvc add`, which takes seconds."""
+    (project / ".git").mkdir()
+    (project / ".dvc").mkdir()
+
+    def run(command: list[str], *, cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+        (cwd / f"{command[-1]}.dvc").write_text("outs: []\n")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(imports.subprocess, "run", run)
+
+
+@pytest.mark.usefixtures("dvc_added")
+@pytest.mark.parametrize("as_json", [False, True])
+def test_an_archive_that_is_not_the_published_one_is_warned_of(as_json: bool, project: Path, udiat: Path) -> None:
+    path = project / "data/contracts/udiat.yaml"
+    listed = f"      files:\n        - {{name: udiat.zip, sha256: '{'0' * 64}'}}\n      form: request\n"
+    path.write_text(path.read_text().replace("      form: request\n", listed))
+    archive = Path(shutil.make_archive(str(project / "udiat"), "zip", udiat))
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    result = CliRunner().invoke(app, ["import", "udiat", str(archive), *(["--json"] if as_json else [])])
+    assert result.exit_code == 0
+    assert f"Warning: this isn't the published archive: udiat.zip has sha256 {digest}" in result.stderr
+    assert "0" * 64 in result.stderr
+    if as_json:
+        answer = json.loads(result.stdout)
+        assert (answer["import"]["sha256"], answer["import"]["published"]["verdict"]) == (digest, "different")
+    else:
+        assert f'- {{name: "udiat.zip", sha256: {digest}, size_bytes: {archive.stat().st_size}}}' in result.stdout
+        assert "git add params.yaml data/imports/udiat.dvc data/imports/udiat.json" in result.stdout
+
+
+@pytest.mark.usefixtures("dvc_added")
+def test_list_says_where_an_import_came_from(project: Path, udiat: Path) -> None:
+    archive = Path(shutil.make_archive(str(project / "copy"), "gztar", udiat))
+    assert CliRunner().invoke(app, ["import", "udiat", str(archive)]).exit_code == 0
+    rows = {row["name"]: row for row in json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)}
+    digest = hashlib.sha256(archive.read_bytes()).hexdigest()
+    assert (rows["udiat"]["import"]["name"], rows["udiat"]["import"]["sha256"]) == ("copy.tar.gz", digest)
+    assert rows["busi"]["import"] is None
+    shown = CliRunner().invoke(app, ["list"]).stdout
+    assert f"from the archive copy.tar.gz ({archive.stat().st_size:,} bytes, sha256 {digest})" in shown
+    (project / "data/imports/udiat.json").write_text("{}")
+    broken = CliRunner().invoke(app, ["list"])
+    assert broken.exit_code == 2
+    assert "isn't the record of an import" in broken.stderr
