@@ -52,9 +52,12 @@ def to_coco(records: Sequence[Record], contract: Contract) -> dict[str, Any]:
                     "iscrowd": 0,
                 }
             )
+    phantom = any(record.phantom for record in records)
+    title = f"PHANTOMS, no patient data, in the layout of {contract.source.title}" if phantom else contract.source.title
+    licence = "Apache-2.0" if phantom else contract.licence.stated
     return {
-        "info": {"description": contract.source.title, "url": contract.source.address, "version": "1"},
-        "licenses": [{"id": 1, "name": contract.licence.stated, "url": contract.source.address}],
+        "info": {"description": title, "url": contract.source.address, "version": "1"},
+        "licenses": [{"id": 1, "name": licence, "url": contract.source.address}],
         "categories": [{"id": number, "name": label} for label, number in categories.items()],
         "images": images,
         "annotations": annotations,

@@ -25,11 +25,12 @@ from components.artefacts import replacing_folder, write_json
 from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
 from components.intake.coco import to_coco
+from components.intake.croissant import to_croissant
 from components.intake.facts import Progress, case_key, facts_frame, facts_row, mapped, work_stamp
 from components.intake.faults import errors, first_of
-from components.intake.harmonised import COCO, MANIFEST_SCHEMA_VERSION, write_manifest
+from components.intake.harmonised import COCO, CROISSANT, MANIFEST_SCHEMA_VERSION, write_manifest
 from components.intake.layouts import Case, read_layout
-from components.intake.pixels import CasePixels, perceptual_hash, pixels_md5, read_case
+from components.intake.pixels import CasePixels, pixels_md5, read_case
 from components.intake.rules import judge
 from components.intake.shards import Place, ShardWriter, Spool
 from components.journal import Journal, work_folder
@@ -134,7 +135,7 @@ def _make(case: Case, contract: Contract, raw: Path) -> tuple[dict[str, Any], En
     if pixels.image is None or pixels.instances is None:
         return {"facts": facts, "record": None}, None
     encoded = _png(as_stored(pixels.image)), _png(pixels.instances)
-    return {"facts": facts, "record": _record_values(pixels)}, encoded
+    return {"facts": facts, "record": _record_values(pixels, facts)}, encoded
 
 
 def as_stored(image: Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -144,13 +145,13 @@ def as_stored(image: Image) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.ascontiguousarray(grey) if same else image
 
 
-def _record_values(pixels: CasePixels) -> dict[str, Any]:
+def _record_values(pixels: CasePixels, facts: dict[str, Any]) -> dict[str, Any]:
     assert pixels.image is not None
     return {
         "height_px": pixels.image.shape[0],
         "width_px": pixels.image.shape[1],
         "pixels_md5": pixels_md5(pixels.image),
-        "perceptual_hash": perceptual_hash(pixels.image),
+        "perceptual_hash": facts["perceptual_hash"],
         "objects": [[o.index, o.label, list(o.box_xyxy), o.area_px] for o in pixels.objects],
     }
 
@@ -164,21 +165,23 @@ def _publish(
     out: Path,
     phantom: bool,
 ) -> list[Record]:
-    """Write shards, manifest and COCO file, and put the finished folder into place; returns records that point to it.
+    """Write shards, manifest, COCO and Croissant files, and put the finished folder into place.
 
-    The work stays as it was: a failure costs no decoding.
+    Returns records that point to it. The work stays as it was: a failure costs no decoding.
     """
     pairs = sorted(zip(cases, entries, strict=True), key=lambda pair: pair[0].image_id)
     with replacing_folder(out) as beside:
         with ShardWriter(beside) as shards:
             placed = [(case, entry["record"], _pack(case, entry["record"], spool, shards)) for case, entry in pairs]
 
-        def records(folder: Path) -> list[Record]:
+        def records_in(folder: Path) -> list[Record]:
             return [_record(*one, contract=contract, folder=folder, phantom=phantom) for one in placed]
 
-        write_manifest(beside, records(beside))
-        write_json(beside / COCO, to_coco(records(beside), contract))
-    return records(out)
+        records = records_in(beside)
+        write_manifest(beside, records)
+        write_json(beside / COCO, to_coco(records, contract))
+        write_json(beside / CROISSANT, to_croissant(records, contract, folder=beside, shards=shards.digests))
+    return records_in(out)
 
 
 def _pack(case: Case, values: dict[str, Any], spool: Spool, shards: ShardWriter) -> Place:

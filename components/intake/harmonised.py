@@ -26,7 +26,7 @@ from components.preprocess import decode_image
 from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
-COCO = "coco.json"
+COCO, CROISSANT = "coco.json", "croissant.json"
 # 2: PNGs lie in shards; 1: each was a file of its own.
 MANIFEST_SCHEMA_VERSION = 2
 SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
@@ -42,7 +42,7 @@ _OBJECT = pa.struct(
         _column("index", pa.int32(), "the object's value in the instance mask, from 1"),
         _column("label", pa.string(), "anatomical name by the contract's mask codes"),
         _column("box_xyxy", pa.list_(pa.int32(), 4), "tight half-open box: x0 y0 x1 y1", unit="pixel"),
-        _column("area_px", pa.int64(), "area", unit="pixel"),
+        _column("area_px", pa.int64(), "number of pixels", unit="pixel"),
     ]
 )
 
@@ -61,7 +61,7 @@ MANIFEST_SCHEMA = pa.schema(
         _column("height_px", pa.int32(), "native height", unit="pixel"),
         _column("width_px", pa.int32(), "native width", unit="pixel"),
         _column("pixels_md5", pa.string(), "md5 of height, width and decoded RGB pixels"),
-        _column("perceptual_hash", pa.string(), "64-bit difference hash, 16 hexadecimal digits", nullable=True),
+        _column("perceptual_hash", pa.string(), "keys of small places, base64, 8 characters a key", nullable=True),
         _column("phantom", pa.bool_(), "made by the phantom generator"),
         _column("objects", pa.list_(_OBJECT), "annotated objects; may be empty"),
         _column("subject_class", pa.string(), "class that the authors give the image", nullable=True),

@@ -17,7 +17,7 @@ import typer
 
 from components.contract import CONTRACTS, Contract, contract_names, load_contract
 from components.errors import ContractError, LayoutError, SonoForgeError
-from pipelines.commands import data_page, data_show
+from pipelines.commands import data_page, data_schema, data_show
 
 if TYPE_CHECKING:
     from components.intake.facts import Progress
@@ -120,6 +120,7 @@ def import_(
     _print_imported(done, path, as_json=as_json)
 
 
+data_schema.register(app)
 data_show.register(app)
 data_page.register(app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,10 @@ def test_the_order_of_records_does_not_matter_and_ids_are_unique(
     assert [one["name"] for one in coco["categories"]] == list(dict.fromkeys(contract.mask.labels.values()))
     assert {image["group"] for image in coco["images"]} == {record.group for record in records}
     assert all(image["phantom"] for image in coco["images"])
+    assert coco["info"]["description"].startswith("PHANTOMS, no patient data")
+    real = to_coco([replace(record, phantom=False) for record in records], contract)
+    assert real["info"]["description"] == contract.source.title
+    assert real["licenses"][0]["name"] == contract.licence.stated
     assert len(coco["annotations"]) < 2 * len(records), "an image without an object has no annotation"
 
 

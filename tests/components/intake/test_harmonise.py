@@ -47,7 +47,7 @@ def test_the_manifest_is_true_to_the_files(
     done = harmonise(contract_of(name), tree(name), out=out, phantom=True, contracts=contracts, workers=2)
     records = read_manifest(out)
     assert records == sorted(done.records, key=lambda record: record.image_id)
-    assert {path.name for path in out.iterdir()} == {"manifest.parquet", "coco.json", "shards"}
+    assert {path.name for path in out.iterdir()} == {"manifest.parquet", "coco.json", "croissant.json", "shards"}
     assert [path.name for path in out.parent.iterdir()] == [name]
     for record in records:
         image, instances = load_image(record), load_instances(record)
