@@ -141,7 +141,7 @@ class Quarantined(Part):
 
     `file` is its path within the dataset's root, or as reports name it. action `exclude`: the file is treated as if it
     weren't there, and a case whose image goes, goes with it; `correct`: the file `replacement` beside the contract,
-    pinned by `replacement_sha256`, is read in place of an image or a mask.
+    pinned by `replacement_sha256`, is read in place of an image, a mask, a sheet of outlines or a table.
     """
 
     file: str

@@ -58,7 +58,7 @@ CATALOGUE: dict[str, FaultKind] = {
     "ignored_file": FaultKind("info", "files that the contract leaves out, with its reason", _NONE),
     "quarantined": FaultKind("info", "files that reviewers took out or corrected, by the contract", _NONE),
     "quarantine_unused": FaultKind(
-        "warning", "quarantine entries that name an image or mask here", "correct the entry's path, or remove the entry"
+        "warning", "quarantine entries that name a file which is used here", "correct the entry, or remove it"
     ),
     "bad_xml": FaultKind("error", "well-formed XML without entities", _EXPORT),
     "truncated_polygons": FaultKind("error", "a complete JSON list of regions in `svg`", _EXPORT),

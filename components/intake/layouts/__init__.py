@@ -16,12 +16,12 @@ from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, by_contract, check_codes, fault
 from components.intake.layouts import class_folders, coco, paired_folders, video_folders, xml_polygons
-from components.intake.layouts.quarantine import quarantined
-from components.intake.layouts.reading import Case, Instance, LayoutReading, Polygon, find_notice
+from components.intake.layouts.quarantine import corrections, quarantined
+from components.intake.layouts.reading import Case, Corrections, Instance, LayoutReading, Polygon, find_notice
 
 __all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
 
-READERS: dict[str, Callable[[Contract, Path], LayoutReading]] = {
+READERS: dict[str, Callable[[Contract, Path, Corrections], LayoutReading]] = {
     "class_folders": class_folders.read,
     "coco": coco.read,
     "paired_folders": paired_folders.read,
@@ -61,7 +61,8 @@ def read_layout(
             expected="the dataset in its original layout",
             remedy=f"name the folder with --source, or get the data: {contract.source.obtain}",
         )
-    reading = reader(contract, folder)
+    mended = {} if phantom else corrections(contract, contracts)
+    reading = reader(contract, folder, mended)
     faults = list(reading.faults)
     if not phantom and (notice := find_notice(folder)) is not None:
         found = "the notice that the phantom generator puts beside its images"
@@ -71,7 +72,7 @@ def read_layout(
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
     reading = replace(reading, cases=cases, faults=tuple(faults))
     if not phantom:
-        reading = quarantined(reading, contract, folder, contracts)
+        reading = quarantined(reading, contract, folder, mended)
     return replace(reading, faults=tuple(accept_known(by_contract(reading.faults, contract), contract)))
 
 

@@ -17,7 +17,9 @@ from components.contract import Contract
 from components.intake.layouts.names import NamedOptions, group_of
 from components.intake.layouts.pattern import blanks, resolve, to_regex
 from components.intake.layouts.reading import (
+    NONE_CORRECTED,
     Case,
+    Corrections,
     LayoutReading,
     Reader,
     find_root,
@@ -46,10 +48,10 @@ class ClassFolders(NamedOptions):
         return self
 
 
-def read(contract: Contract, folder: Path) -> LayoutReading:
+def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a tree of class folders."""
     options = ClassFolders.of(contract)
-    reader = Reader(contract, folder, find_root(folder, list(options.classes)))
+    reader = Reader(contract, folder, find_root(folder, list(options.classes)), corrections)
     for name, subject_class in options.classes.items():
         place = resolve(reader.root, name)
         if place is None or not place.is_dir():

@@ -21,7 +21,16 @@ from components.errors import ContractError
 from components.intake.layouts.instances import OutlineError, instance_of
 from components.intake.layouts.names import NamedOptions, class_of, group_of
 from components.intake.layouts.pattern import blanks, resolve, to_regex
-from components.intake.layouts.reading import Case, Instance, LayoutReading, Reader, find_root, image_id_of
+from components.intake.layouts.reading import (
+    NONE_CORRECTED,
+    Case,
+    Corrections,
+    Instance,
+    LayoutReading,
+    Reader,
+    find_root,
+    image_id_of,
+)
 from components.preprocess import MAX_IMAGE_PX
 
 MAX_JSON_BYTES = 2**30
@@ -79,7 +88,7 @@ class _Sheet:
     broken: set[str] = field(default_factory=set)
 
 
-def read(contract: Contract, folder: Path) -> LayoutReading:
+def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read the COCO files of a contract and find their images.
 
     Raises
@@ -90,7 +99,7 @@ def read(contract: Contract, folder: Path) -> LayoutReading:
     options = Coco.of(contract)
     _check_codes(contract, options)
     wanted = [entry for file in options.files for entry in (file.json_file, file.images) if entry != "."]
-    reader = Reader(contract, folder, find_root(folder, wanted))
+    reader = Reader(contract, folder, find_root(folder, wanted), corrections)
     for file in options.files:
         _read_file(reader, options, file)
     return reader.reading(options)
@@ -111,7 +120,6 @@ def _read_file(reader: Reader, options: Coco, file: CocoFile) -> None:
     if path is None or not path.is_file():
         reader.fault("missing_file", reader.folder, f"no {file.json_file}")
         return
-    reader.used.add(path)
     content = _load(reader, path)
     if content is None:
         return
@@ -124,12 +132,13 @@ def _read_file(reader: Reader, options: Coco, file: CocoFile) -> None:
 
 def _load(reader: Reader, path: Path) -> dict[str, list[Any]] | None:
     """The three lists of a COCO file; None, and a fault, where it has none."""
-    size = path.stat().st_size
+    source = reader.sheet(path)
+    size = source.stat().st_size
     if size > MAX_JSON_BYTES:
         reader.fault("bad_annotations", path, f"{size:,} bytes", expected=f"at most {MAX_JSON_BYTES:,} bytes")
         return None
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(source.read_bytes())
     except (ValueError, RecursionError, OSError) as error:
         reader.fault("bad_annotations", path, f"not JSON: {type(error).__name__} {str(error)[:MAX_NAME_LETTERS]}")
         return None

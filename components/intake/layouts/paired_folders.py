@@ -18,7 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from components.contract import Contract
 from components.intake.layouts.names import NamedOptions, class_of, group_of
 from components.intake.layouts.pattern import blanks, by_values, fixed_folder, key_of, matching, resolve
-from components.intake.layouts.reading import Case, LayoutReading, Reader, find_arrangement, image_id_of
+from components.intake.layouts.reading import (
+    NONE_CORRECTED,
+    Case,
+    Corrections,
+    LayoutReading,
+    Reader,
+    find_arrangement,
+    image_id_of,
+)
 from components.intake.layouts.tables import LabelTable, read_labels
 
 MAIN = "the main one"
@@ -79,14 +87,14 @@ class PairedFolders(NamedOptions):
         return self
 
 
-def read(contract: Contract, folder: Path) -> LayoutReading:
+def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a tree of image and mask folders."""
     options = PairedFolders.of(contract)
     arrangements = {MAIN: options.parts, **options.alternatives}
     wanted = [[pattern for part in parts for pattern in part.patterns] for parts in arrangements.values()]
     root, index = find_arrangement(folder, wanted)
     chosen = list(arrangements)[index]
-    reader = Reader(contract, folder, root)
+    reader = Reader(contract, folder, root, corrections)
     stems = [_read_part(reader, part, options) for part in arrangements[chosen]]
     for name in options.folds if chosen == MAIN else ():
         _check_fold(reader, reader.root / name, stems[options.folds_part])
@@ -164,9 +172,8 @@ def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:
     if not path.is_file():
         reader.fault("missing_file", reader.root, f"no {path.name}", severity="warning")
         return
-    reader.used.add(path)
     try:
-        fold = json.loads(path.read_text(encoding="utf-8"))
+        fold = json.loads(reader.table(path).read_text(encoding="utf-8"))
         train, val = ({int(number) for number in fold[side]} for side in ("train", "val"))
         present = {int(stem) for stem in stems}
     except (ValueError, TypeError, KeyError, RecursionError) as error:

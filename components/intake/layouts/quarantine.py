@@ -1,8 +1,10 @@
 """A reading and the contract's quarantine, to the reading without what reviewers took out, and with what they mended.
 
-An excluded image goes with its masks; an excluded mask leaves its image with the others, or without annotation; of
-any other excluded file nothing is said any more. A corrected image or mask is read from the file beside the contract
-and keeps its published name in every report. Each entry is reported. Leaves out: phantoms, which only share the names.
+An excluded image goes with its masks; an excluded mask or sheet of outlines leaves its images with what else they
+have, or without annotation; of any other excluded file nothing is said any more. A corrected file is read from beside
+the contract and keeps its published name in every report. Each entry is reported. Leaves out: phantoms, which only
+share the names; and reading corrected sheets and tables, which the readers do themselves (`Reader.sheet`,
+`Reader.table`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from components.artefacts import sha256_of
 from components.contract import Contract, Quarantined
 from components.errors import ContractError
 from components.intake.faults import fault
-from components.intake.layouts.reading import Case, LayoutReading, double_ids, without_annotation
+from components.intake.layouts.reading import Case, Corrections, LayoutReading, double_ids, without_annotation
 from components.types import Fault
 
 
@@ -49,17 +51,16 @@ def corrections(contract: Contract, contracts: Path) -> dict[str, Path]:
     return found
 
 
-def quarantined(reading: LayoutReading, contract: Contract, folder: Path, contracts: Path) -> LayoutReading:
-    """Apply a contract's quarantine to what was read in `folder`; the files themselves stay.
+def quarantined(reading: LayoutReading, contract: Contract, folder: Path, mended: Corrections) -> LayoutReading:
+    """Apply a contract's quarantine to what was read in `folder`; `mended` are its corrections. The files stay.
 
     Raises
     ------
     ContractError
-        If a replacement is missing or altered, or two entries speak of one file.
+        If two entries speak of one file.
     """
     if not contract.quarantine:
         return reading
-    mended = corrections(contract, contracts)
     entries = _by_path(reading, contract, folder)
     excluded = {path for path, entry in entries.items() if entry.action == "exclude"}
     corrected = {path: mended[entry.file] for path, entry in entries.items() if entry.action == "correct"}
@@ -78,10 +79,9 @@ def quarantined(reading: LayoutReading, contract: Contract, folder: Path, contra
     faults += double_ids(kept, contract, folder)
     if reading.cases and not kept:
         faults.append(fault("no_images", dataset=contract.name, file=".", found="every image is in quarantine"))
-    used = {path for case in reading.cases for path in (case.image, *case.masks)}
-    faults += _reports(contract, entries, folder, used)
+    faults += _reports(contract, entries, folder, reading)
     gone = tuple(case for case in reading.cases if case.image in excluded)
-    return LayoutReading(reading.root, tuple(kept), tuple(faults), excluded=gone)
+    return replace(reading, cases=tuple(kept), faults=tuple(faults), excluded=gone)
 
 
 def _by_path(reading: LayoutReading, contract: Contract, folder: Path) -> dict[Path, Quarantined]:
@@ -112,21 +112,25 @@ def _corrected(case: Case, corrected: Mapping[Path, Path]) -> Case:
     )
 
 
-def _reports(contract: Contract, entries: Mapping[Path, Quarantined], folder: Path, used: set[Path]) -> list[Fault]:
+def _reports(
+    contract: Contract, entries: Mapping[Path, Quarantined], folder: Path, reading: LayoutReading
+) -> list[Fault]:
     """What was done for each entry, and which entries did nothing."""
     paths = {entry.file: path for path, entry in entries.items()}
+    read = {path for case in reading.cases for path in (case.image, *case.masks)} | reading.sheets | reading.tables
     faults = []
     for entry in contract.quarantine:
         path = paths.get(entry.file)
         name = entry.file if path is None else path.relative_to(folder).as_posix()
         by = f"{entry.reason} ({entry.reviewer}, {entry.date.isoformat()})"
+        code, found = "quarantined", f"excluded: {by}"
         if path is None:
             code, found = "quarantine_unused", f"no such file to {entry.action}"
-        elif entry.action == "exclude":
-            code, found = "quarantined", f"excluded: {by}"
-        elif path in used:
-            code, found = "quarantined", f"corrected by {entry.replacement}: {by}"
-        else:
-            code, found = "quarantine_unused", "neither image nor mask of a case, so that it can't be corrected"
+        elif entry.action == "correct" and path in read:
+            found = f"corrected by {entry.replacement}: {by}"
+        elif entry.action == "correct":
+            code, found = "quarantine_unused", "nothing of this file is read, so that it can't be corrected"
+        elif path in reading.tables:
+            code, found = "quarantine_unused", "its rows are read all the same; correct it instead"
         faults.append(fault(code, dataset=contract.name, file=name, found=found))
     return faults

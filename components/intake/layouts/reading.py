@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
+from types import MappingProxyType
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,6 +24,9 @@ from components.types import Fault, Severity
 
 Polygon = tuple[tuple[float, float], ...]
 """Vertices (x, y) in pixels from the top left corner of the image; not closed."""
+
+Corrections = Mapping[str, Path]
+NONE_CORRECTED: Corrections = MappingProxyType({})
 
 SEARCH_DEPTH = 3
 PHANTOM_NOTICE = "PHANTOM.txt"
@@ -107,25 +111,49 @@ class Case:
 class LayoutReading:
     """All cases of a folder, and the faults found while reading it (nothing was decoded yet).
 
-    `excluded` are the cases that the contract's quarantine takes out.
+    `sheets` are the files that outlines were read from, `tables` those of labels, frames or folds. `excluded` are the
+    cases that the contract's quarantine takes out.
     """
 
     root: Path
     cases: tuple[Case, ...]
     faults: tuple[Fault, ...]
+    sheets: frozenset[Path] = frozenset()
+    tables: frozenset[Path] = frozenset()
     excluded: tuple[Case, ...] = ()
 
 
 @dataclass(slots=True)
 class Reader:
-    """Collects what one reading finds. `used` are the files that got a meaning; the rest is reported."""
+    """Collects what one reading finds. `used` are the files that got a meaning; the rest is reported.
+
+    `corrections` are files that are read in place of published ones, by the name that the contract's quarantine gives.
+    """
 
     contract: Contract
     folder: Path
     root: Path
+    corrections: Corrections = field(default_factory=lambda: NONE_CORRECTED)
     cases: list[Case] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     used: set[Path] = field(default_factory=set)
+    sheets: set[Path] = field(default_factory=set)
+    tables: set[Path] = field(default_factory=set)
+
+    def sheet(self, path: Path) -> Path:
+        """Mark a file of outlines as used, and return the file to read: itself, or its correction."""
+        self.sheets.add(path)
+        return self._corrected(path)
+
+    def table(self, path: Path) -> Path:
+        """The same for a file of labels, frames or folds."""
+        self.tables.add(path)
+        return self._corrected(path)
+
+    def _corrected(self, path: Path) -> Path:
+        self.used.add(path)
+        names = [path.relative_to(base).as_posix() for base in (self.root, self.folder) if path.is_relative_to(base)]
+        return next((self.corrections[name] for name in names if name in self.corrections), path)
 
     def fault(self, code: str, path: Path, found: str, *, expected: str = "", severity: Severity | None = None) -> None:
         """Note a fault of a file or folder, named relative to the dataset's folder."""
@@ -152,7 +180,8 @@ class Reader:
             codes = Counter(one.code for one in self.faults)
             parts = [f"{codes[code]} {code}" for code in _UNPAIRED if codes[code]]
             self.fault("no_images", self.folder, "; ".join(["not one image with its annotation", *parts]))
-        return LayoutReading(self.root, tuple(sorted(self.cases, key=lambda c: c.image_id)), tuple(self.faults))
+        cases = tuple(sorted(self.cases, key=lambda case: case.image_id))
+        return LayoutReading(self.root, cases, tuple(self.faults), frozenset(self.sheets), frozenset(self.tables))
 
     def _leftovers(self, options: Options) -> None:
         for path in files_under(self.folder):

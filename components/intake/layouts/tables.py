@@ -67,9 +67,9 @@ def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]
         if table.required:
             reader.fault("missing_file", reader.root, f"no {path.relative_to(reader.root).as_posix()}")
         return {}
-    reader.used.add(path)
+    source = reader.table(path)
     try:
-        rows = _xlsx_rows(path, table.sheet) if path.suffix.lower() == ".xlsx" else _csv_rows(path)
+        rows = _xlsx_rows(source, table.sheet) if source.suffix.lower() == ".xlsx" else _csv_rows(source)
     except DAMAGED as error:
         reader.fault("bad_table", path, f"can't be read: {error}")
         return {}

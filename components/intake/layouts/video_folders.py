@@ -15,7 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
 from components.intake.layouts.pattern import blanks, by_values, key_of, matching, resolve
-from components.intake.layouts.reading import Case, LayoutReading, Options, Reader, find_root, image_id_of
+from components.intake.layouts.reading import (
+    NONE_CORRECTED,
+    Case,
+    Corrections,
+    LayoutReading,
+    Options,
+    Reader,
+    find_root,
+    image_id_of,
+)
 from components.intake.layouts.tables import LabelTable, read_labels
 
 
@@ -50,11 +59,11 @@ class VideoFolders(Options):
         return self
 
 
-def read(contract: Contract, folder: Path) -> LayoutReading:
+def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a tree of videos."""
     options = VideoFolders.of(contract)
     root = find_root(folder, [options.top])
-    reader = Reader(contract, folder, root)
+    reader = Reader(contract, folder, root, corrections)
     top = resolve(root, options.top)
     if top is None or not top.is_dir():
         reader.fault("missing_folder", folder, f"no folder {options.top}/")

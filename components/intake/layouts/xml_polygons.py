@@ -22,7 +22,9 @@ from components.contract import Contract
 from components.intake.faults import is_accepted
 from components.intake.layouts.pattern import resolve
 from components.intake.layouts.reading import (
+    NONE_CORRECTED,
     Case,
+    Corrections,
     LayoutReading,
     Options,
     Polygon,
@@ -45,11 +47,11 @@ class XmlPolygons(Options):
     class_element: str = "tirads"
 
 
-def read(contract: Contract, folder: Path) -> LayoutReading:
+def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a flat folder of XML files and images, wherever it stands below `folder`."""
     options = XmlPolygons.of(contract)
     sheets = natural(folder.rglob("*.xml"))
-    reader = Reader(contract, folder, sheets[0].parent if sheets else folder)
+    reader = Reader(contract, folder, sheets[0].parent if sheets else folder, corrections)
     if not sheets:
         reader.fault("missing_file", folder, "no XML file")
     for sheet in sheets:
@@ -67,12 +69,12 @@ def read(contract: Contract, folder: Path) -> LayoutReading:
 
 
 def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
-    reader.used.add(sheet)
-    if sheet.stat().st_size > MAX_XML_BYTES:
-        reader.fault("bad_xml", sheet, f"{sheet.stat().st_size:,} bytes", expected=f"at most {MAX_XML_BYTES:,}")
+    source = reader.sheet(sheet)
+    if source.stat().st_size > MAX_XML_BYTES:
+        reader.fault("bad_xml", sheet, f"{source.stat().st_size:,} bytes", expected=f"at most {MAX_XML_BYTES:,}")
         return
     try:
-        case: Element = fromstring(sheet.read_bytes(), forbid_dtd=True)
+        case: Element = fromstring(source.read_bytes(), forbid_dtd=True)
     except DefusedXmlException as error:
         reader.fault("bad_xml", sheet, f"forbidden content: {type(error).__name__}")
         return

@@ -23,7 +23,7 @@ from components.intake.layouts import LayoutReading, read_layout
 from components.intake.validate_data import check_data
 from components.preprocess import decode_image
 from components.types import Fault
-from tests.components.intake.raw_trees import BUILDERS, Tree, binary, disc, save, speckle
+from tests.components.intake.raw_trees import BUILDERS, Tree, binary, ddti_xml, disc, region, save, speckle
 
 ContractOf = Callable[[str], Contract]
 REVIEW: dict[str, Any] = {"reason": "shows another scene", "reviewer": "A. Steward", "date": date(2026, 11, 22)}
@@ -92,7 +92,8 @@ def test_a_corrected_image_keeps_its_name_in_every_layout(
     before = read_layout(contract, raw, contracts=beside)
     first = before.cases[0]
     published = first.image.read_bytes()
-    save(beside / "new.png", speckle(4711))
+    size = check_data(contract, raw, contracts=beside).facts.iloc[0]
+    save(beside / "new.png", speckle(4711, height=size["height_px"], width=size["width_px"]))
     contract = listing(contract, correct(relative(before, first.image), beside, beside / "new.png"))
     checked = check_data(contract, raw, contracts=beside)
     name_of_it = first.image.relative_to(raw).as_posix()
@@ -140,7 +141,7 @@ def test_a_sheet_of_outlines_takes_its_images_with_it(tree: Tree, contract_of: C
     checked = check_data(contract, raw, contracts=contracts)
     assert set(checked.facts["group"]) == {"2"}
     assert {file for _, file, _ in of_code(checked.faults, "unlabelled_image")} == {"1_1.jpg", "1_2.jpg"}
-    assert of_code(checked.faults, "bad_xml") == []
+    assert of_code(checked.faults, "bad_xml") == of_code(checked.faults, "quarantine_unused") == []
     assert checked.sound
 
 
@@ -216,13 +217,48 @@ def test_a_correction_that_is_missing_or_altered_stops_at_once(
 
 def test_entries_that_do_nothing_are_told(tree: Tree, contract_of: ContractOf, beside: Path) -> None:
     raw = tree("ddti")
-    contract = listing(contract_of("ddti"), exclude("99_1.jpg"), correct("1.xml", beside, b"<case/>", "1.xml"))
+    (raw / "notes.txt").write_text("hello")
+    contract = listing(contract_of("ddti"), exclude("99_1.jpg"), correct("notes.txt", beside, b"mended"))
     reading = read_layout(contract, raw, contracts=beside)
     assert of_code(reading.faults, "quarantine_unused") == [
         ("warning", "99_1.jpg", "no such file to exclude"),
-        ("warning", "1.xml", "neither image nor mask of a case, so that it can't be corrected"),
+        ("warning", "notes.txt", "nothing of this file is read, so that it can't be corrected"),
     ]
     assert len(reading.cases) == 4
+
+
+def test_a_corrected_sheet_of_outlines_is_read_in_place_of_the_published_one(
+    tree: Tree, contract_of: ContractOf, beside: Path
+) -> None:
+    raw = tree("ddti")
+    (raw / "1.xml").write_text("<case")
+    other = json.dumps([region((5, 5), (15, 5), (15, 15), (5, 15))])
+    mended = ddti_xml({"1": other, "2": other}).encode()
+    contract = listing(contract_of("ddti"), correct("1.xml", beside, mended, "1.xml"))
+    checked = check_data(contract, raw, contracts=beside)
+    assert checked.sound
+    assert of_code(checked.faults, "quarantined") == [("info", "1.xml", f"corrected by 1.xml: {REVIEWED}")]
+    area = checked.facts.set_index("image_id")["foreground_share"] * 160 * 180
+    assert (area["1_1"], area["1_2"]) == (100, 100)
+    (beside / "1.xml").write_bytes(b"<case")
+    broken = hashlib.sha256(b"<case").hexdigest()
+    entry = contract.quarantine[0].model_copy(update={"replacement_sha256": broken})
+    ((_, file, _),) = of_code(read_layout(listing(contract, entry), raw, contracts=beside).faults, "bad_xml")
+    assert file == "1.xml"
+
+
+def test_a_table_can_be_corrected_but_not_excluded(tree: Tree, contract_of: ContractOf, beside: Path) -> None:
+    raw = tree("tn3k")
+    (raw / "label4test.csv").write_text("0000.jpg,0\n0001.jpg,0\n0002.jpg,0\n")
+    mended = b"0000.jpg,1\n0001.jpg,0\n0002.jpg,1\n"
+    contract = listing(contract_of("tn3k"), correct("label4test.csv", beside, mended, "labels.csv"))
+    facts = check_data(contract, raw, contracts=beside).facts
+    classes = list(facts[facts["official_split"] == "test"]["subject_class"])
+    assert classes == ["malignant", "benign", "malignant"]
+    reading = read_layout(listing(contract_of("tn3k"), exclude("label4test.csv")), raw, contracts=beside)
+    assert [found for _, _, found in of_code(reading.faults, "quarantine_unused")] == [
+        "its rows are read all the same; correct it instead"
+    ]
 
 
 def test_a_file_has_one_entry_and_stays_within_the_dataset(
