@@ -78,8 +78,8 @@ class Record:
     split. `image_path` and `mask_path` are the files that hold its PNGs (RGB or grey; instance mask) at `image_span`
     and `mask_span`; without a span the whole file is the PNG. `pixels_md5` is the digest of the decoded pixels.
     `spacing_mm` is (row, column) or None where the source doesn't state it.
-    `official_split` is the split that the dataset's authors give, if any, `perceptual_hash` a 64-bit difference
-    hash in hexadecimal by which near copies are found.
+    `official_split` is the split that the dataset's authors give, if any, `perceptual_hash` the hash
+    of components/intake/perceptual_hash.py, by which near copies are found.
     """
 
     dataset: str

@@ -21,7 +21,8 @@ from components.artefacts import code_digest
 from components.contract import Contract
 from components.intake.faults import is_accepted
 from components.intake.layouts import Case
-from components.intake.pixels import CasePixels, perceptual_hash, pixels_md5, read_case
+from components.intake.perceptual_hash import perceptual_hash
+from components.intake.pixels import CasePixels, pixels_md5, read_case
 from components.journal import Journal
 
 Progress = Callable[[int, int], None]

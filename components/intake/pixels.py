@@ -294,14 +294,6 @@ def pixels_md5(image: Image) -> str:
     return digest.hexdigest()
 
 
-def perceptual_hash(image: Image) -> str:
-    """A 64-bit difference hash in hexadecimal: whether each of 8 x 8 areas is darker than its right neighbour."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey.astype(np.float32), (9, 8), interpolation=cv2.INTER_AREA)  # 8 9
-    bits = (small[:, 1:] > small[:, :-1]).ravel()
-    return np.packbits(bits).tobytes().hex()
-
-
 def _size(shape: Sequence[int]) -> str:
     return f"{shape[1]} x {shape[0]} pixels"
 

@@ -17,7 +17,6 @@ from components.errors import ImageError
 from components.intake.layouts import Case, read_layout
 from components.intake.pixels import (
     decode_mask,
-    perceptual_hash,
     pixels_md5,
     rasterise,
     read_case,
@@ -149,12 +148,7 @@ def test_a_small_polygon_lies_on_a_large_one(tmp_path: Path, contract_of: Contra
     assert sorted(truth.area_px for truth in pixels.objects) == [100, 6300]
 
 
-def test_hash_and_digest_tell_images_apart() -> None:
+def test_the_digest_tells_images_apart() -> None:
     first, second = (np.repeat(speckle(seed)[..., None], 3, axis=2) for seed in (1, 2))
     assert pixels_md5(first) == pixels_md5(first.copy()) != pixels_md5(second)
     assert pixels_md5(np.zeros((2, 3, 3), np.uint8)) != pixels_md5(np.zeros((3, 2, 3), np.uint8))
-    brighter = np.clip(first.astype(int) + 3, 0, 255).astype(np.uint8)
-    near = int(perceptual_hash(first), 16) ^ int(perceptual_hash(brighter), 16)
-    far = int(perceptual_hash(first), 16) ^ int(perceptual_hash(second), 16)
-    assert near.bit_count() < 8 < far.bit_count()
-    assert len(perceptual_hash(first)) == 16

@@ -7,13 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
-from components.intake.pixels import perceptual_hash, pixels_md5
-from components.intake.relatives import MIN_CORRELATION, find_relatives, fine_correlation, near_hashes
+from components.intake.perceptual_hash import perceptual_hash
+from components.intake.pixels import pixels_md5
+from components.intake.relatives import MIN_CORRELATION, find_copies, find_relatives, fine_correlation
 from components.types import Record
 
 Pixels = NDArray[np.uint8]
@@ -90,14 +89,39 @@ def test_joins_are_transitive_and_a_group_needs_none(tmp_path: Path) -> None:
     assert [(join.first[1], join.second[1]) for join in found.joins] == [("b", "c")]
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.integers(0, 2**64 - 1), max_size=12), st.integers(0, 40))
-def test_near_hashes_are_those_that_differ_in_few_bits(values: list[int], distance: int) -> None:
-    found = set(near_hashes(np.array(values, dtype=np.uint64), distance=distance))
-    pairs = [(i, j) for j in range(len(values)) for i in range(j)]
-    assert found == {(i, j) for i, j in pairs if (values[i] ^ values[j]).bit_count() <= distance}
+def test_one_proof_for_each_join_of_many_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[tuple[str, str]] = []
+
+    def counted(first: Record, second: Record) -> float:
+        looked.append((first.image_id, second.image_id))
+        return fine_correlation(first, second)
+
+    monkeypatch.setattr("components.intake.relatives.fine_correlation", counted)
+    copies = [record(tmp_path, f"{k}", np.roll(scene(4), k, axis=0)) for k in range(8)]
+    found = find_relatives({"busi": copies})
+    assert set(found.cluster.values()) == {"busi/0"}
+    assert len(looked) == len(found.joins) == 7
 
 
-def test_hashes_are_compared_across_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.intake.relatives._CHUNK", 2)
-    assert list(near_hashes(np.array([0, 2**40, 7, 1, 2**40], dtype=np.uint64), distance=0)) == [(1, 4)]
+def test_copies_between_two_sets_are_found_each_with_one_proof(tmp_path: Path) -> None:
+    ours = [record(tmp_path, "a", scene(1)), record(tmp_path, "b", scene(2)), record(tmp_path, "c", cut(scene(1)))]
+    theirs = [
+        record(tmp_path, "x", cut(scene(2)), dataset="fugc"),
+        record(tmp_path, "y", scene(1), dataset="fugc"),
+        record(tmp_path, "z", scene(3), dataset="fugc"),
+        record(tmp_path, "w", cut(scene(3)), dataset="fugc"),
+    ]
+    found = find_copies(ours, theirs)
+    assert [(join.first, join.second, join.reason) for join in found] == [
+        (("busi", "b"), ("fugc", "x"), "near copy"),
+        (("busi", "a"), ("fugc", "y"), "same pixels"),
+    ]
+    assert find_copies(ours, []) == find_copies([], theirs) == ()
+
+
+def test_images_without_a_hash_are_joined_by_pixels_alone(tmp_path: Path) -> None:
+    flat = np.full((200, 240), 90, np.uint8)
+    assert perceptual_hash(np.repeat(flat[..., None], 3, axis=2)) == ""
+    same = [record(tmp_path, "a", flat), record(tmp_path, "b", flat), record(tmp_path, "c", flat + 1)]
+    found = find_relatives({"busi": same})
+    assert [(join.first[1], join.second[1]) for join in found.joins] == [("a", "b")]

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import LayoutError, LeakError, ParamsError
-from components.intake.pixels import perceptual_hash, pixels_md5
-from components.intake.relatives import find_relatives, fine_correlation, near_hashes
+from components.intake.perceptual_hash import perceptual_hash
+from components.intake.pixels import pixels_md5
+from components.intake.relatives import find_relatives, fine_correlation
 from components.intake.split import assert_no_leak, split, split_report
 from components.params import SplitParams
 from components.types import Record
@@ -190,16 +191,6 @@ def test_near_copies_are_found(change, tmp_path: Path) -> None:  # type: ignore[
     assert relatives.cluster["a", "1"] == relatives.cluster["b", "2"] != relatives.cluster["b", "3"]
     assert relatives.joins[0].reason == "near copy"
     assert fine_correlation(first, other) < 0.2
-
-
-def test_near_hashes_are_all_pairs_within_the_distance() -> None:
-    hashes = np.random.default_rng(0).integers(0, 2**63, 700, dtype=np.uint64)
-    hashes[650] = hashes[3] ^ np.uint64(0b1011)
-    expected = {
-        (i, j) for i in range(700) for j in range(i + 1, 700) if (int(hashes[i]) ^ int(hashes[j])).bit_count() <= 17
-    }
-    assert set(near_hashes(hashes, distance=17)) == expected
-    assert (3, 650) in expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""Perceptual hashes to the pairs of images that share a key: candidates for near copies, without comparing all pairs.
+
+All keys are sorted; images with the same key stand beside each other then. That costs n log n for n images. In a
+bucket of up to `WHOLE_BUCKET` images all pairs are taken; in a larger one (burnt-in words that thousands of frames
+show, a still object in a long video) each image with the next `CHAIN` only, and of a group only `PER_GROUP` images
+stand for all, so that pairs stay a fixed number an image. Whether a pair of a small bucket is taken depends on no other
+image. Work goes on in parts of the keys, each with its own share of the memory. Leaves out: the keys themselves
+(perceptual_hash.py) and the proof on pixels (relatives.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from components.intake.perceptual_hash import KEY_BITS, TEXT_CHARS, Keys, keys_of_text
+
+WHOLE_BUCKET, CHAIN, PER_GROUP = 16, 2, 4
+_PART_BITS = 4
+_BLOCK = 10_000  # images whose texts are decoded at once
+
+Index = NDArray[np.int64]
+
+
+def pairs_sharing_keys(hashes: Sequence[str | None], groups: Index, *, sides: Index | None = None) -> Iterator[Index]:
+    """Pairs (i, j), i < j, of images of different groups that share a key: arrays (pairs 2), each sorted.
+
+    `groups` (n) are the numbers of the images' groups; with `sides` (n) only pairs of different sides are taken. A pair
+    that shares keys of several parts comes several times.
+    """
+    keys, images = _postings(hashes)
+    parts = (keys >> np.uint64(KEY_BITS - _PART_BITS)).astype(np.uint8)
+    for part in range(2**_PART_BITS):
+        chosen = parts == part
+        shared = _in_buckets(keys[chosen], images[chosen], groups)
+        if shared is not None:
+            yield _pairs(*shared, apart_by=groups if sides is None else sides)
+
+
+def _postings(hashes: Sequence[str | None]) -> tuple[Keys, NDArray[np.int32]]:
+    """Every key of every image, and whose it is."""
+    counts = np.array([len(one or "") // TEXT_CHARS for one in hashes], dtype=np.int64)
+    keys = np.empty(counts.sum(), dtype=np.uint64)
+    filled = 0
+    for start in range(0, len(hashes), _BLOCK):
+        block = keys_of_text("".join(one or "" for one in hashes[start : start + _BLOCK]))
+        keys[filled : filled + len(block)] = block
+        filled += len(block)
+    return keys, np.repeat(np.arange(len(hashes), dtype=np.int32), counts)
+
+
+def _in_buckets(keys: Keys, images: NDArray[np.int32], groups: Index) -> tuple[Keys, NDArray[np.int32]] | None:
+    """The keys that several images have, and these images, sorted by key, group and image; few images of a group."""
+    order = np.argsort(keys, kind="stable")
+    keys, images = keys[order], images[order]
+    if len(keys) < 2:
+        return None
+    same = keys[1:] == keys[:-1]
+    several = np.concatenate([same, [False]]) | np.concatenate([[False], same])
+    keys, images = keys[several], images[several]
+    if len(keys) == 0:
+        return None
+    order = np.lexsort((images, groups[images], keys))
+    keys, images = keys[order], images[order]
+    own = groups[images]
+    first = np.concatenate([[True], (keys[1:] != keys[:-1]) | (own[1:] != own[:-1])])
+    rank, size = _rank_and_size(first)
+    # Evenly spaced in the group: where the rank's share of PER_GROUP takes a step.
+    kept = (size <= PER_GROUP) | ((rank + 1) * PER_GROUP // size > rank * PER_GROUP // size)
+    return keys[kept], images[kept]
+
+
+def _rank_and_size(first: NDArray[np.bool_]) -> tuple[Index, Index]:
+    """For runs that begin where `first` is true: each element's place in its run, and its run's length."""
+    starts = np.flatnonzero(first)
+    sizes = np.diff(np.append(starts, len(first)))
+    return np.arange(len(first)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
+
+
+def _pairs(keys: Keys, images: NDArray[np.int32], *, apart_by: Index) -> Index:
+    first = np.concatenate([[True], keys[1:] != keys[:-1]])
+    rank, size = _rank_and_size(first)
+    count = len(apart_by)
+    codes = [np.zeros(0, dtype=np.int64)]
+    for step in range(1, WHOLE_BUCKET):
+        taken = (rank + step < size) & ((size <= WHOLE_BUCKET) | (step <= CHAIN))
+        at = np.flatnonzero(taken)
+        one, other = images[at].astype(np.int64), images[at + step].astype(np.int64)
+        apart = apart_by[one] != apart_by[other]
+        one, other = one[apart], other[apart]
+        codes.append(np.minimum(one, other) * count + np.maximum(one, other))
+    unique = np.unique(np.concatenate(codes))
+    return np.stack(np.divmod(unique, count), axis=1)
