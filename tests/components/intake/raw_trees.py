@@ -109,7 +109,67 @@ def _jnu_ifm(top: Path) -> None:
         (top / f"us_data/{video}/frame_label.csv").write_text("\n".join(rows) + "\n")
 
 
-BUILDERS = {"busi": _busi, "ddti": _ddti, "tn3k": _tn3k, "udiat": _udiat, "fugc": _fugc, "jnu_ifm": _jnu_ifm}
+def _busi_curated(top: Path) -> None:
+    for seed, (kind, number) in enumerate([("benign", 20), ("benign", 7), ("malignant", 3), ("normal", 1)]):
+        save(top / f"{kind}_id_{number}.png", speckle(600 + seed))
+        mask = np.zeros_like(disc()) if kind == "normal" else disc()
+        save(top / f"{kind}_id_{number}_mask.png", binary(mask))
+    (top / "mapping.csv").write_text("class;id\nbenign;20\nbenign;7\nmalignant;3\nnormal;1\n")
+
+
+def ddti_637(top: Path, images: str, masks: str) -> None:
+    """Three images of the 637 in the folders named."""
+    for number in range(3):
+        # Pillow knows the format by the ending in any case.
+        save(top / f"{images}/{number:04d}.PNG", speckle(700 + number))
+        save(top / f"{masks}/{number:04d}.PNG", binary(disc()))
+
+
+def _ddti_637(top: Path) -> None:
+    ddti_637(top / "DDTI", "1_or_data/image", "1_or_data/mask")
+    (top / "DDTI/category.csv").write_text("ID,CATE\n0,1\n")
+
+
+def _tg3k(top: Path) -> None:
+    for number in range(4):
+        save(top / f"tg3k/thyroid-image/{number:04d}.jpg", speckle(800 + number))
+        save(top / f"tg3k/thyroid-mask/{number:04d}.jpg", binary(disc()))
+    (top / "tg3k/tg3k-trainval.json").write_text(json.dumps({"train": [0, 1, 2], "val": [3]}))
+
+
+def _fh_ps_aop(top: Path) -> None:
+    codes = disc(height=256, width=256, at=(60, 60)).astype(np.uint8)
+    codes += 2 * disc(height=256, width=256, at=(160, 160)).astype(np.uint8)
+    for number in range(1, 4):
+        image = np.stack([speckle(900 + number, height=256, width=256)] * 3)  # colour stored as depth
+        save_mha(top / f"image_mha/{number:05d}.mha", image)
+        save_mha(top / f"label_mha/{number:05d}.mha", codes)
+
+
+def _bus_bra(top: Path) -> None:
+    names = ("benign_0849-l", "benign_0849-r", "1-malignant_0010-r", "malignant_0261-s")
+    for seed, name in enumerate(names):
+        mask = np.zeros((512, 512, 3), dtype=np.uint8)
+        mask[disc(height=512, width=512, at=(200, 300)), 0 if "malignant" in name else 1] = 255
+        grey = speckle(1000 + seed, height=512, width=512)
+        save(top / f"mini_test/images/{name}.png", np.repeat(grey[..., None], 3, axis=2))
+        save(top / f"mini_test/masks/{name}.png", mask)
+
+
+BUILDERS = {
+    "busi": _busi,
+    "ddti": _ddti,
+    "tn3k": _tn3k,
+    "udiat": _udiat,
+    "fugc": _fugc,
+    "jnu_ifm": _jnu_ifm,
+    "busi_curated": _busi_curated,
+    "ddti_637": _ddti_637,
+    "tg3k": _tg3k,
+    "fh_ps_aop": _fh_ps_aop,
+    "psfhs": _fh_ps_aop,
+    "bus_bra": _bus_bra,
+}
 
 
 def coco_json(**changes: object) -> dict[str, object]:

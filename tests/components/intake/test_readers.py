@@ -17,7 +17,7 @@ from components.errors import ContractError, LayoutError
 from components.intake.faults import CATALOGUE
 from components.intake.layouts import read_layout
 from components.intake.validate_data import check_data
-from tests.components.intake.raw_trees import SQUARE, Tree, binary, ddti_xml, disc, region, save, speckle
+from tests.components.intake.raw_trees import SQUARE, Tree, binary, ddti_xml, disc, region, save, save_mha, speckle
 
 ContractOf = Callable[[str], Contract]
 BUSI = "Dataset_BUSI_with_GT"
@@ -33,6 +33,12 @@ VIDEO = "us_data/20190901T000001"
         ("udiat", 4, 4, 4),
         ("fugc", 6, 6, 12),
         ("jnu_ifm", 6, 2, 6),
+        ("busi_curated", 4, 4, 3),
+        ("ddti_637", 3, 3, 3),
+        ("tg3k", 4, 4, 4),
+        ("fh_ps_aop", 3, 3, 6),
+        ("psfhs", 3, 3, 6),
+        ("bus_bra", 4, 3, 4),
     ],
 )
 def test_a_clean_tree_has_no_fault(
@@ -81,6 +87,24 @@ def _many_components(path: Path) -> None:
         for column in range(0, 174, 6):
             mask[row : row + 5, column : column + 5] = 255
     save(path, mask)
+
+
+def _blue(path: Path) -> None:
+    mask = np.zeros((512, 512, 3), np.uint8)
+    mask[100:200, 100:200, 2] = 255
+    save(path, mask)
+
+
+def _copy_of(name: str) -> Callable[[Path], None]:
+    return lambda path: shutil.copy(path.with_name(name), path) and None
+
+
+def _renamed(name: str) -> Callable[[Path], None]:
+    def rename(path: Path) -> None:
+        for folder in (path.parent, path.parent.with_name("masks")):
+            (folder / name).rename(folder / path.name)
+
+    return rename
 
 
 _ENTITY = '<!DOCTYPE case [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><case><number>&b;</number></case>'
@@ -133,6 +157,23 @@ BROKEN: list[tuple[str, str, Callable[[Path], None], str, str, str]] = [
     ("udiat", "BUS/original/000001.png", Path.unlink, "mask_without_image", "error", "BUS/GT/000001.png"),
     ("udiat", "BUS/original/000001.png", _tiny, "image_size", "error", "000001.png"),
     ("udiat", "BUS/DatasetB.xlsx", _rewrite("no workbook"), "bad_table", "error", "DatasetB.xlsx"),
+    ("busi_curated", "benign_id_20_mask.png", Path.unlink, "image_without_mask", "error", "benign_id_20.png"),
+    ("busi_curated", "benign_id_20.png", Path.unlink, "mask_without_image", "error", "benign_id_20_mask.png"),
+    ("busi_curated", "notes.txt", _rewrite("?"), "unexpected_file", "warning", "notes.txt"),
+    ("ddti_637", "DDTI/1_or_data/mask/0001.PNG", Path.unlink, "image_without_mask", "error", "1_or_data/image/0001.PNG"),
+    ("ddti_637", "DDTI/1_or_data/mask/0001.PNG", _grey_in_mask, "unknown_mask_code", "error", "1_or_data/image/0001.PNG"),
+    ("ddti_637", "DDTI/1_or_data/image", shutil.rmtree, "missing_folder", "error", "."),
+    ("tg3k", "tg3k/thyroid-mask/0002.jpg", Path.unlink, "image_without_mask", "error", "thyroid-image/0002.jpg"),
+    ("tg3k", "tg3k/tg3k-trainval.json", _rewrite('{"train": [0, 1], "val": [3]}'), "fold_mismatch", "warning", "tg3k-trainval.json"),
+    ("fh_ps_aop", "image_mha/00002.mha", _truncate, "unreadable_image", "error", "image_mha/00002.mha"),
+    ("fh_ps_aop", "label_mha/00002.mha", _truncate, "unreadable_mask", "error", "label_mha/00002.mha"),
+    ("fh_ps_aop", "label_mha/00002.mha", lambda p: save_mha(p, np.full((256, 256), 7, np.uint8)), "unknown_mask_code", "error", "image_mha/00002.mha"),
+    ("fh_ps_aop", "label_mha/00002.mha", lambda p: save_mha(p, np.ones((256, 128), np.uint8)), "mask_size_mismatch", "error", "label_mha/00002.mha"),
+    ("psfhs", "label_mha/00002.mha", Path.unlink, "image_without_mask", "error", "image_mha/00002.mha"),
+    ("bus_bra", "mini_test/masks/benign_0849-l.png", Path.unlink, "image_without_mask", "error", "images/benign_0849-l.png"),
+    ("bus_bra", "mini_test/masks/benign_0849-l.png", _blue, "unknown_mask_code", "error", "images/benign_0849-l.png"),
+    ("bus_bra", "mini_test/images/other.png", _copy_of("benign_0849-l.png"), "unexpected_file", "warning", "images/other.png"),
+    ("bus_bra", "mini_test/images/cyst_0849-l.png", _renamed("benign_0849-l.png"), "label_missing", "warning", "images/cyst_0849-l.png"),
     ("fugc", "dataset/val/labels/0001.png", _grey_in_mask, "unknown_mask_code", "error", "dataset/val/images/0001.png"),
     ("fugc", "dataset/val/labels/0001.png", _empty, "empty_mask", "error", "dataset/val/images/0001.png"),
     ("fugc", "dataset/val/labels", shutil.rmtree, "missing_folder", "error", "."),
