@@ -7,7 +7,9 @@ after augmentation, so that they stay tight under rotation. Leaves out: losses a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import albumentations as A
@@ -203,6 +205,20 @@ def training_loader(images: TrainingImages, *, batch_size: int, workers: int) ->
         worker_init_fn=_one_thread if workers else None,
     )
     return loader, sampler
+
+
+def ahead(batches: Iterable[Batch], *, count: int = 2) -> Iterator[Batch]:
+    """The same batches in the same order, the next `count` of them made in a thread while one is learnt from.
+
+    Decoding and OpenCV leave the interpreter free, so that a loader without processes of its own still doesn't make
+    the training wait. On the way out, also by an error, what was begun is finished and dropped.
+    """
+    source = iter(batches)
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
+        coming = deque(thread.submit(next, source, None) for _ in range(count))
+        while (batch := coming.popleft().result()) is not None:
+            coming.append(thread.submit(next, source, None))
+            yield batch
 
 
 def _one_thread(_: int) -> None:

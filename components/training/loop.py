@@ -13,7 +13,7 @@ import logging
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +21,12 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from components.artefacts import replacing
 from components.errors import TrainingError
 from components.params import OptimiseParams
-from components.training.data import Batch, TrainingImages, training_loader
+from components.training.allocator import keep_freed_memory
+from components.training.data import Batch, TrainingImages, ahead, training_loader
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, float], int], None]
@@ -121,7 +121,9 @@ class Trainer:
         self.report = report
         self.device = device
         trained = [p for p in task.network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(trained, lr=params.learning_rate, weight_decay=params.weight_decay)
+        self.optimiser = torch.optim.AdamW(
+            trained, lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
+        )
         self.trained = trained
         self.progress = _Progress()
         self.best: dict[str, Tensor] = {}
@@ -138,6 +140,7 @@ class Trainer:
         """Train until the last epoch, or until `patience_epochs` brought nothing better; the network ends with the
         best weights."""
         started = time.monotonic()
+        keep_freed_memory()
         self._resume()
         stopped_early = self.progress.epoch > 0 and self._since_best() >= self.params.patience_epochs
         try:
@@ -163,7 +166,9 @@ class Trainer:
         done, started, seen = self.progress, time.monotonic(), 0
         self.task.network.train()
         self.sampler.go_to(epoch=done.epoch, start=done.batch * self.params.batch_size)
-        for group in _grouped(self.loader, self.params.accumulate):
+        # A loader with processes of its own is ahead already.
+        batches = self.loader if self.params.loader_workers else ahead(self.loader)
+        for group in _grouped(batches, self.params.accumulate):
             self._step(group)
             seen += sum(len(batch.images) for batch in group)
             if time.monotonic() - self.saved_at > self.params.checkpoint_seconds:
@@ -267,9 +272,9 @@ def _read_checkpoint(path: Path) -> dict[str, Any] | None:
     return state if isinstance(state, dict) and "fingerprint" in state else None
 
 
-def _grouped(loader: DataLoader[Batch], count: int) -> Iterator[list[Batch]]:
+def _grouped(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
     group: list[Batch] = []
-    for batch in loader:
+    for batch in batches:
         group.append(batch)
         if len(group) == count:
             yield group

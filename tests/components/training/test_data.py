@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
 
 from components.params import TrainPrompts
 from components.training.data import (
+    Batch,
     EpochSampler,
     TrainingImages,
+    ahead,
     draw_training_prompt,
     shrink_mask,
     training_loader,
@@ -113,3 +118,32 @@ def test_validation_is_the_same_every_time(discs: list[Record]) -> None:
     for one, other in zip(*kept, strict=True):
         assert torch.equal(one.prompts.coords, other.prompts.coords)
         assert int(one.prompts.labels.min()) == 2
+
+
+def test_batches_made_ahead_are_the_same_in_the_same_order(images: TrainingImages) -> None:
+    loader, sampler = training_loader(images, batch_size=4, workers=0)
+    sampler.go_to(epoch=1, start=0)
+    plain = list(loader)
+    for one, other in zip(plain, ahead(loader), strict=True):
+        assert torch.equal(one.images, other.images) and torch.equal(one.truth, other.truth)
+
+
+def test_a_batch_that_fails_is_heard_of_and_the_thread_ends() -> None:
+    def broken() -> Iterator[Batch]:
+        yield "first"  # type: ignore[misc]
+        raise OSError("no such image")
+
+    made = ahead(broken())
+    assert next(made) == "first"
+    with pytest.raises(OSError, match="no such image"):
+        next(made)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
+
+
+def test_leaving_early_ends_the_thread(images: TrainingImages) -> None:
+    loader, sampler = training_loader(images, batch_size=2, workers=0)
+    sampler.go_to(epoch=0, start=0)
+    made = ahead(loader)
+    next(made)
+    made.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
