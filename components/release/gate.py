@@ -88,7 +88,8 @@ def judge(evidence: Evidence, *, params: GateParams, bootstrap: Bootstrap) -> Ve
     found = {check.verdict for check in checks}
     verdict: Outcome = "FAIL" if "FAIL" in found else "INSUFFICIENT" if "INSUFFICIENT" in found else "PASS"
     description = evidence.description
-    phantom = description.phantom or bool(evidence.cases["phantom"].any())
+    judged_on = (evidence.cases, evidence.external_cases)
+    phantom = description.phantom or any(bool(cases["phantom"].any()) for cases in judged_on)
     return Verdict(verdict, description.name, description.digest, phantom, checks)
 
 

@@ -79,7 +79,7 @@ def _tell(done: GraphRun, root: Path) -> None:
         if metrics is not None and metrics["datasets"]:
             console.print(console_table(metrics, title=f"{role} validation"))
     if done.gate is not None:
-        phantom = " (trained and judged on PHANTOM images)" if done.gate["phantom"] else ""
+        phantom = " (PHANTOM images took part in training or judging)" if done.gate["phantom"] else ""
         console.print(f"Verdict: {done.gate['verdict']}{phantom}", markup=False)
         for check in done.gate["checks"]:
             if check["verdict"] != "PASS":
