@@ -10,9 +10,11 @@ import filecmp
 import lzma
 import shutil
 import tarfile
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -64,6 +66,22 @@ class _Budget:
 def is_archive(path: Path) -> bool:
     """Whether a file is named like an archive that can be unpacked."""
     return path.name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz"))
+
+
+@contextmanager
+def opened_source(source: Path) -> Iterator[Path]:
+    """The folder that a source is: itself, or a temporary one in which it is unpacked until the block is left.
+
+    An archive may fill half of what is free there, and no more than `unpack` allows; then and otherwise it raises what
+    `unpack` does.
+    """
+    if not (source.is_file() and is_archive(source)):
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="sonoforge-") as folder:
+        place = Path(folder)
+        unpack(source, place, max_bytes=min(MAX_BYTES, shutil.disk_usage(place).free // 2))
+        yield place
 
 
 def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES) -> None:

@@ -65,24 +65,26 @@ def check(
     source: Annotated[
         Path | None,
         typer.Option(
-            help="The dataset's folder in its original layout; default: what the graph or an import put here."
+            help="The dataset's folder or archive (.zip, .tar, .tar.gz, .tgz) in its original layout; "
+            "default: what the graph or an import put here."
         ),
     ] = None,
     as_json: AsJson = False,
     workers: Workers = 2,
 ) -> None:
-    """Check a folder against its contract: every fault with file, reason and remedy."""
+    """Check a folder or archive against its contract: every fault with file, reason and remedy."""
+    from components.intake.archives import is_archive, opened_source
     from components.intake.layouts import phantom_notice
     from components.intake.validate_data import check_data
 
     contract = _contract(dataset)
     folder = source or _default_source(contract)
-    phantom = phantom_notice(folder)
     try:
-        with _progress("images checked", quiet=as_json) as progress:
-            checked = check_data(contract, folder, phantom=phantom, workers=workers, progress=progress)
+        with opened_source(folder) as place, _progress("images checked", quiet=as_json) as progress:
+            checked = check_data(contract, place, phantom=phantom_notice(place), workers=workers, progress=progress)
     except (LayoutError, ContractError) as error:
-        _stop(error, MISUSE)
+        # An archive that can't be unpacked is the data's fault; a wrong name is its user's.
+        _stop(error, FAULTY if folder.is_file() and is_archive(folder) else MISUSE)
     _print_checked(checked, folder, as_json=as_json)
     raise typer.Exit(0 if checked.sound else FAULTY)
 

@@ -62,6 +62,30 @@ def test_check_exits_0_clean_1_faulty_2_misused(project: Path, udiat: Path) -> N
         assert "what to do:" in result.stderr
 
 
+def test_check_takes_archives_and_leaves_nothing_behind(
+    project: Path, udiat: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    run = CliRunner().invoke
+    folder = run(app, ["check", "udiat", "--source", str(udiat), "--json"])
+    for form in ("zip", "tar", "gztar"):
+        archive = shutil.make_archive(str(tmp_path / "udiat"), form, udiat)
+        result = run(app, ["check", "udiat", "--source", archive, "--json"])
+        assert result.exit_code == 0
+        answer = json.loads(result.stdout)
+        assert answer.pop("folder") == archive
+        assert answer == {key: value for key, value in json.loads(folder.stdout).items() if key != "folder"}
+    (tmp_path / "cut.zip").write_bytes((tmp_path / "udiat.zip").read_bytes()[:500])
+    cut = run(app, ["check", "udiat", "--source", str(tmp_path / "cut.zip")])
+    assert (cut.exit_code, "cut.zip: not a whole archive" in cut.stderr) == (1, True)
+    monkeypatch.setattr("components.intake.archives.MAX_BYTES", 1000)
+    bomb = run(app, ["check", "udiat", "--source", str(tmp_path / "udiat.zip")])
+    assert (bomb.exit_code, "unpacks to more than 1,000 bytes" in bomb.stderr) == (1, True)
+    assert list(scratch.iterdir()) == []
+
+
 def test_check_as_json(project: Path, udiat: Path) -> None:
     (udiat / "BUS/GT/000001.png").unlink()
     result = CliRunner().invoke(app, ["check", "udiat", "--source", str(udiat), "--json"])
