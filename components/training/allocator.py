@@ -2,7 +2,7 @@
 
 By default glibc hands every large block back to the system as soon as it is free, and asks for it again in the next
 step; the system then clears each page anew. On the demo's trainings that is 6,000 page faults a step and a sixth of
-the processor's time (benchmarks/README.md names the command). Kept memory goes back when the process ends; its peak
+the processor's time (benchmarks/training_step.py measures it). Kept memory goes back when the process ends; its peak
 stays what the training needs. Leaves out: GPUs, whose memory torch keeps itself.
 """
 

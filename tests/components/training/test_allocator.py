@@ -1,44 +1,44 @@
-"""The allocator keeps what is freed, where it can."""
+"""What the allocator is told, and where nothing is. The effect is measured by benchmarks/training_step.py."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import ctypes
 
 import pytest
 
-# In a process of its own: the setting can't be undone.
-SCRIPT = """
-import resource, torch
-from components.training.allocator import keep_freed_memory
-
-def faults():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(5):
-        torch.ones(10_000_000)  # 40 MB, above what glibc keeps by itself
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-faults()
-before = faults()
-print(keep_freed_memory())
-faults()
-print(before, faults())
-"""
+from components.training import allocator
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="speaks of glibc")
-def test_kept_memory_is_not_cleared_again() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
-    listened, counts = done.stdout.splitlines()
-    if listened == "False":
-        pytest.skip("this C library has no mallopt")
-    before, after = map(int, counts.split())
-    assert before > 5 * 5000  # of 9,800 pages of 4 KB a block
-    assert after < 0.5 * before  # one block may still grow the heap
+class Library:
+    """A C library that notes what `mallopt` was told."""
+
+    def __init__(self, *, answer: int) -> None:
+        self.told: dict[int, int] = {}
+        self.answer = answer
+
+    def mallopt(self, parameter: int, value: int) -> int:
+        self.told[parameter] = value
+        return self.answer
 
 
-def test_another_system_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    from components.training import allocator
+def test_large_blocks_come_from_the_heap_and_stay_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library(answer=1)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
+    monkeypatch.setattr(allocator.sys, "platform", "linux")
+    assert allocator.keep_freed_memory() is True
+    # M_MMAP_THRESHOLD is -3, M_TRIM_THRESHOLD -1 (mallopt(3)).
+    assert library.told == {-3: 2**30, -1: 2**31 - 1}
 
+
+def test_it_says_when_the_allocator_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Library(answer=0))
+    monkeypatch.setattr(allocator.sys, "platform", "linux")
+    assert allocator.keep_freed_memory() is False
+
+
+def test_a_library_without_it_and_another_system_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    monkeypatch.setattr(allocator.sys, "platform", "linux")
+    assert allocator.keep_freed_memory() is False
     monkeypatch.setattr(allocator.sys, "platform", "darwin")
     assert allocator.keep_freed_memory() is False
