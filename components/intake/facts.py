@@ -12,18 +12,21 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 import pandas as pd
 
 from components.artefacts import code_digest
 from components.contract import Contract
+from components.intake.burnt_in import find_burnt_in
 from components.intake.faults import is_accepted
 from components.intake.layouts import Case
 from components.intake.perceptual_hash import perceptual_hash
 from components.intake.pixels import CasePixels, pixels_md5, read_case
+from components.intake.telling_names import DATE, IDENTITY, telling_names
 from components.journal import Journal
+from components.types import Image
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done, and of all."""
@@ -39,7 +42,12 @@ COLUMNS: dict[str, str] = {
     "image_problem": "string",
     "mask_problem": "string",
     "mask_size_problem": "string",
+    "mask_turned_problem": "string",
     "accepted": "string",
+    "identity_names": "string",
+    "date_names": "string",
+    "identity_tags": "string",
+    "orientation_problem": "string",
     "image_mode": "string",
     "mask_modes": "string",
     "height_px": "Int64",
@@ -56,6 +64,10 @@ COLUMNS: dict[str, str] = {
     "declared_conflict": "string",
     "pixels_md5": "string",
     "perceptual_hash": "string",
+    "text_glyphs": "Int64",
+    "caliper_crosses": "Int64",
+    "doppler_share": "Float64",
+    "black_share": "Float64",
 }
 
 # All code that decides what is read from a case; work that was begun by other code is thrown away.
@@ -66,7 +78,9 @@ _PROBLEM_COLUMN = {
     "unreadable_image": "image_problem",
     "unreadable_mask": "mask_problem",
     "mask_size_mismatch": "mask_size_problem",
+    "mask_turned": "mask_turned_problem",
 }
+_NAME_COLUMN = {IDENTITY: "identity_names", DATE: "date_names"}
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -74,8 +88,8 @@ _R = TypeVar("_R")
 def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, Any]:
     """The facts of one case; paths are relative to `folder`.
 
-    The columns of problems hold one line a file: the file and what was found, parted by a tab; `accepted` has the
-    fault's code in front.
+    The columns of problems, names and tags hold one line a file: the file and what was found, parted by a tab;
+    `accepted` has the fault's code in front.
     """
     row: dict[str, Any] = {
         **dict.fromkeys(COLUMNS),
@@ -86,6 +100,7 @@ def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
         "subject_class": case.subject_class,
         "official_split": case.official_split,
         **_problems(case, pixels, contract, folder),
+        **_names_told(case, folder),
     }
     if pixels.image is None:
         return row
@@ -99,8 +114,10 @@ def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
         "long_side_px": max(height_px, width_px),
         "pixels_md5": pixels_md5(pixels.image),
         "perceptual_hash": perceptual_hash(pixels.image),
+        **_tags(case, pixels, folder),
+        **_burnt_in(pixels.image),
     }
-    if not row["mask_problem"] and not row["mask_size_problem"]:
+    if not (row["mask_problem"] or row["mask_size_problem"] or row["mask_turned_problem"]):
         row |= _annotation(case, pixels, contract, height_px * width_px)
     return row
 
@@ -117,6 +134,33 @@ def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
         else:
             texts[_PROBLEM_COLUMN[code]].append("\t".join((place, found)))
     return {column: "\n".join(found) for column, found in texts.items()}
+
+
+def _names_told(case: Case, folder: Path) -> dict[str, str]:
+    texts: dict[str, list[str]] = {column: [] for column in _NAME_COLUMN.values()}
+    for path in (case.image, *case.masks):
+        for code, place, found in telling_names(PurePosixPath(case.name_of(path, folder))):
+            line = "\t".join((place, found))
+            if line not in texts[_NAME_COLUMN[code]]:  # a folder is told of once, not for each of its files
+                texts[_NAME_COLUMN[code]].append(line)
+    return {column: "\n".join(lines) for column, lines in texts.items()}
+
+
+def _tags(case: Case, pixels: CasePixels, folder: Path) -> dict[str, str]:
+    told = [(case.name_of(path, folder), tags) for path, tags in pixels.tags]
+    identity = ["\t".join((name, ", ".join(tags.identity))) for name, tags in told if tags.identity]
+    turned = [f"{name}\tEXIF orientation {tags.orientation}" for name, tags in told if tags.orientation != 1]
+    return {"identity_tags": "\n".join(identity), "orientation_problem": "\n".join(turned)}
+
+
+def _burnt_in(image: Image) -> dict[str, Any]:
+    found = find_burnt_in(image)
+    return {
+        "text_glyphs": found.glyphs,
+        "caliper_crosses": found.crosses,
+        "doppler_share": found.doppler_share,
+        "black_share": found.black_share,
+    }
 
 
 def _annotation(case: Case, pixels: CasePixels, contract: Contract, frame_px: int) -> dict[str, Any]:

@@ -89,6 +89,31 @@ CATALOGUE: dict[str, FaultKind] = {
     "unreadable_image": FaultKind("error", "a whole, decodable image", _EXPORT),
     "unreadable_mask": FaultKind("error", "a whole, decodable mask", _EXPORT),
     "mask_size_mismatch": FaultKind("error", "a mask of its image's size", _EXPORT),
+    "mask_turned": FaultKind(
+        "error",
+        "a mask that lies as its image does",
+        "turn the mask to the side on which its outline fits, as a reviewed correction in the contract's quarantine",
+    ),
+    "exif_orientation": FaultKind(
+        "warning",
+        "pixels that lie as they are seen (EXIF orientation 1)",
+        "check that the outline fits: pixels are read as they lie in the file, and masks belong to those",
+    ),
+    "identity_tag": FaultKind(
+        "error",
+        "files without tags that name or locate a person (tags are listed by name, without their values)",
+        "strip the file's metadata at the source, or put a stripped copy into the contract's quarantine",
+    ),
+    "identity_in_name": FaultKind(
+        "warning",
+        "names that can't be a person's, a birth date or a record number",
+        "rename the file or folder if it is one; else lower this fault's severity in the contract and say why",
+    ),
+    "date_in_name": FaultKind(
+        "warning",
+        "names without dates, which may be those of a birth or an examination",
+        "ask the source what the date is; if it is harmless, lower this fault's severity in the contract and say why",
+    ),
     "unknown_mask_code": FaultKind(
         "error", "only the mask values that the contract names", "correct the mask, or the contract's mask codes"
     ),
@@ -108,6 +133,18 @@ CATALOGUE: dict[str, FaultKind] = {
     ),
     "image_size": FaultKind(
         "error", "sides between expectations.min_side_px and max_side_px", "check the file, or the contract"
+    ),
+    "burnt_in_text": FaultKind(
+        "info", "images without burnt-in text", "look whether it names a person, or gives the class away"
+    ),
+    "calipers": FaultKind(
+        "info", "images without calipers", "remember in reading results: calipers show a model where the object ends"
+    ),
+    "colour_doppler": FaultKind(
+        "warning", "grey images, without colour Doppler", "look at the image; leave it out if only B-mode is wanted"
+    ),
+    "black_area": FaultKind(
+        "info", "images without blacked-out rectangles", "look whether the rectangle hides part of an object"
     ),
     "exact_copy": FaultKind(
         "info", "images whose pixels differ", "nothing to do: copies are kept in one group and one split"
@@ -132,6 +169,7 @@ ALWAYS_ERRORS = frozenset(
         "unreadable_image",
         "unreadable_mask",
         "mask_size_mismatch",
+        "mask_turned",
         "too_many_objects",
     }
 )

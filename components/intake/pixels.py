@@ -24,6 +24,7 @@ from PIL import UnidentifiedImageError
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
 from components.intake.faults import is_accepted
+from components.intake.identity import FileTags, read_tags
 from components.intake.layouts import Case, Instance, Polygon
 from components.intake.layouts.instances import drawn_runs
 from components.intake.metaimage import decode_metaimage, decode_metaimage_mask, is_metaimage
@@ -41,11 +42,12 @@ NEAR_BLACK, NEAR_WHITE = 5, 250
 
 @dataclass(frozen=True, slots=True)
 class MaskFile:
-    """One decoded mask file: its name, mode as stored, and values."""
+    """One decoded mask file: its name, mode as stored, values, and tags."""
 
     name: str
     mode: str
     values: Grey
+    tags: FileTags = field(default_factory=FileTags)
 
 
 @dataclass(slots=True)
@@ -53,7 +55,7 @@ class CasePixels:
     """All that the pixels of one case say; `image` is None where it couldn't be decoded.
 
     `objects_found` may be one more than an instance mask can hold, never more. `problems` are (code, file name,
-    what was found), in the codes of components/intake/faults.py.
+    what was found), in the codes of components/intake/faults.py; `tags` those of each file that could be decoded.
     """
 
     image: Image | None = None
@@ -66,18 +68,20 @@ class CasePixels:
     stray_share: float = 0.0
     specks: int = 0
     problems: list[tuple[str, str, str]] = field(default_factory=list)
+    tags: list[tuple[Path, FileTags]] = field(default_factory=list)
 
 
 def read_case(case: Case, contract: Contract) -> CasePixels:
     """Decode one case. What is wrong with it stands in `problems`; nothing is raised for bad files."""
     pixels = CasePixels()
     try:
+        data = case.image.read_bytes()
         if is_metaimage(case.image):
             pixels.image, pixels.mode = decode_metaimage(case.image, max_px=MAX_IMAGE_PX)
         else:
-            data = case.image.read_bytes()
             pixels.image = decode_image(data, name=case.image.name)
             pixels.mode = _mode(data)
+        pixels.tags.append((case.image, read_tags(data)))
     except (ImageError, OSError) as error:
         pixels.problems.append(("unreadable_image", case.image.name, _first_line(error)))
         return pixels
@@ -103,11 +107,12 @@ def decode_mask(path: Path, *, max_px: int = MAX_IMAGE_PX) -> MaskFile:
     """
     if is_metaimage(path):
         values, mode = decode_metaimage_mask(path, max_px=max_px)
-        return MaskFile(path.name, mode, values)
+        return MaskFile(path.name, mode, values, read_tags(path.read_bytes()))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PilImage.DecompressionBombWarning)
-            with PilImage.open(io.BytesIO(path.read_bytes()), formats=("PNG", "JPEG", "TIFF", "BMP")) as file:
+            data = path.read_bytes()
+            with PilImage.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP")) as file:
                 if file.width * file.height > max_px:
                     raise ValueError(f"{file.width} x {file.height} pixels")
                 file.load()
@@ -125,7 +130,7 @@ def decode_mask(path: Path, *, max_px: int = MAX_IMAGE_PX) -> MaskFile:
         raise ImageError(
             f"{path.name}: not a readable mask ({error})", expected="a whole image file", remedy="fetch it again"
         ) from None
-    return MaskFile(path.name, mode, grey)
+    return MaskFile(path.name, mode, grey, read_tags(data))
 
 
 def _deep(file: PilImage.Image) -> PilImage.Image | Grey:
@@ -155,9 +160,11 @@ def _mask_files(case: Case, contract: Contract, pixels: CasePixels, size_hw: tup
             pixels.problems.append(("unreadable_mask", path.name, _first_line(error)))
             continue
         modes.append(file.mode)
+        pixels.tags.append((path, file.tags))
         if file.values.shape != size_hw:
+            turned = file.values.shape == size_hw[::-1]
             found = f"{_size(file.values.shape)} beside an image of {_size(size_hw)}"
-            pixels.problems.append(("mask_size_mismatch", path.name, found))
+            pixels.problems.append(("mask_turned" if turned else "mask_size_mismatch", path.name, found))
             continue
         unknown = unknown_codes(file.values, contract.mask)
         if unknown and not is_accepted("unknown_mask_code", path.name, contract):

@@ -20,6 +20,9 @@ from components.intake.pixels import MAX_OBJECTS
 from components.types import Fault
 
 MAX_STRAY_SHARE = 0.02
+# Of the frame. A smaller coloured region is a logo or a mark, a smaller black one hides next to nothing.
+MAX_DOPPLER_SHARE = 0.002
+MAX_BLACK_SHARE = 0.001
 _LINES = ""
 
 
@@ -52,6 +55,11 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         Rule("unreadable_image", "image_problem", "clear", _LINES),
         Rule("unreadable_mask", "mask_problem", "clear", _LINES),
         Rule("mask_size_mismatch", "mask_size_problem", "clear", _LINES),
+        Rule("mask_turned", "mask_turned_problem", "clear", _LINES),
+        Rule("exif_orientation", "orientation_problem", "clear", _LINES),
+        Rule("identity_tag", "identity_tags", "clear", _LINES),
+        Rule("identity_in_name", "identity_names", "clear", _LINES),
+        Rule("date_in_name", "date_names", "clear", _LINES),
         Rule("unknown_mask_code", "unknown_codes", "clear", "mask values {value}"),
         Rule("stray_mask_values", "stray_share", "between", "a share of {value:.1%}", high=MAX_STRAY_SHARE),
         Rule("too_many_objects", "objects", "between", "{value} objects or more", high=MAX_OBJECTS),
@@ -62,6 +70,10 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         Rule("foreground_share", "foreground_share", "between", "{value:.1%}", high=expect.max_foreground_share),
         Rule("image_size", "short_side_px", "between", "a side of {value} pixels", low=expect.min_side_px),
         Rule("image_size", "long_side_px", "between", "a side of {value} pixels", high=expect.max_side_px),
+        Rule("burnt_in_text", "text_glyphs", "between", "{value} glyphs in lines", high=0),
+        Rule("calipers", "caliper_crosses", "between", "{value} crosses", high=0),
+        Rule("colour_doppler", "doppler_share", "between", "{value:.1%} of the frame", high=MAX_DOPPLER_SHARE),
+        Rule("black_area", "black_share", "between", "{value:.1%} of the frame", high=MAX_BLACK_SHARE),
         Rule("exact_copy", "pixels_md5", "unique", "the same pixels as another image (md5 {value})"),
     )
 
@@ -94,7 +106,8 @@ def judge(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
         for row in facts[failing(rule, facts)].to_dict("records")
         for file, found in _findings(rule, row)
     ]
-    return by_contract(faults, contract) + _accepted(facts, contract)
+    # What a folder's name tells is found with each of its images.
+    return by_contract(dict.fromkeys(faults), contract) + _accepted(facts, contract)
 
 
 def _findings(rule: Rule, row: Mapping[Any, Any]) -> list[tuple[str, str]]:

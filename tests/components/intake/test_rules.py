@@ -12,7 +12,16 @@ from components.contract import AcceptedFault, Contract
 from components.intake.facts import COLUMNS, facts_frame
 from components.intake.faults import CATALOGUE
 from components.intake.pixels import MAX_OBJECTS
-from components.intake.rules import MAX_STRAY_SHARE, counts_frame, failing, judge, judge_counts, rules_of
+from components.intake.rules import (
+    MAX_BLACK_SHARE,
+    MAX_DOPPLER_SHARE,
+    MAX_STRAY_SHARE,
+    counts_frame,
+    failing,
+    judge,
+    judge_counts,
+    rules_of,
+)
 
 ContractOf = Callable[[str], Contract]
 
@@ -26,6 +35,15 @@ def row(**changes: Any) -> dict[str, Any]:
         "image_problem": "",
         "mask_problem": "",
         "mask_size_problem": "",
+        "mask_turned_problem": "",
+        "identity_names": "",
+        "date_names": "",
+        "identity_tags": "",
+        "orientation_problem": "",
+        "text_glyphs": 0,
+        "caliper_crosses": 0,
+        "doppler_share": 0.0,
+        "black_share": 0.0,
         "accepted": "",
         "unknown_codes": "",
         "declared_conflict": "",
@@ -50,6 +68,15 @@ def row(**changes: Any) -> dict[str, Any]:
         ({"image_problem": "a.png\tcut off"}, "unreadable_image", "a.png", "cut off"),
         ({"mask_problem": "a_mask.png\tno PNG\nb.png\ttoo"}, "unreadable_mask", "a_mask.png", "no PNG"),
         ({"mask_size_problem": "a_mask.png\t1 x 2"}, "mask_size_mismatch", "a_mask.png", "1 x 2"),
+        ({"mask_turned_problem": "a_mask.png\t1 x 2"}, "mask_turned", "a_mask.png", "1 x 2"),
+        ({"orientation_problem": "a.png\tEXIF orientation 6"}, "exif_orientation", "a.png", "EXIF orientation 6"),
+        ({"identity_tags": "a.png\tArtist, GPSInfo"}, "identity_tag", "a.png", "Artist, GPSInfo"),
+        ({"identity_names": "b/a.png\ta long number"}, "identity_in_name", "b/a.png", "a long number"),
+        ({"date_names": "b\ta date"}, "date_in_name", "b", "a date"),
+        ({"text_glyphs": 5}, "burnt_in_text", "a.png", "5 glyphs in lines"),
+        ({"caliper_crosses": 1}, "calipers", "a.png", "1 crosses"),
+        ({"doppler_share": 0.05}, "colour_doppler", "a.png", "5.0% of the frame"),
+        ({"black_share": 0.02}, "black_area", "a.png", "2.0% of the frame"),
         ({"unknown_codes": "3, 9"}, "unknown_mask_code", "a.png", "mask values 3, 9"),
         ({"stray_share": MAX_STRAY_SHARE + 0.01}, "stray_mask_values", "a.png", "a share of 3.0%"),
         ({"objects": MAX_OBJECTS + 1}, "too_many_objects", "a.png", f"{MAX_OBJECTS + 1} objects or more"),
@@ -80,6 +107,8 @@ def test_limits_themselves_are_allowed(contract_of: ContractOf) -> None:
         long_side_px=expect.max_side_px,
         foreground_share=expect.max_foreground_share,
         stray_share=MAX_STRAY_SHARE,
+        doppler_share=MAX_DOPPLER_SHARE,
+        black_share=MAX_BLACK_SHARE,
         objects=MAX_OBJECTS,
     )
     assert judge(facts_frame([at_the_edge]), contract_of("udiat")) == []
@@ -91,6 +120,11 @@ def test_equal_pixels_are_found_in_both_and_missing_ones_are_not_equal(contract_
     ]
     faults = judge(facts_frame(rows), contract_of("udiat"))
     assert [(fault.code, fault.file) for fault in faults] == [("exact_copy", "a.png"), ("exact_copy", "b.png")]
+
+
+def test_what_a_folder_tells_is_one_fault(contract_of: ContractOf) -> None:
+    rows = [row(image_file=f"v/{k}.png", pixels_md5=str(k), date_names="v\ta date") for k in range(3)]
+    assert [(one.code, one.file) for one in judge(facts_frame(rows), contract_of("udiat"))] == [("date_in_name", "v")]
 
 
 def test_a_missing_fact_breaks_no_rule(contract_of: ContractOf) -> None:
