@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.graph, pytest.mark.timeout(900)]
 
 DATASETS = ("busi", "tn3k", "fugc")
 IMAGES = {"busi": 16, "tn3k": 16, "fugc": 6}
+BEHIND_FUGC = {"ingest@fugc", "validate_data@fugc", "harmonise@fugc", "validate_external", "gate", "promote"}
 DOWNSTREAM_OF_TRAINING = {"distil", "validate_internal", "validate_external", "gate", "promote"}
 
 
@@ -229,14 +230,20 @@ def test_a_changed_byte_of_an_external_dataset_retrains_nothing(reproduced: Proj
     finally:
         raw.write_bytes(before)
     # DVC sees the output of `ingest` changed, and all that reads it; nothing internal but the verdict.
-    assert stale == {
-        "ingest@fugc",
-        "validate_data@fugc",
-        "harmonise@fugc",
-        "validate_external",
-        "gate",
-        "promote",
-    }
+    assert stale == BEHIND_FUGC
+
+
+def test_a_quarantined_file_makes_stale_its_dataset_and_what_reads_it(reproduced: Project) -> None:
+    contract = reproduced.folder / "data/contracts/fugc.yaml"
+    before = contract.read_bytes()
+    entry = "{file: test/images/0001.png, action: exclude, reason: r, reviewer: s, date: 2026-11-22}"
+    try:
+        contract.write_bytes(before + f"quarantine:\n  - {entry}\n".encode())
+        stale = reproduced.stale()
+    finally:
+        contract.write_bytes(before)
+    assert stale == BEHIND_FUGC
+    assert reproduced.stale() == set()
 
 
 def test_an_unknown_parameter_stops_with_a_message(reproduced: Project) -> None:
