@@ -1,6 +1,6 @@
 """The internal harmonised datasets to `data/03_splits/internal.csv`: one side for each image, no group on two.
 
-Leaves out: external datasets, which are never split.
+Before anything trains it refuses datasets of the same patients. Leaves out: external datasets, which are never split.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from components.artefacts import write_json
+from components.contract import load_contract
+from components.intake.apart import check_sources
 from components.intake.harmonised import read_manifest, write_split
 from components.intake.relatives import Relatives, find_relatives
 from components.intake.split import split as split_records
@@ -22,7 +24,7 @@ from pipelines.runtime.steps import step
 
 # All of `datasets`: which ones take part decides the split, and a removed one leaves its folder behind.
 PARAMS = ("datasets", "split")
-DATA = ("data/02_harmonised/internal",)
+DATA = ("data/02_harmonised/internal", "data/contracts")
 SPLIT = Path("data/03_splits/internal.csv")
 REPORT = Path("reports/split/report.json")
 
@@ -38,7 +40,15 @@ def read_internal(job: Job) -> dict[str, list[Record]]:
     return {name: read_manifest(folder / name) for name in sorted(names)}
 
 
-@step(timeout_s=3600)
+@step(timeout_s=60)
+def refuse_same_patients(job: Job) -> None:
+    """Make sure by the contracts that no two datasets of the run hold the same patients, unless both are external."""
+    contracts = {name: load_contract(name, job.root / "data/contracts") for name in job.params.datasets}
+    roles = {name: dataset.role for name, dataset in job.params.datasets.items()}
+    check_sources(roles, {name: contract.same_source_as for name, contract in contracts.items()})
+
+
+@step(timeout_s=24 * 3600)
 def relate(datasets: dict[str, list[Record]]) -> Relatives:
     """Find the groups, equal pixels and near copies that must stay together."""
     return find_relatives(datasets)
@@ -57,9 +67,10 @@ def write(job: Job, frame: pd.DataFrame, datasets: dict[str, list[Record]], rela
     write_json(job.root / REPORT, split_report(frame, datasets, job.params.split, relatives))
 
 
-@stage(params=PARAMS, data=DATA, seeds=("split.seed",), timeout_s=2 * 3600)
+@stage(params=PARAMS, data=DATA, seeds=("split.seed",), timeout_s=26 * 3600)
 def split(job: Job) -> None:
     """Divide the internal datasets into train, val and test."""
+    refuse_same_patients(job)
     datasets = read_internal(job)
     relatives = relate(datasets)
     frame = assign(job, datasets, relatives)

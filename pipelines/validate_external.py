@@ -5,7 +5,7 @@ Leaves out: the internal test side (validate_internal) and the verdict (gate).
 
 from __future__ import annotations
 
-from components.evaluation.validate import check_apart
+from components.intake.apart import check_apart
 from components.intake.harmonised import read_manifest
 from components.types import Record
 from pipelines.departed import clear_departed
@@ -18,9 +18,14 @@ PARAMS = ("datasets", "prompts", "evaluate")
 DATA = ("data/02_harmonised/external", "data/02_harmonised/internal", "models/teacher", "models/student")
 
 
-@step(timeout_s=600, retries=2)
+@step(timeout_s=24 * 3600, retries=2)
 def read_external(job: Job) -> list[Record]:
-    """Read the records of the run's external datasets, and make sure that none is also an internal one."""
+    """Read the records of the run's external datasets, and make sure that none has a relative among the internal ones.
+
+    Any internal side counts: val chose the weights, and a relative of a test image isn't external either. Here and not
+    before training, so that no training depends on an external dataset; what is found is mended by leaving out the
+    external image, which trains nothing again.
+    """
     folder = job.root / "data/02_harmonised"
     clear_departed(folder / "external", keep=job.params.names("external"))
     internal = [found for name in job.params.names("internal") for found in read_manifest(folder / "internal" / name)]

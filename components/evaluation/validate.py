@@ -1,7 +1,7 @@
 """Images, models and prompts to scored cases and their summary: one function for internal and external validation.
 
 Both validations call `validate`; they differ in the records that they hand over. `select_test` picks the internal
-test images by the split, `check_apart` makes sure that nothing external was ever near training. Leaves out: files
+test images by the split. Leaves out: what external images must not share (components/intake/apart.py), files
 that people read (components/evaluation/report.py) and any verdict (components/release/gate.py).
 """
 
@@ -18,10 +18,10 @@ from typing import Any
 import pandas as pd
 
 from components.artefacts import code_digest
-from components.errors import LeakError
 from components.evaluation.cases import Contender, Predictor, Row, score_image
 from components.evaluation.prompts import draw_prompts
 from components.evaluation.summary import summarise
+from components.intake.apart import refuse_common
 from components.intake.harmonised import load_image, load_instances, mask_png
 from components.journal import Journal
 from components.params import EvaluateParams, PromptParams
@@ -172,35 +172,8 @@ def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
     seen = [record for (part, _), record in placed if part in ("train", "val")]
     joined = [replace(record, group=group) for (part, group), record in placed if part in ("train", "val")]
     for some, others in ((known, seen), (test, joined)):
-        _refuse_common(some, others, between="the test images and those of training or validation")
+        refuse_common(some, others, between="the test images and those of training or validation")
     return test
-
-
-def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
-    """Make sure that no external image or group is among the internal ones.
-
-    Raises
-    ------
-    LeakError
-        Naming what they have in common.
-    """
-    _refuse_common(external, internal, between="the external and the internal images")
-
-
-def _refuse_common(some: Sequence[Record], others: Sequence[Record], *, between: str) -> None:
-    # Names of groups are unique within a dataset only; pixels are compared across all.
-    groups = {(r.dataset, r.group) for r in some} & {(r.dataset, r.group) for r in others}
-    pixels = {r.pixels_md5 for r in some} & {r.pixels_md5 for r in others}
-    if not groups and not pixels:
-        return
-    twins = sorted(f"{r.dataset}/{r.image_id}" for r in (*some, *others) if r.pixels_md5 in pixels)
-    named = [f"group {group} of {dataset}" for dataset, group in sorted(groups)] + [f"image {twin}" for twin in twins]
-    more = f" and {len(named) - 8} more" if len(named) > 8 else ""
-    raise LeakError(
-        f"{between} have in common: {', '.join(named[:8])}{more}",
-        expected="no common group and no image twice",
-        remedy="remove the copies from one side, or put them into one group, and run the stage `split` again",
-    )
 
 
 def _run_key(models: Mapping[str, Contender], prompts: PromptParams, device: str) -> str:

@@ -18,7 +18,8 @@ from components.artefacts import read_description
 from components.errors import LeakError
 from components.evaluation.parity import golden_parity
 from components.evaluation.statistics import Bootstrap
-from components.evaluation.validate import check_apart, select_test
+from components.evaluation.validate import select_test
+from components.intake.apart import check_apart
 from components.intake.harmonised import read_manifests, read_split
 from components.params import GateParams
 from components.release.checks import (

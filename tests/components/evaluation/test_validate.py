@@ -13,7 +13,7 @@ import pytest
 from components.errors import LeakError
 from components.evaluation.cases import Contender, mask_of_row, prompt_from_json
 from components.evaluation.metrics import dice
-from components.evaluation.validate import CASE_COLUMNS, check_apart, finish, select_test, validate
+from components.evaluation.validate import CASE_COLUMNS, finish, select_test, validate
 from components.intake.harmonised import load_instances
 from components.journal import LINES
 
@@ -183,13 +183,6 @@ def test_a_group_or_image_on_both_sides_of_the_split_is_refused(make_dataset) ->
     copied = [*records[:5], replace(records[5], pixels_md5=records[0].pixels_md5)]
     with pytest.raises(LeakError, match=r"busi/busi_00, image busi/busi_05"):
         select_test(copied, split_of(records, ["train", "train", "val", "val", "test", "test"]))
-
-
-def test_external_images_must_not_be_internal_ones(make_dataset) -> None:
-    internal, external = make_dataset("busi", 4), make_dataset("fugc", 4, role="external")
-    check_apart(external, internal)  # equal names of groups in two datasets are no leak
-    with pytest.raises(LeakError, match="fugc/fugc_00"):
-        check_apart([replace(external[0], pixels_md5=internal[1].pixels_md5)], internal)
 
 
 def test_the_partial_folder_may_be_absent(tmp_path: Path) -> None:
