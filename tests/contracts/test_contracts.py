@@ -34,6 +34,11 @@ def test_a_contract_is_whole(name: str) -> None:
     assert not unknown
 
 
+def test_datasets_of_one_source_name_each_other() -> None:
+    named = {name: set(load_contract(name, CONTRACTS).same_source_as) for name in NAMES}
+    assert all(name in named[other] for name in NAMES for other in named[name])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_its_reader_takes_its_options_and_says_what_an_empty_folder_lacks(name: str, tmp_path: Path) -> None:
     reading = read_layout(load_contract(name, CONTRACTS), tmp_path, contracts=CONTRACTS)
