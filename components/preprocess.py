@@ -32,6 +32,8 @@ DEFLATED_SYNTAX = b"1.2.840.10008.1.2.1.99"  # DICOM PS3.5, A.5
 # SAM2 normalises with ImageNet's statistics (sam2.utils.transforms).
 MEAN_RGB = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 STD_RGB = np.array([0.229, 0.224, 0.225], dtype=np.float32)
+# What each value of a pixel becomes, 3 256: looked up, it is the same bits, ten times as fast as computed for each pixel.
+_NORMALISED = ((np.arange(256, dtype=np.float32)[:, None] / np.float32(255.0) - MEAN_RGB) / STD_RGB).T.copy()
 
 
 def decode_image(data: bytes, *, name: str, max_px: int = MAX_IMAGE_PX) -> Image:
@@ -183,8 +185,10 @@ def normalise(image: Image) -> torch.Tensor:
     # The data stages decode with this module and have no use for torch, whose import takes four seconds.
     import torch
 
-    scaled = (image.astype(np.float32) / np.float32(255.0) - MEAN_RGB) / STD_RGB
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))  # 3 H W
+    planes = np.empty((3, *image.shape[:2]), dtype=np.float32)  # 3 H W
+    for channel, plane in enumerate(planes):
+        cv2.LUT(np.ascontiguousarray(image[..., channel]), _NORMALISED[channel], dst=plane)
+    return torch.from_numpy(planes)
 
 
 def to_input(image: Image, size_px: int) -> torch.Tensor:

@@ -20,7 +20,17 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
 from components.errors import ImageError, ImageTooLargeError
-from components.preprocess import _grey_to_rgb, decode_image, normalise, resize_image, to_input, to_input_xy, to_native
+from components.preprocess import (
+    MEAN_RGB,
+    STD_RGB,
+    _grey_to_rgb,
+    decode_image,
+    normalise,
+    resize_image,
+    to_input,
+    to_input_xy,
+    to_native,
+)
 
 RAMP = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
 COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], axis=2)
@@ -241,6 +251,18 @@ def test_damaged_files_decode_or_are_an_image_error(kind: str, data: st.DataObje
     except ImageError:
         return
     assert image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.tuples(st.integers(1, 9), st.integers(1, 9)), flipped=st.booleans(), seed=st.integers(0, 99))
+def test_looked_up_values_are_the_computed_ones_to_the_bit(size: tuple[int, int], flipped: bool, seed: int) -> None:
+    image = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    image = image[:, ::-1] if flipped else image
+    computed = (image.astype(np.float32) / np.float32(255.0) - MEAN_RGB) / STD_RGB
+    assert np.array_equal(normalise(image).numpy(), computed.transpose(2, 0, 1))
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    computed = (ramp.astype(np.float32) / np.float32(255.0) - MEAN_RGB) / STD_RGB
+    assert np.array_equal(normalise(ramp).numpy(), computed.transpose(2, 0, 1))
 
 
 def test_input_is_normalised_and_square() -> None:
