@@ -30,6 +30,7 @@ from components.intake.layouts.reading import (
 from components.intake.layouts.tables import LabelTable, read_labels
 
 MAIN = "the main one"
+MAX_FOLD_BYTES, MAX_SHOWN = 50_000_000, 200
 
 
 class Part(BaseModel):
@@ -172,12 +173,16 @@ def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:
     if not path.is_file():
         reader.fault("missing_file", reader.root, f"no {path.name}", severity="warning")
         return
+    source = reader.table(path)
+    if (size := source.stat().st_size) > MAX_FOLD_BYTES:
+        reader.fault("fold_mismatch", path, f"{size:,} bytes", expected=f"at most {MAX_FOLD_BYTES:,} bytes")
+        return
     try:
-        fold = json.loads(reader.table(path).read_text(encoding="utf-8"))
+        fold = json.loads(source.read_text(encoding="utf-8"))
         train, val = ({int(number) for number in fold[side]} for side in ("train", "val"))
         present = {int(stem) for stem in stems}
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        reader.fault("fold_mismatch", path, f"not a fold: {type(error).__name__} {error}")
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        reader.fault("fold_mismatch", path, f"not a fold: {type(error).__name__} {str(error)[:MAX_SHOWN]}")
         return
     if both := train & val:
         reader.fault("fold_mismatch", path, f"{len(both)} images in train and in val: {_some(sorted(both))}")

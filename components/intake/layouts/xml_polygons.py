@@ -152,7 +152,7 @@ def _points(points: Any) -> Polygon:
     for point in points:
         try:
             x, y = float(point["x"]), float(point["y"])
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, OverflowError):
             return ()
         if not (math.isfinite(x) and math.isfinite(y)):
             return ()

@@ -1,0 +1,130 @@
+"""Tables, folds and outlines from strangers: whatever stands in them, a fault and no crash."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.contract import Contract
+from components.intake.layouts import read_layout
+from tests.components.intake.raw_trees import BUILDERS, Tree, ddti_xml
+
+ContractOf = Callable[[str], Contract]
+# The tree is built once for each test; only the one file is written anew.
+REUSED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def _workbook() -> bytes:
+    book = openpyxl.Workbook()
+    page = book.active
+    assert page is not None
+    page.title = "Hoja1"
+    page.append(["Image", "Type"])
+    page.append(["000001", "Benign"])
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+WORKBOOK = _workbook()
+
+
+@REUSED
+@given(data=st.data())
+def test_no_spreadsheet_crashes_the_reader(
+    data: st.DataObject, contract_of: ContractOf, contracts: Path, tmp_path: Path
+) -> None:
+    raw = tmp_path / "udiat"
+    if not raw.is_dir():
+        BUILDERS["udiat"](raw)
+    with zipfile.ZipFile(io.BytesIO(WORKBOOK)) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    victim = data.draw(st.sampled_from(sorted(members)))
+    text = bytearray(members[victim])
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text) - 1))
+        text[at : at + data.draw(st.integers(0, 30))] = data.draw(st.binary(max_size=10))
+        text = text or bytearray(b"x")
+    with zipfile.ZipFile(raw / "BUS/DatasetB.xlsx", "w") as damaged:
+        for name, content in members.items():
+            if name != victim or data.draw(st.booleans()):
+                damaged.writestr(name, bytes(text) if name == victim else content)
+    reading = read_layout(contract_of("udiat"), raw, contracts=contracts)
+    assert len(reading.cases) == 4
+
+
+@REUSED
+@given(content=st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_no_csv_and_no_fold_crashes_the_reader(
+    content: bytes, contract_of: ContractOf, contracts: Path, tmp_path: Path
+) -> None:
+    raw = tmp_path / "tn3k"
+    if not raw.is_dir():
+        BUILDERS["tn3k"](raw)
+    for name in ("label4trainval.csv", "tn3k-trainval-fold0.json"):
+        (raw / name).write_bytes(content)
+    assert len(read_layout(contract_of("tn3k"), raw, contracts=contracts).cases) == 8
+
+
+@pytest.mark.parametrize(
+    "fold",
+    ['{"train": [1e999], "val": []}', '{"train": 1, "val": 2}', "[]", '{"train": [[]], "val": []}', "[" * 99_999],
+)
+def test_a_fold_that_is_none_is_a_fault(fold: str, tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    raw = tree("tn3k")
+    (raw / "tn3k-trainval-fold0.json").write_text(fold)
+    faults = read_layout(contract_of("tn3k"), raw, contracts=contracts).faults
+    assert [(one.code, one.file) for one in faults] == [("fold_mismatch", "tn3k-trainval-fold0.json")]
+
+
+def test_too_large_a_fold_isn_t_read(
+    tree: Tree, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.intake.layouts.paired_folders.MAX_FOLD_BYTES", 10)
+    faults = read_layout(contract_of("tn3k"), tree("tn3k"), contracts=contracts).faults
+    assert {one.code for one in faults} == {"fold_mismatch"}
+
+
+_REGIONS = st.recursive(
+    st.none() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["points", "x", "y", "regionType"]), inner, max_size=3)
+    ),
+    max_leaves=10,
+)
+
+
+@REUSED
+@given(regions=_REGIONS, number=st.text(max_size=4))
+def test_no_outline_crashes_the_reader(
+    regions: object, number: str, contract_of: ContractOf, contracts: Path, tmp_path: Path
+) -> None:
+    raw = tmp_path / "ddti"
+    if not raw.is_dir():
+        BUILDERS["ddti"](raw)
+    svg = json.dumps(regions).replace("<", "").replace("&", "")
+    (raw / "1.xml").write_bytes(ddti_xml({"1": svg, number: svg}).encode("utf-8", "replace"))
+    reading = read_layout(contract_of("ddti"), raw, contracts=contracts)
+    assert {"2_1", "2_2"} <= {case.image_id for case in reading.cases}
+
+
+def test_shadows_and_foreign_folders_are_no_images(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    raw = tree("ddti")
+    outside = raw / "__MACOSX"
+    outside.mkdir()
+    shutil.copy(raw / "1.xml", outside / "._1.xml")
+    shutil.copy(raw / "1_1.jpg", outside / "._1_1.jpg")
+    (raw / "._2.xml").write_bytes(b"\0\5\26\7")
+    reading = read_layout(contract_of("ddti"), raw, contracts=contracts)
+    assert len(reading.cases) == 4
+    assert [one.code for one in reading.faults] == ["ignored_file"] * 3
