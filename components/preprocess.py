@@ -32,7 +32,7 @@ DEFLATED_SYNTAX = b"1.2.840.10008.1.2.1.99"  # DICOM PS3.5, A.5
 # SAM2 normalises with ImageNet's statistics (sam2.utils.transforms).
 MEAN_RGB = np.array([0.485, 0.456, 0.406], dtype=np.float32)
 STD_RGB = np.array([0.229, 0.224, 0.225], dtype=np.float32)
-# What each value of a pixel becomes, 3 256: looked up, it is the same bits, ten times as fast as computed for each pixel.
+# What each value of a pixel becomes, 3 256: looked up, the same bits ten times as fast as computed for each pixel.
 _NORMALISED = ((np.arange(256, dtype=np.float32)[:, None] / np.float32(255.0) - MEAN_RGB) / STD_RGB).T.copy()
 
 
