@@ -53,6 +53,7 @@ CATALOGUE: dict[str, FaultKind] = {
         "warning", "at least one polygon in every mark", "nothing, if the original has none: the image is left out"
     ),
     "unlabelled_image": FaultKind("info", "images without masks, as the contract allows", _NONE),
+    "undecodable_name": FaultKind("error", "names of images and masks in UTF-8", "rename the file"),
     "duplicate_image_id": FaultKind("error", "file names that differ", "rename one of the files"),
     "unexpected_file": FaultKind("warning", "only files that the contract's layout knows", _DECLARE),
     "ignored_file": FaultKind("info", "files that the contract leaves out, with its reason", _NONE),

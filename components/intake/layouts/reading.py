@@ -159,18 +159,31 @@ class Reader:
         """Note a fault of a file or folder, named relative to the dataset's folder."""
         name = path.relative_to(self.folder).as_posix() if path != self.folder else "."
         self.faults.append(
-            fault(code, dataset=self.contract.name, file=name, found=found, expected=expected, severity=severity)
+            fault(
+                code,
+                dataset=self.contract.name,
+                file=readable(name),
+                found=readable(found),
+                expected=expected,
+                severity=severity,
+            )
         )
 
     def without_mask(self, image: Path, found: str) -> None:
         """Note an image that has no annotation: an error, unless the contract allows it."""
         self.used.add(image)
-        self.faults.append(without_annotation(self.contract, image.relative_to(self.folder).as_posix(), found))
+        name = image.relative_to(self.folder).as_posix()
+        self.faults.append(without_annotation(self.contract, readable(name), readable(found)))
 
     def add(self, case: Case) -> None:
-        """Take a case, and mark its files as used."""
-        self.cases.append(case)
-        self.used.update((case.image, *case.masks))
+        """Take a case, and mark its files as used; one whose names no table can hold is a fault instead."""
+        files = (case.image, *case.masks)
+        self.used.update(files)
+        strange = [path for path in files if str(path) != readable(str(path))]
+        for path in strange:
+            self.fault("undecodable_name", path, "a name that isn't UTF-8")
+        if not strange:
+            self.cases.append(case)
 
     def reading(self, options: Options) -> LayoutReading:
         """Close the reading: report what was left over, double ids and an empty result."""
@@ -220,6 +233,11 @@ def double_ids(cases: Sequence[Case], contract: Contract, folder: Path) -> list[
         for image_id, same in by_id.items()
         if len(same) > 1
     ]
+
+
+def readable(text: str) -> str:
+    """A text in which bytes of a file's name that aren't UTF-8 are question marks, so that it can be written."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def files_under(folder: Path) -> list[Path]:

@@ -346,7 +346,14 @@ def test_the_real_tn3k_sample_is_reported_as_unpaired(samples: Path, contract_of
 def test_every_code_is_planted_somewhere() -> None:
     elsewhere = {"no_images", "duplicate_image_id", "specks", "exact_copy", "image_count", "class_count"}
     in_coco_files = {"bad_annotations", "duplicate_id", "annotation_without_image", "unknown_category", "group_missing"}
-    elsewhere |= {"crowd_region", "broken_outline", "quarantined", "quarantine_unused", *in_coco_files}
+    elsewhere |= {
+        "crowd_region",
+        "broken_outline",
+        "quarantined",
+        "quarantine_unused",
+        "undecodable_name",
+        *in_coco_files,
+    }
     # Those of test_fault_matrix.py, which plants every code.
     elsewhere |= {"mask_turned", "exif_orientation", "identity_tag", "identity_in_name", "date_in_name"}
     elsewhere |= {"burnt_in_text", "calipers", "colour_doppler", "black_area"}

@@ -1,9 +1,10 @@
-"""Tables, folds and outlines from strangers: whatever stands in them, a fault and no crash."""
+"""Tables, folds, outlines and names from strangers: whatever stands in them, a fault and no crash."""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -15,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.contract import Contract
+from components.intake.faults import as_json
 from components.intake.layouts import read_layout
+from components.intake.validate_data import check_data
 from tests.components.intake.raw_trees import BUILDERS, Tree, ddti_xml
 
 ContractOf = Callable[[str], Contract]
@@ -128,3 +131,22 @@ def test_shadows_and_foreign_folders_are_no_images(tree: Tree, contract_of: Cont
     reading = read_layout(contract_of("ddti"), raw, contracts=contracts)
     assert len(reading.cases) == 4
     assert [one.code for one in reading.faults] == ["ignored_file"] * 3
+
+
+def test_names_that_aren_t_utf_8_are_told(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    raw = tree("udiat")
+    for folder in ("original", "GT"):
+        place = raw / "BUS" / folder
+        shutil.copy(place / "000001.png", os.fsdecode(os.fsencode(place) + b"/M\xe4r.png"))
+    (raw / "BUS" / os.fsdecode(b"\xff.txt")).write_text("notes")
+    (raw / "BUS/original" / os.fsdecode(b"\xfe.png")).write_text("no mask")
+    checked = check_data(contract_of("udiat"), raw, phantom=True, contracts=contracts)
+    told = {(one.code, one.severity, one.file) for one in checked.faults if one.severity != "info"}
+    assert told == {
+        ("undecodable_name", "error", "BUS/original/M?r.png"),
+        ("undecodable_name", "error", "BUS/GT/M?r.png"),
+        ("image_without_mask", "error", "BUS/original/?.png"),
+        ("unexpected_file", "warning", "BUS/?.txt"),
+    }
+    assert len(checked.facts) == 4
+    json.dumps(as_json(checked.faults), ensure_ascii=False).encode()
