@@ -29,12 +29,24 @@ _STYLE = """<style>
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #bbb; }
+img { max-width: 100%; }
 .error, .failed { color: #a00000; } .warning { color: #7a4a00; } .info, .held { color: #1b5e20; }
 </style>"""
 
 
-def publish(site: Path, docs: Path, *, title: str, faults: Sequence[Fault], verdicts: Mapping[str, bool]) -> None:
-    """Copy the pages of a built site to the new folder `docs`, cleaned, with a front page `index.html`."""
+def publish(
+    site: Path,
+    docs: Path,
+    *,
+    title: str,
+    faults: Sequence[Fault],
+    verdicts: Mapping[str, bool],
+    pictures: Mapping[str, str],
+) -> None:
+    """Copy the pages of a built site to the new folder `docs`, cleaned, with a front page `index.html`.
+
+    `pictures` are addresses, relative to `docs`, of what shows a code's images.
+    """
     numbers: dict[str, str] = {}
     pages: list[Path] = []
     for page in sorted(site.rglob("*.html")):
@@ -45,7 +57,7 @@ def publish(site: Path, docs: Path, *, title: str, faults: Sequence[Fault], verd
         target.write_text(_cleaned(page.read_text(encoding="utf-8"), numbers), encoding="utf-8")
         pages.append(target.relative_to(docs))
     shutil.copytree(site / "static" / "styles", docs / "static" / "styles")
-    index = _front_page(title, faults, verdicts, pages)
+    index = _front_page(title, faults, verdicts, pages, pictures)
     (docs / "index.html").write_text(index, encoding="utf-8")
 
 
@@ -58,7 +70,13 @@ def _cleaned(page: str, numbers: dict[str, str]) -> str:
     return page.replace("</head>", _STYLE + "</head>", 1)
 
 
-def _front_page(title: str, faults: Sequence[Fault], verdicts: Mapping[str, bool], pages: Sequence[Path]) -> str:
+def _front_page(
+    title: str,
+    faults: Sequence[Fault],
+    verdicts: Mapping[str, bool],
+    pages: Sequence[Path],
+    pictures: Mapping[str, str],
+) -> str:
     number = counts(faults)
     summary = ", ".join(f"{number[severity]} {severity}" for severity in SEVERITIES)
     rules = "".join(
@@ -72,6 +90,10 @@ def _front_page(title: str, faults: Sequence[Fault], verdicts: Mapping[str, bool
         for one in ordered(faults)
     )
     links = "".join(f'<li><a href="{quote(page.as_posix())}">{html.escape(page.as_posix())}</a></li>' for page in pages)
+    shown = "".join(
+        f'<h3>{html.escape(code)}</h3><a href="{quote(place)}"><img src="{quote(place)}" alt="{html.escape(code)}"></a>'
+        for code, place in pictures.items()
+    )
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>{_STYLE}</head><body>
 <h1>{html.escape(title)}</h1>
@@ -80,6 +102,8 @@ def _front_page(title: str, faults: Sequence[Fault], verdicts: Mapping[str, bool
 <table><tr><th>severity</th><th>code</th><th>file</th><th>found</th><th>expected</th><th>to do</th></tr>{rows}</table>
 <h2>Rules</h2>
 <table><tr><th>rule</th><th>verdict</th></tr>{rules}</table>
+<h2>Pictures of what was flagged</h2>
+{shown or "<p>None.</p>"}
 <h2>Great Expectations' pages</h2>
 <ul>{links}</ul>
 </body></html>

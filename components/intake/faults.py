@@ -8,7 +8,7 @@ validate_data).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -263,8 +263,13 @@ def as_json(faults: Sequence[Fault]) -> list[dict[str, Any]]:
     return [asdict(one) for one in ordered(faults)]
 
 
-def as_text(faults: Sequence[Fault], *, title: str, listed_files: int = LISTED_FILES) -> str:
-    """The faults as a Markdown list: one entry for each code and remedy, its files listed compactly."""
+def as_text(
+    faults: Sequence[Fault], *, title: str, listed_files: int = LISTED_FILES, pictures: Mapping[str, str] | None = None
+) -> str:
+    """The faults as a Markdown list: one entry for each code and remedy, its files listed compactly.
+
+    `pictures` are addresses of what shows a code's images.
+    """
     number = counts(faults)
     summary = ", ".join(f"{number[severity]} {severity}{_plural(severity, number)}" for severity in SEVERITIES)
     lines = [f"# {title}", "", summary + "."]
@@ -273,6 +278,8 @@ def as_text(faults: Sequence[Fault], *, title: str, listed_files: int = LISTED_F
         together[(one.severity, one.code, one.expected, one.remedy)].append(one)
     for (severity, code, expected, remedy), members in together.items():
         lines += ["", f"## {severity}: {code} ({len(members)})", "", f"- expected: {expected}", f"- to do: {remedy}"]
+        if pictures and code in pictures:
+            lines.append(f"- pictures: [{pictures[code]}]({pictures[code]})")
         lines += _files(members, listed_files)
     return "\n".join(lines) + "\n"
 

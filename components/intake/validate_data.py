@@ -1,4 +1,4 @@
-"""A raw dataset and its contract, to a verdict: facts, a readable list of faults, and Data Docs as HTML.
+"""A raw dataset and its contract, to a verdict: facts, a readable list of faults, Data Docs as HTML, and pictures.
 
 Pixel facts are computed once into a table. Two judges look at it: the plain rules of components/intake/rules.py and
 a Great Expectations suite built from the same rules; they must agree. Every file of the report depends on the data
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,12 +25,13 @@ from components.errors import DataFaultsError
 from components.intake.data_docs import publish
 from components.intake.facts import COLUMNS, Progress, collect_facts, work_stamp
 from components.intake.faults import SEVERITIES, as_json, as_text, counts, errors, first_of, severity_of
-from components.intake.layouts import read_layout
+from components.intake.layouts import Case, read_layout
 from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
+from components.intake.thumbnails import write_thumbnails
 from components.journal import Journal, work_folder
 from components.types import Fault
 
-FACTS, FAULTS, FAULTS_TEXT, DOCS = "facts.parquet", "faults.json", "faults.md", "docs"
+FACTS, FAULTS, FAULTS_TEXT, DOCS, THUMBNAILS = "facts.parquet", "faults.json", "faults.md", "docs", "thumbnails"
 LAYOUT_RULE, COUNTS_RULE = "layout", "counts"
 _SEVERITY = {"error": "critical", "warning": "warning", "info": "info"}
 # Reports carry no time of their own, so that equal data give equal files; when a stage ran is MLflow's to say.
@@ -38,7 +40,10 @@ _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What the plain judge found: the facts of every image, all faults, and how counts compare (real data only)."""
+    """What the plain judge found: the facts of every image, all faults, and how counts compare (real data only).
+
+    `cases` are the images that were judged, in the order of `facts`.
+    """
 
     dataset: str
     phantom: bool
@@ -46,6 +51,7 @@ class Checked:
     faults: tuple[Fault, ...]
     layout: pd.DataFrame
     counts: pd.DataFrame
+    cases: tuple[Case, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -110,7 +116,7 @@ def check_data(
     if phantom:
         numbers = numbers.iloc[:0]
     faults = (*reading.faults, *judge(facts, contract), *judge_counts(numbers, contract))
-    return Checked(contract.name, phantom, facts, faults, layout, numbers)
+    return Checked(contract.name, phantom, facts, faults, layout, numbers, reading.cases)
 
 
 def validate_data(
@@ -123,7 +129,9 @@ def validate_data(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Checked:
-    """Judge a dataset and write the report folder `out`: facts.parquet, faults.json, faults.md, docs/index.html.
+    """Judge a dataset and write the report folder `out`.
+
+    It holds facts.parquet, faults.json, faults.md, docs/index.html and thumbnails/<code>.png.
 
     The report is written whether the dataset is sound or not; `Checked.require_sound` stops at errors. Parameters
     and errors are those of `check_data`.
@@ -150,8 +158,12 @@ def validate_data(
             "faults": as_json(checked.faults),
         }
         write_json(beside / FAULTS, summary)
-        write_text(beside / FAULTS_TEXT, as_text(checked.faults, title=title(checked)))
-        verdicts = gx_verdicts(checked, contract, docs=beside / DOCS)
+        shown = write_thumbnails(
+            beside / THUMBNAILS, checked.faults, checked.cases, contract, folder=folder, phantom=phantom
+        )
+        pictures = {code: f"{THUMBNAILS}/{code}.png" for code in shown}
+        write_text(beside / FAULTS_TEXT, as_text(checked.faults, title=title(checked), pictures=pictures))
+        verdicts = gx_verdicts(checked, contract, docs=beside / DOCS, pictures=pictures)
         assert verdicts == plain_verdicts(checked, contract), "the two judges of one table disagree"
     shutil.rmtree(journal.folder)
     return checked
@@ -172,8 +184,13 @@ def plain_verdicts(checked: Checked, contract: Contract) -> dict[str, bool]:
     return {name: bool(held) for name, held in verdicts.items()}
 
 
-def gx_verdicts(checked: Checked, contract: Contract, *, docs: Path | None = None) -> dict[str, bool]:
-    """Whether each rule holds, by Great Expectations; its Data Docs go to the new folder `docs`."""
+def gx_verdicts(
+    checked: Checked, contract: Contract, *, docs: Path | None = None, pictures: Mapping[str, str] | None = None
+) -> dict[str, bool]:
+    """Whether each rule holds, by Great Expectations; its Data Docs go to the new folder `docs`.
+
+    `pictures` are what shows a code's images, relative to the folder that holds `docs`.
+    """
     # Read at import; nothing may be sent anywhere.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx  # 5 s, and only this function needs it
@@ -206,7 +223,8 @@ def gx_verdicts(checked: Checked, contract: Contract, *, docs: Path | None = Non
         if docs is not None:
             context.build_data_docs()
             site = Path(scratch) / "gx" / "uncommitted" / "data_docs" / "local_site"
-            publish(site, docs, title=title(checked), faults=checked.faults, verdicts=verdicts)
+            shown = {code: f"../{place}" for code, place in (pictures or {}).items()}
+            publish(site, docs, title=title(checked), faults=checked.faults, verdicts=verdicts, pictures=shown)
     return verdicts
 
 
