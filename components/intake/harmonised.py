@@ -112,7 +112,7 @@ def read_manifest(folder: Path) -> list[Record]:
         raise LayoutError(
             f"{path} has manifest version {version}",
             expected=f"version {MANIFEST_SCHEMA_VERSION}",
-            remedy="run `harmonise` again with this version of SonoForge",
+            remedy=f"run `dvc repro harmonise@{folder.name}`: this version of SonoForge writes another form",
         )
     return [_to_record(row, folder) for row in table.to_pylist()]
 

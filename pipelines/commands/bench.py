@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from components.evaluation.speed import Timing
     from components.params import Params
     from components.promptable.segmenter import Embedding, Segmenter
+
+READING = "reading in training, beside the model"
+BATCH = 4
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +34,7 @@ def bench(
     out: Annotated[Path | None, typer.Option(help="Write the JSON here.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Time encoder, a click, preprocessing and the phantom generator; weights are random, so speed only."""
+    """Time encoder, a click, reading, preprocessing and the phantom generator; weights are random, so speed only."""
     from components.artefacts import write_json
     from components.evaluation.speed import as_records, describe_machine, time_interleaved
     from components.params import load_params
@@ -39,11 +43,13 @@ def bench(
     if teacher not in HIERAS:
         raise typer.BadParameter(f"{teacher!r}; one of {', '.join(HIERAS)}", param_hint="--teacher")
     params = load_params(Path("params.yaml"))
-    tables = {
-        "image encoder": time_interleaved(_encoders(params, teacher, size), rounds=rounds),
-        "prompt encoder and mask decoder (a box)": time_interleaved(_decoders(params, size), rounds=rounds),
-        "data": time_interleaved(_data_cases(size), rounds=rounds),
-    }
+    with TemporaryDirectory(prefix="sonoforge-bench-") as scratch:
+        tables = {
+            "image encoder": time_interleaved(_encoders(params, teacher, size), rounds=rounds),
+            "prompt encoder and mask decoder (a box)": time_interleaved(_decoders(params, size), rounds=rounds),
+            READING: time_interleaved(_reading(params, size, Path(scratch)), rounds=rounds),
+            "data": time_interleaved(_data_cases(size), rounds=rounds),
+        }
     record = {
         "schema": 1,
         "machine": describe_machine(),
@@ -107,6 +113,42 @@ def _decoders(params: Params, size: int) -> dict[str, Callable[[], object]]:
     return cases
 
 
+def _reading(params: Params, size: int, scratch: Path) -> dict[str, Callable[[], object]]:
+    """A batch from harmonised phantoms as a training reads it, always another one, and the student's encoder on it."""
+    from itertools import count
+
+    from components.contract import load_contract
+    from components.intake.harmonise import harmonise
+    from components.phantom import write_dataset
+    from components.promptable.build import build_segmenter
+    from components.students import student_adapter, student_hiera
+    from components.training.data import Batch, TrainingImages, collate
+
+    raw = write_dataset("busi", scratch / "raw", images=12, seed=1).root
+    done = harmonise(load_contract("busi"), raw, out=scratch / "busi", phantom=True)
+    images = TrainingImages(
+        done.records,
+        image_size_px=size,
+        augment=params.augment,
+        prompts=params.prompts.train,
+        min_area_px=params.prompts.min_area_px,
+        seed=1,
+    )
+    numbers = count()
+
+    def read() -> Batch:
+        return collate([images[divmod(next(numbers), len(images))] for _ in range(BATCH)])
+
+    student = build_segmenter(
+        student_hiera(params.student), student_adapter(params.student), image_size_px=size, draws_prompts=False
+    )
+    name = f"{BATCH} images"
+    return {
+        f"read, augment, prompt, {name}": read,
+        f"student's encoder, {name}": partial(_encode, student, read().images),
+    }
+
+
 def _data_cases(size: int) -> dict[str, Callable[[], object]]:
     """Preprocessing of an 800x600 image, and four phantom images of each layout, drawn and written as files."""
     import numpy as np
@@ -122,8 +164,6 @@ def _data_cases(size: int) -> dict[str, Callable[[], object]]:
 
 
 def _write_phantoms(name: str, *, images: int) -> None:
-    from tempfile import TemporaryDirectory
-
     from components.phantom import write_dataset
 
     with TemporaryDirectory() as folder:

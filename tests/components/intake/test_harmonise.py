@@ -239,7 +239,7 @@ def test_other_manifests_and_splits_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(LayoutError, match="version 1") as refused:
         read_manifest(tmp_path)
-    assert "run `harmonise` again" in refused.value.remedy
+    assert f"dvc repro harmonise@{tmp_path.name}" in refused.value.remedy
     (tmp_path / MANIFEST).write_text("no parquet")
     with pytest.raises(LayoutError, match="can't be read"):
         read_manifest(tmp_path)

@@ -18,7 +18,16 @@ def test_the_file_holds_every_table_and_the_machine(tmp_path: Path) -> None:
     record = json.loads(out.read_text())
     assert record["input_px"] == 64
     assert record["machine"]["cores"] >= 1
-    assert set(record["tables"]) == {"image encoder", "prompt encoder and mask decoder (a box)", "data"}
+    assert set(record["tables"]) == {
+        "image encoder",
+        "prompt encoder and mask decoder (a box)",
+        "reading in training, beside the model",
+        "data",
+    }
+    assert [row["name"] for row in record["tables"]["reading in training, beside the model"]] == [
+        "read, augment, prompt, 4 images",
+        "student's encoder, 4 images",
+    ]
     encoder = record["tables"]["image encoder"]
     assert encoder[0]["name"] == "hiera_mini"
     assert encoder[0]["ratio_to_first"] == 1
