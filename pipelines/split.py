@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from components.artefacts import write_json
 from components.contract import load_contract
 from components.intake.apart import check_sources
 from components.intake.harmonised import read_manifest, write_split
 from components.intake.relatives import Relatives, find_relatives
 from components.intake.split import split as split_records
-from components.intake.split import split_report
+from components.intake.split_report import write_split_report
 from components.types import Record
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import Job, stage
@@ -26,7 +25,7 @@ from pipelines.runtime.steps import step
 PARAMS = ("datasets", "split")
 DATA = ("data/02_harmonised/internal", "data/contracts")
 SPLIT = Path("data/03_splits/internal.csv")
-REPORT = Path("reports/split/report.json")
+REPORT = Path("reports/split")
 
 log = logging.getLogger(__name__)
 
@@ -62,9 +61,9 @@ def assign(job: Job, datasets: dict[str, list[Record]], relatives: Relatives) ->
 
 @step(timeout_s=600, retries=2)
 def write(job: Job, frame: pd.DataFrame, datasets: dict[str, list[Record]], relatives: Relatives) -> None:
-    """Write the split and its report."""
+    """Write the split, and its report with pictures."""
     write_split(job.root / SPLIT, frame)
-    write_json(job.root / REPORT, split_report(frame, datasets, job.params.split, relatives))
+    write_split_report(job.root / REPORT, frame, datasets, job.params.split, relatives)
 
 
 @stage(params=PARAMS, data=DATA, seeds=("split.seed",), timeout_s=26 * 3600)

@@ -2,11 +2,14 @@
 
 A cluster's side follows from a number in [0, 1) that its name and the seed give alone: below `val_share` it is val,
 below `val_share + test_share` test, else train. So an image never changes its side when other images come or go;
-shares hold in expectation, in every dataset and class alike, not exactly. (Sorting and cutting by count would be
-exact, but every new image would push others across the cuts, and a model trained before would then be tested on
-what it has seen.) Two exceptions: images of an official test set are test, with all their relatives, and a dataset
-with an official test set gives no other image to test; a side that would be empty in a dataset takes that dataset's
-cluster whose number lies nearest to it. Leaves out: external datasets, which are never split.
+shares hold in expectation, in every dataset, class and size alike, not exactly. (There is no way round: if no image
+may move when others come or go, a cluster's side is the one that it would have alone, so it can't answer to what else
+there is, and exact shares must. Sorting and cutting by count would be exact, but every new image would push others
+across the cuts, and a model trained before would then be tested on what it has seen. What can be chosen is the seed,
+before training: split_report.py says how even it is.) Two exceptions: images of an official test set are test, with
+all their relatives, and a dataset with an official test set gives no other image to test; a side that would be empty
+in a dataset takes that dataset's cluster whose number lies nearest to it. Leaves out: external datasets, which are
+never split.
 """
 
 from __future__ import annotations
@@ -14,7 +17,6 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -53,7 +55,7 @@ def split(datasets: Datasets, params: SplitParams, *, relatives: Relatives | Non
     """
     _refuse_mixture(datasets, params)
     relatives = relatives or find_relatives(datasets)
-    sides = _sides(datasets, params, relatives)
+    sides = assign_sides(datasets, params, relatives)
     rows = [
         (record.dataset, record.image_id, cluster, sides[cluster])
         for records in datasets.values()
@@ -83,7 +85,8 @@ def position(cluster: str, seed: int) -> float:
     return int.from_bytes(digest[:7], "big") / 2**56
 
 
-def _sides(datasets: Datasets, params: SplitParams, relatives: Relatives) -> dict[str, str]:
+def assign_sides(datasets: Datasets, params: SplitParams, relatives: Relatives) -> dict[str, str]:
+    """The side of each cluster, by name; raises LayoutError where a dataset has too few for all three sides."""
     clusters: dict[str, set[str]] = {
         name: {relatives.cluster[name, record.image_id] for record in records} for name, records in datasets.items()
     }
@@ -179,41 +182,3 @@ def assert_no_leak(frame: pd.DataFrame, datasets: Datasets, *, relatives: Relati
 
 def _leak(found: str, expected: str) -> LeakError:
     return LeakError(found, expected=expected, remedy="run the stage `split` again; don't edit its file by hand")
-
-
-def split_report(frame: pd.DataFrame, datasets: Datasets, params: SplitParams, relatives: Relatives) -> dict[str, Any]:
-    """What was split how, as JSON values: counts for each dataset, side and class, and every join with its reason."""
-    classes = {(r.dataset, r.image_id): r.subject_class or "" for rs in datasets.values() for r in rs}
-    report: dict[str, Any] = {
-        "schema": 1,
-        "seed": params.seed,
-        "target_shares": {
-            "train": round(1 - params.val_share - params.test_share, 6),
-            "val": params.val_share,
-            "test": params.test_share,
-        },
-        "phantom": any(record.phantom for records in datasets.values() for record in records),
-        "datasets": {},
-        "joins": [
-            {
-                "first": "/".join(join.first),
-                "second": "/".join(join.second),
-                "reason": join.reason,
-                "correlation": join.correlation,
-            }
-            for join in relatives.joins
-        ],
-    }
-    for name, rows in frame.groupby("dataset"):
-        sides = {}
-        for kind in SPLITS:
-            mine = rows[rows["split"] == kind]
-            named = pd.Series([classes[str(name), image_id] for image_id in mine["image_id"]], dtype=str)
-            sides[kind] = {
-                "images": len(mine),
-                "share": round(len(mine) / len(rows), 4),
-                "groups": int(mine["group"].nunique()),
-                "classes": {str(k): int(v) for k, v in named[named != ""].value_counts().sort_index().items()},
-            }
-        report["datasets"][str(name)] = {"images": len(rows), "groups": int(rows["group"].nunique()), **sides}
-    return report

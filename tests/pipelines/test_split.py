@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 
+import pytest
+
+from components.errors import LeakError
 from components.intake.harmonised import read_split
+from components.params import load_params
 from pipelines.split import split
 from tests.pipelines.conftest import SMALL, Reached, make_job
 
@@ -18,6 +22,19 @@ def test_every_internal_image_has_one_side(reached: Reached) -> None:
     assert (frame.groupby("group")["split"].nunique() == 1).all()
     report = json.loads((root / "reports/split/report.json").read_text(encoding="utf-8"))
     assert report["phantom"] is True and report["datasets"]["busi"]["images"] == SMALL["busi"]
+    assert (root / "reports/split/report.md").read_text(encoding="utf-8").startswith("# The split")
+    assert (root / "reports/split/joins.png").is_file() == bool(report["joins"])
+
+
+def test_two_datasets_of_the_same_patients_are_refused(reached: Reached, plain_steps: None) -> None:
+    root = reached("split")
+    before = (root / "data/03_splits/internal.csv").read_bytes()
+    params = load_params(root / "params.yaml")
+    curated = params.datasets["busi"].model_copy(update={"role": "external"})
+    both = params.model_copy(update={"datasets": {**params.datasets, "busi_curated": curated}})
+    with pytest.raises(LeakError, match="busi trains and busi_curated is external"):
+        split.function(make_job(split, root, params=both)[0])
+    assert (root / "data/03_splits/internal.csv").read_bytes() == before
 
 
 def test_a_dataset_that_left_the_run_is_cleared(reached: Reached, plain_steps: None) -> None:

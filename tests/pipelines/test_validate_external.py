@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from components.errors import LeakError
-from components.intake.harmonised import read_manifest
+from components.intake.harmonised import load_image, read_manifest, write_manifest
+from components.intake.perceptual_hash import perceptual_hash
+from components.intake.pixels import pixels_md5
 from pipelines.validate_external import validate_external
 from tests.pipelines.conftest import SMALL, Reached, make_job
 
@@ -36,3 +41,31 @@ def test_an_image_of_the_internal_sets_is_refused(reached: Reached) -> None:
     finally:
         shutil.rmtree(external / "fugc")
         (root / "kept").rename(external / "fugc")
+
+
+@pytest.mark.usefixtures("plain_steps")
+def test_a_near_copy_of_an_internal_image_is_refused_before_anything_is_scored(reached: Reached) -> None:
+    root = reached("validate_external")
+    internal = read_manifest(root / "data/02_harmonised/internal/busi")
+    folder = root / "data/02_harmonised/external/fugc"
+    manifest = (folder / "manifest.parquet").read_bytes()
+    one, *others = read_manifest(folder)
+    image = np.ascontiguousarray(load_image(internal[0])[10:-10, 10:-10])
+    PilImage.fromarray(image).save(folder / "copy.png")
+    copy = replace(
+        one,
+        image_path=folder / "copy.png",
+        image_span=None,
+        height_px=image.shape[0],
+        width_px=image.shape[1],
+        pixels_md5=pixels_md5(image),
+        perceptual_hash=perceptual_hash(image),
+    )
+    try:
+        write_manifest(folder, [copy, *others])
+        with pytest.raises(LeakError, match=f"near copy of busi/{internal[0].image_id} ") as caught:
+            validate_external.function(make_job(validate_external, root)[0])
+        assert f"fugc/{one.image_id}" in caught.value.found and "quarantine" in caught.value.remedy
+    finally:
+        (folder / "manifest.parquet").write_bytes(manifest)
+        (folder / "copy.png").unlink()
