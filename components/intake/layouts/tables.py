@@ -109,8 +109,9 @@ def _xlsx_rows(path: Path, sheet: str | None) -> list[list[str]]:
         unpacked = sum(member.file_size for member in zipped.infolist())
     if unpacked > MAX_XLSX_BYTES:
         raise ValueError(f"unpacks to {unpacked:,} bytes, more than {MAX_XLSX_BYTES:,}")
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
+    # The open file is ours: openpyxl leaves its own open where it fails.
+    with path.open("rb") as file:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         # A copy that was saved again may have another name for its one sheet.
         named = sheet is not None and (sheet in book.sheetnames or len(book.sheetnames) > 1)
         page = book[sheet] if sheet is not None and named else book.worksheets[0]
@@ -120,5 +121,3 @@ def _xlsx_rows(path: Path, sheet: str | None) -> list[list[str]]:
             if len(rows) > MAX_ROWS:
                 raise ValueError(f"more than {MAX_ROWS:,} rows")
         return rows
-    finally:
-        book.close()
