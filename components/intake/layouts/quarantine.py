@@ -9,6 +9,7 @@ share the names; and reading corrected sheets and tables, which the readers do t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +58,7 @@ def quarantined(reading: LayoutReading, contract: Contract, folder: Path, mended
     Raises
     ------
     ContractError
-        If two entries speak of one file.
+        If two entries speak of one file, or two masks of one image would get one name.
     """
     if not contract.quarantine:
         return reading
@@ -75,7 +76,7 @@ def quarantined(reading: LayoutReading, contract: Contract, folder: Path, mended
             found = "its annotation is in quarantine; correct it there, or exclude the image too"
             faults.append(without_annotation(contract, case.image.relative_to(folder).as_posix(), found))
             continue
-        kept.append(_corrected(replace(case, masks=masks), corrected))
+        kept.append(_corrected(replace(case, masks=masks), corrected, contract))
     faults += double_ids(kept, contract, folder)
     if reading.cases and not kept:
         faults.append(fault("no_images", dataset=contract.name, file=".", found="every image is in quarantine"))
@@ -101,15 +102,19 @@ def _by_path(reading: LayoutReading, contract: Contract, folder: Path) -> dict[P
     return entries
 
 
-def _corrected(case: Case, corrected: Mapping[Path, Path]) -> Case:
+def _corrected(case: Case, corrected: Mapping[Path, Path], contract: Contract) -> Case:
     """The case with corrections in place of published files, whose names it keeps."""
     changed = tuple((corrected[path], path) for path in (case.image, *case.masks) if path in corrected)
-    return replace(
-        case,
-        image=corrected.get(case.image, case.image),
-        masks=tuple(corrected.get(path, path) for path in case.masks),
-        published=changed,
-    )
+    masks = tuple(corrected.get(path, path) for path in case.masks)
+    # What is wrong with a mask is told by its file's name.
+    if changed and len({path.name for path in masks}) < len(masks):
+        raise ContractError(
+            f"contract {contract.name}, quarantine: masks of {case.image.name} would both be called "
+            f"{Counter(path.name for path in masks).most_common(1)[0][0]}",
+            expected="another name for each mask of an image",
+            remedy="rename the replacement",
+        )
+    return replace(case, image=corrected.get(case.image, case.image), masks=masks, published=changed)
 
 
 def _reports(

@@ -215,6 +215,16 @@ def test_a_correction_that_is_missing_or_altered_stops_at_once(
         check_data(contract, raw, contracts=beside)
 
 
+def test_two_masks_of_an_image_are_not_corrected_under_one_name(
+    tree: Tree, contract_of: ContractOf, beside: Path
+) -> None:
+    raw = tree("busi")
+    mask = raw / BENIGN / "benign (2)_mask.png"
+    entry = correct("benign/benign (2)_mask.png", beside, mask, "benign (2)_mask_1.png")
+    with pytest.raises(ContractError, match=r"masks of benign \(2\)\.png would both(.|\n)*rename the replacement"):
+        read_layout(listing(contract_of("busi"), entry), raw, contracts=beside)
+
+
 def test_entries_that_do_nothing_are_told(tree: Tree, contract_of: ContractOf, beside: Path) -> None:
     raw = tree("ddti")
     (raw / "notes.txt").write_text("hello")
