@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -10,9 +12,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
+from components.contract import load_contract
+from components.intake.harmonise import harmonise
 from components.intake.perceptual_hash import perceptual_hash
 from components.intake.pixels import pixels_md5
 from components.intake.relatives import MIN_CORRELATION, find_copies, find_relatives, fine_correlation
+from components.phantom import write_dataset
+from components.phantom.layouts.busi import plan
 from components.types import Record
 
 Pixels = NDArray[np.uint8]
@@ -125,3 +131,18 @@ def test_images_without_a_hash_are_joined_by_pixels_alone(tmp_path: Path) -> Non
     same = [record(tmp_path, "a", flat), record(tmp_path, "b", flat), record(tmp_path, "c", flat + 1)]
     found = find_relatives({"busi": same})
     assert [(join.first[1], join.second[1]) for join in found.joins] == [("a", "b")]
+
+
+def test_all_copies_planted_in_phantoms_are_found_and_no_other_pair(tmp_path: Path, root: Path) -> None:
+    contracts = root / "data/contracts"
+    write_dataset("busi", tmp_path / "raw", images=36, seed=3)
+    done = harmonise(
+        load_contract("busi", contracts), tmp_path / "raw", out=tmp_path / "busi", phantom=True, contracts=contracts
+    )
+    found = find_relatives({"busi": [replace(one, group=one.image_id) for one in done.records]})
+    scenes = {f"{item.kind}_{item.number}": item.scene for item in plan(36, 3)}
+    pairs = list(combinations(sorted(scenes), 2))
+    planted = {(one, other) for one, other in pairs if scenes[one] == scenes[other]}
+    joined = {pair for pair in pairs if len({found.cluster["busi", name] for name in pair}) == 1}
+    assert len(planted) >= 3
+    assert joined == planted

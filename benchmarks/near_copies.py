@@ -1,0 +1,269 @@
+"""What the finder of near copies costs and finds: synthetic hashes, changed images, BUSI's published groups.
+
+    .venv/bin/python benchmarks/near_copies.py cost [--sizes 10000 50000 100000 500000] [--out FILE]
+    .venv/bin/python benchmarks/near_copies.py changes FOLDER... [--out FILE]
+    .venv/bin/python benchmarks/near_copies.py busi FOLDER [--out FILE]
+
+`cost` draws hashes as a collection of datasets would give them, with what makes a naive index quadratic: words burnt
+into thousands of frames, videos of a thousand near-equal frames, as many such frames without a group, constant images.
+`changes` takes PNG and JPEG images (masks left out by name), changes each in thirteen ways, and asks whether hash and
+proof still find it. `busi` joins the images of a BUSI folder without the published list, and compares with it. Leaves
+out: reading and hashing images, which costs each image the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image as PilImage
+
+from components.artefacts import write_json
+from components.contract import load_contract
+from components.evaluation.speed import describe_machine
+from components.intake.harmonise import harmonise
+from components.intake.perceptual_hash import KEY_BITS, keys_of_text, keys_to_text, perceptual_hash
+from components.intake.pixels import pixels_md5
+from components.intake.relatives import MIN_CORRELATION, find_relatives, fine_correlation
+from components.intake.shared_keys import pairs_sharing_keys
+from components.types import Image, Record
+
+ROOT = Path(__file__).parents[1]
+CONTRACTS = ROOT / "data/contracts"
+KEYS = 80
+PLANTED_KEYS = (1, 2, 4, 8)
+
+
+def synthetic(count: int, seed: int) -> tuple[list[str | None], np.ndarray, dict[tuple[int, int], int]]:
+    """Hashes and groups of `count` images, and the planted copies (first, second) with the keys that they share."""
+    rng = np.random.default_rng(seed)
+    keys = rng.integers(0, 2**KEY_BITS, (count, KEYS), dtype=np.uint64)
+    groups = np.arange(count)
+    words = rng.integers(0, 2**KEY_BITS, 200, dtype=np.uint64)
+    with_words = rng.permutation(count)[: count // 2]
+    keys[with_words, :3] = words[np.minimum(rng.zipf(1.3, (len(with_words), 3)) - 1, 199)]
+    videos = count // 100_000 + 1
+    for video in range(2 * videos):
+        frames = slice(1000 * video, 1000 * (video + 1))
+        keys[frames, 10:] = np.where(rng.random((1000, KEYS - 10)) < 0.85, keys[1000 * video, 10:], keys[frames, 10:])
+        if video < videos:  # the others have no key that tells that they are one video
+            groups[frames] = 1000 * video
+    first = 2000 * videos
+    constant = np.arange(first, first + count // 100)
+    free = rng.permutation(np.arange(first + count // 100, count))
+    planted = {}
+    for index in range(count // 100):
+        one, other = sorted((int(free[2 * index]), int(free[2 * index + 1])))
+        shared = PLANTED_KEYS[index % len(PLANTED_KEYS)]
+        keys[other, KEYS - shared :] = keys[one, KEYS - shared :]
+        planted[one, other] = shared
+    texts: list[str | None] = [keys_to_text(row) for row in keys]
+    for index in constant:
+        texts[index] = ""
+    return texts, groups, planted
+
+
+def cost_once(count: int) -> dict[str, Any]:
+    """Seconds, memory and pairs for one size."""
+    texts, groups, planted = synthetic(count, seed=1)
+    before_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    wanted = np.array([one * count + other for one, other in planted])
+    shared = np.array(list(planted.values()))
+    hit = np.zeros(len(wanted), dtype=bool)
+    pairs = 0
+    start = time.perf_counter()
+    for found in pairs_sharing_keys(texts, groups):
+        hit |= np.isin(wanted, found[:, 0] * count + found[:, 1])
+        pairs += len(found)
+    seconds = time.perf_counter() - start
+    return {
+        "images": count,
+        "seconds": round(seconds, 2),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_before_mb": round(before_bytes / 2**20),
+        "pairs_an_image": round(pairs / count, 2),
+        "planted_found": {str(s): [int(hit[shared == s].sum()), int((shared == s).sum())] for s in PLANTED_KEYS},
+    }
+
+
+def cost(sizes: list[int]) -> dict[str, Any]:
+    """Each size in a process of its own, so that each has its own peak of memory."""
+    rows = []
+    for size in sizes:
+        command = [sys.executable, str(Path(__file__)), "cost", "--one", str(size)]
+        rows.append(json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+        print(rows[-1], file=sys.stderr)
+    first, last = rows[0], rows[-1]
+    growth = math.log(last["seconds"] / first["seconds"]) / math.log(last["images"] / first["images"])
+    return {"rows": rows, "growth_exponent": round(growth, 3), "keys_an_image": KEYS}
+
+
+def _compressed(grey: np.ndarray, quality: int) -> np.ndarray:
+    _, data = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE))
+
+
+def _cut(grey: np.ndarray, top: float, bottom: float, left: float, right: float) -> np.ndarray:
+    height, width = grey.shape
+    return np.ascontiguousarray(
+        grey[int(height * top) : height - int(height * bottom), int(width * left) : width - int(width * right)]
+    )
+
+
+def _gain(grey: np.ndarray, factor: float, offset: float) -> np.ndarray:
+    return np.clip(np.rint(grey * factor + offset), 0, 255).astype(np.uint8)
+
+
+def _marked(grey: np.ndarray) -> np.ndarray:
+    marked = grey.copy()
+    height, width = grey.shape
+    for y, x in ((0.3, 0.3), (0.3, 0.7), (0.6, 0.4), (0.5, 0.6)):
+        cv2.drawMarker(marked, (int(x * width), int(y * height)), 255, cv2.MARKER_CROSS, 13, 1)
+    cv2.putText(marked, "RT 2 UOQ", (width // 10, height - 20), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1)
+    return marked
+
+
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "gain 1.15": lambda grey: _gain(grey, 1.15, 6),
+    "gamma 0.8": lambda grey: (255 * (grey / 255) ** 0.8).astype(np.uint8),
+    "JPEG 75": lambda grey: _compressed(grey, 75),
+    "JPEG 50": lambda grey: _compressed(grey, 50),
+    "cut 4 % a side": lambda grey: _cut(grey, 0.04, 0.04, 0.04, 0.04),
+    "cut 8 % a side": lambda grey: _cut(grey, 0.08, 0.08, 0.08, 0.08),
+    "cut unevenly": lambda grey: _cut(grey, 0.08, 0, 0.03, 0.07),
+    "cut, gain, JPEG 80": lambda grey: _compressed(_gain(_cut(grey, 0.08, 0.05, 0.07, 0.03), 0.85, 10), 80),
+    "calipers and words": _marked,
+    "256 x 256": lambda grey: cv2.resize(grey, (256, 256), interpolation=cv2.INTER_AREA),
+    "224 x 224, linear": lambda grey: cv2.resize(grey, (224, 224), interpolation=cv2.INTER_LINEAR),
+    "0.7 times": lambda grey: cv2.resize(grey, None, fx=0.7, fy=0.7, interpolation=cv2.INTER_AREA),
+    "1.4 times": lambda grey: cv2.resize(grey, None, fx=1.4, fy=1.4, interpolation=cv2.INTER_CUBIC),
+}
+
+
+def as_record(grey: np.ndarray, path: Path, name: str) -> Record:
+    """A grey image as a record with a file of its own."""
+    PilImage.fromarray(grey).save(path)
+    image: Image = np.repeat(grey[..., None], 3, axis=2)
+    return Record(
+        dataset="bench",
+        image_id=name,
+        group=name,
+        role="internal",
+        image_path=path,
+        mask_path=path,
+        height_px=grey.shape[0],
+        width_px=grey.shape[1],
+        pixels_md5=pixels_md5(image),
+        phantom=False,
+        perceptual_hash=perceptual_hash(image),
+    )
+
+
+def changes(folders: list[Path]) -> dict[str, Any]:
+    """For each change: copies that share a key and that the proof accepts; pairs of different images that share one."""
+    files = sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix.lower() in {".png", ".jpg"} and "mask" not in str(path.relative_to(folder)).lower()
+    )
+    greys = [cv2.cvtColor(np.asarray(PilImage.open(path).convert("RGB")), cv2.COLOR_RGB2GRAY) for path in files]
+    with tempfile.TemporaryDirectory() as scratch:
+        originals = [as_record(grey, Path(scratch) / f"{k}.png", f"{k}") for k, grey in enumerate(greys)]
+        keys = [_keys(record) for record in originals]
+        rows = {}
+        for name, change in CHANGES.items():
+            shared, proved = 0, 0
+            for k, grey in enumerate(greys):
+                copy = as_record(change(grey), Path(scratch) / f"copy_{name}_{k}.png", f"copy {name} {k}")
+                sharing = bool(keys[k] & _keys(copy))
+                shared += sharing
+                proved += sharing and fine_correlation(originals[k], copy) >= MIN_CORRELATION
+            rows[name] = {"images": len(greys), "share_a_key": shared, "proved": proved}
+            print(name, rows[name], file=sys.stderr)
+    pairs = list(combinations(range(len(keys)), 2))
+    return {
+        "changes": rows,
+        "pairs_of_different_images": len(pairs),
+        "of_which_share_a_key": sum(bool(keys[i] & keys[j]) for i, j in pairs),
+        "keys_an_image": round(float(np.mean([len(one) for one in keys])), 1),
+    }
+
+
+def _keys(record: Record) -> set[int]:
+    return set(keys_of_text(record.perceptual_hash or "").tolist())
+
+
+def busi(folder: Path) -> dict[str, Any]:
+    """Pairs of related images by the published list and by the finder, which isn't given the list."""
+    with tempfile.TemporaryDirectory() as scratch:
+        contract = load_contract("busi", CONTRACTS)
+        done = harmonise(contract, folder, out=Path(scratch) / "busi", phantom=False, contracts=CONTRACTS)
+        records = [replace(record, group=record.image_id) for record in done.records]
+        published = {record.image_id: record.group for record in done.records}
+        found = find_relatives({"busi": records})
+        pairs = list(combinations(records, 2))
+        above = {
+            (one.image_id, other.image_id) for one, other in pairs if fine_correlation(one, other) >= MIN_CORRELATION
+        }
+    related = {(a.image_id, b.image_id) for a, b in pairs if published[a.image_id] == published[b.image_id]}
+    joined = {
+        (a.image_id, b.image_id)
+        for a, b in pairs
+        if found.cluster["busi", a.image_id] == found.cluster["busi", b.image_id]
+    }
+    return {
+        "images": len(records),
+        "pairs": len(pairs),
+        "published": len(related),
+        "joined": len(joined),
+        "joined_and_published": len(joined & related),
+        "precision": round(len(joined & related) / len(joined), 4) if joined else None,
+        "recall": round(len(joined & related) / len(related), 4) if related else None,
+        "published_not_joined": sorted(related - joined),
+        "joined_not_published": sorted(joined - related),
+        "all_pairs_above_the_threshold": len(above),
+        "of_which_joined": len(above & joined),
+    }
+
+
+def main() -> None:
+    """Measure, write JSON, print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("cost", "changes", "busi"))
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 50_000, 100_000, 500_000])
+    parser.add_argument("--one", type=int)
+    parser.add_argument("--out", type=Path)
+    asked = parser.parse_args()
+    if asked.one:
+        print(json.dumps(cost_once(asked.one)))
+        return
+    if asked.what != "cost" and not asked.folders:
+        parser.error(f"`{asked.what}` needs a folder of images")
+    run: dict[str, Callable[[], dict[str, Any]]] = {
+        "cost": lambda: cost(asked.sizes),
+        "changes": lambda: changes(asked.folders),
+        "busi": lambda: busi(asked.folders[0]),
+    }
+    result = {"schema": 1, "machine": describe_machine(), asked.what: run[asked.what]()}
+    if asked.out is not None:
+        write_json(asked.out, result)
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
