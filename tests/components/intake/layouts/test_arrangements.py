@@ -7,13 +7,17 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import openpyxl
 import pytest
 
 from components.contract import Contract
 from components.errors import ContractError
 from components.intake.archives import unpack
+from components.intake.harmonise import harmonise
+from components.intake.harmonised import load_image, load_instances
 from components.intake.layouts import LayoutReading, read_layout
+from components.intake.pixels import read_case
 from components.intake.validate_data import check_data
 from tests.components.intake.raw_trees import Tree, binary, ddti_637, disc, save, speckle
 
@@ -339,3 +343,33 @@ def test_a_hostile_number_in_an_xml_file_names_no_path(
     (raw / "1.xml").write_text(text)
     codes = {one.code for one in read_layout(contract_of("ddti"), raw, contracts=contracts).faults}
     assert codes & {"mark_without_image", "bad_xml"}
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("fh_ps_aop", {"pubic symphysis", "fetal head"}),
+        ("bus_bra", {"benign breast lesion", "malignant breast lesion"}),
+        ("ddti_637", {"thyroid nodule"}),
+    ],
+)
+def test_they_reach_the_harmonised_form(
+    name: str,
+    labels: set[str],
+    tree: Tree,
+    tmp_path: Path,
+    contract_of: ContractOf,
+    contracts: Path,
+) -> None:
+    contract = contract_of(name)
+    raw = tree(name)
+    done = harmonise(contract, raw, out=tmp_path / "out", phantom=False, contracts=contracts)
+    assert {one.label for record in done.records for one in record.objects} == labels
+    first = done.records[0]
+    truth = first.objects[0]
+    instances = load_instances(first)
+    assert int((instances == truth.index).sum()) == truth.area_px == int(disc().sum())
+    case = next(
+        case for case in read_layout(contract, raw, contracts=contracts).cases if case.image_id == first.image_id
+    )
+    assert np.array_equal(load_image(first), read_case(case, contract).image)
