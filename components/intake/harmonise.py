@@ -30,7 +30,7 @@ from components.intake.facts import Progress, case_key, facts_frame, facts_row, 
 from components.intake.faults import errors, first_of
 from components.intake.harmonised import COCO, CROISSANT, MANIFEST_SCHEMA_VERSION, write_manifest
 from components.intake.layouts import Case, read_layout
-from components.intake.pixels import CasePixels, pixels_md5, read_case
+from components.intake.pixels import CasePixels, read_case
 from components.intake.rules import judge
 from components.intake.shards import Place, ShardWriter, Spool
 from components.journal import Journal, work_folder
@@ -150,7 +150,7 @@ def _record_values(pixels: CasePixels, facts: dict[str, Any]) -> dict[str, Any]:
     return {
         "height_px": pixels.image.shape[0],
         "width_px": pixels.image.shape[1],
-        "pixels_md5": pixels_md5(pixels.image),
+        "pixels_md5": facts["pixels_md5"],
         "perceptual_hash": facts["perceptual_hash"],
         "objects": [[o.index, o.label, list(o.box_xyxy), o.area_px] for o in pixels.objects],
     }
