@@ -59,7 +59,8 @@ def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
     copies = find_copies(internal, external)
     if not copies:
         return
-    files = {(record.dataset, record.image_id): record.image_path for record in (*internal, *external)}
+    # From the harmonised data's folder on: where that lies is this machine's affair, and the message goes into reports.
+    files = {(r.dataset, r.image_id): f"{r.role}/{r.dataset}/{r.image_path.name}" for r in (*internal, *external)}
     named = [
         f"{'/'.join(copy.second)} ({files[copy.second]}) is a near copy of {'/'.join(copy.first)} "
         f"({files[copy.first]}), correlation {copy.correlation:.2f}"

@@ -1,10 +1,10 @@
 """Perceptual hashes to the pairs of images that share a key: candidates for near copies, without comparing all pairs.
 
 All keys are sorted; images with the same key stand beside each other then. That costs n log n for n images. In a
-bucket of up to `WHOLE_BUCKET` images all pairs are taken; in a larger one (burnt-in words that thousands of frames
-show, a still object in a long video) each image with the next `CHAIN` only, and of a group only `PER_GROUP` images
-stand for all, so that pairs stay a fixed number an image. Whether a pair of a small bucket is taken depends on no other
-image. Work goes on in parts of the keys, each with its own share of the memory. Leaves out: the keys themselves
+bucket of up to `WHOLE_BUCKET` images all pairs are taken, so that a pair there depends on no other image. In a larger
+one (burnt-in words that thousands of frames show, a still object in a long video) `PER_GROUP` images stand for their
+group, and if there are too many still, each is paired with the next `CHAIN` only: pairs stay a fixed number an image.
+Work goes on in parts of the keys, each with its own share of the memory. Leaves out: the keys themselves
 (perceptual_hash.py) and the proof on pixels (relatives.py).
 """
 
@@ -52,7 +52,7 @@ def _postings(hashes: Sequence[str | None]) -> tuple[Keys, NDArray[np.int32]]:
 
 
 def _in_buckets(keys: Keys, images: NDArray[np.int32], groups: Index) -> tuple[Keys, NDArray[np.int32]] | None:
-    """The keys that several images have, and these images, sorted by key, group and image; few images of a group."""
+    """The keys that several images have, and these images, by key, group and image; large buckets are thinned."""
     order = np.argsort(keys, kind="stable")
     keys, images = keys[order], images[order]
     if len(keys) < 2:
@@ -65,10 +65,12 @@ def _in_buckets(keys: Keys, images: NDArray[np.int32], groups: Index) -> tuple[K
     order = np.lexsort((images, groups[images], keys))
     keys, images = keys[order], images[order]
     own = groups[images]
-    first = np.concatenate([[True], (keys[1:] != keys[:-1]) | (own[1:] != own[:-1])])
-    rank, size = _rank_and_size(first)
+    new_key = np.concatenate([[True], keys[1:] != keys[:-1]])
+    _, in_bucket = _rank_and_size(new_key)
+    rank, size = _rank_and_size(new_key | np.concatenate([[True], own[1:] != own[:-1]]))
     # Evenly spaced in the group: where the rank's share of PER_GROUP takes a step.
-    kept = (size <= PER_GROUP) | ((rank + 1) * PER_GROUP // size > rank * PER_GROUP // size)
+    stands = (size <= PER_GROUP) | ((rank + 1) * PER_GROUP // size > rank * PER_GROUP // size)
+    kept = (in_bucket <= WHOLE_BUCKET) | stands
     return keys[kept], images[kept]
 
 

@@ -73,7 +73,7 @@ OFFICIAL: dict[str, OfficialCheckpoint] = {
 # Ravi et al., SAM 2 (arXiv 2408.00714), sections 5 and D: trained on SA-1B, SA-V and "Internal". Still images come
 # from SA-1B alone (licensed photographs); SA-V was filmed by crowd workers; the internal videos are licensed footage
 # of which no list is published. So sets of still images are ruled out, and frames of videos aren't.
-_STILLS = ("busi", "busi_curated", "bus_bra", "ddti", "ddti_637", "fugc", "tn3k", "udiat")
+_STILLS = ("busi", "busi_curated", "busi_listed", "bus_bra", "ddti", "ddti_637", "fugc", "tn3k", "udiat")
 _FROM_VIDEOS = ("fh_ps_aop", "jnu_ifm", "psfhs", "tg3k")
 SAM2_EXPOSURE = PretrainingExposure(
     basis=(
