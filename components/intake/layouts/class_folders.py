@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
 from components.intake.layouts.names import NamedOptions, group_of
@@ -26,18 +26,36 @@ from components.intake.layouts.reading import (
     image_id_of,
     natural,
 )
+from components.intake.layouts.tables import read_names
+
+
+class Selection(BaseModel):
+    """A published list of those images that are read: the others are left out, by this reason.
+
+    `file` stands beside the class folders or at the top of what was named; `stems` is filled from its columns, and
+    gives the images' names without extension.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    stems: str
+    reason: str
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
 
 
 class ClassFolders(NamedOptions):
     """`classes` maps a folder's name to the class; `extension` and `mask_infix` make the files' names.
 
-    `stems` is a pattern of the images' names without extension, such as "{patient}-{number}", for `group`.
+    `stems` is a pattern of the images' names without extension, such as "{patient}-{number}", for `group`;
+    `only` a list of the images to read, where a curated selection is published as a list.
     """
 
     classes: dict[str, str] = Field(min_length=1)
     extension: str = ".png"
     mask_infix: str = "_mask"
     stems: str = "{stem}"
+    only: Selection | None = None
 
     @model_validator(mode="after")
     def _blanks_are_there(self) -> Self:
@@ -52,16 +70,29 @@ def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRE
     """Read a tree of class folders."""
     options = ClassFolders.of(contract)
     reader = Reader(contract, folder, find_root(folder, list(options.classes)), corrections)
+    sheet, listed = _listed(reader, options.only) if options.only else (reader.root, None)
     for name, subject_class in options.classes.items():
         place = resolve(reader.root, name)
         if place is None or not place.is_dir():
             reader.fault("missing_folder", folder, f"no folder {name}/ in {reader.root.name}/")
             continue
-        _read_class(reader, place, subject_class, options)
+        _read_class(reader, place, subject_class, options, listed)
+    if missing := sorted((listed or set()) - {case.image.stem for case in reader.cases}):
+        shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+        reader.fault("label_without_image", sheet, f"{len(missing)} listed images aren't read: {shown}")
     return reader.reading(options)
 
 
-def _read_class(reader: Reader, place: Path, subject_class: str, options: ClassFolders) -> None:
+def _listed(reader: Reader, only: Selection) -> tuple[Path, set[str]]:
+    """Where the list is, and the names in it; none, and a fault, where it can't be read."""
+    places = [base / only.file for base in (reader.root, reader.root.parent, reader.folder)]
+    path = next((place for place in places if place.is_file() and place.is_relative_to(reader.folder)), places[0])
+    return path, read_names(reader, path, pattern=only.stems, delimiter=only.delimiter) or set()
+
+
+def _read_class(
+    reader: Reader, place: Path, subject_class: str, options: ClassFolders, listed: set[str] | None
+) -> None:
     ending = re.escape(options.extension)
     pattern = re.compile(rf"(?P<stem>.+?){re.escape(options.mask_infix)}(_\d+)?(?i:{ending})")
     extension = options.extension.lower()
@@ -77,6 +108,9 @@ def _read_class(reader: Reader, place: Path, subject_class: str, options: ClassF
     stems = to_regex(options.stems)
     for image in images:
         mine = masks.pop(image.stem, [])
+        if listed is not None and options.only is not None and image.stem not in listed:
+            reader.leave_out((image, *mine), f"not in {options.only.file}: {options.only.reason}")
+            continue
         if not mine:
             reader.without_mask(image, f"no {image.stem}{options.mask_infix}{options.extension} beside it")
             continue

@@ -9,7 +9,6 @@ cross-validation folds from JSON; all are checked against the images. Leaves out
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -101,15 +100,9 @@ def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRE
         _check_fold(reader, reader.root / name, stems[options.folds_part])
     for name, parts in arrangements.items():
         if name != chosen:
-            _leave_out(reader, parts, f"the same images in another arrangement ({name}); {chosen} is read")
+            others = [path for part in parts for pattern in part.patterns for path in matching(root, pattern)]
+            reader.leave_out(others, f"the same images in another arrangement ({name}); {chosen} is read")
     return reader.reading(options)
-
-
-def _leave_out(reader: Reader, parts: Sequence[Part], reason: str) -> None:
-    for path in (path for part in parts for pattern in part.patterns for path in matching(reader.root, pattern)):
-        if path not in reader.used:
-            reader.used.add(path)
-            reader.fault("ignored_file", path, reason)
 
 
 def _read_part(reader: Reader, part: Part, options: PairedFolders) -> set[str]:

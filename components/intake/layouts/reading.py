@@ -175,6 +175,13 @@ class Reader:
         name = image.relative_to(self.folder).as_posix()
         self.faults.append(without_annotation(self.contract, readable(name), readable(found)))
 
+    def leave_out(self, paths: Iterable[Path], reason: str) -> None:
+        """Note files that the contract leaves out, with its reason."""
+        for path in paths:
+            if path not in self.used:
+                self.used.add(path)
+                self.fault("ignored_file", path, reason)
+
     def add(self, case: Case) -> None:
         """Take a case, and mark its files as used; one whose names no table can hold is a fault instead."""
         files = (case.image, *case.masks)

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from components.intake.layouts.pattern import resolve
+from components.intake.layouts.pattern import blanks, fill, resolve
 from components.intake.layouts.reading import Reader
 
 MAX_ROWS = 1_000_000
@@ -87,15 +87,32 @@ def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]
     return {_key(row[key], table): table.names.get(row[value], row[value]) for row in long_enough}
 
 
+def read_names(reader: Reader, path: Path, *, pattern: str, delimiter: str) -> set[str] | None:
+    """The names that a list gives, `pattern` filled from its columns; None, and a fault, where it can't be read."""
+    if not path.is_file():
+        reader.fault("missing_file", reader.root, f"no {path.name}")
+        return None
+    try:
+        rows = _csv_rows(reader.table(path), delimiter)
+    except DAMAGED as error:
+        reader.fault("bad_table", path, f"can't be read: {error}")
+        return None
+    header, wanted = rows[0] if rows else [], blanks(pattern)
+    if missing := [name for name in wanted if name not in header]:
+        reader.fault("bad_table", path, f"no column {', '.join(missing)}", expected=f"columns {', '.join(wanted)}")
+        return None
+    return {fill(pattern, dict(zip(header, row, strict=True))) for row in rows[1:] if len(row) == len(header)}
+
+
 def _key(cell: str, table: LabelTable) -> str:
     stem = cell.removesuffix(table.strip)
     return stem.zfill(table.digits) if stem.isdigit() else stem
 
 
-def _csv_rows(path: Path) -> list[list[str]]:
+def _csv_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = []
-        for row in csv.reader(file):
+        for row in csv.reader(file, delimiter=delimiter):
             rows.append([cell.strip() for cell in row])
             if len(rows) > MAX_ROWS:
                 raise ValueError(f"more than {MAX_ROWS:,} rows")

@@ -109,12 +109,17 @@ def _jnu_ifm(top: Path) -> None:
         (top / f"us_data/{video}/frame_label.csv").write_text("\n".join(rows) + "\n")
 
 
+def _busi_listed(top: Path) -> None:
+    _busi(top)
+    (top / "mapping_curated_BUSI.csv").write_text("class;id\nbenign;2\nmalignant;1\nmalignant;2\nnormal;1\n")
+
+
 def _busi_curated(top: Path) -> None:
     for seed, (kind, number) in enumerate([("benign", 20), ("benign", 7), ("malignant", 3), ("normal", 1)]):
-        save(top / f"{kind}_id_{number}.png", speckle(600 + seed))
+        save(top / f"Curated BUSI/images/{kind}_id_{number}.png", speckle(600 + seed))
         mask = np.zeros_like(disc()) if kind == "normal" else disc()
-        save(top / f"{kind}_id_{number}_mask.png", binary(mask))
-    (top / "mapping.csv").write_text("class;id\nbenign;20\nbenign;7\nmalignant;3\nnormal;1\n")
+        save(top / f"Curated BUSI/masks/{kind}_id_{number}_mask.png", binary(mask))
+    (top / "Curated BUSI/mapping_curated_BUSI.csv").write_text("class;id\nbenign;20\nbenign;7\n")
 
 
 def ddti_637(top: Path, images: str, masks: str) -> None:
@@ -164,6 +169,7 @@ BUILDERS = {
     "fugc": _fugc,
     "jnu_ifm": _jnu_ifm,
     "busi_curated": _busi_curated,
+    "busi_listed": _busi_listed,
     "ddti_637": _ddti_637,
     "tg3k": _tg3k,
     "fh_ps_aop": _fh_ps_aop,

@@ -265,17 +265,57 @@ def test_the_637_of_ddti_read_from_either_folder(
         assert "the main one is read" in reading.faults[0].found + reading.faults[-1].found
 
 
-def test_the_curated_busi_reads_flat_and_by_class(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
-    raw = tree("busi_curated")
-    flat = read_layout(contract_of("busi_curated"), raw, contracts=contracts)
-    for path in list(raw.glob("*.png")):
-        (raw / path.name.split("_")[0]).mkdir(exist_ok=True)
-        path.rename(raw / path.name.split("_")[0] / path.name)
-    shutil.move(raw, raw.parent / "wrapped/curated")
-    deep = read_layout(contract_of("busi_curated"), raw.parent / "wrapped", contracts=contracts)
-    assert [row[1:] for row in _seen(deep)] == [row[1:] for row in _seen(flat)]
-    assert [case.subject_class for case in flat.cases] == ["benign", "benign", "malignant", "normal"]
-    assert {one.code for one in (*flat.faults, *deep.faults)} == {"ignored_file"}
+@pytest.mark.parametrize("arranged", ["as published", "flat", "by class"])
+def test_the_curated_busi_reads_in_its_arrangements(
+    arranged: str, tree: Tree, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("busi_curated") / "Curated BUSI"
+    for path in list(raw.rglob("*.png")) if arranged != "as published" else []:
+        place = raw if arranged == "flat" else raw / path.name.split("_")[0]
+        place.mkdir(exist_ok=True)
+        path.rename(place / path.name)
+    for emptied in ("images", "masks") if arranged != "as published" else ():
+        (raw / emptied).rmdir()
+    reading = read_layout(contract_of("busi_curated"), raw.parent, contracts=contracts)
+    assert [row[1:4] for row in _seen(reading)] == [
+        (f"{kind}_id_{number}.png", (f"{kind}_id_{number}_mask.png",), kind)
+        for kind, number in (("benign", 20), ("benign", 7), ("malignant", 3), ("normal", 1))
+    ]
+    assert [one.code for one in reading.faults] == ["ignored_file"]
+
+
+@pytest.mark.parametrize("place", ["", BUSI])
+def test_a_curated_list_chooses_from_the_original_busi(
+    place: str, tree: Tree, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("busi_listed")
+    sheet = raw / place / "mapping_curated_BUSI.csv"
+    (raw / sheet.name).rename(sheet)
+    contract = contract_of("busi_listed")
+    reading = read_layout(contract, raw, contracts=contracts)
+    assert [case.image.name for case in reading.cases] == [
+        "benign (2).png",
+        "malignant (1).png",
+        "malignant (2).png",
+        "normal (1).png",
+    ]
+    assert len(reading.cases[0].masks) == 2
+    assert [(one.code, Path(one.file).name) for one in reading.faults] == [
+        ("ignored_file", f"{name}{mask}.png") for name in ("benign (1)", "normal (2)") for mask in ("", "_mask")
+    ]
+    sheet.write_text(sheet.read_text() + "benign;99\n")
+    (more,) = (one for one in read_layout(contract, raw, contracts=contracts).faults if one.severity != "info")
+    assert (more.code, more.file, more.found) == (
+        "label_without_image",
+        sheet.relative_to(raw).as_posix(),
+        "1 listed images aren't read: benign (99)",
+    )
+    sheet.write_text("class,id\nbenign,1\n")
+    assert "bad_table" in {one.code for one in read_layout(contract, raw, contracts=contracts).faults}
+    sheet.unlink()
+    without = read_layout(contract, raw, contracts=contracts)
+    assert without.cases == ()
+    assert {one.code for one in without.faults if one.severity == "error"} == {"missing_file", "no_images"}
 
 
 def test_patients_and_classes_come_from_names(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
