@@ -25,7 +25,7 @@ from components.types import Record
 REPORT, TEXT, JOINS = "report.json", "report.md", "joins.png"
 SHOWN_PAIRS, LISTED_JOINS = 24, 100
 NO_OBJECT = "no object"
-# Other seeds are tried as long as that is cheap beside everything else: clusters times seeds.
+# Other seeds are tried as long as that is cheap beside everything else: images times seeds.
 MAX_SEEDS, MAX_TRIED = 200, 400_000
 
 
@@ -129,7 +129,7 @@ def seed_balance(
     A stratum is a class or a quartile of size within a dataset. `deviation` is the share of images that would have to
     change sides for all strata to have the target shares: classes and quartiles weigh the same.
     """
-    count = min(MAX_SEEDS, MAX_TRIED // max(1, len(set(relatives.cluster.values()))))
+    count = min(MAX_SEEDS, MAX_TRIED // max(1, len(relatives.cluster)))
     found = {params.seed: _deviation(datasets, params, relatives, quartiles)}
     for seed in range(count):
         try:
@@ -211,7 +211,7 @@ def _balance_words(balance: Mapping[str, Any]) -> str:
         f"For exact target shares in every class and every quartile of size, {100 * balance['deviation']:.1f} % of the "
     )
     if balance["seeds_tried"] == 1:
-        return own + "images would have to change sides. No other seeds were tried, as there are too many groups."
+        return own + "images would have to change sides. No other seeds were tried, as there are too many images."
     return (
         f"{own}images would have to change sides. Of {balance['seeds_tried']} seeds {balance['better_seeds']} are more "
         f"even; half of them give {100 * balance['median_of_seeds']:.1f} % or less, the best (seed "
