@@ -214,7 +214,11 @@ def _badge(draw: ImageDraw.ImageDraw, left: float, middle: float) -> None:
 
 
 def fitted(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, room_px: float) -> str:
-    """The text, its middle replaced by an ellipsis where it is wider than `room_px`: ids differ at both ends."""
+    """The text, its middle replaced by an ellipsis where it is wider than `room_px`: ids differ at both ends.
+
+    What isn't printable becomes a question mark: signs that turn the direction of writing make Pillow fail.
+    """
+    text = "".join(sign if sign.isprintable() else "?" for sign in text)
     if draw.textlength(text, font=font) <= room_px:
         return text
     for kept in range(len(text) - 1, 1, -1):

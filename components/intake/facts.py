@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -128,7 +129,7 @@ def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
     for code, name, found in pixels.problems:
         # An image and its mask may have one name, in two folders.
         path = case.image if code == "unreadable_image" else masks.get(name, case.image)
-        place = case.name_of(path, folder)
+        place, found = in_line(case.name_of(path, folder)), in_line(found)
         if is_accepted(code, place.rsplit("/", 1)[-1], contract):
             texts["accepted"].append("\t".join((code, place, found)))
         else:
@@ -136,19 +137,24 @@ def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
     return {column: "\n".join(found) for column, found in texts.items()}
 
 
+def in_line(text: str) -> str:
+    """A text with its control characters written out, so that it can stand in a line of fields parted by tabs."""
+    return "".join(repr(sign)[1:-1] if unicodedata.category(sign) == "Cc" else sign for sign in text)
+
+
 def _names_told(case: Case, folder: Path) -> dict[str, str]:
     texts: dict[str, list[str]] = {column: [] for column in _NAME_COLUMN.values()}
     for path in (case.image, *case.masks):
         for code, place, found in telling_names(PurePosixPath(case.name_of(path, folder))):
-            line = "\t".join((place, found))
+            line = "\t".join((in_line(place), found))
             if line not in texts[_NAME_COLUMN[code]]:  # a folder is told of once, not for each of its files
                 texts[_NAME_COLUMN[code]].append(line)
     return {column: "\n".join(lines) for column, lines in texts.items()}
 
 
 def _tags(case: Case, pixels: CasePixels, folder: Path) -> dict[str, str]:
-    told = [(case.name_of(path, folder), tags) for path, tags in pixels.tags]
-    identity = ["\t".join((name, ", ".join(tags.identity))) for name, tags in told if tags.identity]
+    told = [(in_line(case.name_of(path, folder)), tags) for path, tags in pixels.tags]
+    identity = ["\t".join((name, in_line(", ".join(tags.identity)))) for name, tags in told if tags.identity]
     turned = [f"{name}\tEXIF orientation {tags.orientation}" for name, tags in told if tags.orientation != 1]
     return {"identity_tags": "\n".join(identity), "orientation_problem": "\n".join(turned)}
 

@@ -17,7 +17,16 @@ from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, by_contract, check_codes, fault
 from components.intake.layouts import class_folders, coco, paired_folders, video_folders, xml_polygons
 from components.intake.layouts.quarantine import corrections, quarantined
-from components.intake.layouts.reading import Case, Corrections, Instance, LayoutReading, Polygon, find_notice
+from components.intake.layouts.reading import (
+    MAX_DEPTH,
+    Case,
+    Corrections,
+    Instance,
+    LayoutReading,
+    Polygon,
+    find_notice,
+    folders_within,
+)
 
 __all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
 
@@ -42,7 +51,7 @@ def read_layout(
     Raises
     ------
     LayoutError
-        If the folder doesn't exist.
+        If the folder doesn't exist, or goes deeper than `MAX_DEPTH`.
     ContractError
         If the contract names no known reader, wrong options, unknown faults, or a list of related images or a
         correction that is missing or altered.
@@ -61,6 +70,7 @@ def read_layout(
             expected="the dataset in its original layout",
             remedy=f"name the folder with --source, or get the data: {contract.source.obtain}",
         )
+    _refuse_depth(contract, folder)
     mended = {} if phantom else corrections(contract, contracts)
     reading = reader(contract, folder, mended)
     faults = list(reading.faults)
@@ -74,6 +84,16 @@ def read_layout(
     if not phantom:
         reading = quarantined(reading, contract, folder, mended)
     return replace(reading, faults=tuple(accept_known(by_contract(reading.faults, contract), contract)))
+
+
+def _refuse_depth(contract: Contract, folder: Path) -> None:
+    """Stop at folders within folders without end: pathlib searches them by recursion, which the interpreter bounds."""
+    if any(depth > MAX_DEPTH for _, depth in folders_within(folder)):
+        raise LayoutError(
+            f"{contract.name}: more than {MAX_DEPTH} folders within one another in {folder}",
+            expected="a dataset in its original layout, in a few folders",
+            remedy="look at the folder: it may hold a faulty copy of itself",
+        )
 
 
 def phantom_notice(folder: Path) -> bool:

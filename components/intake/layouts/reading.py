@@ -5,9 +5,10 @@ Leaves out: any shape of folder (the other modules here) and any pixel (componen
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from components.contract import Contract
 from components.errors import ContractError
 from components.intake.faults import fault
-from components.intake.layouts.pattern import SHADOW, blanks, fixed_folder, matching, resolve
+from components.intake.layouts.pattern import SHADOW, blanks, entries, fixed_folder, matching, resolve
 from components.types import Fault, Severity
 
 Polygon = tuple[tuple[float, float], ...]
@@ -28,7 +29,7 @@ Polygon = tuple[tuple[float, float], ...]
 Corrections = Mapping[str, Path]
 NONE_CORRECTED: Corrections = MappingProxyType({})
 
-SEARCH_DEPTH = 3
+SEARCH_DEPTH, MAX_DEPTH = 3, 100
 PHANTOM_NOTICE = "PHANTOM.txt"
 _NO_CONTENT = (".gitignore", PHANTOM_NOTICE)
 _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
@@ -254,7 +255,26 @@ def files_under(folder: Path) -> list[Path]:
 
 def find_notice(folder: Path) -> Path | None:
     """The notice that the phantom generator puts beside its images, wherever under `folder` it lies."""
-    return min((path for path in folder.rglob(PHANTOM_NOTICE) if path.is_file()), default=None)
+    places = (place / PHANTOM_NOTICE for place, _ in folders_within(folder))
+    return min((path for path in places if path.is_file()), default=None)
+
+
+def folders_within(folder: Path) -> Iterator[tuple[Path, int]]:
+    """A folder and all below it, each with its depth; links aren't followed, what can't be listed isn't entered.
+
+    Unlike pathlib's own search it needs no recursion, which the interpreter bounds; it ends one below `MAX_DEPTH`.
+    """
+    left = [(folder, 0)]
+    while left:
+        place, depth = left.pop()
+        yield place, depth
+        if depth > MAX_DEPTH:
+            continue
+        try:
+            with os.scandir(place) as entries:
+                left += [(place / entry.name, depth + 1) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
 
 
 def find_root(folder: Path, wanted: Sequence[str]) -> Path:
@@ -278,7 +298,7 @@ def find_arrangement(folder: Path, arrangements: Sequence[Sequence[str]]) -> tup
                 if score > best_score:
                     best, best_index, best_score = candidate, index, score
         level = sorted(
-            child for parent in level for child in parent.iterdir() if child.is_dir() and child.name != SYSTEM_FOLDER
+            child for parent in level for child in entries(parent) if child.is_dir() and child.name != SYSTEM_FOLDER
         )
     return best, best_index
 

@@ -8,6 +8,7 @@ every tree; what only one layout can do wrong stands in rows of its own.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -419,6 +420,7 @@ OWN = [
     Row("class_folders", "image_without_mask", "benign (1).png", r"no benign \(1\)_mask.png beside it", without(f"{BUSI}/benign/benign (1)_mask.png")),
     Row("class_folders", "unexpected_lesion", "normal (1).png", "an object in the mask", lambda folder: save(folder / BUSI / "normal/normal (1)_mask.png", binary(disc()))),
     Row("class_folders", "duplicate_image_id", "benign (1).png", "2 images get the id 'benign_1'", lambda folder: [copied_over(folder, f"{BUSI}/benign/benign (1){s}.png", f"{BUSI}/benign/benign [1]{s}.png") for s in ("", "_mask")] and None),
+    Row("class_folders", "undecodable_name", ".png", "a name that isn't UTF-8", lambda folder: [shutil.copy(folder / f"{BUSI}/benign/benign (1){s}.png", os.fsencode(folder / f"{BUSI}/benign") + b"/\xff" + s.encode() + b".png") for s in ("", "_mask")] and None),
     Row("paired_folders", "missing_folder", ".", "no folder", without("BUS/GT")),
     Row("paired_folders", "image_without_mask", "BUS/original/000001.png", "no ", without("BUS/GT/000001.png")),
     Row("paired_folders", "bad_table", "DatasetB.xlsx", "can't be read", put("BUS/DatasetB.xlsx", "no workbook")),
