@@ -45,6 +45,14 @@ def fixed_folder(pattern: str) -> str:
     return before.rpartition("/")[0] or "."
 
 
+def entries(folder: Path) -> list[Path]:
+    """A folder's entries by name; none where it may not be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def resolve(root: Path, relative: str) -> Path | None:
     """The entry of this path under `root`, else the first that differs from it in case only; None if there is none."""
     place = root
@@ -52,10 +60,10 @@ def resolve(root: Path, relative: str) -> Path | None:
         exact = place / name
         if not exact.exists():
             wanted = name.casefold()
-            others = [child for child in place.iterdir() if child.name.casefold() == wanted] if place.is_dir() else []
+            others = [child for child in entries(place) if child.name.casefold() == wanted]
             if not others:
                 return None
-            exact = min(others)
+            exact = others[0]
         place = exact
     return place
 

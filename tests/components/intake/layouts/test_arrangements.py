@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -413,3 +413,19 @@ def test_they_reach_the_harmonised_form(
         case for case in read_layout(contract, raw, contracts=contracts).cases if case.image_id == first.image_id
     )
     assert np.array_equal(load_image(first), read_case(case, contract).image)
+
+
+def test_a_folder_that_may_not_be_read_is_passed_by(
+    tree: Tree, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tree("udiat")
+    (raw / "locked").mkdir()
+    iterdir = Path.iterdir
+
+    def guarded(self: Path) -> Iterator[Path]:
+        if self.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", guarded)
+    assert len(read_layout(contract_of("udiat"), raw, contracts=contracts).cases) == 4
