@@ -43,16 +43,15 @@ def _print_table(rows: list[dict[str, int | str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    # A model a column: eight models by four letters fit where twelve parts in a row don't.
     table = Table(title="Parameters in millions, SAM2.1 with CH-Adapters as the paper's figure draws them")
-    columns = [key for key in rows[0] if key != "released_sobel"]
-    for column in columns:
-        table.add_column(column.replace("_", " "), justify="left" if column == "name" else "right")
-    table.add_column("trainable %", justify="right")
+    table.add_column("part")
     for row in rows:
-        millions = [
-            value if isinstance(value, str) else f"{value / 1e6:.3f}" for key, value in row.items() if key in columns
-        ]
-        table.add_row(*millions, f"{100 * int(row['trainable']) / int(row['total']):.2f}")
+        table.add_column(str(row["name"]), justify="right", no_wrap=True)
+    for key in rows[0]:
+        if key not in ("name", "released_sobel"):
+            table.add_row(key.replace("_", " "), *(f"{int(row[key]) / 1e6:.3f}" for row in rows))
+    table.add_row("trainable %", *(f"{100 * int(row['trainable']) / int(row['total']):.2f}" for row in rows))
     console = Console()
     console.print(table)
     console.print(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli import app
@@ -16,3 +17,10 @@ def test_the_table_has_every_size_and_the_student() -> None:
     assert {"tiny", "small", "base_plus", "large", "hiera_mini"} <= set(rows)
     assert rows["hiera_mini"]["encoder"] == 857_608
     assert rows["large"]["adapters"] == 9_071_932
+
+
+def test_the_table_can_be_read_on_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(app, ["model", "summary"])
+    assert "0.858" in result.stdout and "…" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
