@@ -75,7 +75,8 @@ def import_dataset(
     root
         The project's root, with .git, .dvc and params.yaml.
     keep_phantoms
-        Leave phantom datasets in the run beside the real one, and set split.mix_phantoms; else they are removed.
+        Leave phantom datasets in the run beside a real internal one, and set split.mix_phantoms; else they are
+        removed. An external dataset is never trained on, so it leaves phantoms where they are.
 
     Raises
     ------
@@ -188,7 +189,9 @@ def edited_params(text: str, contract: Contract, *, keep_phantoms: bool) -> tupl
         datasets[contract.name] = {"role": contract.role, "source": source}
         changes.append(f"datasets.{contract.name}: added, role {contract.role}, source {source}")
     phantoms = [name for name, entry in datasets.items() if entry["source"] == PHANTOM_SOURCE]
-    if keep_phantoms and phantoms:
+    if contract.role == "external":
+        pass  # Never trained on, so that nothing is mixed; a phantom-trained model may be tried on real images.
+    elif keep_phantoms and phantoms:
         if not document["split"]["mix_phantoms"]:
             document["split"]["mix_phantoms"] = True
             changes.append("split.mix_phantoms: false -> true")
@@ -197,7 +200,7 @@ def edited_params(text: str, contract: Contract, *, keep_phantoms: bool) -> tupl
             del datasets[name]
             changes.append(f"datasets.{name}: removed (phantoms)")
     if not any(entry["role"] == "internal" for entry in datasets.values()):
-        changes.append("no internal dataset is left to train on: import one too, or import with --keep-phantoms")
+        changes.append("there is no internal dataset to train on: import one too")
     parse_params(_plain(document), origin="params.yaml after the import")
     out = io.StringIO()
     yaml.dump(document, out)

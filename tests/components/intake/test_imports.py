@@ -289,10 +289,21 @@ def test_params_keep_their_comments_and_other_lines(project: Path, contract_of) 
     assert "# Every number that a run depends on" in again
 
 
-def test_an_external_set_alone_is_warned_of(project: Path, contract_of) -> None:  # type: ignore[no-untyped-def]
+def test_an_external_set_leaves_the_phantoms_that_train(project: Path, contract_of) -> None:  # type: ignore[no-untyped-def]
     text = (project / "params.yaml").read_text()
+    edited, changes = edited_params(text, contract_of("fugc"), keep_phantoms=False)
+    assert changes == (
+        "datasets.fugc.source: components/phantom -> data/imports/fugc",
+        "datasets.fugc.phantom: removed",
+    )
+    assert "mix_phantoms: false" in edited and "images: 150, seed: 101" in edited
+
+
+def test_an_external_set_alone_is_warned_of(project: Path, contract_of) -> None:  # type: ignore[no-untyped-def]
+    lines = (project / "params.yaml").read_text().splitlines(keepends=True)
+    text = "".join(line for line in lines if "role: internal" not in line)
     _, changes = edited_params(text, contract_of("fugc"), keep_phantoms=False)
-    assert "no internal dataset is left" in changes[-1]
+    assert "no internal dataset to train on" in changes[-1]
 
 
 def test_broken_params_are_refused_before_anything_is_copied(tree: Tree, project: Path) -> None:
