@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,7 @@ STAGES = (
     "gate",
     "promote",
 )
+FOR_EACH_DATASET = ("ingest", "validate_data", "harmonise")
 _RUNNING = re.compile(r"^Running stage '(?P<stage>.+)':")
 _SKIPPED = re.compile(r"^(Stage '.+' didn't change, skipping|'.+\.dvc' didn't change, skipping)$")
 
@@ -93,6 +94,24 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
         )
     # After one stage, what stands in reports/ may be of an earlier state of the graph.
     return GraphRun(tuple(ran), *(None if target else _read(root / "reports" / path) for path in _RESULTS))
+
+
+def check_stage(target: str, datasets: Collection[str]) -> None:
+    """Make sure that a stage's name is one, for datasets of the run.
+
+    Raises
+    ------
+    ParamsError
+        If it isn't.
+    """
+    name, at, dataset = target.partition("@")
+    if name not in STAGES or (at and (name not in FOR_EACH_DATASET or dataset not in datasets)):
+        each = "|".join(FOR_EACH_DATASET)
+        raise ParamsError(
+            f"no stage is called {target!r}",
+            expected=f"one of {', '.join(STAGES)}; or {each} with @ and one of {', '.join(datasets)}",
+            remedy="correct the name",
+        )
 
 
 def _start_dvc(root: Path, target: str | None) -> subprocess.Popen[str]:

@@ -35,13 +35,16 @@ def run(
     ] = False,
 ) -> None:
     """Bring the graph up to date: run what has changed and all that depends on it, and nothing else."""
-    from pipelines.graph import run_graph, set_params
+    from components.params import load_params
+    from pipelines.graph import check_stage, run_graph, set_params
     from pipelines.runtime.environment import project_root
 
     root = project_root()
     try:
         for change in set_params(root, assignments or []):
             typer.echo(f"params.yaml: {change}", err=as_json)
+        if stage is not None:
+            check_stage(stage, load_params(root / "params.yaml").datasets)
     except ParamsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None

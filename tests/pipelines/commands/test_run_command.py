@@ -107,3 +107,14 @@ def test_after_one_stage_nothing_is_said_of_earlier_results(project: Path, monke
     done = CliRunner().invoke(app, ["run", "split"])
     assert done.exit_code == 0
     assert "1 stages ran for split" in done.output and "Verdict" not in done.output
+
+
+@pytest.mark.parametrize("name", ["finetun", "finetune@busi", "ingest@camus", "harmonise@"])
+def test_a_stage_that_is_none_is_misuse(name: str) -> None:
+    with pytest.raises(ParamsError, match="no stage is called"):
+        graph.check_stage(name, ("busi", "fugc"))
+
+
+@pytest.mark.parametrize("name", ["finetune", "ingest", "harmonise@fugc"])
+def test_stages_and_groups_of_stages_have_names(name: str) -> None:
+    graph.check_stage(name, ("busi", "fugc"))
