@@ -264,11 +264,16 @@ def as_json(faults: Sequence[Fault]) -> list[dict[str, Any]]:
 
 
 def as_text(
-    faults: Sequence[Fault], *, title: str, listed_files: int = LISTED_FILES, pictures: Mapping[str, str] | None = None
+    faults: Sequence[Fault],
+    *,
+    title: str,
+    listed_files: int = LISTED_FILES,
+    pictures: Mapping[str, str] | None = None,
+    whole_list: str = "faults.json",
 ) -> str:
     """The faults as a Markdown list: one entry for each code and remedy, its files listed compactly.
 
-    `pictures` are addresses of what shows a code's images.
+    `pictures` are addresses of what shows a code's images; `whole_list` is where a reader finds the files left out.
     """
     number = counts(faults)
     summary = ", ".join(f"{number[severity]} {severity}{_plural(severity, number)}" for severity in SEVERITIES)
@@ -280,22 +285,22 @@ def as_text(
         lines += ["", f"## {severity}: {code} ({len(members)})", "", f"- expected: {expected}", f"- to do: {remedy}"]
         if pictures and code in pictures:
             lines.append(f"- pictures: [{pictures[code]}]({pictures[code]})")
-        lines += _files(members, listed_files)
+        lines += _files(members, listed_files, whole_list)
     return "\n".join(lines) + "\n"
 
 
-def _files(members: Sequence[Fault], listed: int) -> list[str]:
+def _files(members: Sequence[Fault], listed: int, whole_list: str) -> list[str]:
     by_finding: dict[str, list[str]] = defaultdict(list)
     for one in members:
         by_finding[one.found].append(one.file)
     lines = []
     for found, files in list(by_finding.items())[:listed]:
         names = ", ".join(f"`{name}`" for name in files[:listed])
-        more = f" and {len(files) - listed} more (all in faults.json)" if len(files) > listed else ""
+        more = f" and {len(files) - listed} more (all in {whole_list})" if len(files) > listed else ""
         lines.append(f"- found: {found} — {names}{more}")
     if len(by_finding) > listed:
         left = sum(len(files) for files in list(by_finding.values())[listed:])
-        lines.append(f"- and {left} more files (all in faults.json)")
+        lines.append(f"- and {left} more files (all in {whole_list})")
     return lines
 
 

@@ -212,7 +212,7 @@ def _print_checked(checked: Checked, folder: Path, *, as_json: bool) -> None:
     from components.intake.validate_data import title
 
     if not as_json:
-        typer.echo(as_text(checked.faults, title=title(checked)))
+        typer.echo(as_text(checked.faults, title=title(checked), whole_list="what --json prints"))
         typer.echo("Sound." if checked.sound else "Not sound: mend the errors above.")
         return
     summary = {
