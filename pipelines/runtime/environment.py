@@ -8,7 +8,9 @@ those stand in `params.yaml`.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from types import TracebackType
 
 from components.errors import SonoForgeError
 
@@ -47,7 +49,8 @@ def project_root() -> Path:
 
 
 def prepare(root: Path) -> None:
-    """Set the environment for the project at `root`."""
+    """Set the environment for the project at `root`, and what Ctrl-C says while modules are still being loaded."""
+    sys.excepthook = _say_interrupted
     os.environ.update(_ALWAYS)
     defaults = {
         "PREFECT_HOME": str(root / ".prefect"),
@@ -60,3 +63,11 @@ def prepare(root: Path) -> None:
     }
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
+
+
+def _say_interrupted(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A line in place of the traceback of an interruption; other errors are shown as ever."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+    else:
+        sys.__excepthook__(kind, error, trace)
