@@ -82,6 +82,7 @@ _PROBLEM_COLUMN = {
     "mask_turned": "mask_turned_problem",
 }
 _NAME_COLUMN = {IDENTITY: "identity_names", DATE: "date_names"}
+NAME_COLUMNS = tuple(_NAME_COLUMN.values())
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -23,10 +23,22 @@ from components.artefacts import replacing_folder, write_json, write_text
 from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
 from components.intake.data_docs import publish
-from components.intake.facts import COLUMNS, Progress, collect_facts, work_stamp
-from components.intake.faults import SEVERITIES, as_json, as_text, counts, errors, first_of, severity_of
+from components.intake.facts import COLUMNS, NAME_COLUMNS, Progress, collect_facts, in_line, work_stamp
+from components.intake.faults import (
+    SEVERITIES,
+    as_json,
+    as_text,
+    by_contract,
+    counts,
+    errors,
+    fault,
+    first_of,
+    severity_of,
+)
 from components.intake.layouts import Case, read_layout
+from components.intake.layouts.reading import files_under, readable
 from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
+from components.intake.telling_names import telling_names
 from components.intake.thumbnails import write_thumbnails
 from components.journal import Journal, work_folder
 from components.types import Fault
@@ -108,14 +120,15 @@ def check_data(
     """
     reading = read_layout(contract, folder, phantom=phantom, contracts=contracts)
     facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress, journal=journal)
+    read = [*reading.faults, *by_contract(other_names(facts, contract, folder), contract)]
     layout = pd.DataFrame(
-        [(one.code, one.severity, one.file, one.found) for one in reading.faults],
+        [(one.code, one.severity, one.file, one.found) for one in read],
         columns=["code", "severity", "file", "found"],
     )
     numbers = counts_frame(facts, contract, reading.excluded)
     if phantom:
         numbers = numbers.iloc[:0]
-    faults = (*reading.faults, *judge(facts, contract), *judge_counts(numbers, contract))
+    faults = (*read, *judge(facts, contract), *judge_counts(numbers, contract))
     return Checked(contract.name, phantom, facts, faults, layout, numbers, reading.cases)
 
 
@@ -167,6 +180,24 @@ def validate_data(
         assert verdicts == plain_verdicts(checked, contract), "the two judges of one table disagree"
     shutil.rmtree(journal.folder)
     return checked
+
+
+def other_names(facts: pd.DataFrame, contract: Contract, folder: Path) -> list[Fault]:
+    """What names may tell of a person that `facts` don't hold: those of files that are neither image nor mask."""
+    known = set(facts["image_file"]).union(*facts["mask_files"].str.split("; "))
+    told = {line.split("\t")[0] for column in NAME_COLUMNS for text in facts[column] for line in text.split("\n")}
+    found: dict[tuple[str, str], str] = {}
+    for path in files_under(folder):
+        name = readable(path.relative_to(folder).as_posix())
+        if name not in known:
+            found |= {
+                (code, place): what
+                for code, place, what in telling_names(PurePosixPath(name))
+                if in_line(place) not in told
+            }
+    return [
+        fault(code, dataset=contract.name, file=in_line(place), found=what) for (code, place), what in found.items()
+    ]
 
 
 def title(checked: Checked) -> str:

@@ -262,6 +262,13 @@ def rows_of_every_tree() -> Iterator[Row]:
         yield Row(name, "black_area", image, r"\d+\.\d% of the frame", at(image, drawn(blacked_out)))
         yield Row(name, "identity_in_name", "Mueller_Hans", "the form Lastname_Firstname", under("Mueller_Hans"))
         yield Row(name, "identity_in_name", "MRN4815162", "a long number", under("MRN4815162"))
+        yield Row(
+            name,
+            "identity_in_name",
+            "Mueller_Hans.txt",
+            "the form Lastname_Firstname",
+            at("Mueller_Hans.txt", written("?")),
+        )
         yield Row(name, "date_in_name", "1961-03-27", "a date", under("1961-03-27"))
         yield Row(
             name, "unexpected_file", "notes.txt", "a file that the layout doesn't know", at("notes.txt", written("?"))
