@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
@@ -231,8 +230,11 @@ def fitted(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, r
 @lru_cache
 def _font(size_px: int, *, bold: bool = False) -> ImageFont.FreeTypeFont:
     """Matplotlib brings DejaVu, so that a sheet doesn't depend on the fonts of a machine."""
+    # Stages that may have nothing to draw import this module.
+    from matplotlib import get_data_path
+
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts/ttf" / name, size_px)
+    return ImageFont.truetype(Path(get_data_path()) / "fonts/ttf" / name, size_px)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
