@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from components.artefacts import write_text
@@ -57,6 +58,27 @@ class GraphRun:
     external: dict[str, Any] | None
     gate: dict[str, Any] | None
     promotion: dict[str, Any] | None
+
+
+@contextmanager
+def one_at_a_time(root: Path, *, say: Callable[[str], None]) -> Iterator[None]:
+    """Wait until no other run of this project's graph goes on, and keep others waiting meanwhile.
+
+    DVC's own lock isn't enough: it lets a second run begin, which then fails at the first file that the first one
+    holds, and nothing would keep `--set` from changing params.yaml under a running graph.
+    """
+    place = root / ".cache" / "run.lock"
+    place.parent.mkdir(exist_ok=True)
+    lock = FileLock(place)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        say("Another run of this graph goes on; waiting for it to end.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], None]) -> GraphRun:

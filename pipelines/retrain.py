@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from components.errors import SonoForgeError
-from pipelines.graph import GraphRun, run_graph
+from pipelines.graph import GraphRun, one_at_a_time, run_graph
 from pipelines.runtime.environment import project_root
 from pipelines.runtime.local_server import ensure_services
 from pipelines.runtime.stage import talk
@@ -29,7 +29,8 @@ class ScheduleError(SonoForgeError):
 @step(timeout_s=30 * 24 * 3600)
 def reproduce(root: Path) -> GraphRun:
     """Run what has changed, up to the release."""
-    return run_graph(root, say=log.info)
+    with one_at_a_time(root, say=log.info):
+        return run_graph(root, say=log.info)
 
 
 @step(timeout_s=60, retries=2)

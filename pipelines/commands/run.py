@@ -6,6 +6,7 @@ Leaves out: how the graph runs (pipelines/graph.py).
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,26 +36,37 @@ def run(
     ] = False,
 ) -> None:
     """Bring the graph up to date: run what has changed and all that depends on it, and nothing else."""
-    from components.params import load_params
-    from pipelines.graph import check_stage, run_graph, set_params
+    from pipelines.graph import one_at_a_time, run_graph
     from pipelines.runtime.environment import project_root
 
+    def say(line: str) -> None:
+        typer.echo(line, err=as_json)
+
     root = project_root()
-    try:
-        for change in set_params(root, assignments or []):
-            typer.echo(f"params.yaml: {change}", err=as_json)
-        if stage is not None:
-            check_stage(stage, load_params(root / "params.yaml").datasets)
-    except ParamsError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
-    done = run_graph(root, target=stage, say=lambda line: typer.echo(line, err=as_json))
+    with one_at_a_time(root, say=say):
+        try:
+            _prepare(root, stage, assignments or [], say=say)
+        except ParamsError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(2) from None
+        done = run_graph(root, target=stage, say=say)
     if as_json:
         typer.echo(json.dumps(as_record(done), indent=2))
     elif stage is None:
         _tell(done, root)
     else:
         typer.echo(f"{len(done.ran)} stages ran for {stage}. `sonoforge run` brings the rest up to date and shows it.")
+
+
+def _prepare(root: Path, stage: str | None, assignments: list[str], *, say: Callable[[str], None]) -> None:
+    """Check what was asked for, and change params.yaml."""
+    from components.params import load_params
+    from pipelines.graph import check_stage, set_params
+
+    for change in set_params(root, assignments):
+        say(f"params.yaml: {change}")
+    if stage is not None:
+        check_stage(stage, load_params(root / "params.yaml").datasets)
 
 
 def as_record(done: GraphRun) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -118,3 +120,24 @@ def test_a_stage_that_is_none_is_misuse(name: str) -> None:
 @pytest.mark.parametrize("name", ["finetune", "ingest", "harmonise@fugc"])
 def test_stages_and_groups_of_stages_have_names(name: str) -> None:
     graph.check_stage(name, ("busi", "fugc"))
+
+
+def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
+    said: list[str] = []
+    order: list[str] = []
+
+    def second() -> None:
+        with graph.one_at_a_time(tmp_path, say=said.append):
+            order.append("second")
+
+    with graph.one_at_a_time(tmp_path, say=said.append):
+        assert said == []
+        thread = threading.Thread(target=second)
+        thread.start()
+        until = time.monotonic() + 30
+        while not said and time.monotonic() < until:
+            time.sleep(0.01)
+        order.append("first")
+    thread.join(timeout=30)
+    assert order == ["first", "second"]
+    assert "waiting" in said[0]
