@@ -30,6 +30,7 @@ from components.errors import ParamsError, SonoForgeError
 from components.params import Params, load_params
 from components.tracking import Provenance, StageRun, collect_provenance, stage_run
 from pipelines.runtime.environment import project_root
+from pipelines.runtime.leftovers import sweep
 from pipelines.runtime.local_server import Services, door_process, ensure_services
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class Stage:
         scratch = root / ".cache" / "stages" / name
         scratch.mkdir(parents=True, exist_ok=True)
         with FileLock(scratch.parent / f"{name}.lock"):
+            sweep(root, self.name, values=values)
             services = ensure_services(root, door=door)
             narrow = narrowed(params, [fill(section, values) for section in self.params])
             seeds = {seed: _lookup(narrow, seed) for seed in (fill(seed, values) for seed in self.seeds)}
