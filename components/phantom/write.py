@@ -9,7 +9,10 @@ Leaves out: what the images show (`breast` and the other organs) and how the fol
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
+import os
 import shutil
+import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing
@@ -148,7 +151,7 @@ def _drawn(name: str, items: dict[int, Item], root: Path, workers: int) -> Gener
         return
     # Fresh interpreters: a fork would copy whatever threads the caller has.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin_worker) as pool:
         tasks = {pool.submit(_write_item, name, item, root): index for index, item in items.items()}
         try:
             for task in as_completed(tasks):
@@ -157,6 +160,19 @@ def _drawn(name: str, items: dict[int, Item], root: Path, workers: int) -> Gener
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _begin_worker() -> None:
+    """Take one thread for OpenCV, and end with the process that wants the images, also if it is killed."""
+    cv2.setNumThreads(1)
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "a worker has a parent"
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _write_item(name: str, item: Item, root: Path) -> None:

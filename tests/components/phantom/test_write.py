@@ -1,9 +1,14 @@
 """Writing a tree: whole or not at all, the same for the same seed."""
 
 import hashlib
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from components.journal import Journal
@@ -106,3 +111,36 @@ def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(PhantomError, match="there already"):
         write_dataset("busi", tmp_path / "busi", images=2, seed=1)
     assert (tmp_path / "busi" / "mine.txt").read_text(encoding="utf-8") == "mine"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from components.phantom import write_dataset
+
+def die(count):
+    print(*[child.pid for child in __import__("psutil").Process().children()], flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    write_dataset("udiat", Path(sys.argv[1]), images=40, seed=1, workers=2, on_progress=die)
+"""
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, encoding="utf-8")
+    root = str(Path(__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "udiat")],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": root},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert len(workers) >= 2
+    _, alive = psutil.wait_procs([psutil.Process(pid) for pid in workers if psutil.pid_exists(pid)], timeout=30)
+    assert not alive, "orphaned workers go on drawing"
