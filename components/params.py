@@ -24,7 +24,7 @@ PHANTOM_SOURCE = "components/phantom"
 class Section(BaseModel):
     """A frozen part of `params.yaml` that refuses unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PhantomParams(Section):

@@ -36,7 +36,7 @@ def project_root() -> Path:
     Raises
     ------
     ProjectError
-        If it holds no `params.yaml` or no `dvc.yaml`.
+        If it holds no `params.yaml` or no `dvc.yaml`, or the addresses of local databases can't hold its path.
     """
     root = Path.cwd()
     if not (root / "params.yaml").is_file() or not (root / "dvc.yaml").is_file():
@@ -44,6 +44,12 @@ def project_root() -> Path:
             f"{root} isn't a project's root",
             expected="a folder with params.yaml and dvc.yaml",
             remedy="change to the project's root and start again",
+        )
+    if {"?", "%"} & set(root.as_posix()):
+        raise ProjectError(
+            f"the project's path {root} holds ? or %",
+            expected="a path that Prefect's and MLflow's local databases can have in their addresses",
+            remedy="rename that folder",
         )
     return root
 
