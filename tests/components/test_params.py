@@ -54,6 +54,8 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ("datasets.busi.source", "data/imports/busi"),
         ("datasets", {}),
         ("teacher.hiera", "huge"),
+        ("gate.min_skill_dice", float("nan")),
+        ("finetune.learning_rate", float("inf")),
     ],
 )
 def test_a_wrong_key_or_value_is_named(path: str, value: object) -> None:
@@ -89,6 +91,15 @@ def test_what_isnt_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ParamsError):
         load_params(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"a: \xff", b"a: 2024-13-45", b"a: " + b"[" * 3000 + b"]" * 3000], ids=["latin", "no date", "deep"]
+)
+def test_what_cannot_be_read_is_an_error_for_a_person(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(content)
+    with pytest.raises(ParamsError, match=r"params.yaml isn't YAML"):
+        load_params(tmp_path / "params.yaml")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

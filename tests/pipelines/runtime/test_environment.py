@@ -38,3 +38,16 @@ def test_a_folder_that_is_no_project_is_refused(tmp_path: Path, monkeypatch: pyt
         project_root()
     monkeypatch.chdir(root)
     assert project_root() == root
+
+
+@pytest.mark.parametrize("name", ["why?", "50%20"])
+def test_a_path_that_no_database_can_name_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / name
+    project.mkdir()
+    for file in ("params.yaml", "dvc.yaml"):
+        (project / file).touch()
+    monkeypatch.chdir(project)
+    with pytest.raises(ProjectError, match="rename that folder"):
+        project_root()
