@@ -223,7 +223,7 @@ def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
     Raises
     ------
     ContractError
-        If there is no such contract, it isn't YAML, names another dataset, or breaks the schema.
+        If there is no such contract, it isn't YAML in UTF-8, names another dataset, or breaks the schema.
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
@@ -234,14 +234,17 @@ def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
         )
     try:
         contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ContractError(f"{path} isn't YAML: {error}", expected="YAML", remedy="mend that line") from None
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
         raise ContractError(
             f"{path}: " + "; ".join(lines),
             expected="the keys and types of components/contract.py",
             remedy="correct or remove the keys named above",
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # PyYAML tells of a date that isn't one as a ValueError, as does a text that isn't UTF-8.
+        raise ContractError(
+            f"{path} isn't YAML: {error}", expected="YAML in UTF-8", remedy="mend what is named above"
         ) from None
     if contract.name != name:
         raise ContractError(

@@ -286,7 +286,8 @@ def load_params(path: Path) -> Params:
         raise ParamsError(
             f"{path} doesn't exist", expected="the run's parameters", remedy="run from the project's root"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # A text that isn't UTF-8, a date that isn't one, or what is nested too deep.
         raise ParamsError(
             f"{path} isn't YAML: {error}", expected="a YAML mapping", remedy="mend the line named above"
         ) from None

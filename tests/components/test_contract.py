@@ -50,6 +50,18 @@ def test_what_is_wrong_is_named(old: str, new: str, said: str, tmp_path: Path, t
     assert "udiat.yaml" in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"name: \xff", b"a: 2024-13-45", b"a: " + b"[" * 3000 + b"]" * 3000, b"a: \x00", b"\x80", b"a: 0b"],
+    ids=["latin", "no date", "deep", "nul", "no utf-8", "no number"],
+)
+def test_what_cannot_be_read_is_an_error_for_a_person(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "udiat.yaml").write_bytes(content)
+    with pytest.raises(ContractError, match=r"udiat.yaml isn't YAML") as refused:
+        load_contract("udiat", tmp_path)
+    assert refused.value.expected and refused.value.remedy
+
+
 def test_an_unknown_dataset_lists_the_known_ones(tmp_path: Path, text: str) -> None:
     _load(tmp_path, text)
     assert contract_names(tmp_path) == ("udiat",)
