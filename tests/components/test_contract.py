@@ -52,8 +52,8 @@ def test_what_is_wrong_is_named(old: str, new: str, said: str, tmp_path: Path, t
 
 @pytest.mark.parametrize(
     "content",
-    [b"name: \xff", b"a: 2024-13-45", b"a: " + b"[" * 3000 + b"]" * 3000, b"a: \x00", b"\x80", b"a: 0b"],
-    ids=["latin", "no date", "deep", "nul", "no utf-8", "no number"],
+    [b"name: \xff", b"a: 2024-13-45", b"a: " + b"[" * 3000 + b"]" * 3000, b"a: \x00", b"\x80"],
+    ids=["latin", "no date", "deep", "nul", "no utf-8"],
 )
 def test_what_cannot_be_read_is_an_error_for_a_person(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "udiat.yaml").write_bytes(content)
