@@ -1,36 +1,36 @@
 """Real data from outside, to a checked copy under DVC that the run's parameters name; nothing is half-imported.
 
 `import_dataset` checks, copies beside and renames, hands the folder to DVC, records where it came from and edits
-params.yaml; whatever fails, it undoes the rest. Leaves out: the stage that brings an import to data/01_raw (ingest.py).
+params.yaml; whatever fails, it undoes what it made itself. One import at a time works in a project. Leaves out: the
+stage that brings an import to data/01_raw (ingest.py).
 """
 
 from __future__ import annotations
 
-import io
+import fcntl
+import re
 import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from components.artefacts import write_text
-from components.contract import CONTRACTS, Contract, check_licence, load_contract
+from components.contract import CONTRACTS, check_licence, load_contract
 from components.errors import DataFaultsError, LayoutError
 from components.intake.archives import copy_folder, is_archive, unpack
 from components.intake.facts import Progress
 from components.intake.faults import errors, first_of
+from components.intake.import_params import IMPORTS, PARAMS, params_with
 from components.intake.import_record import ImportRecord, record_of, record_path, write_record
 from components.intake.validate_data import Checked, check_data
-from components.params import PHANTOM_SOURCE, parse_params
 
-IMPORTS = Path("data/imports")
-PARAMS = Path("params.yaml")
+LOCK = Path(".cache/import.lock")
+# As `import_dataset` and components/artefacts.py name what they write beside its place.
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 # A line for the shell; what it would also undo stands in it, since it is printed to be copied.
 UNDO_PARAMS = "git restore params.yaml  # this also discards your other edits of it since the last commit"
 
@@ -92,32 +92,36 @@ def import_dataset(
     contract = load_contract(name, root / CONTRACTS)
     target = root / IMPORTS / name
     check_licence(contract)
-    _check_places(source, target, root)
-    old_params = (root / PARAMS).read_text(encoding="utf-8")
-    new_params, changes = edited_params(old_params, contract, keep_phantoms=keep_phantoms)
+    _check_project(root)
+    _check_source(source)
 
     def check(folder: Path) -> Checked:
         checked = check_data(contract, folder, contracts=root / CONTRACTS, workers=workers, progress=progress)
         _refuse(checked)
         return checked
 
-    with _undone_on_error(target, root / PARAMS, old_params):
-        beside = target.with_name(f".{name}.{uuid.uuid4().hex[:8]}.tmp")
-        beside.mkdir(parents=True)
-        try:
+    with _alone(root) as lock:
+        _check_free(target)
+        _clear_dead(target.parent)
+        # What would fail at the end, fails before anything is copied.
+        params_with(root, contract, keep_phantoms=keep_phantoms)
+        made = _Made(target, root / PARAMS)
+        with _undone_on_error(made):
+            made.beside.mkdir(parents=True)
+            made.identity = _identity(made.beside)
             record = record_of(contract, source)
             if source.is_dir():
                 checked = check(source)
-                copy_folder(source, beside)
+                copy_folder(source, made.beside)
             else:
-                unpack(source, beside)
-                checked = check(beside)
-            beside.rename(target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        _dvc_add(target, root)
-        write_record(record, target)
-        write_text(root / PARAMS, new_params)
+                unpack(source, made.beside)
+                checked = check(made.beside)
+            made.beside.rename(target)
+            _dvc_add(target, root, lock)
+            write_record(record, target)
+            # Read again: somebody may have edited it, while gigabytes were copied.
+            made.old_params, made.new_params, changes = params_with(root, contract, keep_phantoms=keep_phantoms)
+            write_text(root / PARAMS, made.new_params)
     return Imported(name, target, checked, record, changes, (UNDO_PARAMS, _removal(name)))
 
 
@@ -131,19 +135,25 @@ def _refuse(checked: Checked) -> None:
         )
 
 
-def _check_places(source: Path, target: Path, root: Path) -> None:
+def _check_project(root: Path) -> None:
     if not (root / ".git").exists() or not (root / ".dvc").is_dir():
         raise LayoutError(
             f"{root.resolve()} isn't a git and DVC repository",
             expected="the project's root, with .git and .dvc",
             remedy="run from the project's root; in a bare copy, `git init` and `dvc init` first",
         )
+
+
+def _check_source(source: Path) -> None:
     if not source.is_dir() and not (source.is_file() and is_archive(source)):
         raise LayoutError(
             f"{source} is neither a folder nor an archive",
             expected="a folder, or a .zip, .tar, .tar.gz or .tgz file",
             remedy="check the path",
         )
+
+
+def _check_free(target: Path) -> None:
     parts = (target, _pointer(target), record_path(target))
     if here := [path for path in parts if path.exists()]:
         raise LayoutError(
@@ -163,77 +173,95 @@ def _removal(name: str) -> str:
     return f"rm -rf {place} {place}.dvc {place}.json"
 
 
-def edited_params(text: str, contract: Contract, *, keep_phantoms: bool) -> tuple[str, tuple[str, ...]]:
-    """The text of params.yaml with the dataset's source set to its import, comments kept, and what changed.
+@contextmanager
+def _alone(root: Path) -> Iterator[int]:
+    """Keep other imports of the project out; yields the lock's descriptor, for the child that must hold it too.
 
-    Raises
-    ------
-    ParamsError
-        If the text isn't valid before, or wouldn't be after.
+    The system gives the lock back when the last process that holds it has ended, killed or not.
     """
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # ruamel would else fold the long lines of flow mappings
-    document: Any = yaml.load(text)
-    parse_params(_plain(document), origin="params.yaml")
-    source = (IMPORTS / contract.name).as_posix()
-    datasets = document["datasets"]
-    changes: list[str] = []
-    if contract.name in datasets:
-        entry = datasets[contract.name]
-        changes.append(f"datasets.{contract.name}.source: {entry['source']} -> {source}")
-        entry["source"] = source
-        if entry.pop("phantom", None) is not None:
-            changes.append(f"datasets.{contract.name}.phantom: removed")
-    else:
-        datasets[contract.name] = {"role": contract.role, "source": source}
-        changes.append(f"datasets.{contract.name}: added, role {contract.role}, source {source}")
-    phantoms = [name for name, entry in datasets.items() if entry["source"] == PHANTOM_SOURCE]
-    if contract.role == "external":
-        pass  # Never trained on, so that nothing is mixed; a phantom-trained model may be tried on real images.
-    elif keep_phantoms and phantoms:
-        if not document["split"]["mix_phantoms"]:
-            document["split"]["mix_phantoms"] = True
-            changes.append("split.mix_phantoms: false -> true")
-    else:
-        for name in phantoms:
-            del datasets[name]
-            changes.append(f"datasets.{name}: removed (phantoms)")
-    if not any(entry["role"] == "internal" for entry in datasets.values()):
-        changes.append("there is no internal dataset to train on: import one too")
-    parse_params(_plain(document), origin="params.yaml after the import")
-    out = io.StringIO()
-    yaml.dump(document, out)
-    return out.getvalue(), tuple(changes)
+    place = root / LOCK
+    place.parent.mkdir(exist_ok=True)
+    with place.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LayoutError(
+                "another import, or the `dvc add` that one left when it was killed, is at work in this project",
+                expected="one import at a time, since each edits params.yaml",
+                remedy="wait until it has ended, then give the same command again",
+            ) from None
+        try:
+            yield file.fileno()
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def _plain(value: Any) -> Any:
-    """ruamel's containers as plain ones."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return float(value) if isinstance(value, float) else value
+def _clear_dead(imports: Path) -> None:
+    """Remove what killed imports left half-written; whoever holds the lock is the only import that lives."""
+    for path in imports.glob(".*.tmp"):
+        if not _BESIDE.fullmatch(path.name):
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@dataclass(slots=True)
+class _Made:
+    """What an import has made so far; `identity` is the folder's own, which it keeps when it is renamed."""
+
+    target: Path
+    params: Path
+    beside: Path = field(init=False)
+    identity: tuple[int, int] | None = None
+    old_params: str = ""
+    new_params: str | None = None
+
+    def __post_init__(self) -> None:
+        self.beside = self.target.with_name(f".{self.target.name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from any other that is there now; None where there is none."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager
-def _undone_on_error(target: Path, params: Path, old_params: str) -> Iterator[None]:
-    """Remove the target and its pointer and restore params.yaml if the body fails, Ctrl-C included."""
+def _undone_on_error(made: _Made) -> Iterator[None]:
+    """If the body fails, Ctrl-C included, take away what it made, and nothing that others did.
+
+    What is quick goes first, and the folder leaves its place by a rename: a second Ctrl-C finds little left to undo,
+    and the next import clears what stands under the hidden name.
+    """
     try:
         yield
     except BaseException:
-        shutil.rmtree(target, ignore_errors=True)
-        for path in (_pointer(target), record_path(target)):
-            path.unlink(missing_ok=True)
-        if params.read_text(encoding="utf-8") != old_params:
-            write_text(params, old_params)
+        if made.new_params is not None and made.params.read_text(encoding="utf-8") == made.new_params:
+            write_text(made.params, made.old_params)
+        if made.identity is not None and _identity(made.target) == made.identity:
+            for path in (_pointer(made.target), record_path(made.target)):
+                path.unlink(missing_ok=True)
+            made.target.rename(made.beside)
         raise
+    finally:
+        shutil.rmtree(made.beside, ignore_errors=True)
 
 
-def _dvc_add(target: Path, root: Path) -> None:
+def _dvc_add(target: Path, root: Path, lock: int) -> None:
+    """Hand the folder to DVC. The child holds the lock as well: if only this process is killed, it goes on alone."""
     place = target.relative_to(root).as_posix()
     done = subprocess.run(
-        [sys.executable, "-m", "dvc", "add", "--quiet", place], cwd=root, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "dvc", "add", "--quiet", place],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        pass_fds=(lock,),
     )
     if done.returncode != 0:
         raise LayoutError(

@@ -1,154 +1,25 @@
-"""Real data from outside: archives that may not write elsewhere, imports that are whole or not there."""
+"""Real data from outside: imports that are whole or not there, one at a time."""
 
 from __future__ import annotations
 
-import errno
-import io
+import os
 import shutil
 import subprocess
-import tarfile
-import zipfile
-from collections.abc import Callable
+import sys
+import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from components.artefacts import sha256_of
 from components.errors import ContractError, LayoutError, ParamsError
 from components.intake import imports as module
-from components.intake.archives import copy_folder, unpack
+from components.intake.import_params import edited_params
 from components.intake.import_record import read_record
-from components.intake.imports import ImportFaultsError, edited_params, import_dataset
+from components.intake.imports import ImportFaultsError, import_dataset
 from components.intake.layouts import phantom_notice
 from components.params import load_params
 from tests.components.intake.raw_trees import Tree
-
-
-def _zip(path: Path, members: dict[str, bytes], *, mode: int = 0o100644) -> Path:
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
-        for name, content in members.items():
-            info = zipfile.ZipInfo(name)
-            info.external_attr = mode << 16
-            zipped.writestr(info, content, zipfile.ZIP_DEFLATED)
-    return path
-
-
-def _tar(path: Path, name: str, kind: bytes = tarfile.REGTYPE, link: str = "", content: bytes = b"x") -> Path:
-    with tarfile.open(path, "w:gz" if path.name.endswith("gz") else "w") as tarred:
-        info = tarfile.TarInfo(name)
-        info.type, info.linkname = kind, link
-        info.size = len(content) if kind == tarfile.REGTYPE else 0
-        tarred.addfile(info, io.BytesIO(content))
-    return path
-
-
-def _damaged_tar(path: Path, compression: str) -> Path:
-    """A compressed tar whose middle was overwritten."""
-    with tarfile.open(path, f"w:{compression}") as tarred:  # type: ignore[call-overload]
-        info = tarfile.TarInfo("a")
-        info.size = 300_000
-        tarred.addfile(info, io.BytesIO(np.random.default_rng(0).bytes(300_000)))
-    return _overwritten(path)
-
-
-def _damaged_zip(path: Path, compression: int) -> Path:
-    """A zip whose one member was overwritten in its middle."""
-    with zipfile.ZipFile(path, "w", compression) as zipped:
-        zipped.writestr("a", np.random.default_rng(0).bytes(300_000))
-    return _overwritten(path)
-
-
-def _overwritten(path: Path) -> Path:
-    content = bytearray(path.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 5_000] = b"\xa5" * 5_000
-    content[-12:-4] = content[-12:-4] if path.suffix == ".zip" else b"\xa5" * 8
-    path.write_bytes(content)
-    return path
-
-
-def test_a_full_disk_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    archive = _zip(tmp_path / "a.zip", {"a": b"x"})
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr("components.intake.archives._Budget.wrote", full)
-    (tmp_path / "target").mkdir()
-    with pytest.raises(OSError, match="No space left"):
-        unpack(archive, tmp_path / "target")
-
-
-HOSTILE: dict[str, Callable[[Path], Path]] = {
-    "zip with ..": lambda p: _zip(p / "a.zip", {"../evil.txt": b"x"}),
-    "zip with a hidden ..": lambda p: _zip(p / "a.zip", {"a/../../evil.txt": b"x"}),
-    "zip with an absolute path": lambda p: _zip(p / "a.zip", {"/tmp/evil.txt": b"x"}),
-    "zip with backslashes": lambda p: _zip(p / "a.zip", {"..\\evil.txt": b"x"}),
-    "zip with a link": lambda p: _zip(p / "a.zip", {"link": b"/etc/passwd"}, mode=0o120777),
-    "zip with a file as folder": lambda p: _zip(p / "a.zip", {"a": b"x", "a/b": b"x"}),
-    "tar with ..": lambda p: _tar(p / "a.tar", "../evil.txt"),
-    "tar with an absolute path": lambda p: _tar(p / "a.tar.gz", "/tmp/evil.txt"),
-    "tar with a link": lambda p: _tar(p / "a.tar", "link", tarfile.SYMTYPE, "/etc/passwd"),
-    "tar with a hard link": lambda p: _tar(p / "a.tar", "link", tarfile.LNKTYPE, "../../etc/passwd"),
-    "tar with a device": lambda p: _tar(p / "a.tar", "dev", tarfile.CHRTYPE),
-    "no zip": lambda p: (p / "a.zip").write_bytes(b"PK nonsense") and p / "a.zip",  # type: ignore[dict-item,return-value]
-    "xz cut up": lambda p: _damaged_tar(p / "a.tar.gz", "xz"),
-    "gzip cut up": lambda p: _damaged_tar(p / "a.tar.gz", "gz"),
-    "bzip2 cut up": lambda p: _damaged_tar(p / "a.tar.gz", "bz2"),
-    "lzma zip cut up": lambda p: _damaged_zip(p / "a.zip", zipfile.ZIP_LZMA),
-    "bzip2 zip cut up": lambda p: _damaged_zip(p / "a.zip", zipfile.ZIP_BZIP2),
-    "no tar": lambda p: (p / "a.tgz").write_bytes(b"nonsense") and p / "a.tgz",  # type: ignore[dict-item,return-value]
-}
-
-
-@pytest.mark.parametrize("kind", list(HOSTILE))
-def test_a_hostile_archive_is_refused_and_writes_nothing_outside(kind: str, tmp_path: Path) -> None:
-    place = tmp_path / "box"
-    target = place / "inner" / "target"
-    target.mkdir(parents=True)
-    archive = HOSTILE[kind](tmp_path)
-    with pytest.raises(LayoutError, match=archive.name):
-        unpack(archive, target)
-    outside = [path for path in place.rglob("*") if path.is_file() and not path.is_relative_to(target)]
-    assert outside == []
-    assert not (tmp_path / "evil.txt").exists()
-    assert not Path("/tmp/evil.txt").exists()
-    assert not any(path.is_symlink() for path in target.rglob("*"))
-
-
-def test_limits_hold_while_unpacking(tmp_path: Path) -> None:
-    bomb = _zip(tmp_path / "bomb.zip", {"zeros": b"\0" * 3_000_000})
-    many = _zip(tmp_path / "many.zip", {f"{k}": b"x" for k in range(20)})
-    for number, (archive, limits, said) in enumerate(
-        [(bomb, {"max_bytes": 1_000_000}, "1,000,000 bytes"), (many, {"max_files": 10}, "10 files")]
-    ):
-        target = tmp_path / f"t{number}"
-        target.mkdir()
-        with pytest.raises(LayoutError, match=said):
-            unpack(archive, target, **limits)
-
-
-def test_a_cut_off_archive_is_refused(tmp_path: Path) -> None:
-    whole = _tar(tmp_path / "a.tar.gz", "a.bin", content=bytes(range(256)) * 2000)
-    whole.write_bytes(whole.read_bytes()[:-300])
-    (tmp_path / "t").mkdir()
-    with pytest.raises(LayoutError, match="not a whole archive"):
-        unpack(whole, tmp_path / "t")
-
-
-def test_links_out_of_a_folder_are_refused_and_inner_ones_become_files(tmp_path: Path) -> None:
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.mkdir()
-    target.mkdir()
-    (source / "a").write_text("a")
-    (source / "b").symlink_to("a")
-    copy_folder(source, target)
-    assert (target / "b").read_text() == "a"
-    assert not (target / "b").is_symlink()
-    (source / "c").symlink_to("/etc/passwd")
-    with pytest.raises(LayoutError, match="leads out"):
-        copy_folder(source, target)
 
 
 @pytest.fixture
@@ -179,7 +50,8 @@ def dvc_added(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def _state(project: Path) -> dict[str, bytes]:
-    return {path.relative_to(project).as_posix(): path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    files = (path for path in project.rglob("*") if path.is_file() and path != project / module.LOCK)
+    return {path.relative_to(project).as_posix(): path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize("form", ["folder", "zip", "tar.gz"])
@@ -313,3 +185,137 @@ def test_broken_params_are_refused_before_anything_is_copied(tree: Tree, project
     with pytest.raises(ParamsError, match="unknown_section"):
         import_dataset("busi", tree("busi"), project)
     assert _state(project) == before
+
+
+def test_a_second_import_is_refused_and_the_first_one_stays_whole(
+    tree: Tree, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, refused = tree("busi"), []
+
+    def run(command: list[str], *, cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+        before = _state(project)
+        for name in ("busi", "ddti"):
+            with pytest.raises(LayoutError, match="another import") as error:
+                import_dataset(name, raw, project)
+            refused.append(error.value.remedy)
+        assert _state(project) == before
+        (cwd / "data/imports/busi.dvc").write_text("outs: []\n")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    done = import_dataset("busi", raw, project)
+    assert refused == ["wait until it has ended, then give the same command again"] * 2
+    assert len(list(done.folder.rglob("*.png"))) == len(list(raw.rglob("*.png")))
+    assert sorted(path.name for path in done.folder.parent.iterdir()) == ["busi", "busi.dvc", "busi.json"]
+    assert load_params(project / "params.yaml").datasets["busi"].source == "data/imports/busi"
+
+
+KILLED = """
+import os, signal, subprocess, sys
+from pathlib import Path
+from components.intake import imports
+
+def run(command, *, pass_fds, **_):
+    reads = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+    subprocess.Popen(reads, stdin=0, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=pass_fds)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+imports.subprocess.run = run
+imports.import_dataset("busi", Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_what_a_killed_import_started_keeps_others_out_until_it_ends(tree: Tree, project: Path, root: Path) -> None:
+    raw = tree("busi")
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", KILLED, str(raw), str(project)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment) as killed:
+        assert killed.wait(timeout=60) == -9
+        with pytest.raises(LayoutError, match="`dvc add` that one left when it was killed"):
+            import_dataset("busi", raw, project)
+        assert (project / "data/imports/busi").is_dir()
+    # Its standard input is closed now, so that the orphan ends.
+    until = time.monotonic() + 20
+    said = "another import"
+    while said.startswith("another import") and time.monotonic() < until:
+        with pytest.raises(LayoutError) as refused:
+            import_dataset("busi", raw, project)
+        said = refused.value.found
+    assert said.startswith("busi is imported already") and "rm -rf data/imports/busi " in refused.value.remedy
+
+
+def test_what_killed_imports_left_beside_is_cleared(tree: Tree, project: Path, dvc_added: list[str]) -> None:
+    imports = project / "data/imports"
+    for name in (".busi.0123abcd.tmp/half/a.png", ".ddti.89abcdef.tmp/b.png", ".busi.notes.tmp/mine.txt"):
+        (imports / name).parent.mkdir(parents=True)
+        (imports / name).write_text("x")
+    (imports / ".busi.json.00000000.tmp").write_text("{")
+    import_dataset("busi", tree("busi"), project)
+    left = sorted(path.name for path in imports.iterdir())
+    assert left == [".busi.notes.tmp", "busi", "busi.dvc", "busi.json"]
+
+
+def test_a_folder_that_somebody_put_in_the_place_meanwhile_stays(
+    tree: Tree, project: Path, dvc_added: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = project / "data/imports/busi/theirs.txt"
+
+    def copied(source: Path, target: Path) -> None:
+        theirs.parent.mkdir()
+        theirs.write_text("theirs")
+        (target / "mine.txt").write_text("mine")
+
+    monkeypatch.setattr(module, "copy_folder", copied)
+    before = _state(project)
+    with pytest.raises(OSError, match="not empty"):
+        import_dataset("busi", tree("busi"), project)
+    assert _state(project) == before | {"data/imports/busi/theirs.txt": b"theirs"}
+
+
+def test_an_edit_of_params_while_an_import_runs_stays(
+    tree: Tree, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = project / "params.yaml"
+    code = 1
+
+    def run(command: list[str], *, cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+        with params.open("a") as file:
+            file.write("# mine\n")
+        return subprocess.CompletedProcess(command, code, "", "ERROR")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    raw = tree("busi")
+    with pytest.raises(LayoutError, match="dvc add"):
+        import_dataset("busi", raw, project)
+    assert params.read_text().endswith("# mine\n") and not (project / "data/imports/busi").exists()
+    code = 0
+    import_dataset("busi", raw, project)
+    assert params.read_text().count("# mine\n") == 2
+    assert load_params(params).datasets["busi"].source == "data/imports/busi"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_params_go_back_only_if_they_are_what_the_import_wrote(
+    edited: bool, tree: Tree, project: Path, dvc_added: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = project / "params.yaml"
+    old, wrote = params.read_text(), []
+
+    def interrupted(path: Path, text: str) -> None:
+        path.write_text(text + "# theirs\n" * edited)
+        wrote.append(text)
+        if len(wrote) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "write_text", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset("busi", tree("busi"), project)
+    assert params.read_text() == (wrote[0] + "# theirs\n" if edited else old)
+    assert list((project / "data/imports").iterdir()) == []
+
+
+def test_a_key_that_stands_twice_in_params_is_an_error_for_a_person(tree: Tree, project: Path) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text + "gate:" + text.split("\ngate:")[1])
+    with pytest.raises(ParamsError, match="isn't YAML"):
+        import_dataset("busi", tree("busi"), project)
