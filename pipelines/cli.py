@@ -1,7 +1,7 @@
 """The `sonoforge` command: every door of the command line in one place, and errors as messages.
 
-Exit codes: 0 well, 1 a fault that the message explains, 2 misuse. Each command imports what it needs when it runs,
-so that `--help` is quick. Leaves out: what the commands do (pipelines/commands).
+Exit codes: 0 well, 1 a fault that the message explains, 2 misuse, 130 interrupted. Each command imports what it needs
+when it runs, so that `--help` is quick. Leaves out: what the commands do (pipelines/commands).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import typer
 
 from components.errors import SonoForgeError
 from pipelines.commands import bench, data, model, release, run, segment, serve
+from pipelines.interrupts import ends_as_interrupts
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -33,9 +34,10 @@ serve.register(app)
 
 
 def main() -> None:
-    """Run the command line; ends the process with its exit code."""
+    """Run the command line; ends the process with its exit code, on SIGTERM and a closed terminal as on Ctrl-C."""
     try:
-        app()
+        with ends_as_interrupts():
+            app()
     except SonoForgeError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

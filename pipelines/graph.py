@@ -27,6 +27,7 @@ from ruamel.yaml import YAML
 from components.artefacts import write_text
 from components.errors import ParamsError, SonoForgeError
 from components.params import load_params, parse_params
+from pipelines.interrupts import ends_as_interrupts
 
 STAGES = (
     "ingest",
@@ -95,7 +96,7 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
     """
     load_params(root / "params.yaml")
     ran: list[str] = []
-    with _ends_as_interrupts():
+    with ends_as_interrupts():
         process = _start_dvc(root, target)
         assert process.stdout is not None
         try:
@@ -158,20 +159,6 @@ def _start_dvc(root: Path, target: str | None) -> subprocess.Popen[str]:
     finally:
         if deaf:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _ends_as_interrupts() -> Iterator[None]:
-    """SIGTERM and SIGHUP raise KeyboardInterrupt, where they would end this process without a word to DVC."""
-    ends = (signal.SIGTERM, signal.SIGHUP) if threading.current_thread() is threading.main_thread() else ()
-    changed = [end for end in ends if signal.getsignal(end) is signal.SIG_DFL]
-    for end in changed:
-        signal.signal(end, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for end in changed:
-            signal.signal(end, signal.SIG_DFL)
 
 
 def _interrupt(process: subprocess.Popen[str]) -> None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -53,3 +57,49 @@ def test_an_error_that_a_user_can_act_on_is_told_in_three_lines(
     assert run(PromptError("a", expected="b", remedy="c"), monkeypatch) == 1
     assert capsys.readouterr().err == "a\n  expected: b\n  what to do: c\n"
     assert run(KeyboardInterrupt(), monkeypatch) == 130
+
+
+WAITING = """
+import signal, sys, time
+import typer
+from pipelines import cli
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+@app.command()
+def wait():
+    try:
+        print("ready", flush=True)
+        time.sleep(30)
+    finally:
+        print("cleaned up", flush=True)
+
+cli.app = app
+sys.argv = ["sonoforge"]
+cli.main()
+"""
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_lets_a_command_clean_up(kind: signal.Signals, root: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        process.send_signal(kind)
+        out, err = process.communicate()
+    assert (process.returncode, out) == (130, "cleaned up\n")
+    assert "Traceback" not in err
+
+
+def test_what_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cli.ends_as_interrupts():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
