@@ -6,9 +6,11 @@ refused before or while unpacking. Leaves out: what the files mean.
 
 from __future__ import annotations
 
+import errno
 import filecmp
 import lzma
 import shutil
+import struct
 import tarfile
 import tempfile
 import zipfile
@@ -27,15 +29,25 @@ MAX_BYTES = 500 * 2**30
 # Images hardly compress; a few hundred times is what bombs do. Small archives are let be.
 MAX_RATIO, RATIO_FROM_BYTES = 200, 100 * 2**20
 _CHUNK_BYTES = 2**20
+# What the readers of archives raise on damaged ones: their own errors, and whatever their parsing stumbles over: names
+# that don't decode (ValueError), fields cut short (IndexError, struct.error), sizes that no file has.
 DAMAGED = (
     zipfile.BadZipFile,
     tarfile.TarError,
     zlib.error,
     lzma.LZMAError,
+    struct.error,
     EOFError,
-    NotImplementedError,
+    ValueError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
     RuntimeError,
+    MemoryError,
 )
+# gzip and bz2 tell of damaged streams without a number; a place before a file's start and a name that no file may have
+# come from the archive, too. Any other number is the disk's, such as no space left.
+_ARCHIVES_FAULT = (None, errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ)
 _SYMLINK, _TYPE_MASK = 0o120000, 0o170000
 
 
@@ -104,12 +116,11 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files
                     _write(name, opened, target, budget)
                 _read_out(tarred, budget)
     except DAMAGED as error:
-        raise _refused(archive, f"not a whole archive ({error})") from None
+        raise _not_whole(archive, error) from None
     except OSError as error:
-        if error.errno is not None:
-            raise  # the disk's fault, such as no space left; not the archive's
-        # gzip and bz2 tell of damaged streams in this way.
-        raise _refused(archive, f"not a whole archive ({error})") from None
+        if error.errno not in _ARCHIVES_FAULT:
+            raise
+        raise _not_whole(archive, error) from None
 
 
 def _zip_members(archive: Path, zipped: zipfile.ZipFile) -> Iterator[tuple[str, IO[bytes]]]:
@@ -166,7 +177,7 @@ def copy_folder(source: Path, target: Path) -> None:
     Raises
     ------
     LayoutError
-        If a link leads out of the folder, or nowhere, or to a folder.
+        If a link leads out of the folder, or nowhere, or to a folder; or if there is a pipe, a socket or a device.
     """
     top = source.resolve()
     _clear_strangers(source, target)
@@ -176,6 +187,12 @@ def copy_folder(source: Path, target: Path) -> None:
                 f"{path} is a link that leads out of {source}, or not to a file",
                 expected="plain files and folders",
                 remedy="replace the link by the file that it means",
+            )
+        if not path.is_file() and not path.is_dir():
+            raise LayoutError(
+                f"{path} is a pipe, a socket or a device",
+                expected="plain files and folders",
+                remedy="remove it, or put the file there that it stands for",
             )
         place = target / path.relative_to(source)
         if path.is_dir():
@@ -199,6 +216,10 @@ def _copy_file(path: Path, place: Path) -> None:
     # Contents only: a read-only original must not make a copy that can't be removed.
     with replacing(place) as beside:
         shutil.copyfile(path, beside)
+
+
+def _not_whole(archive: Path, error: Exception) -> LayoutError:
+    return _refused(archive, f"not a whole archive ({type(error).__name__}: {error})")
 
 
 def _refused(archive: Path, found: str) -> LayoutError:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from components.errors import LayoutError
 from components.intake.archives import copy_folder, unpack
@@ -140,3 +144,96 @@ def test_links_out_of_a_folder_are_refused_and_inner_ones_become_files(tmp_path:
     (source / "c").symlink_to("/etc/passwd")
     with pytest.raises(LayoutError, match="leads out"):
         copy_folder(source, target)
+
+
+def test_a_pipe_in_a_folder_is_refused_and_not_opened(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    target.mkdir()
+    os.mkfifo(source / "a.png")
+    with pytest.raises(LayoutError, match="a pipe, a socket or a device"):
+        copy_folder(source, target)
+
+
+def _small_zip(compression: int) -> bytes:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", compression) as zipped:
+        for number in range(3):
+            zipped.writestr(f"a/é{number}.txt", b"hello" * 50)
+    return whole.getvalue()
+
+
+def _small_tar(mode: str) -> bytes:
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode=mode, format=tarfile.PAX_FORMAT) as tarred:  # type: ignore[call-overload]
+        for number in range(3):
+            info = tarfile.TarInfo(f"a/é{'l' * 120 if number == 1 else ''}{number}.txt")
+            info.size = 250
+            tarred.addfile(info, io.BytesIO(b"hello" * 50))
+    return whole.getvalue()
+
+
+SMALL: list[tuple[str, bytes]] = [
+    *((".zip", _small_zip(kind)) for kind in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)),
+    *((".tar", _small_tar(mode)) for mode in ("w", "w:gz", "w:bz2", "w:xz")),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    small=st.sampled_from(SMALL),
+    # From the end too: a zip's directory, which most of its parsing is about, stands there.
+    flips=st.lists(st.tuples(st.integers(-400, 10_000), st.integers(0, 255)), min_size=1, max_size=6),
+    cut=st.integers(0, 2_000) | st.none(),
+)
+def test_any_damage_is_refused_or_harmless(
+    small: tuple[str, bytes], flips: list[tuple[int, int]], cut: int | None
+) -> None:
+    ending, content = small
+    damaged = bytearray(content)
+    for place, value in flips:
+        damaged[place % len(damaged)] = value
+    with tempfile.TemporaryDirectory() as folder:
+        archive, target = Path(folder) / f"a{ending}", Path(folder) / "box/target"
+        target.mkdir(parents=True)
+        archive.write_bytes(damaged[:cut])
+        try:
+            unpack(archive, target)
+        except LayoutError as error:
+            assert archive.name in error.found and error.remedy
+        assert sorted(path.name for path in Path(folder).iterdir()) == [archive.name, "box"]
+        assert [path.name for path in (Path(folder) / "box").iterdir()] == ["target"]
+        assert not any(path.is_symlink() for path in target.rglob("*"))
+
+
+def _central(**fields: int) -> bytes:
+    """A zip of one member whose directory says something else than its file."""
+    whole = bytearray(_small_zip(zipfile.ZIP_STORED))
+    start = whole.index(b"PK\x01\x02")
+    for place, value in fields.items():
+        whole[start + int(place[1:])] = value
+    return bytes(whole)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _central(_46=0xFF, _8=0x00, _9=0x08, _47=0xFF),
+        _central(_30=12),
+        _small_zip(zipfile.ZIP_STORED)[:-6] + b"\xff\xff\xff\x7f\x00\x00",
+        _central(_46=ord("/"), _47=ord("x")),
+    ],
+    ids=["a name that isn't UTF-8", "an extra field cut short", "a directory before the start", "another name"],
+)
+def test_damage_that_zipfile_stumbles_over_is_the_archives_fault(content: bytes, tmp_path: Path) -> None:
+    archive = tmp_path / "a.zip"
+    archive.write_bytes(content)
+    (tmp_path / "target").mkdir()
+    with pytest.raises(LayoutError, match=r"a\.zip: "):
+        unpack(archive, tmp_path / "target")
+
+
+def test_a_name_that_is_too_long_is_the_archives_fault(tmp_path: Path) -> None:
+    (tmp_path / "target").mkdir()
+    with pytest.raises(LayoutError, match="not a whole archive"):
+        unpack(_zip(tmp_path / "a.zip", {"a" * 300: b"x"}), tmp_path / "target")
