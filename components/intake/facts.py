@@ -69,6 +69,7 @@ COLUMNS: dict[str, str] = {
     "caliper_crosses": "Int64",
     "doppler_share": "Float64",
     "black_share": "Float64",
+    "near_copy_of": "string",
 }
 
 # All code that decides what is read from a case; work that was begun by other code is thrown away.

@@ -150,6 +150,11 @@ CATALOGUE: dict[str, FaultKind] = {
     "exact_copy": FaultKind(
         "info", "images whose pixels differ", "nothing to do: copies are kept in one group and one split"
     ),
+    "near_copy": FaultKind(
+        "info",
+        "images of different groups that show different frames",
+        "nothing to do: the split keeps near copies on one side; if they belong together, say so by the group's key",
+    ),
     "label_conflict": FaultKind(
         "warning", "objects that the image's class allows", "check the image's mask against its class"
     ),

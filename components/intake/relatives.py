@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from components.intake.fine_structure import MIN_CORRELATION, Fine, fine_structure, largest_correlation
 from components.intake.harmonised import load_image
 from components.intake.shared_keys import pairs_sharing_keys
 from components.types import Record
@@ -25,14 +25,6 @@ Key = tuple[str, str]
 """(dataset, image_id)."""
 
 Reason = Literal["same pixels", "near copy"]
-
-# Measured on BUSI phantoms with known copies and on real BUSI samples: copies correlate by 0.75 to 1.0, neighbouring
-# frames of one lesion by 0.4 to 0.9, unrelated images by at most 0.36 (all 2,628 pairs of the real samples).
-MIN_CORRELATION = 0.40
-# Fine structure is the grey image minus its blur; coarse anatomy is alike in too many frames. It is compared at a
-# common scale (a cut copy keeps it) and stretched to a square (a resized copy doesn't).
-MAX_SIDE_PX, SQUARE_PX, SIGMA_PX = 384, 192, 3.0
-PATCH_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,35 +116,14 @@ def _sharing_keys(
 
 
 def fine_correlation(first: Record, second: Record) -> float:
-    """The largest normalised correlation of two images' fine structure, -1 to 1.
-
-    The middle of the smaller image (`PATCH_SHARE` of each side) is looked for in the larger one, once with both
-    shrunk by the same power of two to at most `MAX_SIDE_PX`, and once with both stretched to the same square.
-    """
+    """The largest normalised correlation of two images' fine structure, -1 to 1 (fine_structure.py)."""
     longest = max(first.height_px, first.width_px, second.height_px, second.width_px)
-    level = ((longest - 1) // MAX_SIDE_PX).bit_length()
-    return max(_best_match(_fine(first, level), _fine(second, level)), _best_match(_fine(first), _fine(second)))
-
-
-def _best_match(scene: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    if scene.size < other.size:
-        scene, other = other, scene
-    height, width = (int(min(a, b) * PATCH_SHARE) for a, b in zip(scene.shape, other.shape, strict=True))
-    top, left = (other.shape[0] - height) // 2, (other.shape[1] - width) // 2
-    patch = np.ascontiguousarray(other[top : top + height, left : left + width])
-    if patch.std() == 0 or scene.std() == 0:
-        return 0.0
-    return float(cv2.matchTemplate(scene, patch, cv2.TM_CCOEFF_NORMED).max())
+    return largest_correlation(partial(_fine, first), partial(_fine, second), longest_side_px=longest)
 
 
 @lru_cache(maxsize=4096)  # 100 KB each at most, so 400 MB
-def _fine(record: Record, level: int | None = None) -> NDArray[np.uint8]:
-    """An image's fine structure around 128, shrunk by 2 to the `level`, or stretched to a square where that is None."""
-    grey = cv2.cvtColor(load_image(record), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    size = (SQUARE_PX, SQUARE_PX) if level is None else (max(8, grey.shape[1] >> level), max(8, grey.shape[0] >> level))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    detail = small - cv2.GaussianBlur(small, (0, 0), SIGMA_PX)
-    return np.clip(np.rint(detail + 128), 0, 255).astype(np.uint8)
+def _fine(record: Record, level: int | None) -> Fine:
+    return fine_structure(load_image(record), level)
 
 
 def _key(record: Record) -> Key:

@@ -74,6 +74,7 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         Rule("calipers", "caliper_crosses", "between", "{value} crosses", high=0),
         Rule("colour_doppler", "doppler_share", "between", "{value:.1%} of the frame", high=MAX_DOPPLER_SHARE),
         Rule("black_area", "black_share", "between", "{value:.1%} of the frame", high=MAX_BLACK_SHARE),
+        Rule("near_copy", "near_copy_of", "clear", "the speckle of {value}"),
         Rule("exact_copy", "pixels_md5", "unique", "the same pixels as another image (md5 {value})"),
     )
 

@@ -37,6 +37,7 @@ from components.intake.faults import (
 )
 from components.intake.layouts import Case, read_layout
 from components.intake.layouts.reading import files_under, readable
+from components.intake.near_copies import with_near_copies
 from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.intake.telling_names import telling_names
 from components.intake.thumbnails import write_thumbnails
@@ -120,6 +121,7 @@ def check_data(
     """
     reading = read_layout(contract, folder, phantom=phantom, contracts=contracts)
     facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress, journal=journal)
+    facts = with_near_copies(facts, reading.cases, contract)
     read = [*reading.faults, *by_contract(other_names(facts, contract, folder), contract)]
     layout = pd.DataFrame(
         [(one.code, one.severity, one.file, one.found) for one in read],

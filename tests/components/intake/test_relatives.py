@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 
 from components.contract import load_contract
+from components.intake.fine_structure import MIN_CORRELATION
 from components.intake.harmonise import harmonise
 from components.intake.perceptual_hash import perceptual_hash
 from components.intake.pixels import pixels_md5
-from components.intake.relatives import MIN_CORRELATION, find_copies, find_relatives, fine_correlation
+from components.intake.relatives import find_copies, find_relatives, fine_correlation
 from components.phantom import write_dataset
 from components.phantom.layouts.busi import plan
 from components.types import Record
