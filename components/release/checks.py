@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -40,6 +40,12 @@ class Check:
     def as_json(self) -> dict[str, Any]:
         """The check as `gate.json` holds it."""
         return asdict(self)
+
+
+def combined(outcomes: Iterable[Outcome]) -> Outcome:
+    """The verdict over all checks: any FAIL makes it FAIL, else any INSUFFICIENT makes it INSUFFICIENT."""
+    found = set(outcomes)
+    return "FAIL" if "FAIL" in found else "INSUFFICIENT" if "INSUFFICIENT" in found else "PASS"
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ from components.release.checks import (
     check_provenance,
     check_skill,
     check_teacher,
+    combined,
 )
 from components.students import load_student
 from components.types import Record
@@ -86,8 +87,7 @@ def judge(evidence: Evidence, *, params: GateParams, bootstrap: Bootstrap) -> Ve
         check_parity(evidence, params),
         check_no_pickle(evidence),
     )
-    found = {check.verdict for check in checks}
-    verdict: Outcome = "FAIL" if "FAIL" in found else "INSUFFICIENT" if "INSUFFICIENT" in found else "PASS"
+    verdict = combined(check.verdict for check in checks)
     description = evidence.description
     judged_on = (evidence.cases, evidence.external_cases)
     phantom = description.phantom or any(bool(cases["phantom"].any()) for cases in judged_on)
