@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.artefacts import ModelDescription
+from components.errors import ReleaseError
 
 NOT_PROVIDED = "NOT PROVIDED"
 USE = "Research use only. Not a medical device; not for diagnosis or treatment."
@@ -31,7 +32,13 @@ def build_card(
     internal: Mapping[str, Any],
     external: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The card as JSON values; `internal` and `external` are the validations' `metrics.json`."""
+    """The card as JSON values; `internal` and `external` are the validations' `metrics.json`.
+
+    Raises
+    ------
+    ReleaseError
+        If these aren't a validation's results.
+    """
     return {
         "schema": 1,
         "name": description.name,
@@ -48,13 +55,24 @@ def build_card(
         "provenance": dict(description.provenance),
         "verdict": gate["verdict"],
         "checks": list(gate["checks"]),
-        "results": {"internal": _results(internal), "external": _results(external)},
+        "results": {"internal": _results(internal, role="internal"), "external": _results(external, role="external")},
         "to_be_written_by_a_person": dict.fromkeys(PERSON_WRITES, NOT_PROVIDED),
     }
 
 
-def _results(metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _results(metrics: Mapping[str, Any], *, role: str) -> dict[str, Any]:
     """Per dataset and prompt, the student's Dice, HD95 and misses, and the difference to the ellipse."""
+    try:
+        return _by_dataset(metrics)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ReleaseError(
+            f"the {role} metrics aren't a validation's results ({type(error).__name__}: {error})",
+            expected="for each dataset and prompt the student's Dice, HD95 and misses",
+            remedy=f"run the stage again: `dvc repro validate_{role}`",
+        ) from None
+
+
+def _by_dataset(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: {
             kind: {

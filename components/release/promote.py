@@ -11,7 +11,6 @@ Leaves out: the verdict (gate.py), building a Bento (bento.py) and serving.
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -27,7 +26,6 @@ from components.artefacts import (
     DESCRIPTION,
     WEIGHTS,
     ModelDescription,
-    read_description,
     replacing_folder,
     sha256_of,
     write_json,
@@ -36,10 +34,11 @@ from components.artefacts import (
 from components.errors import ReleaseError
 from components.release.ledger import LEDGER, RELEASED, Ledger, append, read_ledger, released_folder
 from components.release.model_card import build_card, card_markdown
+from components.release.released import CARD_JSON, checked_description, read_card, released_model
 
 REGISTRY_NAME = "sonoforge"
 CHAMPION, PREVIOUS = "champion", "previous"
-CARD_JSON, CARD_MARKDOWN, GATE = "card.json", "card.md", "gate.json"
+CARD_MARKDOWN, GATE = "card.md", "gate.json"
 NO_METRICS: Mapping[str, Any] = {"datasets": {}}
 
 
@@ -119,7 +118,8 @@ def promote(
     Raises
     ------
     ReleaseError
-        If the gate judged other weights, the metrics are of others, or the ledger was tampered with.
+        If the gate judged other weights, its record or the metrics are broken or of others, or the ledger was tampered
+        with.
     ArtefactError
         If the model folder is incomplete or altered.
     """
@@ -180,9 +180,7 @@ def rollback(root: Path, *, reason: str, who: str | None = None, registry: Regis
     Raises
     ------
     ReleaseError
-        If there is no former model, its folder is gone, or the ledger was tampered with.
-    ArtefactError
-        If the former model's folder was altered.
+        If there is no former model, its folder is gone, altered or another model's, or the ledger was tampered with.
     """
     with _lock(root):
         ledger = read_ledger(root / LEDGER)
@@ -192,7 +190,7 @@ def rollback(root: Path, *, reason: str, who: str | None = None, registry: Regis
                 expected="two promoted models",
                 remedy="promote another model first; `sonoforge models` lists them",
             )
-        folder = released_folder(root, ledger.previous)
+        folder = released_model(root, ledger.previous)
         description = checked_description(folder)
         entry = append(
             root / LEDGER,
@@ -225,32 +223,10 @@ def champion_folder(root: Path) -> Path | None:
     Raises
     ------
     ReleaseError
-        If the ledger was tampered with.
+        If the folder isn't that model's, or the ledger was tampered with.
     """
     digest = read_ledger(root / LEDGER).champion
-    return None if digest is None else released_folder(root, digest)
-
-
-def checked_description(folder: Path) -> ModelDescription:
-    """Read a model folder's description and make sure that the weights are those it describes.
-
-    Raises
-    ------
-    ReleaseError
-        If the weights are missing or altered.
-    ArtefactError
-        If there is no description.
-    """
-    description = read_description(folder)
-    weights = folder / WEIGHTS
-    found = sha256_of(weights) if weights.is_file() else "no file"
-    if found != description.weights_sha256:
-        raise ReleaseError(
-            f"{weights} has sha256 {found}",
-            expected=f"{description.weights_sha256}, as {DESCRIPTION} says",
-            remedy="restore the folder from a backup or `dvc checkout`; don't use these weights",
-        )
-    return description
+    return None if digest is None else released_model(root, digest)
 
 
 def actor() -> str:
@@ -267,11 +243,10 @@ def actor() -> str:
 def _judged(model: Path, gate: Path) -> tuple[dict[str, Any], ModelDescription]:
     """The gate's record and the model's description, which must belong together."""
     description = checked_description(model)
-    if not gate.is_file():
-        raise ReleaseError(
-            f"no verdict {gate}", expected="the gate's record", remedy="run the stage `gate`: `dvc repro gate`"
-        )
-    record: dict[str, Any] = json.loads(gate.read_text(encoding="utf-8"))
+    # It comes with the checks, whose imports cost seconds; whoever only lists models or rolls back needs neither.
+    from components.release.verdict import read_gate
+
+    record = read_gate(gate)
     judged = record["model"]["digest"]
     if judged != description.digest:
         raise ReleaseError(
@@ -284,7 +259,8 @@ def _judged(model: Path, gate: Path) -> tuple[dict[str, Any], ModelDescription]:
 
 def _refuse_foreign(metrics: Mapping[str, Any], description: ModelDescription, *, role: str) -> None:
     """Refuse results of other weights: the card would state them as this model's."""
-    scored = metrics["model"]["digest"] if "model" in metrics else description.digest
+    model = metrics.get("model", {"digest": description.digest})
+    scored = str(model.get("digest")) if isinstance(model, Mapping) else "of no model"
     if scored != description.digest:
         raise ReleaseError(
             f"the {role} validation scored the weights {scored[:12]}, not {description.digest[:12]}",
@@ -367,7 +343,15 @@ def _lock(root: Path) -> Iterator[None]:
 
 
 def models_table(root: Path) -> list[dict[str, Any]]:
-    """All released models by the ledger, oldest first: digest, folder, when promoted, by whom, and their alias."""
+    """All released models by the ledger, oldest first: digest, folder, when promoted, by whom, and their alias.
+
+    Raises
+    ------
+    ReleaseError
+        If a folder is another model's than the ledger says, or the ledger was tampered with.
+    ArtefactError
+        If a card is broken.
+    """
     ledger = read_ledger(root / LEDGER)
     rows: dict[str, dict[str, Any]] = {}
     for entry in ledger.entries:
@@ -375,9 +359,9 @@ def models_table(root: Path) -> list[dict[str, Any]]:
             rows[entry.target] = {"digest": entry.target, "promoted_at": entry.at, "by": entry.who}
     for digest, row in rows.items():
         folder = released_folder(root, digest)
-        card = folder / CARD_JSON
-        found = json.loads(card.read_text(encoding="utf-8")) if card.is_file() else {}
+        card = read_card(released_model(root, digest)) if folder.is_dir() else None
+        found = card or {}
         row["alias"] = CHAMPION if digest == ledger.champion else PREVIOUS if digest == ledger.previous else ""
         row |= {"name": found.get("name"), "version": found.get("version"), "phantom": found.get("phantom")}
-        row["folder"] = folder.relative_to(root).as_posix() if card.is_file() else None
+        row["folder"] = folder.relative_to(root).as_posix() if card is not None else None
     return list(rows.values())

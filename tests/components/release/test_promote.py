@@ -8,14 +8,8 @@ import pytest
 
 from components.errors import ReleaseError
 from components.release.ledger import LEDGER, read_ledger, released_folder
-from components.release.promote import (
-    actor,
-    champion_folder,
-    checked_description,
-    models_table,
-    promote,
-    rollback,
-)
+from components.release.promote import actor, champion_folder, models_table, promote, rollback
+from components.release.released import checked_description
 
 
 def test_a_pass_is_released_registered_and_entered(tmp_path, make_model, digest_of, write_gate, registry) -> None:
@@ -170,3 +164,12 @@ def test_who_acts_can_be_named(monkeypatch) -> None:
     assert actor() == "ci"
     monkeypatch.delenv("SONOFORGE_ACTOR")
     assert actor()
+
+
+@pytest.mark.parametrize("results", [{"model": None, "datasets": {}}, {"datasets": 3}, {"datasets": {"busi": {}}}, {}])
+def test_results_that_are_none_are_refused(tmp_path, make_model, write_gate, registry, results) -> None:
+    model = make_model(1)
+    with pytest.raises(ReleaseError, match="external") as caught:
+        promote(tmp_path, model=model, gate=write_gate(model), registry=registry, external=results)
+    assert "dvc repro" in caught.value.remedy
+    assert not (tmp_path / LEDGER).exists() and registry.versions == []

@@ -1,0 +1,107 @@
+"""A released folder is the model that the ledger names, by whatever way one comes to it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.errors import ArtefactError, ReleaseError
+from components.release.ledger import LEDGER, read_ledger, released_folder
+from components.release.promote import champion_folder, models_table, promote, rollback
+from components.release.released import check_released, checked_description, read_card, released_model
+
+Swapped = tuple[Path, str, str]
+
+
+@pytest.fixture
+def swapped(tmp_path, make_model, digest_of, write_gate, registry) -> Swapped:
+    """A project in whose `previous` and `champion` folders another model's weights and description were put."""
+    models = [make_model(seed) for seed in (1, 2)]
+    for model in models:
+        promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    stranger = make_model(3)
+    digests = [digest_of(model) for model in models]
+    for digest in digests:
+        for name in ("weights.safetensors", "model.json"):
+            shutil.copy(stranger / name, released_folder(tmp_path, digest) / name)
+    return tmp_path, digests[0], digests[1]
+
+
+def _check_refused(act: Callable[[], object], digest: str) -> None:
+    with pytest.raises(ReleaseError, match="holds the weights") as caught:
+        act()
+    assert digest in caught.value.expected
+    assert "dvc" not in caught.value.remedy and "Bento" in caught.value.remedy
+
+
+def test_another_model_in_its_place_is_refused_everywhere(swapped: Swapped, registry) -> None:
+    root, previous, champion = swapped
+    folder = released_folder(root, champion)
+    for act in (
+        lambda: champion_folder(root),
+        lambda: released_model(root, champion),
+        lambda: checked_description(folder),
+        lambda: check_released(folder),
+    ):
+        _check_refused(act, champion)
+    for act in (
+        lambda: rollback(root, reason="x", registry=registry),
+        lambda: models_table(root),
+    ):
+        _check_refused(act, previous)
+    assert read_ledger(root / LEDGER).champion == champion
+
+
+def test_a_link_to_a_swapped_folder_is_refused_too(swapped: Swapped) -> None:
+    root, _, champion = swapped
+    (root / "elsewhere").symlink_to(released_folder(root, champion))
+    _check_refused(lambda: check_released(root / "elsewhere"), champion)
+
+
+def test_promoting_again_from_where_it_was_trained_mends_it(swapped: Swapped, write_gate, registry) -> None:
+    root, previous, champion = swapped
+    for seed in (1, 2):
+        model = root / f"models/student_{seed}"
+        promote(root, model=model, gate=write_gate(model), registry=registry)
+    assert champion_folder(root) == released_folder(root, champion)
+    assert released_model(root, previous) == released_folder(root, previous)
+    assert len(models_table(root)) == 2
+
+
+def test_a_folder_that_was_never_promoted_is_none_of_the_released(swapped: Swapped) -> None:
+    root, _, champion = swapped
+    stray = released_folder(root, "e" * 64)
+    shutil.copytree(released_folder(root, champion), stray)
+    _check_refused(lambda: check_released(stray), "promoted model")
+    check_released(root / "models/student_3")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", None])
+def test_a_released_folder_without_its_description_is_refused(
+    tmp_path, make_model, digest_of, write_gate, registry, text: str | None
+) -> None:
+    model = make_model(1)
+    promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    folder = released_folder(tmp_path, digest_of(model))
+    if text is None:
+        shutil.rmtree(folder)
+    else:
+        (folder / "model.json").write_text(text)
+    with pytest.raises(ReleaseError) as caught:
+        champion_folder(tmp_path)
+    assert "Bento" in caught.value.remedy
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", "\x00"])
+def test_a_broken_card_is_named(tmp_path, make_model, digest_of, write_gate, registry, text: str) -> None:
+    model = make_model(1)
+    assert read_card(model) is None
+    promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    card = released_folder(tmp_path, digest_of(model)) / "card.json"
+    card.write_text(text)
+    with pytest.raises(ArtefactError, match="isn't a model card") as caught:
+        models_table(tmp_path)
+    assert caught.value.remedy

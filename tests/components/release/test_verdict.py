@@ -1,0 +1,62 @@
+"""A gate's record is believed only where it is whole and follows from its own checks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from components.artefacts import write_json
+from components.errors import ReleaseError
+from components.release.checks import combined
+from components.release.ledger import LEDGER
+from components.release.promote import promote
+from components.release.verdict import read_gate
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        (["PASS", "PASS"], "PASS"),
+        (["PASS", "INSUFFICIENT"], "INSUFFICIENT"),
+        (["INSUFFICIENT", "FAIL", "PASS"], "FAIL"),
+    ],
+)
+def test_the_worst_check_decides(outcomes, verdict) -> None:
+    assert combined(outcomes) == verdict
+
+
+def test_a_whole_record_comes_back_as_it_was(make_model, write_gate) -> None:
+    path = write_gate(make_model(1), "FAIL")
+    assert read_gate(path) == json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", "null", "\x00", '{"verdict": "PASS", "model": null, "checks": []}'])
+def test_a_broken_record_is_refused(tmp_path, make_model, write_gate, registry, text: str) -> None:
+    model = make_model(1)
+    gate = write_gate(model)
+    gate.write_text(text)
+    with pytest.raises(ReleaseError, match="isn't a gate's record") as caught:
+        promote(tmp_path, model=model, gate=gate, registry=registry)
+    assert "dvc repro gate" in caught.value.remedy
+    assert not (tmp_path / LEDGER).exists()
+
+
+@pytest.mark.parametrize("changes", [{"model": None}, {"model": {"digest": 3}}, {"checks": []}, {"verdict": "YES"}])
+def test_a_record_without_what_it_must_say_is_refused(make_model, write_gate, changes) -> None:
+    path = write_gate(make_model(1))
+    write_json(path, json.loads(path.read_text()) | changes)
+    with pytest.raises(ReleaseError, match="isn't a gate's record"):
+        read_gate(path)
+
+
+@pytest.mark.parametrize(("said", "found"), [("PASS", "FAIL"), ("PASS", "INSUFFICIENT"), ("FAIL", "PASS")])
+def test_a_verdict_that_its_checks_dont_give_is_refused(
+    tmp_path, make_model, write_gate, registry, said: str, found: str
+) -> None:
+    model = make_model(1)
+    gate = write_gate(model, found)
+    write_json(gate, json.loads(gate.read_text()) | {"verdict": said})
+    with pytest.raises(ReleaseError, match=f"says {said}, but its checks give {found}"):
+        promote(tmp_path, model=model, gate=gate, registry=registry)
+    assert not (tmp_path / LEDGER).exists() and registry.versions == []
