@@ -20,8 +20,9 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from packaging.requirements import InvalidRequirement, Requirement
 
-from components.errors import ReleaseError
-from components.release.promote import checked_description
+from components.artefacts import ModelDescription
+from components.errors import ReleaseError, SonoForgeError
+from components.release.released import checked_description
 
 NAME = "sonoforge"
 SERVICE = "serving.service:SonoForge"
@@ -105,15 +106,37 @@ def build_bento(root: Path, model: Path) -> BuiltBento:
 
 
 def find_bento(tag: str) -> BuiltBento | None:
-    """The Bento with this tag in the local store, if there is one."""
+    """The Bento with this tag in the local store, if there is one.
+
+    Raises
+    ------
+    ReleaseError
+        If the model in it is altered, or isn't the one after which it is named.
+    """
     try:
         bento = bentoml.get(tag)
     except (NotFound, BentoMLException, ValueError):
         return None
     folder = Path(bento.path)
-    description = checked_description(folder / "src" / "model")
+    description = _carried(bento.tag, folder / "src" / "model")
     labels = bento.info.labels
     return BuiltBento(str(bento.tag), folder, description.digest, str(labels.get("code_digest", "")))
+
+
+def _carried(tag: bentoml.Tag, model: Path) -> ModelDescription:
+    """The description of the model in a Bento, which must be the one that the Bento's version names."""
+    remedy = f"delete it, `bentoml delete {tag}`, and promote the model again"
+    try:
+        description = checked_description(model)
+    except SonoForgeError as error:
+        raise ReleaseError(error.found, expected=error.expected, remedy=remedy) from None
+    if not str(tag.version).startswith(f"{description.digest[:12]}-"):
+        raise ReleaseError(
+            f"the Bento {tag} holds the weights {description.digest[:12]}",
+            expected="those whose digest its version begins with",
+            remedy=remedy,
+        )
+    return description
 
 
 def bento_of(digest: str) -> BuiltBento | None:
