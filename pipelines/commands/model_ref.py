@@ -33,7 +33,7 @@ def resolve(root: Path, ref: str) -> Chosen:
     Raises
     ------
     ReleaseError
-        If it names none, or several, or the ledger was tampered with.
+        If it names none, or several, or a released model whose folder is another's, or the ledger was tampered with.
     """
     if ref == STUDENT:
         return _student(root, told=STUDENT_FOLDER.as_posix())
@@ -47,6 +47,9 @@ def resolve(root: Path, ref: str) -> Chosen:
             )
         return found
     if _holds_model(root / ref):
+        from components.release.released import check_released
+
+        check_released(root / ref)
         return Chosen(root / ref, ref)
     return _released(root, ref)
 
@@ -57,7 +60,7 @@ def default_model(root: Path) -> Chosen:
     Raises
     ------
     ReleaseError
-        If there is neither, or the ledger was tampered with.
+        If there is neither, or the champion's folder is another model's, or the ledger was tampered with.
     """
     return _alias(root, CHAMPION) or _student(root, told=f"{STUDENT_FOLDER.as_posix()} (nothing is promoted)")
 
@@ -80,23 +83,24 @@ def _holds_model(folder: Path) -> bool:
 
 
 def _alias(root: Path, alias: str) -> Chosen | None:
-    from components.release.ledger import read_ledger
-    from components.release.promote import LEDGER, released_folder
+    from components.release.ledger import LEDGER, read_ledger
+    from components.release.released import released_model
 
     ledger = read_ledger(root / LEDGER)
     digest = ledger.champion if alias == CHAMPION else ledger.previous
     told = "the champion" if alias == CHAMPION else "the model before the champion"
-    return None if digest is None else Chosen(released_folder(root, digest), told, digest)
+    return None if digest is None else Chosen(released_model(root, digest), told, digest)
 
 
 def _released(root: Path, ref: str) -> Chosen:
-    from components.release.promote import models_table, released_folder
+    from components.release.promote import models_table
+    from components.release.released import released_model
 
     is_prefix = re.fullmatch(r"[0-9a-f]{6,64}", ref) is not None
     hits = [row for row in models_table(root) if ref == row["version"] or (is_prefix and row["digest"].startswith(ref))]
     if len(hits) == 1:
         digest = str(hits[0]["digest"])
-        return Chosen(released_folder(root, digest), f"released model {digest[:12]}", digest)
+        return Chosen(released_model(root, digest), f"released model {digest[:12]}", digest)
     raise ReleaseError(
         f"{ref!r} names {len(hits)} released models"
         if hits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,17 @@ def test_fewer_than_six_digits_name_nothing(tmp_path: Path) -> None:
     digest = release(tmp_path, 1.0, version="1", before=None)
     with pytest.raises(ReleaseError, match="no released model"):
         resolve(tmp_path, digest[:5])
+
+
+def test_another_model_in_a_released_folder_is_refused_by_every_reference(tmp_path: Path) -> None:
+    first = release(tmp_path, 1.0, version="1", before=None)
+    second = release(tmp_path, 2.0, version="2", before=first)
+    put_model(tmp_path / "stranger", 3.0)
+    for digest in (first, second):
+        shutil.copytree(tmp_path / "stranger", released_folder(tmp_path, digest), dirs_exist_ok=True)
+    with pytest.raises(ReleaseError, match="holds the weights") as caught:
+        default_model(tmp_path)
+    assert second in caught.value.expected and "dvc" not in caught.value.remedy
+    for ref in ("champion", "previous", "1", second[:8], f"models/released/{first[:12]}"):
+        with pytest.raises(ReleaseError, match="holds the weights"):
+            resolve(tmp_path, ref)
