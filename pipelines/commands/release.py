@@ -154,7 +154,16 @@ def _metrics(root: Path, role: str) -> dict[str, Any]:
             expected=f"the {role} validation, which the model's card states",
             remedy="run the graph to its end: `dvc repro`",
         )
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        found = f"no JSON, {error}"
+    if not isinstance(found, dict):
+        raise ReleaseError(
+            f"{path.relative_to(root)} holds no results: {str(found)[:200]}",
+            expected=f"the {role} validation's metrics",
+            remedy=f"run the stage again: `dvc repro validate_{role}`",
+        )
     return found
 
 

@@ -116,3 +116,12 @@ def test_results_of_another_model_or_none_are_no_card(app: typer.Typer, project:
 def test_a_reference_to_nothing_is_refused(app: typer.Typer, project: Path) -> None:
     with pytest.raises(ReleaseError, match="no released model"):
         CliRunner().invoke(app, ["promote", "nonsense"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("text", ["x", "[]", "null", "3", "{}"])
+def test_broken_results_are_named(app: typer.Typer, project: Path, text: str) -> None:
+    train(project, weight=1.0)
+    (project / "reports/internal/metrics.json").write_text(text)
+    with pytest.raises(ReleaseError, match="internal") as caught:
+        CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
+    assert "dvc repro validate_internal" in caught.value.remedy
