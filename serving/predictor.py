@@ -9,7 +9,6 @@ threads may share it. Leaves out: HTTP (serving/http.py) and BentoML (serving/se
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from components.masks import tight_box, to_polygons, to_rle
 from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
 from components.promptable.predict import check_prompts, embed, segment_embedded
 from components.promptable.segmenter import Segmenter
+from components.release.released import check_released, read_card
 from components.students import load_student
 from components.types import Image, Prediction, Prompt
 from serving.cache import Embedded, EmbeddingCache
@@ -38,7 +38,6 @@ from serving.schema import (
     TimingOut,
 )
 
-CARD = "card.json"
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 PHANTOM_USE = "Phantom-trained demo: this model has seen drawn images, and its masks mean nothing on patients."
 
@@ -104,12 +103,14 @@ class Predictor:
         Raises
         ------
         ArtefactError
-            If the folder is incomplete, or its weights don't have the sha256 that its description gives.
+            If the folder is incomplete, its weights don't have the sha256 that its description gives, or its card is
+            broken.
+        ReleaseError
+            If it stands among released models and isn't the one that the ledger names.
         """
+        check_released(folder)
         segmenter, description = load_student(folder)
-        card_path = folder / CARD
-        card = json.loads(card_path.read_text(encoding="utf-8")) if card_path.is_file() else None
-        return cls(segmenter, description, limits=limits, card=card)
+        return cls(segmenter, description, limits=limits, card=read_card(folder))
 
     @property
     def model(self) -> ModelOut:
