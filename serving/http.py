@@ -88,6 +88,7 @@ class Api:
             RequestError: _on_request_error,
             SonoForgeError: _on_library_error,
             HTTPException: _on_http_error,
+            ClientDisconnect: _on_disconnect,
             Exception: _on_own_error,
         }
         inner = Starlette(routes=routes, exception_handlers=handlers)
@@ -302,6 +303,12 @@ def _on_http_error(_: Request, error: Exception) -> Response:
     response = _refused(error.status_code, ErrorDetail(code=code, message=error.detail, hint=hint))
     response.headers.update(error.headers or {})
     return response
+
+
+def _on_disconnect(_: Request, __: Exception) -> Response:
+    """Nobody reads this answer; it only keeps the server from taking a lost connection for a fault of its own."""
+    logger.info("a client went away before its request was whole")
+    return _refused(400, ErrorDetail(code="request_incomplete", message="the request broke off", hint="send all of it"))
 
 
 def _on_own_error(_: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 
+import anyio
 import httpx
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from components.artefacts import ModelDescription
 from components.masks import from_rle
@@ -203,3 +205,31 @@ def test_random_bodies_are_the_clients_fault(client: TestClient, body: bytes, ki
         response = client.post("/v1/segment", content=content, headers={"content-type": kind})
         assert 400 <= response.status_code < 500, response.text
         assert set(response.json()["error"]) == {"code", "message", "hint"}
+
+
+def test_a_client_that_goes_away_is_no_fault_of_the_service(
+    client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    begun = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nhalf'
+    incoming: list[Message] = [
+        {"type": "http.request", "body": begun, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return incoming.pop(0)
+
+    async def send(_: Message) -> None:
+        """Nobody listens."""
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/segment",
+        "query_string": b"",
+        "headers": [(b"content-type", b"multipart/form-data; boundary=b")],
+    }
+    with caplog.at_level("DEBUG"):
+        anyio.run(client.app, scope, receive, send)
+    (record,) = [record for record in caplog.records if record.name == "serving.http"]
+    assert record.levelname == "INFO" and record.exc_info is None and "went away" in record.getMessage()
