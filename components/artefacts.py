@@ -64,7 +64,7 @@ class ModelDescription(BaseModel):
     kind: Literal["teacher", "student"]
     name: str
     config: dict[str, Any]
-    image_size_px: int = Field(ge=32)
+    image_size_px: int = Field(ge=32, le=4096)
     preprocess_version: int
     phantom: bool
     base: str

@@ -166,3 +166,11 @@ def test_exposure_adds_the_models_own_training_to_that_of_its_base() -> None:
     base = PretrainingExposure(basis="b", otherwise="no", datasets={"ddti": "unknown", "busi": "no"})
     exposure = DESCRIBED.model_copy(update={"pretraining_exposure": base}).exposure
     assert [exposure.of(name) for name in ("busi", "ddti", "fugc")] == ["yes", "unknown", "no"]
+
+
+@pytest.mark.parametrize("size_px", [0, 31, 4097, 100_000])
+def test_an_absurd_input_size_is_no_description(tmp_path: Path, size_px: int) -> None:
+    folder = tmp_path / "m"
+    write_json(folder / DESCRIPTION, {**DESCRIBED.model_dump(mode="json"), "image_size_px": size_px})
+    with pytest.raises(ArtefactError, match="image_size_px"):
+        read_description(folder)
