@@ -6,6 +6,7 @@ Leaves out: the masks themselves (components/promptable/predict.py), and serving
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,6 +84,7 @@ def segment(
 
     box_numbers = [_numbers("--box", text) for text in boxes or []]
     point_numbers = [_numbers("--point", text) for text in points or []]
+    _check_out(out, image)
     prompts = to_prompts(
         [(x0, y0, x1, y1) for x0, y0, x1, y1 in box_numbers], [(x, y, sign) for x, y, sign in point_numbers]
     )
@@ -154,7 +156,13 @@ def to_prompts(
 
 
 def write_mask(path: Path, predictions: Sequence[Prediction]) -> None:
-    """Write masks as one 8-bit PNG in one piece: 0 and 255 for one object, else object numbers, later ones on top."""
+    """Write masks as one 8-bit PNG in one piece: 0 and 255 for one object, else object numbers, later ones on top.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the file can't be written.
+    """
     import numpy as np
     from PIL import Image as PilImage
 
@@ -163,8 +171,30 @@ def write_mask(path: Path, predictions: Sequence[Prediction]) -> None:
     values = np.zeros(predictions[0].mask.shape, dtype=np.uint8)
     for number, prediction in enumerate(predictions, start=1):
         values[prediction.mask] = 255 if len(predictions) == 1 else number
-    with replacing(path) as beside:
-        PilImage.fromarray(values).save(beside, "PNG")
+    try:
+        with replacing(path) as beside:
+            PilImage.fromarray(values).save(beside, "PNG")
+    except OSError as error:
+        raise _bad_out(f"{path} can't be written: {error.strerror or error}", remedy="name a file elsewhere") from None
+
+
+def _check_out(out: Path, image: Path) -> None:
+    """Refuse a place for the mask that would cost the image, or that can't take a file, before anything is computed."""
+    try:
+        if out.exists() and image.exists() and out.samefile(image):
+            raise _bad_out(f"{out} is the image itself", remedy="name another file; the image is kept as it is")
+        if out.exists() and not out.is_file():
+            raise _bad_out(f"{out} is {'a folder' if out.is_dir() else 'no ordinary file'}", remedy="name a file")
+        if not out.parent.is_dir():
+            raise _bad_out(f"there is no folder {out.parent}", remedy="make it first, or name a file elsewhere")
+    except OSError as error:
+        raise _bad_out(f"{out}: {error.strerror or error}", remedy="name a file elsewhere") from None
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise _bad_out(f"{out.parent} is write-protected", remedy="name a file elsewhere")
+
+
+def _bad_out(found: str, *, remedy: str) -> typer.BadParameter:
+    return typer.BadParameter(f"{found}; expected: a PNG to write; {remedy}", param_hint="--out")
 
 
 def _read(path: Path) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
 from PIL import Image as PilImage
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from components.errors import PromptError, ReleaseError
 from components.types import Point, Prediction, Prompt
@@ -73,4 +75,61 @@ def test_without_any_model_nothing_is_written(
 def test_a_box_of_other_than_four_numbers_is_misuse(app: typer.Typer, tmp_path: Path, numbers: list[str]) -> None:
     ran = CliRunner().invoke(app, [str(tmp_path / "a.png"), "--box", *numbers, "--out", str(tmp_path / "o.png")])
     assert ran.exit_code == 2
+    assert not list(tmp_path.iterdir())
+
+
+def _ask(app: typer.Typer, image: Path, out: Path) -> Result:
+    return CliRunner().invoke(app, [str(image), "--box", "1", "1", "9", "9", "--out", str(out)])
+
+
+def _said(ran: Result) -> str:
+    """What the error's frame holds, on one line."""
+    return " ".join(ran.output.replace("│", " ").split())
+
+
+@pytest.mark.parametrize("way", ["same", "other words", "link", "hard link"])
+def test_the_image_is_never_overwritten(app: typer.Typer, tmp_path: Path, way: str) -> None:
+    image, other = tmp_path / "scan.png", tmp_path / "other.png"
+    PilImage.new("L", (20, 20)).save(image)
+    before = image.read_bytes()
+    if way == "link":
+        other.symlink_to(image)
+    elif way == "hard link":
+        other.hardlink_to(image)
+    out = {"same": image, "other words": tmp_path / "x/../scan.png"}.get(way, other)
+    (tmp_path / "x").mkdir()
+    ran = _ask(app, image, out)
+    assert ran.exit_code == 2 and "is the image itself" in _said(ran)
+    assert image.read_bytes() == before
+
+
+def test_a_place_that_cannot_take_the_mask_is_refused(app: typer.Typer, tmp_path: Path) -> None:
+    image = tmp_path / "scan.png"
+    PilImage.new("L", (20, 20)).save(image)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for out in ("folder", "pipe", "none/o.png", "scan.png/o.png", "n" * 300 + ".png"):
+        ran = _ask(app, image, tmp_path / out)
+        assert ran.exit_code == 2 and "--out" in ran.output, out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe", "scan.png"]
+
+
+def test_a_write_protected_folder_is_refused_before_anything_is_computed(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = tmp_path / "scan.png"
+    PilImage.new("L", (20, 20)).save(image)
+    # Whoever runs this may be root, who may write anywhere.
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)
+    ran = _ask(app, image, tmp_path / "o.png")
+    assert ran.exit_code == 2 and "write-protected" in _said(ran), _said(ran)
+
+
+def test_a_write_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(PilImage.Image, "save", full)
+    with pytest.raises(typer.BadParameter, match="No space left on device"):
+        command.write_mask(tmp_path / "o.png", [Prediction(np.zeros((2, 2), dtype=bool), 1.0)])
     assert not list(tmp_path.iterdir())
