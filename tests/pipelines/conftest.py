@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,11 @@ from components.params import Params, load_params
 from components.tracking import Provenance, collect_provenance
 from pipelines.runtime.stage import Job, Stage, fill, narrowed
 from pipelines.runtime.steps import Step
+
+DEAF = pytest.mark.skipif(
+    signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+    reason="a job that the shell started in the background is deaf to SIGINT, and so is what it starts",
+)
 
 SMALL = {"busi": 24, "fugc": 6}
 

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from pipelines.graph import STAGES
+from tests.pipelines.conftest import DEAF
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(900)]
 
@@ -272,6 +273,7 @@ def test_an_unknown_parameter_stops_with_a_message(reproduced: Project) -> None:
     assert "Traceback" not in done.stderr
 
 
+@DEAF
 @pytest.mark.parametrize(
     ("kind", "door"),
     [

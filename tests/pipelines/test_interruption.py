@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.pipelines.conftest import DEAF
+
 # In DVC's place: deaf while its stage runs, as DVC is, and the stage notes every interruption that it hears.
 DVC = """
 import signal, subprocess, sys
@@ -66,12 +68,6 @@ def started(tmp_path: Path, root: Path) -> Callable[..., subprocess.Popen[str]]:
         return process
 
     return start
-
-
-DEAF = pytest.mark.skipif(
-    signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
-    reason="a job that the shell started in the background is deaf to SIGINT, and so is what it starts",
-)
 
 
 @pytest.mark.timeout(60)
