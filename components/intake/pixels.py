@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -192,7 +192,7 @@ def _file_layers(
         for file in files:
             merged = np.where(file.values != codes.background, file.values, merged)
         layers = [(label, merged == code) for code, label in sorted(codes.labels.items())]
-        return _without_specks([layer for layer in layers if layer[1].any()], codes, pixels)
+        return _without_specks((layer for layer in layers if layer[1].any()), codes, pixels)
     threshold = codes.threshold if codes.threshold is not None else 128
     union = np.zeros(size_hw, dtype=bool)
     stray = [0.0]
@@ -212,8 +212,8 @@ def _polygon_layers(
     case: Case, pixels: CasePixels, size_hw: tuple[int, ...], codes: MaskCodes
 ) -> list[tuple[str, Mask]]:
     label = next(iter(codes.labels.values()))
-    masks = [rasterise(polygon, (size_hw[0], size_hw[1])) for polygon in case.polygons[: MAX_OBJECTS + 1]]
-    return _without_specks(_small_on_top([(label, mask) for mask in masks]), codes, pixels)
+    layers = ((label, rasterise(polygon, (size_hw[0], size_hw[1]))) for polygon in case.polygons)
+    return _small_on_top(_without_specks(layers, codes, pixels))
 
 
 def _instance_layers(
@@ -225,8 +225,8 @@ def _instance_layers(
         found = f"annotated as {_size(min(stated))}, in the file {_size(size_hw)}"
         pixels.problems.append(("mask_size_mismatch", case.image.name, found))
         return []
-    layers = [(codes.labels[one.code], drawn(one)) for one in case.instances[: MAX_OBJECTS + 1]]
-    return _without_specks(_small_on_top(layers), codes, pixels)
+    layers = ((codes.labels[one.code], drawn(one)) for one in case.instances)
+    return _small_on_top(_without_specks(layers, codes, pixels))
 
 
 def _small_on_top(layers: list[tuple[str, Mask]]) -> list[tuple[str, Mask]]:
@@ -245,9 +245,16 @@ def drawn(instance: Instance) -> Mask:
     return mask
 
 
-def _without_specks(layers: list[tuple[str, Mask]], codes: MaskCodes, pixels: CasePixels) -> list[tuple[str, Mask]]:
-    large = [layer for layer in layers if int(layer[1].sum()) >= codes.min_area_px]
-    pixels.specks = len(layers) - len(large)
+def _without_specks(layers: Iterable[tuple[str, Mask]], codes: MaskCodes, pixels: CasePixels) -> list[tuple[str, Mask]]:
+    """The layers that are objects, up to one more than a mask can hold: that is too many, however many more come."""
+    large: list[tuple[str, Mask]] = []
+    for layer in layers:
+        if int(layer[1].sum()) < codes.min_area_px:
+            pixels.specks += 1
+            continue
+        large.append(layer)
+        if len(large) > MAX_OBJECTS:
+            break  # masks of whole frames are large, and there may be any number of outlines
     return large
 
 

@@ -14,7 +14,7 @@ from PIL import Image as PilImage
 
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
-from components.intake.layouts import Case, read_layout
+from components.intake.layouts import Case, Instance, read_layout
 from components.intake.pixels import (
     decode_mask,
     pixels_md5,
@@ -146,6 +146,30 @@ def test_a_small_polygon_lies_on_a_large_one(tmp_path: Path, contract_of: Contra
     save(tmp_path / "i.png", speckle(1))
     pixels = read_case(Case("i", tmp_path / "i.png", polygons=(small, large)), contract_of("ddti"))
     assert sorted(truth.area_px for truth in pixels.objects) == [100, 6300]
+
+
+def _square(number: int, side_px: float) -> tuple[tuple[float, float], ...]:
+    """One of many squares that don't touch, in rows of 20."""
+    x, y = 10.0 * (number % 20), 10.0 * (number // 20)
+    return ((x, y), (x + side_px, y), (x + side_px, y + side_px), (x, y + side_px))
+
+
+@pytest.mark.parametrize("how", ["polygons", "instances"])
+@pytest.mark.parametrize(("real", "found"), [(200, 200), (255, 255), (300, 256)])
+def test_objects_are_counted_without_specks(
+    how: str, real: int, found: int, tmp_path: Path, contract_of: ContractOf
+) -> None:
+    contract = contract_of("ddti")
+    contract = contract.model_copy(update={"mask": contract.mask.model_copy(update={"kind": how})})
+    squares = [_square(n, 2) for n in range(200)] + [_square(n, 6) for n in range(200, 200 + real)]
+    save(tmp_path / "i.png", np.zeros((300, 210), np.uint8))
+    case = Case("i", tmp_path / "i.png", polygons=tuple(squares))
+    if how == "instances":
+        rings = [(tuple(value for point in square for value in point),) for square in squares]
+        objects = tuple(Instance(1, (300, 210), rings=ring) for ring in rings)
+        case = Case("i", tmp_path / "i.png", instances=objects)
+    pixels = read_case(case, contract)
+    assert (pixels.objects_found, len(pixels.objects), pixels.specks) == (found, min(real, 255), 200)
 
 
 def test_the_digest_tells_images_apart() -> None:
