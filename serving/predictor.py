@@ -9,6 +9,7 @@ threads may share it. Leaves out: HTTP (serving/http.py) and BentoML (serving/se
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from components.artefacts import ModelDescription
-from components.errors import SonoForgeError
+from components.errors import ArtefactError, SonoForgeError
 from components.masks import tight_box, to_polygons, to_rle
 from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
 from components.promptable.predict import check_prompts, embed, segment_embedded
 from components.promptable.segmenter import Segmenter
-from components.release.released import check_released, read_card
 from components.students import load_student
 from components.types import Image, Prediction, Prompt
 from serving.cache import Embedded, EmbeddingCache
@@ -38,6 +38,7 @@ from serving.schema import (
     TimingOut,
 )
 
+CARD = "card.json"
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 PHANTOM_USE = "Phantom-trained demo: this model has seen drawn images, and its masks mean nothing on patients."
 
@@ -105,12 +106,9 @@ class Predictor:
         ArtefactError
             If the folder is incomplete, its weights don't have the sha256 that its description gives, or its card is
             broken.
-        ReleaseError
-            If it stands among released models and isn't the one that the ledger names.
         """
-        check_released(folder)
         segmenter, description = load_student(folder)
-        return cls(segmenter, description, limits=limits, card=read_card(folder))
+        return cls(segmenter, description, limits=limits, card=_card(folder / CARD))
 
     @property
     def model(self) -> ModelOut:
@@ -236,6 +234,23 @@ class Predictor:
                 remedy="send the image again with POST /v1/images, or as `image` in this request",
             )
         return kept
+
+
+def _card(path: Path) -> dict[str, Any] | None:
+    """A model card as it was released; None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        card = f"no JSON, {error}"
+    if not isinstance(card, dict):
+        raise ArtefactError(
+            f"{path} isn't a model card: {str(card)[:200]}",
+            expected="a JSON object",
+            remedy="promote the model again, which writes its card, or delete the file: the service needs none",
+        )
+    return card
 
 
 def _image_out(image_id: str, embedded: Embedded) -> ImageOut:
