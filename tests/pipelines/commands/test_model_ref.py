@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import typer
+from typer.testing import CliRunner
 
 from components.artefacts import ModelDescription, save_model, write_json
 from components.errors import ReleaseError
 from components.release.ledger import append
 from components.release.promote import CARD_JSON, LEDGER, released_folder
+from pipelines.commands import serve
 from pipelines.commands.model_ref import default_model, resolve
 
 
@@ -118,3 +121,18 @@ def test_another_model_in_a_released_folder_is_refused_by_every_reference(tmp_pa
     for ref in ("champion", "previous", "1", second[:8], f"models/released/{first[:12]}"):
         with pytest.raises(ReleaseError, match="holds the weights"):
             resolve(tmp_path, ref)
+
+
+def test_no_swapped_model_is_handed_to_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = release(tmp_path, 1.0, version="1", before=None)
+    put_model(tmp_path / "stranger", 3.0)
+    shutil.copytree(tmp_path / "stranger", released_folder(tmp_path, digest), dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.execve", lambda *_: pytest.fail("a server was started"))
+    for variable in ("BENTOML_HOME", "BENTOML_DO_NOT_TRACK"):
+        monkeypatch.setenv(variable, "true" if variable.endswith("TRACK") else str(tmp_path / "bentos"))
+    app = typer.Typer()
+    serve.register(app)
+    for ref in ("champion", f"models/released/{digest[:12]}"):
+        ran = CliRunner().invoke(app, ["--model", ref])
+        assert isinstance(ran.exception, ReleaseError) and digest in ran.exception.expected, ran.output
