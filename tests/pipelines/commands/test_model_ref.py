@@ -123,12 +123,16 @@ def test_another_model_in_a_released_folder_is_refused_by_every_reference(tmp_pa
             resolve(tmp_path, ref)
 
 
+def _no_server(*_: object) -> None:
+    pytest.fail("a server was started")
+
+
 def test_no_swapped_model_is_handed_to_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digest = release(tmp_path, 1.0, version="1", before=None)
     put_model(tmp_path / "stranger", 3.0)
     shutil.copytree(tmp_path / "stranger", released_folder(tmp_path, digest), dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("os.execve", lambda *_: pytest.fail("a server was started"))
+    monkeypatch.setattr("os.execve", _no_server)
     for variable in ("BENTOML_HOME", "BENTOML_DO_NOT_TRACK"):
         monkeypatch.setenv(variable, "true" if variable.endswith("TRACK") else str(tmp_path / "bentos"))
     app = typer.Typer()
