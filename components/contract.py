@@ -128,7 +128,8 @@ class Group(Part):
 class AcceptedFault(Part):
     """An error that the original is known to have: the file is left out, and the error becomes a warning.
 
-    It counts only where `file` (a name, no folder) really shows the fault `code`; a sound file is used.
+    It counts only where `file` (a name, no folder) really shows the fault `code`; a sound file is used. Codes are those
+    of ACCEPTABLE in components/intake/faults.py.
     """
 
     file: str

@@ -31,6 +31,7 @@ class FaultKind:
 
 _DECLARE = "restore the file, or declare it under `ignore` in the contract's layout with a reason"
 _EXPORT = "fetch the file again from the source; if the original is like this, accept the fault in the contract"
+_SHEET = "fetch the file again from the source; if the original is like this, put a corrected copy into quarantine"
 _NONE = "nothing to do; the contract says why"
 
 CATALOGUE: dict[str, FaultKind] = {
@@ -61,12 +62,12 @@ CATALOGUE: dict[str, FaultKind] = {
     "quarantine_unused": FaultKind(
         "warning", "quarantine entries that name a file which is used here", "correct the entry, or remove it"
     ),
-    "bad_xml": FaultKind("error", "well-formed XML without entities", _EXPORT),
+    "bad_xml": FaultKind("error", "well-formed XML without entities", _SHEET),
     "truncated_polygons": FaultKind("error", "a complete JSON list of regions in `svg`", _EXPORT),
     "degenerate_polygon": FaultKind(
         "warning", "at least three finite points in a polygon", "redraw it; until then the polygon is left out"
     ),
-    "bad_annotations": FaultKind("error", "a COCO file with images, categories and annotations", _EXPORT),
+    "bad_annotations": FaultKind("error", "a COCO file with images, categories and annotations", _SHEET),
     "duplicate_id": FaultKind("error", "ids that no two entries share, and one entry a file", "mend the ids"),
     "annotation_without_image": FaultKind(
         "error", "a listed image for every annotation", "restore the image's entry, or remove the annotation"
@@ -78,12 +79,12 @@ CATALOGUE: dict[str, FaultKind] = {
         "error", "one object an annotation (iscrowd 0)", "say in layout.options.crowd what such an annotation is"
     ),
     "broken_outline": FaultKind(
-        "error", "polygons of three or more points within the image, or run lengths that cover it", _EXPORT
+        "error", "polygons of three or more points within the image, or run lengths that cover it", _SHEET
     ),
     "group_missing": FaultKind(
         "error", "names that carry the group", "correct the file's name, or the pattern in the contract's layout"
     ),
-    "bad_table": FaultKind("error", "a table with the columns that the contract names", _EXPORT),
+    "bad_table": FaultKind("error", "a table with the columns that the contract names", _SHEET),
     "label_missing": FaultKind("warning", "a row for every image", "complete the table; the class stays unknown"),
     "label_without_image": FaultKind("warning", "an image for every row", "restore the images, or mend the table"),
     "fold_mismatch": FaultKind("warning", "folds that list each image once", "restore the images or the fold file"),
@@ -180,14 +181,20 @@ ALWAYS_ERRORS = frozenset(
     }
 )
 
+# What a contract may accept of a single file: these alone leave the image, or the mask, out of what is used.
+ACCEPTABLE = frozenset(
+    {"unreadable_image", "unreadable_mask", "mask_size_mismatch", "mask_turned", "truncated_polygons"}
+)
+
 
 def check_codes(contract: Contract) -> None:
-    """Make sure that the catalogue has every fault that a contract speaks of, and that its severities can be had.
+    """Make sure that the catalogue has every fault that a contract speaks of, and that the contract may say so of it.
 
     Raises
     ------
     ContractError
-        If `severity` or `accepted_faults` name an unknown code, or `severity` lowers one of ALWAYS_ERRORS.
+        If `severity` or `accepted_faults` name an unknown code, `severity` lowers one of ALWAYS_ERRORS, or
+        `accepted_faults` name another than one of ACCEPTABLE.
     """
     named = {*contract.severity, *(one.code for one in contract.accepted_faults)}
     if unknown := sorted(named - CATALOGUE.keys()):
@@ -201,7 +208,13 @@ def check_codes(contract: Contract) -> None:
         raise ContractError(
             f"contract {contract.name}, severity: {', '.join(lowered)} can't be less than an error",
             expected="error, as the graph can't go on with such a file",
-            remedy="remove these lines; list the single file under accepted_faults or quarantine",
+            remedy="remove these lines; if a single file is wrong, take it out or correct it under quarantine",
+        )
+    if refused := sorted({one.code for one in contract.accepted_faults} - ACCEPTABLE):
+        raise ContractError(
+            f"contract {contract.name}, accepted_faults: {', '.join(refused)} can't be accepted",
+            expected=f"a fault whose file is left out: {', '.join(sorted(ACCEPTABLE))}",
+            remedy="remove these entries; take the file out or correct it under quarantine",
         )
 
 

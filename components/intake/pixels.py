@@ -23,7 +23,6 @@ from PIL import UnidentifiedImageError
 
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
-from components.intake.faults import is_accepted
 from components.intake.identity import FileTags, read_tags
 from components.intake.layouts import Case, Instance, Polygon
 from components.intake.layouts.instances import drawn_runs
@@ -167,7 +166,7 @@ def _mask_files(case: Case, contract: Contract, pixels: CasePixels, size_hw: tup
             pixels.problems.append(("mask_turned" if turned else "mask_size_mismatch", path.name, found))
             continue
         unknown = unknown_codes(file.values, contract.mask)
-        if unknown and not is_accepted("unknown_mask_code", path.name, contract):
+        if unknown:
             pixels.unknown_codes = tuple(sorted({*pixels.unknown_codes, *unknown}))
         files.append(file)
     pixels.mask_modes = tuple(modes)

@@ -10,10 +10,10 @@ import pytest
 
 from components.contract import AcceptedFault, Contract
 from components.errors import ContractError
-from components.intake.faults import ALWAYS_ERRORS, CATALOGUE, check_codes, severity_of
+from components.intake.faults import ACCEPTABLE, ALWAYS_ERRORS, CATALOGUE, check_codes, severity_of
 from components.intake.harmonise import harmonise
 from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts
-from tests.components.intake.raw_trees import Tree, save
+from tests.components.intake.raw_trees import Tree, ddti_xml, save
 
 ContractOf = Callable[[str], Contract]
 
@@ -37,6 +37,61 @@ def test_an_error_that_later_stages_rely_on_cant_be_lowered(code: str, contract_
     check_codes(_with(contract_of("udiat"), **{code: "error"}))
     with pytest.raises(ContractError, match=f"{code} can't be less than an error"):
         check_codes(_with(contract_of("udiat"), **{code: "warning"}))
+
+
+@pytest.mark.parametrize("code", sorted(CATALOGUE))
+def test_only_faults_whose_file_is_left_out_can_be_accepted(code: str, contract_of: ContractOf) -> None:
+    known = AcceptedFault(file="a.png", code=code, reason="as published")
+    contract = contract_of("udiat").model_copy(update={"accepted_faults": (known,)})
+    offered = "accept the fault" in CATALOGUE[code].remedy
+    if code in ACCEPTABLE:
+        check_codes(contract)
+        return
+    assert not offered
+    with pytest.raises(ContractError, match=rf"accepted_faults: {code} can't be accepted(.|\n)*unreadable_mask"):
+        check_codes(contract)
+
+
+def _not_an_image(path: Path) -> None:
+    path.write_bytes(b"no image")
+
+
+SECOND_MASK = "Dataset_BUSI_with_GT/benign/benign (2)_mask_1.png"
+
+
+@pytest.mark.parametrize(
+    ("code", "dataset", "file", "spoil", "image_id", "objects"),
+    [
+        ("unreadable_image", "udiat", "BUS/original/000001.png", _not_an_image, "000001", None),
+        ("unreadable_mask", "busi", SECOND_MASK, _not_an_image, "benign_2", 1),
+        ("mask_size_mismatch", "busi", SECOND_MASK, lambda p: save(p, np.zeros((9, 8), np.uint8)), "benign_2", 1),
+        ("mask_turned", "busi", SECOND_MASK, lambda p: save(p, np.zeros((180, 160), np.uint8)), "benign_2", 1),
+        ("truncated_polygons", "ddti", "1.xml", lambda p: p.write_text(ddti_xml({"1": "[{"})), "1_1", None),
+    ],
+)
+def test_what_is_accepted_leaves_its_file_out(
+    code: str,
+    dataset: str,
+    file: str,
+    spoil: Callable[[Path], object],
+    image_id: str,
+    objects: int | None,
+    tree: Tree,
+    contract_of: ContractOf,
+    contracts: Path,
+    tmp_path: Path,
+) -> None:
+    raw = tree(dataset)
+    spoil(raw / file)
+    contract = contract_of(dataset)
+    known = AcceptedFault(file=Path(file).name, code=code, reason="as published")
+    may = contract.expectations.model_copy(update={"unlabelled": "ignore"})
+    contract = contract.model_copy(update={"accepted_faults": (known,), "expectations": may})
+    checked = check_data(contract, raw, contracts=contracts)
+    assert [one.severity for one in checked.faults if one.code == code] == ["warning"]
+    assert checked.sound
+    made = harmonise(contract, raw, out=tmp_path / "out", phantom=False, contracts=contracts)
+    assert {record.image_id: len(record.objects) for record in made.records}.get(image_id) == objects
 
 
 def _odd(raw: Path) -> None:
