@@ -17,7 +17,8 @@ from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
 from components.promptable.predict import pick_device, pin_threads
 from components.promptable.segmenter import Segmenter
-from components.release.ledger import LEDGER, read_ledger, released_folder
+from components.release.ledger import LEDGER, read_ledger
+from components.release.released import released_model
 from components.students import load_student
 from components.teacher.build import load_teacher
 from components.types import Record, Role
@@ -37,7 +38,7 @@ def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
         models["teacher"] = _contender(teacher.to(device), description)
     in_use = read_ledger(job.root / LEDGER).champion if "champion" in roles else None
     if in_use is not None and in_use != models["student"].digest:
-        champion, description = load_student(released_folder(job.root, in_use))
+        champion, description = load_student(released_model(job.root, in_use))
         models["champion"] = _contender(champion.to(device), description)
     return models
 

@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+from safetensors.torch import load, save
 
-from components.artefacts import read_description
+from components.artefacts import DESCRIPTION, WEIGHTS, read_description, sha256_of, write_json
 from components.intake.harmonised import read_split
 from components.release.ledger import LEDGER, RELEASED, append, released_folder
 from pipelines.validate_internal import validate_internal
@@ -37,11 +38,17 @@ def test_the_report_is_whole(reached: Reached) -> None:
 def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_steps: None, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(reached("validate_internal"), root, ignore=shutil.ignore_patterns("released", ".mlflow"))
-    digest = "f" * 64
+    # The same tensors in a file of another digest: a released model that must give the student's masks.
+    twin = root / "models/twin"
+    shutil.copytree(root / "models/student", twin)
+    (twin / WEIGHTS).write_bytes(save(load((twin / WEIGHTS).read_bytes()), metadata={"released": "before"}))
+    digest = sha256_of(twin / WEIGHTS)
+    described = read_description(twin).model_copy(update={"weights_sha256": digest})
+    write_json(twin / DESCRIPTION, described.model_dump(mode="json"))
     (root / RELEASED).mkdir()
     entry = {"who": "test", "source": None, "gate_sha256": None, "reason": "test"}
     append(root / LEDGER, action="promote", target=digest, candidate=digest, **entry)  # type: ignore[arg-type]
-    shutil.copytree(root / "models/student", released_folder(root, digest))
+    twin.rename(released_folder(root, digest))
     validate_internal.function(make_job(validate_internal, root)[0])
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     assert set(cases["model"]) == {"student", "teacher", "champion", "ellipse"}
