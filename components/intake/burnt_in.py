@@ -56,10 +56,15 @@ STROKE_PX = 9
 GLYPH_HEIGHT_PX = (7, 40)
 GLYPH_CONTRAST = 70
 GLYPHS_A_LINE = 3
+# No console writes more letters; a pattern has any number of parts, and each is held against each.
+MAX_GLYPHS = 500
 
 
 def count_glyphs(bright: Grey) -> int:
-    """The number of glyphs that stand in lines of at least `GLYPHS_A_LINE`; `bright` is H W."""
+    """The number of glyphs that stand in lines of at least `GLYPHS_A_LINE`; `bright` is H W.
+
+    Of more than `MAX_GLYPHS` candidates, which are texture rather than text, only the uppermost are looked at.
+    """
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (STROKE_PX, STROKE_PX))
     thin = cv2.morphologyEx(bright, cv2.MORPH_TOPHAT, kernel)
     _, _, stats, _ = cv2.connectedComponentsWithStats((thin >= GLYPH_CONTRAST).astype(np.uint8), connectivity=8)
@@ -70,7 +75,7 @@ def count_glyphs(bright: Grey) -> int:
     stroke = (width <= 0.4 * height) & (fill >= 0.6)
     high = (height >= GLYPH_HEIGHT_PX[0]) & (height <= GLYPH_HEIGHT_PX[1])
     fits = high & (width >= 2) & (letter | stroke)
-    boxes = np.stack([left, top, left + width, top + height], axis=1)[fits]  # N 4
+    boxes = np.stack([left, top, left + width, top + height], axis=1)[fits][:MAX_GLYPHS]  # N 4, from the top down
     return int(sum(number for number in _line_lengths(boxes) if number >= GLYPHS_A_LINE))
 
 

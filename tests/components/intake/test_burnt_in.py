@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from components.intake.burnt_in import BurntIn, black_share, count_crosses, count_glyphs, doppler_share, find_burnt_in
+from components.intake.burnt_in import (
+    MAX_GLYPHS,
+    BurntIn,
+    black_share,
+    count_crosses,
+    count_glyphs,
+    doppler_share,
+    find_burnt_in,
+)
 from components.intake.rules import MAX_BLACK_SHARE, MAX_DOPPLER_SHARE
 from components.preprocess import decode_image
 
@@ -39,6 +48,21 @@ def test_words_over_dark_tissue_are_text(words: str, scale: float) -> None:
     image = tissue(level=40)
     cv2.putText(image, words, (30, 200), cv2.FONT_HERSHEY_SIMPLEX, scale, 230, 1, cv2.LINE_AA)
     assert count_glyphs(image) >= 3
+
+
+def test_a_pattern_of_a_hundred_thousand_strokes_takes_little_memory() -> None:
+    pattern = np.zeros((2400, 2400), np.uint8)
+    for row in range(0, 2390, 12):
+        for column in range(0, 2395, 6):
+            pattern[row : row + 9, column : column + 2] = 230
+    tracemalloc.start()
+    try:
+        found = count_glyphs(pattern)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 3 <= found <= MAX_GLYPHS
+    assert peak_bytes < 300e6
 
 
 def test_words_of_two_letters_are_missed() -> None:
