@@ -65,14 +65,20 @@ def record_of(contract: Contract, source: Path, *, today: date | None = None) ->
 
 
 def compare(contract: Contract, name: str, *, size_bytes: int, sha256: str) -> Comparison:
-    """Compare an archive with the files that the contract lists: by sha256, then by name, then by size."""
+    """Compare an archive with the files that the contract lists: by sha256, then by name, then by size.
+
+    One that is listed by its name without a digest is unknown, whatever digests the other files have.
+    """
     listed = [(place.address, file) for place in contract.source.places for file in place.files]
     for address, file in listed:
         if file.sha256 == sha256:
             return Comparison("same", f"it is {file.name} of {address}, by sha256")
-    for address, file in listed:
-        if file.name.lower() == name.lower() and (why := _differs(file, size_bytes, sha256)):
+    namesakes = [(address, file) for address, file in listed if file.name.lower() == name.lower()]
+    for address, file in namesakes:
+        if why := _differs(file, size_bytes, sha256):
             return Comparison("different", f"{name} has {why[0]}, but {file.name} of {address} has {why[1]}")
+    if namesakes:
+        return Comparison("unknown", f"the contract lists no digest of {name} to compare it with")
     if known := [f"{file.name} ({file.sha256})" for _, file in listed if file.sha256]:
         return Comparison("different", f"{name} has sha256 {sha256}, but the published files are {', '.join(known)}")
     return Comparison("unknown", "the contract lists no digest to compare it with")

@@ -45,6 +45,17 @@ def publishing(contract: Contract, *files: PublishedFile) -> Contract:
         ([PublishedFile(name="A.ZIP", sha256=OTHER)], "different", f"https://host/data has sha256 {OTHER}"),
         ([PublishedFile(name="a.zip", size_bytes=11)], "different", "a.zip has 10 bytes, but a.zip of"),
         ([PublishedFile(name="b.zip", sha256=OTHER)], "different", f"the published files are b.zip ({OTHER})"),
+        ([PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="A.zip")], "unknown", "no digest of a.zip"),
+        (
+            [PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="a.zip", size_bytes=10)],
+            "unknown",
+            "no digest",
+        ),
+        (
+            [PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="a.zip", size_bytes=9)],
+            "different",
+            "10 bytes",
+        ),
         ([PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="c", sha256=HERE)], "same", "it is c of"),
     ],
 )
