@@ -74,7 +74,7 @@ def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRE
     for name, subject_class in options.classes.items():
         place = resolve(reader.root, name)
         if place is None or not place.is_dir():
-            reader.fault("missing_folder", folder, f"no folder {name}/ in {reader.root.name}/")
+            reader.fault("missing_folder", folder, f"no folder {name}/")
             continue
         _read_class(reader, place, subject_class, options, listed)
     if missing := sorted((listed or set()) - {case.image.stem for case in reader.cases}):
