@@ -20,6 +20,7 @@ from defusedxml.ElementTree import fromstring
 
 from components.contract import Contract
 from components.intake.faults import is_accepted
+from components.intake.layouts.instances import OutlineError
 from components.intake.layouts.pattern import resolve
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
@@ -32,6 +33,7 @@ from components.intake.layouts.reading import (
     image_id_of,
     natural,
 )
+from components.preprocess import MAX_IMAGE_PX
 
 MAX_XML_BYTES = 20_000_000
 MAX_POINTS = 100_000
@@ -84,10 +86,14 @@ def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
     subject_class = (case.findtext(options.class_element) or "").strip() or None
     polygons: dict[str, list[Polygon]] = defaultdict(list)
     truncated: set[str] = set()
+    broken: set[str] = set()
     for mark in case.iter("mark"):
         number = (mark.findtext("image") or "").strip()
         try:
             polygons[number] += _polygons(reader, sheet, mark.findtext("svg") or "")
+        except OutlineError as error:
+            broken.add(number)
+            reader.fault(error.code, sheet, f"mark of image {number[:MAX_SHOWN]}: {error}")
         except ValueError as error:
             truncated.add(number)
             reader.fault("truncated_polygons", sheet, f"mark of image {number[:MAX_SHOWN]}: {error}")
@@ -96,6 +102,8 @@ def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
         image = resolve(sheet.parent, name) if PLAIN.fullmatch(number) else None
         if image is None or not image.is_file():
             reader.fault("mark_without_image", sheet, f"a mark of {name[:MAX_SHOWN]!r}, which isn't there")
+        elif number in broken:
+            reader.used.add(image)
         elif number in truncated:
             reader.used.add(image)
             if is_accepted("truncated_polygons", sheet.name, reader.contract):
@@ -121,6 +129,8 @@ def _polygons(reader: Reader, sheet: Path, svg: str) -> list[Polygon]:
 
     Raises
     ------
+    OutlineError
+        If a point lies where no image reaches.
     ValueError
         If the text isn't a JSON list of regions with points.
     """
@@ -156,5 +166,8 @@ def _points(points: Any) -> Polygon:
             return ()
         if not (math.isfinite(x) and math.isfinite(y)):
             return ()
+        # No side of an image is longer than all its pixels; the size of this one isn't known here.
+        if max(abs(x), abs(y)) > MAX_IMAGE_PX:
+            raise OutlineError(f"the point ({x:g}, {y:g}), where no image of {MAX_IMAGE_PX:,} pixels reaches")
         xy.append((x, y))
     return tuple(xy)
