@@ -84,6 +84,16 @@ CATALOGUE: dict[str, FaultKind] = {
     "group_missing": FaultKind(
         "error", "names that carry the group", "correct the file's name, or the pattern in the contract's layout"
     ),
+    "related_unmatched": FaultKind(
+        "error",
+        "images under the names in the contract's list of related images, else relatives would stand on both sides",
+        "give the files their published names again; lower this in the contract if none of them is in the list",
+    ),
+    "related_absent": FaultKind(
+        "warning",
+        "an image for every name in the contract's list of related images",
+        "nothing, if the copy is partial; else restore the published names: under others, relatives are told apart",
+    ),
     "bad_table": FaultKind("error", "a table with the columns that the contract names", _SHEET),
     "label_missing": FaultKind("warning", "a row for every image", "complete the table; the class stays unknown"),
     "label_without_image": FaultKind("warning", "an image for every row", "restore the images, or mend the table"),

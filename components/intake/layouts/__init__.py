@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from components.intake.layouts.reading import (
     find_notice,
     folders_within,
 )
+from components.types import Fault
 
 __all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
 
@@ -79,6 +80,7 @@ def read_layout(
         name = notice.relative_to(folder).as_posix()
         faults.append(fault("phantom_as_real", dataset=contract.name, file=name, found=found))
     related = {} if phantom else _related(contract, contracts)
+    faults += _unlike_the_list(reading.cases, contract, related)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
     reading = replace(reading, cases=cases, faults=tuple(faults))
     if not phantom:
@@ -104,12 +106,22 @@ def phantom_notice(folder: Path) -> bool:
 def _grouped(case: Case, contract: Contract, related: dict[str, tuple[str, str]]) -> Case:
     if contract.group.key in ("case", "video"):
         return case
-    group, objection = related.get(case.image.stem, (case.image_id, ""))
+    group, objection = related.get(case.image.stem.casefold(), (case.image_id, ""))
     return replace(case, group=group, flags=(*case.flags, objection) if objection else case.flags)
 
 
+def _unlike_the_list(cases: Sequence[Case], contract: Contract, related: Mapping[str, object]) -> list[Fault]:
+    """What the list of related images says in vain: all of it under other file names, a part in a partial copy."""
+    absent = related.keys() - {case.image.stem.casefold() for case in cases}
+    if not cases or not absent:
+        return []
+    code = "related_unmatched" if len(absent) == len(related) else "related_absent"
+    found = f"{len(absent)} of the {len(related)} names in {contract.group.related} are those of no image here"
+    return [fault(code, dataset=contract.name, file=".", found=found)]
+
+
 def _related(contract: Contract, contracts: Path) -> dict[str, tuple[str, str]]:
-    """The published groups of related images: {file stem: (group, objection)}."""
+    """The published groups of related images: {file stem in small letters: (group, objection)}."""
     if contract.group.key != "related":
         return {}
     path = contracts / (contract.group.related or "")
@@ -128,4 +140,5 @@ def _related(contract: Contract, contracts: Path) -> dict[str, tuple[str, str]]:
             remedy="restore the list, or put its new sha256 into the contract",
         )
     rows = csv.DictReader(content.decode("utf-8").splitlines())
-    return {row["filename"]: (f"related_{row['group']}", row["objection"]) for row in rows}
+    # Copies from file systems that ignore case may have other capitals.
+    return {row["filename"].casefold(): (f"related_{row['group']}", row["objection"]) for row in rows}

@@ -416,6 +416,12 @@ def nameless(folder: Path) -> None:
     sheet(json.loads(json.dumps(coco_json()).replace("p1_a.png", "noname.png")))(folder)
 
 
+def under_ids(folder: Path) -> None:
+    """Rename BUSI's images as mirrors do: benign_1.png for benign (1).png."""
+    for path in folder.rglob("*.png"):
+        path.rename(path.with_name(re.sub(r" \((\d+)\)", r"_\1", path.name)))
+
+
 def doubled() -> dict[str, object]:
     content = coco_json()
     content["annotations"].append(content["annotations"][0])  # type: ignore[attr-defined,index]
@@ -441,6 +447,8 @@ OWN = [
     Row("class_folders", "unexpected_lesion", "normal (1).png", "an object in the mask", lambda folder: save(folder / BUSI / "normal/normal (1)_mask.png", binary(disc()))),
     Row("class_folders", "duplicate_image_id", "benign (1).png", "2 images get the id 'benign_1'", lambda folder: [copied_over(folder, f"{BUSI}/benign/benign (1){s}.png", f"{BUSI}/benign/benign [1]{s}.png") for s in ("", "_mask")] and None),
     Row("class_folders", "undecodable_name", ".png", "a name that isn't UTF-8", lambda folder: [shutil.copy(folder / f"{BUSI}/benign/benign (1){s}.png", os.fsencode(folder / f"{BUSI}/benign") + b"/\xff" + s.encode() + b".png") for s in ("", "_mask")] and None),
+    Row("class_folders", "related_absent", ".", r"\d+ of the 374 names in busi_related_groups.csv are those of no image here", lambda folder: None, phantom=False),
+    Row("class_folders", "related_unmatched", ".", "374 of the 374 names in busi_related_groups.csv", under_ids, phantom=False),
     Row("paired_folders", "missing_folder", ".", "no folder", without("BUS/GT")),
     Row("paired_folders", "image_without_mask", "BUS/original/000001.png", "no ", without("BUS/GT/000001.png")),
     Row("paired_folders", "bad_table", "DatasetB.xlsx", "can't be read", put("BUS/DatasetB.xlsx", "no workbook")),

@@ -332,7 +332,15 @@ def test_the_real_busi_sample_has_no_error(samples: Path, contract_of: ContractO
     assert checked.sound
     assert len(checked.facts) == 73
     by_code = {one.code for one in checked.faults}
-    assert by_code == {"class_count", "image_count", "mask_size_mismatch", "specks", "burnt_in_text", "calipers"}
+    assert by_code == {
+        "class_count",
+        "image_count",
+        "related_absent",
+        "mask_size_mismatch",
+        "specks",
+        "burnt_in_text",
+        "calipers",
+    }
     groups = checked.facts.set_index("image_id")["group"]
     assert groups["malignant_4"] == groups["malignant_9"] != groups["malignant_10"]
 
@@ -359,6 +367,7 @@ def test_every_code_is_planted_somewhere() -> None:
     # Those of test_fault_matrix.py, which plants every code.
     elsewhere |= {"mask_turned", "exif_orientation", "identity_tag", "identity_in_name", "date_in_name"}
     elsewhere |= {"burnt_in_text", "calipers", "colour_doppler", "black_area"}
+    elsewhere |= {"near_copy", "related_absent", "related_unmatched"}
     planted = {code for _, _, _, code, _, _ in BROKEN}
     assert planted | elsewhere == set(CATALOGUE)
 
