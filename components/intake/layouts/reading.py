@@ -9,6 +9,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -33,6 +34,7 @@ SEARCH_DEPTH, MAX_DEPTH = 3, 100
 PHANTOM_NOTICE = "PHANTOM.txt"
 _NO_CONTENT = (".gitignore", PHANTOM_NOTICE)
 _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
+_SPECIAL = "a pipe, a socket, a device or a link to nothing, which isn't opened"
 SYSTEM_FOLDER = "__MACOSX"
 SYSTEM_FILES = (f"*/{SYSTEM_FOLDER}/*", f"*/{SHADOW}*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 
@@ -205,6 +207,8 @@ class Reader:
         return LayoutReading(self.root, cases, tuple(self.faults), frozenset(self.sheets), frozenset(self.tables))
 
     def _leftovers(self, options: Options) -> None:
+        for path in special_files(self.folder):
+            self.fault("unexpected_file", path, _SPECIAL, expected="plain files and folders", severity="error")
         for path in files_under(self.folder):
             if path in self.used:
                 continue
@@ -251,6 +255,15 @@ def readable(text: str) -> str:
 def files_under(folder: Path) -> list[Path]:
     """All files under a folder, sorted, but for DVC's own .gitignore and the phantoms' notice."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _NO_CONTENT)
+
+
+def special_files(folder: Path) -> list[Path]:
+    """What is neither file nor folder under a folder, sorted: pipes, sockets, devices, links to nothing."""
+    found: list[Path] = []
+    for place, _ in folders_within(folder):
+        with suppress(OSError), os.scandir(place) as entries:
+            found += [place / entry.name for entry in entries if not entry.is_file() and not entry.is_dir()]
+    return sorted(found)
 
 
 def find_notice(folder: Path) -> Path | None:

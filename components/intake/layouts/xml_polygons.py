@@ -30,6 +30,7 @@ from components.intake.layouts.reading import (
     Options,
     Polygon,
     Reader,
+    files_under,
     image_id_of,
     natural,
 )
@@ -52,14 +53,15 @@ class XmlPolygons(Options):
 def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a flat folder of XML files and images, wherever it stands below `folder`."""
     options = XmlPolygons.of(contract)
-    sheets = natural(folder.rglob("*.xml"))
+    files = files_under(folder)
+    sheets = natural(path for path in files if path.match("*.xml"))
     reader = Reader(contract, folder, sheets[0].parent if sheets else folder, corrections)
     if not sheets:
         reader.fault("missing_file", folder, "no XML file")
     for sheet in sheets:
         _read_case(reader, options, sheet)
     extension = options.extension.lower()
-    for image in natural(path for path in folder.rglob("*") if path.suffix.lower() == extension):
+    for image in natural(path for path in files if path.suffix.lower() == extension):
         if image not in reader.used:
             case = image.stem.rpartition("_")[0]
             if (image.parent / f"{case}.xml").is_file():
