@@ -1,15 +1,17 @@
 """Harmonised records to one side each: train, val or test, by cluster of relatives, and the proof that none leaks.
 
 A cluster's side follows from a number in [0, 1) that its name and the seed give alone: below `val_share` it is val,
-below `val_share + test_share` test, else train. So an image never changes its side when other images come or go;
-shares hold in expectation, in every dataset, class and size alike, not exactly. (There is no way round: if no image
-may move when others come or go, a cluster's side is the one that it would have alone, so it can't answer to what else
-there is, and exact shares must. Sorting and cutting by count would be exact, but every new image would push others
-across the cuts, and a model trained before would then be tested on what it has seen. What can be chosen is the seed,
-before training: split_report.py says how even it is.) Two exceptions: images of an official test set are test, with
-all their relatives, and a dataset with an official test set gives no other image to test; a side that would be empty
-in a dataset takes that dataset's cluster whose number lies nearest to it. Leaves out: external datasets, which are
-never split.
+below `val_share + test_share` test, else train. So an image doesn't change its side when images come or go that are
+none of its relatives; shares hold in expectation, in every dataset, class and size alike, not exactly. (There is no
+way round: if no image may move when others come or go, a cluster's side is the one that it would have alone, so it
+can't answer to what else there is, and exact shares must. Sorting and cutting by count would be exact, but every new
+image would push others across the cuts, and a model trained before would then be tested on what it has seen. What can
+be chosen is the seed, before training: split_report.py says how even it is.) A new image that turns out to be a copy
+or near copy of old ones joins their cluster, which is named by the first of its groups; where that is the new one, or
+where it joins two old clusters, the images of these clusters may change sides, and no others. Two exceptions: images
+of an official test set are test, with all their relatives, and a dataset with an official test set gives no other
+image to test; a side that would be empty in a dataset takes that dataset's cluster whose number lies nearest to it.
+Leaves out: external datasets, which are never split.
 """
 
 from __future__ import annotations

@@ -173,7 +173,8 @@ def report_text(report: Mapping[str, Any]) -> str:
     parts += [
         f"Seed {report['seed']}; target shares: {targets}. A group never crosses: patients, videos, related images, "
         "and whatever was joined to them below. An image's side follows from its group's name and the seed alone, so "
-        "that it never moves when other images are added; the price is that shares are right on average, not exactly.",
+        "that it never moves when unrelated images are added (a new copy or near copy can move those that it joins); "
+        "the price is that shares are right on average, not exactly.",
         "## Sides",
         _sides_table(report),
         *_strata_tables(report, "classes", "By class", "class"),

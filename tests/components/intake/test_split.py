@@ -77,6 +77,40 @@ def test_no_image_moves_when_other_groups_are_added(before: int, added: int, see
     assert {key: new[key] for key in old} == old
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 60), st.integers(0, 1000))
+def test_unrelated_images_move_none_whatever_their_names(added: int, seed: int) -> None:
+    params = PARAMS.model_copy(update={"seed": seed})
+    old = {"m": records_of("m", [2] * 200)}
+    earlier_groups = [record("m", f"a{k}", f"a{k}") for k in range(added)]
+    new = {"a": records_of("a", [1] * 200), "m": [*earlier_groups, *old["m"]], "z": records_of("z", [1] * 200)}
+    before, after = sides(split(old, params)), sides(split(new, params))
+    assert {key: after[key] for key in before} == before
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(0, 199), min_size=1, max_size=8, unique=True), st.integers(0, 1000))
+def test_copies_move_only_images_of_the_clusters_that_they_join(copied: list[int], seed: int) -> None:
+    """A copy in an earlier dataset gives its cluster another name, and so another number."""
+    params = PARAMS.model_copy(update={"seed": seed})
+    old = {"m": records_of("m", [2] * 200)}
+    copies = [record("a", f"c{k}", f"c{k}", pixels_md5=f"m/{k}_0") for k in copied]
+    before = sides(split(old, params))
+    after = sides(split({"a": [*copies, *records_of("a", [1] * 200)], **old}, params))
+    moved = {image_id for (dataset, image_id), side in before.items() if after[dataset, image_id] != side}
+    assert moved <= {f"{k}_{member}" for k in copied for member in range(2)}
+    assert all(after["m", f"{k}_0"] == after["m", f"{k}_1"] == after["a", f"c{k}"] for k in copied)
+
+
+def test_a_copy_with_an_earlier_name_can_move_its_cluster_and_one_with_a_later_cannot() -> None:
+    old = {"m": records_of("m", [1] * 200)}
+    before = sides(split(old, PARAMS))
+    for dataset, can_move in (("a", True), ("z", False)):
+        copies = [record(dataset, f"c{k}", f"c{k}", pixels_md5=f"m/{k}_0") for k in range(200)]
+        after = sides(split({**old, dataset: copies}, PARAMS))
+        assert any(after[key] != side for key, side in before.items()) == can_move
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_shares_are_near_the_target_in_every_dataset_and_class(seed: int) -> None:
     records = [
