@@ -10,8 +10,9 @@ from __future__ import annotations
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from PIL import Image as PilImage
@@ -49,6 +50,7 @@ _DICOM_PERSON = (
 )
 # In free text only a labelled entry counts, as `Patient name: …`.
 _LABELLED = re.compile(r"\b(patient|name|dob|d\.o\.b\.?|born|birth\s?date|date of birth|mrn)\b[\s\w]{0,12}[:=]", re.I)
+_Source = Callable[[], Iterator[str]]
 _NOBODY = re.compile(r"\W*(anon\w*|de-?id\w*|removed|none|unknown|no\s?name|x+|0+)?\W*", re.IGNORECASE)
 
 
@@ -61,43 +63,77 @@ class FileTags:
 
 
 def read_tags(data: bytes) -> FileTags:
-    """Read the tags of an image file that can be decoded; damaged tags are passed over, as viewers do."""
+    """Read the tags of an image file that can be decoded.
+
+    Damaged tags are passed over, as viewers do, each by itself: what the others say is kept.
+    """
+    if data[128:132] == b"DICM":
+        return FileTags(identity=_names(lambda: _dicom_tags(data)))
+    if b"ElementDataFile" in data[:MAX_TEXT_BYTES]:
+        return FileTags(identity=_names(lambda: _metaimage_tags(data)))
+    exif = PilImage.Exif()
+    # Pillow decodes the whole image before it shows a PNG's text.
+    sources: list[_Source] = [lambda: _png_tags(data, exif)]
     try:
-        if data[128:132] == b"DICM":
-            return FileTags(identity=tuple(_dicom_tags(data)))
-        if b"ElementDataFile" in data[:MAX_TEXT_BYTES]:
-            return FileTags(identity=tuple(_metaimage_tags(data)))
         with PilImage.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF", "BMP")) as file:
-            found: dict[str, None] = {}
-            exif = PilImage.Exif()
-            if file.format == "PNG":
-                # Pillow decodes the whole image before it shows a PNG's text.
-                found |= dict.fromkeys(_png_tags(data, exif))
-            elif file.format in ("JPEG", "TIFF"):
-                exif = file.getexif()
-                found |= dict.fromkeys(_jpeg_tags(file))
-            found |= dict.fromkeys(_exif_tags(exif))
-            return FileTags(_orientation(exif), tuple(found))
-    except Exception:  # noqa: BLE001 - Pillow's and pydicom's readers raise many kinds on damaged tags
+            if file.format != "PNG":
+                sources = _jpeg_sources(file) if file.format in ("JPEG", "TIFF") else []
+                exif = _exif_of(file)
+            found = _names(*sources)
+    except Exception:  # noqa: BLE001 - Pillow's readers raise many kinds on damaged files
         return FileTags()
+    return FileTags(_orientation(exif), tuple(dict.fromkeys((*found, *_names(*_exif_sources(exif))))))
+
+
+def _each(*sources: _Source) -> Iterator[str]:
+    """What the sources say; one that is damaged ends where it is, and no other goes with it."""
+    for source in sources:
+        try:
+            yield from source()
+        except Exception:  # noqa: BLE001 - Pillow's and pydicom's readers raise many kinds on damaged tags
+            continue
+
+
+def _names(*sources: _Source) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_each(*sources)))
+
+
+def _exif_of(file: PilImage.Image) -> PilImage.Exif:
+    try:
+        return file.getexif()
+    except Exception:  # noqa: BLE001 - see above
+        return PilImage.Exif()
 
 
 def _orientation(exif: PilImage.Exif) -> int:
-    value = exif.get(_ORIENTATION)
+    value = _value(exif, _ORIENTATION)
     return value if isinstance(value, int) and 1 < value <= 8 else 1
 
 
-def _exif_tags(exif: PilImage.Exif) -> Iterator[str]:
-    inner = exif.get_ifd(_EXIF_IFD)
-    values = {**exif, **inner}
-    for tag, name in _EXIF_PERSON.items():
-        if not _NOBODY.fullmatch(_text(values.get(tag))):
-            yield name
-    for tag, name in _EXIF_TEXT.items():
-        if _LABELLED.search(_text(values.get(tag))):
-            yield name
-    if any(exif.get_ifd(_GPS_IFD).get(tag) for tag in _GPS_PLACE):
-        yield "GPSInfo"
+def _value(exif: PilImage.Exif, tag: int) -> Any:
+    """An entry's value, of EXIF's inner or outer directory; None where there is none, or it is damaged."""
+    for directory in (lambda: exif.get_ifd(_EXIF_IFD), lambda: exif):
+        try:
+            value = directory().get(tag)
+        except Exception:  # noqa: BLE001 - see above
+            continue
+        if value is not None:
+            return value
+    return None
+
+
+def _exif_sources(exif: PilImage.Exif) -> list[_Source]:
+    def persons() -> Iterator[str]:
+        yield from (n for tag, n in _EXIF_PERSON.items() if not _NOBODY.fullmatch(_text(_value(exif, tag))))
+
+    def texts() -> Iterator[str]:
+        yield from (name for tag, name in _EXIF_TEXT.items() if _LABELLED.search(_text(_value(exif, tag))))
+
+    def place() -> Iterator[str]:
+        if any(exif.get_ifd(_GPS_IFD).get(tag) for tag in _GPS_PLACE):
+            yield "GPSInfo"
+
+    return [persons, texts, place]
 
 
 def _text(value: Any) -> str:
@@ -107,13 +143,17 @@ def _text(value: Any) -> str:
     return value[:MAX_TEXT_BYTES].replace(b"\0", b"").decode("utf-8", errors="replace")
 
 
-def _jpeg_tags(file: PilImage.Image) -> Iterator[str]:
-    if _LABELLED.search(_text(file.info.get("comment"))):
-        yield "JPEG comment"
-    yield from _xmp_tags(_bytes(file.info.get("xmp")))
-    if isinstance(file, ImageFile.ImageFile) and file.format == "JPEG":
-        said = IptcImagePlugin.getiptcinfo(file) or {}
-        yield from (name for tag, name in _IPTC_PERSON.items() if said.get(tag))
+def _jpeg_sources(file: PilImage.Image) -> list[_Source]:
+    def comment() -> Iterator[str]:
+        if _LABELLED.search(_text(file.info.get("comment"))):
+            yield "JPEG comment"
+
+    def iptc() -> Iterator[str]:
+        if isinstance(file, ImageFile.ImageFile) and file.format == "JPEG":
+            said = IptcImagePlugin.getiptcinfo(file) or {}
+            yield from (name for tag, name in _IPTC_PERSON.items() if said.get(tag))
+
+    return [comment, lambda: _xmp_tags(_bytes(file.info.get("xmp"))), iptc]
 
 
 def _bytes(value: Any) -> bytes:
@@ -126,20 +166,23 @@ def _xmp_tags(packet: bytes) -> Iterator[str]:
 
 def _png_tags(data: bytes, exif: PilImage.Exif) -> Iterator[str]:
     """Names of telling text chunks, also after the pixels; `exif` takes an eXIf chunk's tags."""
-    for kind, content in _png_chunks(data):
-        if kind == b"eXIf":
-            exif.load(b"Exif\0\0" + content)
-        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            key, _, rest = content.partition(b"\0")
-            keyword = key.decode("latin-1")
-            text = _png_text(kind, rest)
-            if keyword.lower().endswith(("xmp", "type xmp")):
-                yield from _xmp_tags(text)
-            elif re.sub("[^a-z]", "", keyword.lower()) in _PERSON_WORDS:
-                if not _NOBODY.fullmatch(_text(text)):
-                    yield f"PNG text {keyword}"
-            elif _LABELLED.search(_text(text)):
+    yield from _each(*(partial(_png_chunk_tags, kind, content, exif) for kind, content in _png_chunks(data)))
+
+
+def _png_chunk_tags(kind: bytes, content: bytes, exif: PilImage.Exif) -> Iterator[str]:
+    if kind == b"eXIf":
+        exif.load(b"Exif\0\0" + content)
+    elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+        key, _, rest = content.partition(b"\0")
+        keyword = key.decode("latin-1")
+        text = _png_text(kind, rest)
+        if keyword.lower().endswith(("xmp", "type xmp")):
+            yield from _xmp_tags(text)
+        elif re.sub("[^a-z]", "", keyword.lower()) in _PERSON_WORDS:
+            if not _NOBODY.fullmatch(_text(text)):
                 yield f"PNG text {keyword}"
+        elif _LABELLED.search(_text(text)):
+            yield f"PNG text {keyword}"
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -177,8 +220,11 @@ def _dicom_tags(data: bytes) -> Iterator[str]:
 
     names = _DICOM_PERSON.split()
     dataset = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=list(names))
-    for name in names:
-        value = dataset.get(name)
-        values = value if isinstance(value, (list, tuple)) else [value]
-        if any(not _NOBODY.fullmatch(_text(one).strip()) for one in values):
-            yield f"DICOM {name}"
+    yield from _each(*(partial(_dicom_tag, dataset, name) for name in names))
+
+
+def _dicom_tag(dataset: Any, name: str) -> Iterator[str]:
+    value = dataset.get(name)
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if any(not _NOBODY.fullmatch(_text(one).strip()) for one in values):
+        yield f"DICOM {name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from collections.abc import Callable
 
@@ -141,6 +142,40 @@ def test_a_text_that_inflates_without_end_is_read_in_part() -> None:
     info = PngInfo()
     info.add_text("Author", "x" * 20_000_000, zip=True)
     assert read_tags(saved("PNG", pnginfo=info)).identity in ((), ("PNG text Author",))
+
+
+def _damaged_iptc() -> bytes:
+    """A by-line whose field doesn't begin as fields do, beside EXIF and a comment."""
+    segment = b"Photoshop 3.0\0" + b"8BIM\x04\x04\x00\x00" + (6).to_bytes(4, "big") + b"\x2c\x02\x50\x00\x01a"
+    data = saved("JPEG", exif=exif({0x013B: SECRET, 0x0112: 6}, gps=PLACE), comment=f"patient ID = {SECRET}")
+    return data[:2] + b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment + data[2:]
+
+
+def _damaged_text() -> bytes:
+    """A compressed text that can't be inflated, before one that tells a name."""
+    data = after_the_pixels(b"Author", SECRET.encode())
+    content = b"Comment\0\0no deflate"
+    chunk = len(content).to_bytes(4, "big") + b"zTXt" + content + zlib.crc32(b"zTXt" + content).to_bytes(4, "big")
+    return data[:33] + chunk + data[33:]
+
+
+def _damaged_inner_exif() -> bytes:
+    """An EXIF directory whose pointer to the inner one is a text, behind an entry for the artist."""
+    entries = struct.pack("<HHIIHHI4s", 0x013B, 2, len(SECRET) + 1, 38, 0x8769, 2, 4, b"abc\0")
+    directory = b"II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0)
+    return saved("JPEG", exif=b"Exif\0\0" + directory + SECRET.encode() + b"\0")
+
+
+@pytest.mark.parametrize(
+    ("data", "tags"),
+    [
+        (_damaged_iptc(), FileTags(6, ("JPEG comment", "Artist", "GPSInfo"))),
+        (_damaged_text(), FileTags(1, ("PNG text Author",))),
+        (_damaged_inner_exif(), FileTags(1, ("Artist",))),
+    ],
+)
+def test_a_damaged_tag_hides_no_other(data: bytes, tags: FileTags) -> None:
+    assert read_tags(data) == tags
 
 
 def _flipped(data: bytes, places: list[int], value: int) -> bytes:
