@@ -99,8 +99,8 @@ class MaskCodes(Part):
     kind `binary`: foreground where the grey value >= `threshold`, one object for each connected component;
     kind `codes`: the values of `labels` are objects, `background` and nothing else may stand beside them;
     kind `polygons`: one object for each polygon; kind `instances`: one for each annotation of a COCO file, whose
-    category says the code. `labels` maps a code to an anatomical name ("1" for binary and
-    polygons). Components under `min_area_px` are no objects (specks).
+    category says the code. `labels` maps a code to an anatomical name (for binary and
+    polygons only one, "1"). Components under `min_area_px` are no objects (specks).
     """
 
     kind: Literal["binary", "codes", "polygons", "instances"]
@@ -110,6 +110,14 @@ class MaskCodes(Part):
     reason: str
     min_area_px: int = Field(default=1, ge=1)
     lossy: bool = False
+
+    @model_validator(mode="after")
+    def _kind_has_what_it_needs(self) -> Self:
+        if self.kind == "binary" and self.threshold is None:
+            raise ValueError("kind binary needs a threshold: which grey values are foreground changes the outlines")
+        if self.kind in ("binary", "polygons") and len(self.labels) > 1:
+            raise ValueError(f"kind {self.kind} has one label, as nothing tells {len(self.labels)} apart")
+        return self
 
 
 class Group(Part):

@@ -53,8 +53,8 @@ class MaskFile:
 class CasePixels:
     """All that the pixels of one case say; `image` is None where it couldn't be decoded.
 
-    `objects_found` may be one more than an instance mask can hold, never more. `problems` are (code, file name,
-    what was found), in the codes of components/intake/faults.py; `tags` those of each file that could be decoded.
+    `objects_found` is the number of `objects`, or one more than an instance mask can hold. `problems` are (code, file
+    name, what was found), in the codes of components/intake/faults.py; `tags` those of each file that could be decoded.
     """
 
     image: Image | None = None
@@ -192,11 +192,11 @@ def _file_layers(
             merged = np.where(file.values != codes.background, file.values, merged)
         layers = [(label, merged == code) for code, label in sorted(codes.labels.items())]
         return _without_specks((layer for layer in layers if layer[1].any()), codes, pixels)
-    threshold = codes.threshold if codes.threshold is not None else 128
+    assert codes.threshold is not None, "the contract's validator asks for it"
     union = np.zeros(size_hw, dtype=bool)
     stray = [0.0]
     for file in files:
-        union |= file.values >= threshold
+        union |= file.values >= codes.threshold
         stray.append(float(np.mean((file.values > NEAR_BLACK) & (file.values < NEAR_WHITE))))
     pixels.stray_share = max(stray)
     number, components = cv2.connectedComponents(union.astype(np.uint8), connectivity=8)
@@ -281,7 +281,7 @@ def rasterise(polygon: Polygon, size_hw: tuple[int, int]) -> Mask:
 
 def _assemble(pixels: CasePixels, layers: list[tuple[str, Mask]], size_hw: tuple[int, ...]) -> None:
     """Put the objects into one instance mask; objects that others cover wholly aren't there any more."""
-    pixels.objects_found = len(layers)
+    too_many = len(layers) > MAX_OBJECTS
     layers = layers[:MAX_OBJECTS]
     drawn = np.zeros(size_hw, dtype=np.uint8)
     for index, (_, mask) in enumerate(layers, 1):
@@ -298,6 +298,7 @@ def _assemble(pixels: CasePixels, layers: list[tuple[str, Mask]], size_hw: tuple
         objects.append(truth)
     pixels.instances = instances
     pixels.objects = tuple(objects)
+    pixels.objects_found = MAX_OBJECTS + 1 if too_many else len(objects)
 
 
 def pixels_md5(image: Image) -> str:

@@ -35,6 +35,13 @@ def test_a_contract_is_frozen_and_typed(tmp_path: Path, text: str) -> None:
         ("schema_version: 2", "schema_version: 1", "schema_version"),
         ("role: internal", "role: intern", "role"),
         ("threshold: 128", "threshold: 300", "mask.threshold"),
+        ("  threshold: 128\n", "", "mask: Value error, kind binary needs a threshold"),
+        ("labels: {1: breast lesion}", "labels: {1: a, 2: b}", "kind binary has one label, as nothing tells 2 apart"),
+        (
+            "  kind: binary\n  labels: {1: breast lesion}",
+            "  kind: polygons\n  labels: {1: a, 2: b}",
+            "kind polygons has",
+        ),
         ("key: image", "key: patient", "group.key"),
         ("name: udiat", "name: Udiat", "name"),
         ("name: udiat", "name: other", "names the dataset 'other'"),
@@ -113,3 +120,9 @@ def test_the_address_to_try_first_is_one_that_answers(root: Path) -> None:
     source = load_contract("ddti", root / "data/contracts").source
     assert source.places[0].form == "gone"
     assert source.address == source.places[1].address
+
+
+def test_all_contracts_of_the_project_can_be_read(root: Path) -> None:
+    names = contract_names(root / "data/contracts")
+    assert len(names) >= 12
+    assert [load_contract(name, root / "data/contracts").name for name in names] == list(names)

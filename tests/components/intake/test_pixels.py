@@ -148,6 +148,16 @@ def test_a_small_polygon_lies_on_a_large_one(tmp_path: Path, contract_of: Contra
     assert sorted(truth.area_px for truth in pixels.objects) == [100, 6300]
 
 
+def test_an_object_that_others_cover_wholly_is_not_counted(tmp_path: Path, contract_of: ContractOf) -> None:
+    left = ((10.0, 10.0), (50.0, 10.0), (50.0, 60.0), (10.0, 60.0))
+    right = ((50.0, 10.0), (90.0, 10.0), (90.0, 60.0), (50.0, 60.0))
+    around = ((10.0, 10.0), (90.0, 10.0), (90.0, 60.0), (10.0, 60.0))
+    save(tmp_path / "i.png", speckle(1))
+    pixels = read_case(Case("i", tmp_path / "i.png", polygons=(around, left, right)), contract_of("ddti"))
+    assert [truth.area_px for truth in pixels.objects] == [2000, 2000]
+    assert pixels.objects_found == 2
+
+
 def _square(number: int, side_px: float) -> tuple[tuple[float, float], ...]:
     """One of many squares that don't touch, in rows of 20."""
     x, y = 10.0 * (number % 20), 10.0 * (number // 20)
