@@ -26,7 +26,8 @@ def check_sources(roles: Mapping[str, Role], same_source: Mapping[str, Iterable[
     roles
         The run's datasets.
     same_source
-        For each of them the datasets that its contract calls the same source; others may link two of them.
+        For each dataset that has a contract, in the run or not, those that it calls the same source: a third may link
+        two of the run.
 
     Raises
     ------
@@ -53,17 +54,16 @@ def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
     Raises
     ------
     LeakError
-        Naming what they have in common: pairs, correlations and files.
+        Naming what they have in common: dataset and image_id of both of each pair, and their correlation.
     """
     refuse_common(external, internal, between="the external and the internal images")
     copies = find_copies(internal, external)
     if not copies:
         return
-    # From the harmonised data's folder on: where that lies is this machine's affair, and the message goes into reports.
-    files = {(r.dataset, r.image_id): f"{r.role}/{r.dataset}/{r.image_path.name}" for r in (*internal, *external)}
+    # By dataset and id: many images lie in one shard, so that the shard's name would tell nothing.
     named = [
-        f"{'/'.join(copy.second)} ({files[copy.second]}) is a near copy of {'/'.join(copy.first)} "
-        f"({files[copy.first]}), correlation {copy.correlation:.2f}"
+        f"external {'/'.join(copy.second)} is a near copy of internal {'/'.join(copy.first)}, "
+        f"correlation {copy.correlation:.2f}"
         for copy in copies
     ]
     raise LeakError(
@@ -71,7 +71,8 @@ def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
         expected="no near copy of an external image near training",
         remedy=(
             "exclude the external image of each pair by `quarantine` in its contract (nothing trains again), or the "
-            "internal one in its own, or remove one of the datasets from params.yaml"
+            "internal one in its own, or remove one of the datasets from params.yaml; the raw file of dataset/image_id "
+            "stands under image_file in reports/data/<dataset>/facts.parquet"
         ),
     )
 

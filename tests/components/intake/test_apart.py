@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from components.contract import contract_names, load_contract
+from components.contract import Contract, contract_names, load_contract
 from components.errors import LeakError
 from components.intake.apart import check_apart, check_sources
+from components.intake.harmonise import harmonise
 from components.params import load_params
 from components.types import Record
+from tests.components.intake.raw_trees import Tree, binary, disc, save
 from tests.components.intake.test_relatives import cut, record, scene
 
 
@@ -40,8 +43,27 @@ def test_a_near_copy_is_refused_with_pair_correlation_and_files(internal: list[R
     external = [outside(tmp_path, "x", cut(scene(2))), outside(tmp_path, "y", scene(10))]
     with pytest.raises(LeakError, match="1 external images have relatives") as caught:
         check_apart(external, internal)
-    assert "fugc/x (external/fugc/fugc_x.png) is a near copy of busi/2 (internal/busi/busi_2.png)" in caught.value.found
+    assert "external fugc/x is a near copy of internal busi/2, " in caught.value.found
     assert "correlation 0." in caught.value.found and "quarantine" in caught.value.remedy
+
+
+def test_near_copies_in_shards_are_named_one_by_one(
+    tmp_path: Path, tree: Tree, contract_of: Callable[[str], Contract], contracts: Path
+) -> None:
+    raw, made = tree("udiat"), {}
+    for name, gain in (("a", 1.0), ("b", 0.9)):
+        for number, path in enumerate(sorted((raw / "BUS/original").iterdir())):
+            save(path, np.clip(scene(number) * gain, 0, 255).astype(np.uint8))
+            save(raw / "BUS/GT" / path.name, binary(disc(height=200, width=240)))
+        contract = contract_of("udiat").model_copy(update={"name": name})
+        made[name] = harmonise(contract, raw, out=tmp_path / name, phantom=True, contracts=contracts).records
+    assert len({one.image_path for one in made["a"]}) == 1, "all in one shard"
+    with pytest.raises(LeakError) as caught:
+        check_apart([replace(one, role="external") for one in made["b"]], made["a"])
+    assert len(made["b"]) > 1
+    for one in made["b"]:
+        assert f"external b/{one.image_id} is a near copy of internal a/{one.image_id}, " in caught.value.found
+    assert ".tar" not in caught.value.found and "facts.parquet" in caught.value.remedy
 
 
 def test_datasets_of_one_source_must_not_meet() -> None:
