@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from components.contract import load_contract
+from components.contract import contract_names, load_contract
 from components.intake.apart import check_sources
 from components.intake.harmonised import read_manifest, write_split
 from components.intake.relatives import Relatives, find_relatives
@@ -41,8 +41,10 @@ def read_internal(job: Job) -> dict[str, list[Record]]:
 
 @step(timeout_s=60)
 def refuse_same_patients(job: Job) -> None:
-    """Make sure by the contracts that no two datasets of the run hold the same patients, unless both are external."""
-    contracts = {name: load_contract(name, job.root / "data/contracts") for name in job.params.datasets}
+    """Make sure by all contracts that no two datasets of the run hold the same patients, unless both are external."""
+    folder = job.root / "data/contracts"
+    # Those of other datasets too: one of them may be what links two of the run.
+    contracts = {name: load_contract(name, folder) for name in {*contract_names(folder), *job.params.datasets}}
     roles = {name: dataset.role for name, dataset in job.params.datasets.items()}
     check_sources(roles, {name: contract.same_source_as for name, contract in contracts.items()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -35,6 +36,19 @@ def test_two_datasets_of_the_same_patients_are_refused(reached: Reached, plain_s
     with pytest.raises(LeakError, match="busi trains and busi_curated is external"):
         split.function(make_job(split, root, params=both)[0])
     assert (root / "data/03_splits/internal.csv").read_bytes() == before
+
+
+def test_a_link_that_only_a_third_contract_states_is_seen(reached: Reached, plain_steps: None) -> None:
+    root = reached("split")
+    folder = root / "data/contracts"
+    third = (folder / "busi_curated.yaml").read_text(encoding="utf-8").replace("name: busi_curated", "name: third", 1)
+    third = re.sub(r"^same_source_as: .*$", "same_source_as: [busi, fugc]", third, flags=re.MULTILINE)
+    (folder / "third.yaml").write_text(third, encoding="utf-8")
+    try:
+        with pytest.raises(LeakError, match="busi trains and fugc is external"):
+            split.function(make_job(split, root)[0])
+    finally:
+        (folder / "third.yaml").unlink()
 
 
 def test_a_dataset_that_left_the_run_is_cleared(reached: Reached, plain_steps: None) -> None:
