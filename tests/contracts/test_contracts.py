@@ -34,6 +34,13 @@ def test_a_contract_is_whole(name: str) -> None:
     assert not unknown
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_nobody_is_told_yes_where_no_licence_is_stated(name: str) -> None:
+    licence = load_contract(name, CONTRACTS).licence
+    if licence.stated.startswith("unclear") or "without a licence" in licence.stated:
+        assert licence.train == licence.redistribute == licence.commercial == "unknown"
+
+
 def test_datasets_of_one_source_name_each_other() -> None:
     named = {name: set(load_contract(name, CONTRACTS).same_source_as) for name in NAMES}
     assert all(name in named[other] for name in NAMES for other in named[name])

@@ -87,7 +87,7 @@ def test_a_dataset_that_must_not_be_trained_on_is_not_imported_as_internal(
     tree: Tree, project: Path, dvc_added: list[str]
 ) -> None:
     path = project / "data/contracts/busi.yaml"
-    path.write_text(path.read_text().replace('train: "yes"', 'train: "no"'))
+    path.write_text(path.read_text().replace("train: unknown", 'train: "no"'))
     before = _state(project)
     with pytest.raises(ContractError, match="the licence of busi forbids to train on it"):
         import_dataset("busi", tree("busi"), project)
