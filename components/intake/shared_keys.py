@@ -3,7 +3,8 @@
 All keys are sorted; images with the same key stand beside each other then. That costs n log n for n images. In a
 bucket of up to `WHOLE_BUCKET` images all pairs are taken, so that a pair there depends on no other image. In a larger
 one (burnt-in words that thousands of frames show, a still object in a long video) `PER_GROUP` images stand for their
-group, and if there are too many still, each is paired with the next `CHAIN` only: pairs stay a fixed number an image.
+group, and if there are too many still, each is paired with the next `CHAIN` only, or, between two sides, with `CHAIN`
+of the other side: pairs stay a fixed number an image.
 Work goes on in parts of the keys, each with its own share of the memory. Leaves out: the keys themselves
 (perceptual_hash.py) and the proof on pixels (relatives.py).
 """
@@ -27,8 +28,8 @@ Index = NDArray[np.int64]
 def pairs_sharing_keys(hashes: Sequence[str | None], groups: Index, *, sides: Index | None = None) -> Iterator[Index]:
     """Pairs (i, j), i < j, of images of different groups that share a key: arrays (pairs 2), each sorted.
 
-    `groups` (n) are the numbers of the images' groups; with `sides` (n) only pairs of different sides are taken. A pair
-    that shares keys of several parts comes several times.
+    `groups` (n) are the numbers of the images' groups; with `sides` (n), 0 or 1, only pairs of different sides are
+    taken. A pair that shares keys of several parts comes several times.
     """
     keys, images = _postings(hashes)
     parts = (keys >> np.uint64(KEY_BITS - _PART_BITS)).astype(np.uint8)
@@ -36,7 +37,7 @@ def pairs_sharing_keys(hashes: Sequence[str | None], groups: Index, *, sides: In
         chosen = parts == part
         shared = _in_buckets(keys[chosen], images[chosen], groups)
         if shared is not None:
-            yield _pairs(*shared, apart_by=groups if sides is None else sides)
+            yield _pairs(*shared, apart_by=groups if sides is None else sides, two_sides=sides is not None)
 
 
 def _postings(hashes: Sequence[str | None]) -> tuple[Keys, NDArray[np.int32]]:
@@ -81,17 +82,38 @@ def _rank_and_size(first: NDArray[np.bool_]) -> tuple[Index, Index]:
     return np.arange(len(first)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
 
 
-def _pairs(keys: Keys, images: NDArray[np.int32], *, apart_by: Index) -> Index:
+def _pairs(keys: Keys, images: NDArray[np.int32], *, apart_by: Index, two_sides: bool) -> Index:
     first = np.concatenate([[True], keys[1:] != keys[:-1]])
     rank, size = _rank_and_size(first)
     count = len(apart_by)
     codes = [np.zeros(0, dtype=np.int64)]
     for step in range(1, WHOLE_BUCKET):
-        taken = (rank + step < size) & ((size <= WHOLE_BUCKET) | (step <= CHAIN))
+        taken = (rank + step < size) & ((size <= WHOLE_BUCKET) | (step <= CHAIN and not two_sides))
         at = np.flatnonzero(taken)
         one, other = images[at].astype(np.int64), images[at + step].astype(np.int64)
         apart = apart_by[one] != apart_by[other]
         one, other = one[apart], other[apart]
         codes.append(np.minimum(one, other) * count + np.maximum(one, other))
+    if two_sides:
+        large = size > WHOLE_BUCKET
+        one, other = _across(keys[large], images[large].astype(np.int64), apart_by)
+        codes.append(np.minimum(one, other) * count + np.maximum(one, other))
     unique = np.unique(np.concatenate(codes))
     return np.stack(np.divmod(unique, count), axis=1)
+
+
+def _across(keys: Keys, images: Index, sides: Index) -> tuple[Index, Index]:
+    """For each image of a bucket `CHAIN` of the other side's, spread over all of them: two arrays, pair by pair."""
+    order = np.lexsort((sides[images], keys))
+    keys, images = keys[order], images[order]
+    new_key = np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]
+    place, whole = _rank_and_size(new_key)
+    own = sides[images]
+    rank, size = _rank_and_size(new_key | np.concatenate([[True], own[1:] != own[:-1]])[: len(keys)])
+    others = whole - size
+    at = np.flatnonzero(others > 0)
+    # A bucket's first side begins it, and the second follows.
+    first_of_others = at - place[at] + np.where(own[at] == 0, size[at], 0)
+    spread = rank[at] * others[at] // size[at]
+    pairs = [(images[at], images[first_of_others + (spread + step) % others[at]]) for step in range(CHAIN)]
+    return np.concatenate([one for one, _ in pairs]), np.concatenate([other for _, other in pairs])

@@ -61,6 +61,23 @@ def test_only_pairs_across_sides() -> None:
     assert found([[1], [1], [1], [1]], [0, 1, 2, 3], sides=[0, 0, 1, 1]) == {(0, 2), (0, 3), (1, 2), (1, 3)}
 
 
+@pytest.mark.parametrize(("first", "second"), [(40, 40), (200, 3), (3, 200), (1, 30), (30, 0)])
+def test_every_image_of_a_large_bucket_meets_the_other_side(first: int, second: int) -> None:
+    count = first + second
+    pairs = found([[7]] * count, list(range(count)), sides=[0] * first + [1] * second)
+    assert all(i < first <= j for i, j in pairs)
+    assert len(pairs) <= CHAIN * count
+    for side, others in ((range(first), second), (range(first, count), first)):
+        for image in side:
+            assert sum(image in pair for pair in pairs) >= min(CHAIN, others)
+
+
+def test_two_large_buckets_stay_apart() -> None:
+    keys = [[7]] * 40 + [[8]] * 40
+    pairs = found(keys, list(range(80)), sides=[k % 2 for k in range(80)])
+    assert pairs and all((i < 40) == (j < 40) and i % 2 != j % 2 for i, j in pairs)
+
+
 @pytest.mark.parametrize("keys", [[], [[]], [[], []], [[1]], [[1], [2]]])
 def test_nothing_shared(keys: list[list[int]]) -> None:
     assert found(keys, list(range(len(keys)))) == set()
