@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from components.contract import Contract
+from components.errors import ImageError
 from components.intake.fine_structure import MIN_CORRELATION, Fine, fine_structure, largest_correlation
 from components.intake.layouts import Case
 from components.intake.pixels import read_case
@@ -32,14 +33,20 @@ def with_near_copies(facts: pd.DataFrame, cases: Sequence[Case], contract: Contr
     @lru_cache(maxsize=2048)  # 100 KB each at most, so 200 MB
     def fine(row: int, level: int | None) -> Fine:
         image = read_case(cases[row], contract).image
-        assert image is not None, "a hash comes from a decoded image"
+        if image is None:
+            raise ImageError(
+                f"{files[row]} can't be decoded any more", expected="the image of its hash", remedy="restore the file"
+            )
         return fine_structure(image, level)
 
     for i, j in _candidates(facts):
         if digests[i] == digests[j]:
             continue
         longest = int(facts["long_side_px"].iloc[[i, j]].max())
-        agreed = largest_correlation(partial(fine, i), partial(fine, j), longest_side_px=longest)
+        try:
+            agreed = largest_correlation(partial(fine, i), partial(fine, j), longest_side_px=longest)
+        except ImageError:  # its facts are of an earlier try, or it was removed just now: nothing is told of it
+            continue
         if agreed >= MIN_CORRELATION:
             told[i].append(files[j])
             told[j].append(files[i])

@@ -58,3 +58,14 @@ def test_an_image_that_cannot_be_decoded_is_passed_over(tree: Tree, contract_of:
     raw = tree("udiat")
     (raw / THIRD).write_bytes(b"no image")
     assert _near(raw, contract_of("udiat")) == {}
+
+
+def test_an_image_that_went_after_its_facts_were_taken_is_passed_over(tree: Tree, contract_of: ContractOf) -> None:
+    raw, contract = tree("udiat"), contract_of("udiat")
+    for file in (FIRST, SECOND):
+        save(raw / file, _brighter(speckle(77)) if file == SECOND else speckle(77))
+    cases = read_layout(contract, raw).cases
+    facts = collect_facts(cases, contract, raw)
+    assert (with_near_copies(facts, cases, contract)["near_copy_of"] != "").any()
+    (raw / FIRST).write_bytes(b"no image")
+    assert (with_near_copies(facts, cases, contract)["near_copy_of"] == "").all()
