@@ -111,7 +111,10 @@ def case_figure(
             of_case = ours[ours["case_id"] == case_id]
             _case_panel(panel, of_case, by_image[str(of_case["image_id"].iloc[0])])
         panels[0].set_ylabel(rank, fontsize=11)
-    figure.legend(handles=_case_legend(ours, metrics), loc="outside lower center", ncols=6, frameon=False, fontsize=9)
+    handles = _case_legend(ours, metrics)
+    # With a champion there are six, too wide for one line.
+    ncols = 3 if len(handles) > 5 else len(handles)
+    figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
     words = (
         f"{dataset}, {PROMPT_WORDS.get(prompt, prompt)}: the student's best, median and worst cases of {len(ranked)}"
     )
