@@ -63,7 +63,7 @@ def test_a_near_copy_of_an_internal_image_is_refused_before_anything_is_scored(r
     )
     try:
         write_manifest(folder, [copy, *others])
-        with pytest.raises(LeakError, match=f"near copy of busi/{internal[0].image_id} ") as caught:
+        with pytest.raises(LeakError, match=f"near copy of internal busi/{internal[0].image_id},") as caught:
             validate_external.function(make_job(validate_external, root)[0])
         assert f"fugc/{one.image_id}" in caught.value.found and "quarantine" in caught.value.remedy
     finally:
