@@ -25,6 +25,7 @@ from components.intake.layouts.reading import (
     find_root,
     image_id_of,
     natural,
+    some_of,
 )
 from components.intake.layouts.tables import read_names
 
@@ -78,8 +79,7 @@ def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRE
             continue
         _read_class(reader, place, subject_class, options, listed)
     if missing := sorted((listed or set()) - {case.image.stem for case in reader.cases}):
-        shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        reader.fault("label_without_image", sheet, f"{len(missing)} listed images aren't read: {shown}")
+        reader.fault("label_without_image", sheet, f"{len(missing)} listed images aren't read: {some_of(missing)}")
     return reader.reading(options)
 
 

@@ -30,12 +30,12 @@ from components.intake.layouts.reading import (
     Reader,
     find_root,
     image_id_of,
+    some_of,
 )
 from components.preprocess import MAX_IMAGE_PX
 
 MAX_JSON_BYTES = 2**30
 MAX_NAME_LETTERS = 200
-LISTED = 5
 
 
 class CocoFile(BaseModel):
@@ -173,7 +173,7 @@ def _rows(reader: Reader, sheet: _Sheet, rows: list[Any], what: str) -> dict[str
     if nameless:
         reader.fault("bad_annotations", sheet.path, f"{nameless} {what} without an id of number or text")
     if double:
-        reader.fault("duplicate_id", sheet.path, f"{what} with an id that another has: {_some(double)}")
+        reader.fault("duplicate_id", sheet.path, f"{what} with an id that another has: {some_of(double)}")
     return found
 
 
@@ -249,9 +249,9 @@ def _read_annotations(reader: Reader, options: Coco, sheet: _Sheet, rows: list[A
             reader.fault(error.code, sheet.path, f"annotation {key} of {_name(sheet, image)}: {error}")
             sheet.broken.add(image)
     if orphans:
-        reader.fault("annotation_without_image", sheet.path, f"annotations of no listed image: {_some(orphans)}")
+        reader.fault("annotation_without_image", sheet.path, f"annotations of no listed image: {some_of(orphans)}")
     for name, keys in unknown.items():
-        said = f"category id {name!r} of annotations {_some(keys)}"
+        said = f"category id {name!r} of annotations {some_of(keys)}"
         reader.fault("unknown_category", sheet.path, said, expected="a category that the file lists")
 
 
@@ -293,8 +293,4 @@ def _add_cases(reader: Reader, options: Coco, sheet: _Sheet) -> None:
             )
         )
     if missing:
-        reader.fault("missing_file", sheet.path, f"{len(missing)} listed images aren't there: {_some(missing)}")
-
-
-def _some(items: list[str]) -> str:
-    return ", ".join(items[:LISTED]) + (", …" if len(items) > LISTED else "")
+        reader.fault("missing_file", sheet.path, f"{len(missing)} listed images aren't there: {some_of(missing)}")

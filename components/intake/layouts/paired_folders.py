@@ -25,6 +25,7 @@ from components.intake.layouts.reading import (
     Reader,
     find_arrangement,
     image_id_of,
+    some_of,
 )
 from components.intake.layouts.tables import LabelTable, read_labels
 
@@ -133,7 +134,7 @@ def _read_part(reader: Reader, part: Part, options: PairedFolders) -> set[str]:
         table = reader.root / part.labels.file
         missing = sorted(set(classes) - stems)
         if missing:
-            reader.fault("label_without_image", table, f"{len(missing)} rows without image: {_some(missing)}")
+            reader.fault("label_without_image", table, f"{len(missing)} rows without image: {some_of(sorted(missing))}")
     return stems
 
 
@@ -178,15 +179,12 @@ def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:
         reader.fault("fold_mismatch", path, f"not a fold: {type(error).__name__} {str(error)[:MAX_SHOWN]}")
         return
     if both := train & val:
-        reader.fault("fold_mismatch", path, f"{len(both)} images in train and in val: {_some(sorted(both))}")
+        reader.fault("fold_mismatch", path, f"{len(both)} images in train and in val: {some_of(sorted(both))}")
     if absent := (train | val) - present:
         reader.fault(
-            "fold_mismatch", path, f"{len(absent)} of {len(train | val)} listed images are missing: {_some(absent)}"
+            "fold_mismatch",
+            path,
+            f"{len(absent)} of {len(train | val)} listed images are missing: {some_of(sorted(absent))}",
         )
     if unlisted := present - train - val:
-        reader.fault("fold_mismatch", path, f"{len(unlisted)} images in neither side: {_some(unlisted)}")
-
-
-def _some(items: object) -> str:
-    listed = sorted(items)  # type: ignore[call-overload]
-    return ", ".join(map(str, listed[:5])) + (", …" if len(listed) > 5 else "")
+        reader.fault("fold_mismatch", path, f"{len(unlisted)} images in neither side: {some_of(sorted(unlisted))}")

@@ -35,6 +35,7 @@ PHANTOM_NOTICE = "PHANTOM.txt"
 _NO_CONTENT = (".gitignore", PHANTOM_NOTICE)
 _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
 _SPECIAL = "a pipe, a socket, a device or a link to nothing, which isn't opened"
+LISTED = 5
 SYSTEM_FOLDER = "__MACOSX"
 SYSTEM_FILES = (f"*/{SYSTEM_FOLDER}/*", f"*/{SHADOW}*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 
@@ -327,6 +328,11 @@ def _is_there(root: Path, entry: str) -> bool:
 def image_id_of(*parts: str) -> str:
     """An id from parts of a file's name that is safe as a file name: letters, digits, dot, dash, underscore."""
     return "_".join(re.sub(r"[^A-Za-z0-9.-]+", "_", part).strip("_.") for part in parts if part)
+
+
+def some_of(items: Sequence[object]) -> str:
+    """The first five of what a fault is about, in their order, and a sign where there are more."""
+    return ", ".join(map(str, items[:LISTED])) + (", …" if len(items) > LISTED else "")
 
 
 def natural(paths: Iterable[Path]) -> list[Path]:

@@ -24,6 +24,7 @@ from components.intake.layouts.reading import (
     Reader,
     find_root,
     image_id_of,
+    some_of,
 )
 from components.intake.layouts.tables import LabelTable, read_labels
 
@@ -119,5 +120,4 @@ def _read_video(
         )
     missing = sorted(set(labels) - set(frames))
     if missing:
-        listed = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        reader.fault("label_without_image", file, f"{len(missing)} rows without frame: {listed}")
+        reader.fault("label_without_image", file, f"{len(missing)} rows without frame: {some_of(missing)}")
