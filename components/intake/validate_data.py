@@ -41,10 +41,11 @@ from components.intake.near_copies import with_near_copies
 from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.intake.telling_names import telling_names
 from components.intake.thumbnails import write_thumbnails
+from components.intake.tiles import FACTS, FAULTS
 from components.journal import Journal, work_folder
 from components.types import Fault
 
-FACTS, FAULTS, FAULTS_TEXT, DOCS, THUMBNAILS = "facts.parquet", "faults.json", "faults.md", "docs", "thumbnails"
+FAULTS_TEXT, DOCS, THUMBNAILS = "faults.md", "docs", "thumbnails"
 LAYOUT_RULE, COUNTS_RULE = "layout", "counts"
 _SEVERITY = {"error": "critical", "warning": "warning", "info": "info"}
 # Reports carry no time of their own, so that equal data give equal files; when a stage ran is MLflow's to say.
