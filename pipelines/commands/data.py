@@ -18,6 +18,7 @@ import typer
 from components.contract import CONTRACTS, Contract, contract_names, load_contract
 from components.errors import ContractError, LayoutError, SonoForgeError
 from pipelines.commands import data_page, data_schema, data_show
+from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 
 if TYPE_CHECKING:
     from components.intake.facts import Progress
@@ -27,13 +28,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The datasets: list them, look at one, check one, bring one in.", no_args_is_help=True)
 
-RAW, IMPORTS, HARMONISED, PARAMS = (
-    Path("data/01_raw"),
-    Path("data/imports"),
-    Path("data/02_harmonised"),
-    Path("params.yaml"),
-)
-FAULTY, MISUSE = 1, 2
+PARAMS = Path("params.yaml")
+FAULTY = 1
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images.")]
 

@@ -13,9 +13,9 @@ import typer
 from components.artefacts import write_text
 from components.contract import CONTRACTS, contract_names, load_contract
 from components.errors import ContractError
+from pipelines.commands.data_places import MISUSE
 
 PAGES = Path("docs/datasets")
-MISUSE = 2
 
 
 def register(app: typer.Typer) -> None:

@@ -15,13 +15,12 @@ import typer
 
 from components.contract import CONTRACTS, Contract, load_contract
 from components.errors import LayoutError, SonoForgeError
+from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 
 if TYPE_CHECKING:
     from components.intake.tiles import Tile
 
-RAW, IMPORTS, HARMONISED = Path("data/01_raw"), Path("data/imports"), Path("data/02_harmonised")
 REPORTS, SPLIT, SHEETS = Path("reports/data"), Path("data/03_splits/internal.csv"), Path("reports/sheets")
-MISUSE = 2
 
 
 @dataclass(frozen=True, slots=True)
