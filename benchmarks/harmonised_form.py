@@ -27,12 +27,19 @@ import numpy as np
 from components.artefacts import replacing, replacing_folder, write_json
 from components.contract import Contract, load_contract
 from components.evaluation.speed import Timing, as_records, describe_machine, time_interleaved
-from components.intake.coco import to_coco
-from components.intake.facts import case_key, mapped
+from components.intake.form.coco_export import to_coco
+from components.intake.form.records import (
+    image_png,
+    load_image,
+    load_instances,
+    mask_png,
+    read_manifest,
+    write_manifest,
+)
+from components.intake.form.shards import Place
 from components.intake.harmonise import _make, _record, harmonise
-from components.intake.harmonised import image_png, load_image, load_instances, mask_png, read_manifest, write_manifest
 from components.intake.layouts import read_layout
-from components.intake.shards import Place
+from components.intake.measuring.facts import case_key, mapped
 from components.journal import Journal, work_folder
 from components.phantom import write_dataset
 from components.types import Record

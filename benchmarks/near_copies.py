@@ -34,12 +34,12 @@ from PIL import Image as PilImage
 from components.artefacts import write_json
 from components.contract import load_contract
 from components.evaluation.speed import describe_machine
-from components.intake.fine_structure import MIN_CORRELATION
 from components.intake.harmonise import harmonise
-from components.intake.perceptual_hash import KEY_BITS, keys_of_text, keys_to_text, perceptual_hash
-from components.intake.pixels import pixels_md5
-from components.intake.relatives import find_relatives, fine_correlation
-from components.intake.shared_keys import pairs_sharing_keys
+from components.intake.likeness.fine_structure import MIN_CORRELATION
+from components.intake.likeness.perceptual_hash import KEY_BITS, keys_of_text, keys_to_text, perceptual_hash
+from components.intake.likeness.shared_keys import pairs_sharing_keys
+from components.intake.measuring.pixels import pixels_md5
+from components.intake.sides.relatives import find_relatives, fine_correlation
 from components.types import Image, Record
 
 ROOT = Path(__file__).parents[1]

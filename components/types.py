@@ -79,7 +79,7 @@ class Record:
     and `mask_span`; without a span the whole file is the PNG. `pixels_md5` is the digest of the decoded pixels.
     `spacing_mm` is (row, column) or None where the source doesn't state it.
     `official_split` is the split that the dataset's authors give, if any, `perceptual_hash` the hash
-    of components/intake/perceptual_hash.py, by which near copies are found.
+    of components/intake/likeness/perceptual_hash.py, by which near copies are found.
     """
 
     dataset: str

@@ -11,11 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from components.contract import contract_names, load_contract
-from components.intake.apart import check_sources
-from components.intake.harmonised import read_manifest, write_split
-from components.intake.relatives import Relatives, find_relatives
+from components.intake.form.records import read_manifest, write_split
+from components.intake.sides.apart import check_sources
+from components.intake.sides.relatives import Relatives, find_relatives
+from components.intake.sides.split_report import write_split_report
 from components.intake.split import split as split_records
-from components.intake.split_report import write_split_report
 from components.types import Record
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import Job, stage

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 from components.artefacts import replacing, write_json
 from components.errors import LayoutError
-from components.intake.harmonised import read_manifest, read_split
+from components.intake.form.records import read_manifest, read_split
 from components.training.loop import FitResult
 from components.types import Record
 from pipelines.runtime.stage import Job

@@ -5,8 +5,8 @@ Leaves out: the internal test side (validate_internal) and the verdict (gate).
 
 from __future__ import annotations
 
-from components.intake.apart import check_apart
-from components.intake.harmonised import read_manifest
+from components.intake.form.records import read_manifest
+from components.intake.sides.apart import check_apart
 from components.types import Record
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import Job, stage

@@ -6,7 +6,7 @@ Leaves out: the external datasets (validate_external) and the verdict (gate).
 from __future__ import annotations
 
 from components.evaluation.validate import select_test
-from components.intake.harmonised import read_manifest, read_split
+from components.intake.form.records import read_manifest, read_split
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step

@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from components.artefacts import replacing
 from components.evaluation.cases import ELLIPSE, mask_of_row, prompt_from_json
 from components.evaluation.summary import SUBJECT, interval_key
-from components.intake.harmonised import load_image, load_instances
+from components.intake.form.records import load_image, load_instances
 from components.masks import to_polygons
 from components.types import Mask, Record
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from components.evaluation.cases import Predictor, mask_of_row, prompt_from_json
 from components.evaluation.summary import SUBJECT
-from components.intake.harmonised import load_image
+from components.intake.form.records import load_image
 from components.promptable import predict
 from components.types import Record
 

@@ -1,7 +1,7 @@
 """Images, models and prompts to scored cases and their summary: one function for internal and external validation.
 
 Both validations call `validate`; they differ in the records that they hand over. `select_test` picks the internal
-test images by the split. Leaves out: what external images must not share (components/intake/apart.py), files
+test images by the split. Leaves out: what external images must not share (components/intake/sides/apart.py), files
 that people read (components/evaluation/report.py) and any verdict (components/release/gate.py).
 """
 
@@ -21,8 +21,8 @@ from components.artefacts import code_digest
 from components.evaluation.cases import Contender, Predictor, Row, score_image
 from components.evaluation.prompts import draw_prompts
 from components.evaluation.summary import summarise
-from components.intake.apart import refuse_common
-from components.intake.harmonised import load_image, load_instances, mask_png
+from components.intake.form.records import load_image, load_instances, mask_png
+from components.intake.sides.apart import refuse_common
 from components.journal import Journal
 from components.params import EvaluateParams, PromptParams
 from components.promptable import predict

@@ -24,15 +24,15 @@ from PIL import Image as PilImage
 from components.artefacts import replacing_folder, write_json
 from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
-from components.intake.coco import to_coco
-from components.intake.croissant import to_croissant
-from components.intake.facts import Progress, case_key, facts_frame, facts_row, mapped, work_stamp
 from components.intake.faults import errors, first_of
-from components.intake.harmonised import COCO, CROISSANT, MANIFEST_SCHEMA_VERSION, write_manifest
+from components.intake.form.coco_export import to_coco
+from components.intake.form.croissant import to_croissant
+from components.intake.form.records import COCO, CROISSANT, MANIFEST_SCHEMA_VERSION, write_manifest
+from components.intake.form.shards import Place, ShardWriter, Spool
+from components.intake.judging.rules import judge
 from components.intake.layouts import Case, read_layout
-from components.intake.pixels import CasePixels, read_case
-from components.intake.rules import judge
-from components.intake.shards import Place, ShardWriter, Spool
+from components.intake.measuring.facts import Progress, case_key, facts_frame, facts_row, mapped, work_stamp
+from components.intake.measuring.pixels import CasePixels, read_case
 from components.journal import Journal, work_folder
 from components.types import Fault, Image, ObjectTruth, Record
 

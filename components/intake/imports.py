@@ -21,11 +21,11 @@ from pathlib import Path
 from components.artefacts import write_text
 from components.contract import CONTRACTS, check_licence, load_contract
 from components.errors import DataFaultsError, LayoutError
-from components.intake.archives import copy_folder, is_archive, unpack
-from components.intake.facts import Progress
+from components.intake.arrival.archives import copy_folder, is_archive, unpack
+from components.intake.arrival.import_params import IMPORTS, PARAMS, params_with
+from components.intake.arrival.import_record import ImportRecord, record_of, record_path, write_record
 from components.intake.faults import errors, first_of
-from components.intake.import_params import IMPORTS, PARAMS, params_with
-from components.intake.import_record import ImportRecord, record_of, record_path, write_record
+from components.intake.measuring.facts import Progress
 from components.intake.validate_data import Checked, check_data
 
 LOCK = Path(".cache/import.lock")

@@ -1,6 +1,6 @@
 """A raw dataset and its contract, to a verdict: facts, a readable list of faults, Data Docs as HTML, and pictures.
 
-Pixel facts are computed once into a table. Two judges look at it: the plain rules of components/intake/rules.py and
+Pixel facts are computed once into a table. Two judges look at it: the plain rules of judging/rules.py and
 a Great Expectations suite built from the same rules; they must agree. Every file of the report depends on the data
 and the contract only: Great Expectations' times and random identifiers are replaced. Facts are kept in a journal
 until the report is in its place, so that an interrupted run goes on where it was. Leaves out: mending anything.
@@ -22,8 +22,6 @@ import pandas as pd
 from components.artefacts import replacing_folder, write_json, write_text
 from components.contract import CONTRACTS, Contract
 from components.errors import DataFaultsError
-from components.intake.data_docs import publish
-from components.intake.facts import COLUMNS, NAME_COLUMNS, Progress, collect_facts, in_line, work_stamp
 from components.intake.faults import (
     SEVERITIES,
     as_json,
@@ -35,13 +33,15 @@ from components.intake.faults import (
     first_of,
     severity_of,
 )
+from components.intake.judging.data_docs import publish
+from components.intake.judging.near_copies import with_near_copies
+from components.intake.judging.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.intake.layouts import Case, read_layout
 from components.intake.layouts.reading import files_under, readable
-from components.intake.near_copies import with_near_copies
-from components.intake.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
-from components.intake.telling_names import telling_names
-from components.intake.thumbnails import write_thumbnails
-from components.intake.tiles import FACTS, FAULTS
+from components.intake.measuring.facts import COLUMNS, NAME_COLUMNS, Progress, collect_facts, in_line, work_stamp
+from components.intake.measuring.telling_names import telling_names
+from components.intake.showing.thumbnails import write_thumbnails
+from components.intake.showing.tiles import FACTS, FAULTS
 from components.journal import Journal, work_folder
 from components.types import Fault
 

@@ -19,8 +19,8 @@ from components.errors import LeakError
 from components.evaluation.parity import golden_parity
 from components.evaluation.statistics import Bootstrap
 from components.evaluation.validate import select_test
-from components.intake.apart import check_apart
-from components.intake.harmonised import read_manifests, read_split
+from components.intake.form.records import read_manifests, read_split
+from components.intake.sides.apart import check_apart
 from components.params import GateParams
 from components.release.checks import (
     Check,

@@ -21,9 +21,9 @@ from pipelines.commands import data_page, data_schema, data_show
 from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 
 if TYPE_CHECKING:
-    from components.intake.facts import Progress
-    from components.intake.import_record import ImportRecord
+    from components.intake.arrival.import_record import ImportRecord
     from components.intake.imports import Imported
+    from components.intake.measuring.facts import Progress
     from components.intake.validate_data import Checked
 
 app = typer.Typer(help="The datasets: list them, look at one, check one, bring one in.", no_args_is_help=True)
@@ -69,7 +69,7 @@ def check(
     workers: Workers = 2,
 ) -> None:
     """Check a folder or archive against its contract: every fault with file, reason and remedy."""
-    from components.intake.archives import is_archive, opened_source
+    from components.intake.arrival.archives import is_archive, opened_source
     from components.intake.layouts import phantom_notice
     from components.intake.validate_data import check_data
 
@@ -125,7 +125,7 @@ data_page.register(app)
 
 def _row(contract: Contract) -> dict[str, Any]:
     """One dataset as JSON values: its contract in short, its place in the run, and what is here."""
-    from components.intake.import_record import read_record
+    from components.intake.arrival.import_record import read_record
 
     manifest = HARMONISED / contract.role / contract.name
     images, phantom = _counted(manifest)
@@ -165,7 +165,7 @@ def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def _counted(manifest: Path) -> tuple[int | None, bool | None]:
     """How many harmonised images there are, and whether they are phantoms; None where there are none yet."""
-    from components.intake.harmonised import MANIFEST, read_manifest
+    from components.intake.form.records import MANIFEST, read_manifest
 
     if not (manifest / MANIFEST).is_file():
         return None, None
@@ -226,7 +226,7 @@ def _print_checked(checked: Checked, folder: Path, *, as_json: bool) -> None:
 
 def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
     """What an import did, what its archive was compared with, and what to do next."""
-    from components.intake.import_record import contract_lines
+    from components.intake.arrival.import_record import contract_lines
 
     published = done.record.published
     if published.verdict == "different":

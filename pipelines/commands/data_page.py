@@ -1,6 +1,6 @@
 """`sonoforge data page`: what a contract says of a dataset, as a page to read.
 
-Leaves out: the wording (components/intake/dataset_page.py).
+Leaves out: the wording (components/intake/showing/dataset_page.py).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def page(
     ] = None,
 ) -> None:
     """What a contract says of a dataset: how to get it, what it may be used for, masks, groups, faults."""
-    from components.intake.dataset_page import INDEX, pages
+    from components.intake.showing.dataset_page import INDEX, pages
 
     if (dataset is None) != every:
         raise typer.BadParameter("name a dataset, or give --all")

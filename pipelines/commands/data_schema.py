@@ -1,6 +1,6 @@
 """`sonoforge data schema`: what each column of a harmonised dataset's manifest means.
 
-Leaves out: the wording (components/intake/manifest_schema.py).
+Leaves out: the wording (components/intake/form/manifest_schema.py).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def schema(
     as_json: Annotated[bool, typer.Option("--json", help="Print the JSON Schema of a row.")] = False,
 ) -> None:
     """The manifest's columns: name, type, unit and meaning."""
-    from components.intake.manifest_schema import JSON_SCHEMA, PAGE, json_schema, schema_page
+    from components.intake.form.manifest_schema import JSON_SCHEMA, PAGE, json_schema, schema_page
 
     if out is not None:
         write_text(out / PAGE, schema_page())

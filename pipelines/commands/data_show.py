@@ -1,6 +1,6 @@
 """`sonoforge data show`: a contact sheet of a dataset, harmonised or still in its original layout.
 
-Leaves out: the drawing (components/intake/contact_sheet.py).
+Leaves out: the drawing (components/intake/showing/contact_sheet.py).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from components.errors import LayoutError, SonoForgeError
 from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 
 if TYPE_CHECKING:
-    from components.intake.tiles import Tile
+    from components.intake.showing.tiles import Tile
 
 REPORTS, SPLIT, SHEETS = Path("reports/data"), Path("data/03_splits/internal.csv"), Path("reports/sheets")
 
@@ -53,8 +53,8 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Draw a contact sheet: images with the outlines of their objects, and what is known of each."""
-    from components.intake.contact_sheet import label_colours, write_sheet
-    from components.intake.tiles import in_order
+    from components.intake.showing.contact_sheet import label_colours, write_sheet
+    from components.intake.showing.tiles import in_order
 
     try:
         contract = load_contract(dataset, CONTRACTS)
@@ -100,8 +100,8 @@ def show(
 
 def _shelf(contract: Contract, source: Path | None) -> Shelf:
     """The harmonised form where there is one, else the original layout that the graph, an import or a user put down."""
-    from components.intake.harmonised import MANIFEST, read_manifest
-    from components.intake.tiles import fault_codes, tiles_of_records
+    from components.intake.form.records import MANIFEST, read_manifest
+    from components.intake.showing.tiles import fault_codes, tiles_of_records
 
     labels = list(contract.mask.labels.values())
     folder = HARMONISED / contract.role / contract.name
@@ -114,7 +114,7 @@ def _shelf(contract: Contract, source: Path | None) -> Shelf:
 
 def _raw_shelf(contract: Contract, source: Path | None, labels: Sequence[str]) -> Shelf:
     from components.intake.layouts import phantom_notice, read_layout
-    from components.intake.tiles import tiles_of_cases
+    from components.intake.showing.tiles import tiles_of_cases
 
     here = [source] if source else [at / contract.name for at in (RAW, IMPORTS) if (at / contract.name).is_dir()]
     if not here:
@@ -140,7 +140,7 @@ def _raw_shelf(contract: Contract, source: Path | None, labels: Sequence[str]) -
 
 def _splits(dataset: str) -> dict[str, str]:
     """The side of each image of a dataset; empty where nothing was split yet."""
-    from components.intake.harmonised import read_split
+    from components.intake.form.records import read_split
 
     if not SPLIT.is_file():
         return {}
@@ -150,7 +150,7 @@ def _splits(dataset: str) -> dict[str, str]:
 
 
 def _of_split(shelf: Shelf, contract: Contract, split: str | None) -> list[Tile]:
-    from components.intake.harmonised import SPLITS
+    from components.intake.form.records import SPLITS
 
     if split is None:
         return list(shelf.tiles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.intake.harmonised import load_image, load_instances, read_manifest
+from components.intake.form.records import load_image, load_instances, read_manifest
 from pipelines.harmonise import harmonise
 from tests.pipelines.conftest import SMALL, Reached, make_job
 

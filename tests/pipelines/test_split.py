@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from components.errors import LeakError
-from components.intake.harmonised import read_split
+from components.intake.form.records import read_split
 from components.params import load_params
 from pipelines.split import split
 from tests.pipelines.conftest import SMALL, Reached, make_job

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image as PilImage
 
 from components.errors import LeakError
-from components.intake.harmonised import load_image, read_manifest, write_manifest
-from components.intake.perceptual_hash import perceptual_hash
-from components.intake.pixels import pixels_md5
+from components.intake.form.records import load_image, read_manifest, write_manifest
+from components.intake.likeness.perceptual_hash import perceptual_hash
+from components.intake.measuring.pixels import pixels_md5
 from pipelines.validate_external import validate_external
 from tests.pipelines.conftest import SMALL, Reached, make_job
 

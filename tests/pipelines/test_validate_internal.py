@@ -10,7 +10,7 @@ import pandas as pd
 from safetensors.torch import load, save
 
 from components.artefacts import DESCRIPTION, WEIGHTS, read_description, sha256_of, write_json
-from components.intake.harmonised import read_split
+from components.intake.form.records import read_split
 from components.release.ledger import LEDGER, RELEASED, append, released_folder
 from pipelines.validate_internal import validate_internal
 from pipelines.validation import flat_means

@@ -1,7 +1,7 @@
 """A raw folder in its original layout, to cases and faults: one module for each shape of folder, one for quarantine.
 
 The contract names the shape (`layout.reader`) and its options, so a further dataset of a known shape is one new
-contract. Leaves out: pixels (components/intake/pixels.py) and judgement (components/intake/validate_data.py).
+contract. Leaves out: pixels (components/intake/measuring/pixels.py) and judgement (components/intake/validate_data.py).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 One JSON file, or several with a split each, lists images, categories and annotations; ids are numbers or text. Each
 annotation is one object, also where two of them touch. Everything that an annotation can do wrong is looked at here
-and reported with the file and the annotation's id, so that rasterising (components/intake/pixels.py) can't fail.
+and reported with the file and the annotation's id, so that rasterising (measuring/pixels.py) can't fail.
 Leaves out: pixels; key points, captions and boxes without outline.
 """
 

@@ -2,7 +2,7 @@
 
 Polygons are checked for number, shape and place of their points, run lengths for their size and sum. Compressed run
 lengths are COCO's: base 48, five bits a letter and a sixth for "more follows", from the third on as differences to the
-count before the last (pycocotools, common/maskApi.c). Leaves out: filling polygons (components/intake/pixels.py).
+count before the last (pycocotools, common/maskApi.c). Leaves out: filling polygons (measuring/pixels.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What every reader of a layout yields: cases and faults; and what they share: finding roots, ids, leftovers.
 
-Leaves out: any shape of folder (the other modules here) and any pixel (components/intake/pixels.py).
+Leaves out: any shape of folder (the other modules here) and any pixel (components/intake/measuring/pixels.py).
 """
 
 from __future__ import annotations

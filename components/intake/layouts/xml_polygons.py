@@ -2,7 +2,7 @@
 
 `<case>.xml` holds one `mark` an annotated image, with the image's number and a JSON string of regions; the image is
 `<case>_<number>.jpg`. The case is the patient. Entities and DTDs are refused. Leaves out: rasterising
-(components/intake/pixels.py).
+(components/intake/measuring/pixels.py).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ import numpy as np
 from components.evaluation.baselines import inscribed_ellipse
 from components.evaluation.cases import ELLIPSE, mask_of_row, prompt_from_json, prompt_to_json, score_image
 from components.evaluation.prompts import DrawnPrompt, draw_prompts
-from components.intake.harmonised import load_image, load_instances
+from components.intake.form.records import load_image, load_instances
 from components.types import Point, Prompt
 
 

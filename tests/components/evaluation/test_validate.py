@@ -14,7 +14,7 @@ from components.errors import LeakError
 from components.evaluation.cases import Contender, mask_of_row, prompt_from_json
 from components.evaluation.metrics import dice
 from components.evaluation.validate import CASE_COLUMNS, finish, select_test, validate
-from components.intake.harmonised import load_instances
+from components.intake.form.records import load_instances
 from components.journal import LINES
 
 

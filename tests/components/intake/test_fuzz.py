@@ -283,7 +283,7 @@ def test_a_file_that_may_not_be_read_is_a_fault(tmp_path: Path, contract_of: Con
 def test_a_tree_that_changes_under_the_check_ends_well(
     tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from components.intake import facts
+    from components.intake.measuring import facts
 
     BUILDERS["busi"](tmp_path)
     real = facts.read_case

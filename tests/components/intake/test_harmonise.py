@@ -17,10 +17,8 @@ from pycocotools import mask as coco_mask
 
 from components.contract import Contract
 from components.errors import DataFaultsError, LayoutError
-from components.intake import facts
 from components.intake import harmonise as module
-from components.intake.harmonise import harmonise
-from components.intake.harmonised import (
+from components.intake.form.records import (
     COCO,
     MANIFEST,
     MANIFEST_SCHEMA,
@@ -31,7 +29,9 @@ from components.intake.harmonised import (
     read_manifests,
     read_split,
 )
-from components.intake.pixels import pixels_md5
+from components.intake.harmonise import harmonise
+from components.intake.measuring import facts
+from components.intake.measuring.pixels import pixels_md5
 from components.masks import tight_box
 from components.preprocess import decode_image
 from tests.components.intake.raw_trees import BUILDERS, Tree, save, speckle

@@ -14,8 +14,8 @@ import pytest
 from components.artefacts import sha256_of
 from components.errors import ContractError, LayoutError, ParamsError
 from components.intake import imports as module
-from components.intake.import_params import edited_params
-from components.intake.import_record import read_record
+from components.intake.arrival.import_params import edited_params
+from components.intake.arrival.import_record import read_record
 from components.intake.imports import ImportFaultsError, import_dataset
 from components.intake.layouts import phantom_notice
 from components.params import load_params

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.contract import Contract
-from components.intake.facts import COLUMNS, facts_frame
-from components.intake.rules import Rule, counts_frame, failing, judge, rules_of
+from components.intake.judging.rules import Rule, counts_frame, failing, judge, rules_of
+from components.intake.measuring.facts import COLUMNS, facts_frame
 from components.intake.validate_data import Checked, gx_verdicts, plain_verdicts
 
 ContractOf = Callable[[str], Contract]

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import LayoutError, LeakError, ParamsError
-from components.intake.perceptual_hash import perceptual_hash
-from components.intake.pixels import pixels_md5
-from components.intake.relatives import find_relatives, fine_correlation
+from components.intake.likeness.perceptual_hash import perceptual_hash
+from components.intake.measuring.pixels import pixels_md5
+from components.intake.sides.relatives import find_relatives, fine_correlation
+from components.intake.sides.split_report import split_report
 from components.intake.split import assert_no_leak, split
-from components.intake.split_report import split_report
 from components.params import SplitParams
 from components.types import Record
 from tests.components.intake.raw_trees import save

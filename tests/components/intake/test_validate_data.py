@@ -13,12 +13,12 @@ import pytest
 
 from components.contract import Contract
 from components.errors import DataFaultsError
-from components.intake import facts
-from components.intake.facts import COLUMNS
 from components.intake.faults import as_text, fault
+from components.intake.judging.rules import rules_of
 from components.intake.layouts import Case
-from components.intake.pixels import CasePixels
-from components.intake.rules import rules_of
+from components.intake.measuring import facts
+from components.intake.measuring.facts import COLUMNS
+from components.intake.measuring.pixels import CasePixels
 from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts, validate_data
 from tests.components.intake.raw_trees import Tree, binary, disc, save, speckle
 

@@ -16,7 +16,7 @@ from components.evaluation.cases import Contender
 from components.evaluation.report import write_validation
 from components.evaluation.summary import bootstrap_of
 from components.evaluation.validate import validate
-from components.intake.harmonised import read_manifest, write_manifest, write_split
+from components.intake.form.records import read_manifest, write_manifest, write_split
 from components.params import Params, load_params
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
-from components.intake.harmonised import read_manifest, write_manifest
+from components.intake.form.records import read_manifest, write_manifest
 from components.params import AugmentParams, EvaluatePrompts, PromptParams, TrainPrompts
 from components.types import ObjectTruth, Record
 

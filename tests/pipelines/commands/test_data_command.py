@@ -80,7 +80,7 @@ def test_check_takes_archives_and_leaves_nothing_behind(
     (tmp_path / "cut.zip").write_bytes((tmp_path / "udiat.zip").read_bytes()[:500])
     cut = run(app, ["check", "udiat", "--source", str(tmp_path / "cut.zip")])
     assert (cut.exit_code, "cut.zip: not a whole archive" in cut.stderr) == (1, True)
-    monkeypatch.setattr("components.intake.archives.MAX_BYTES", 1000)
+    monkeypatch.setattr("components.intake.arrival.archives.MAX_BYTES", 1000)
     bomb = run(app, ["check", "udiat", "--source", str(tmp_path / "udiat.zip")])
     assert (bomb.exit_code, "unpacks to more than 1,000 bytes" in bomb.stderr) == (1, True)
     assert list(scratch.iterdir()) == []

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner
 
-from components.intake.manifest_schema import json_schema, schema_page
+from components.intake.form.manifest_schema import json_schema, schema_page
 from pipelines.commands.data import app
 
 

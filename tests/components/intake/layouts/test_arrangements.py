@@ -13,11 +13,11 @@ import pytest
 
 from components.contract import Contract
 from components.errors import ContractError
-from components.intake.archives import unpack
+from components.intake.arrival.archives import unpack
+from components.intake.form.records import load_image, load_instances
 from components.intake.harmonise import harmonise
-from components.intake.harmonised import load_image, load_instances
 from components.intake.layouts import LayoutReading, read_layout
-from components.intake.pixels import read_case
+from components.intake.measuring.pixels import read_case
 from components.intake.validate_data import check_data
 from tests.components.intake.raw_trees import Tree, binary, ddti_637, disc, save, speckle
 

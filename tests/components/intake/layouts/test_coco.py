@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from components.contract import Contract
 from components.errors import ContractError
+from components.intake.form.records import load_instances
 from components.intake.harmonise import harmonise
-from components.intake.harmonised import load_instances
 from components.intake.layouts import read_layout
 from components.intake.layouts.instances import OutlineError, instance_of, run_lengths
-from components.intake.pixels import drawn, read_case
+from components.intake.measuring.pixels import drawn, read_case
 from components.intake.validate_data import check_data
 from components.masks import to_rle
 from tests.components.intake.raw_trees import SIDE_PX, coco_json, coco_tree, disc, save, speckle

@@ -1,0 +1,1 @@
+"""A table of facts, to faults and their pages."""

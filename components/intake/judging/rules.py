@@ -1,0 +1,172 @@
+"""What must hold of a dataset's table of facts: rules declared once, judged plainly here.
+
+`rules_of` turns a contract's expectations into rules; each looks at one column of the facts. Great Expectations
+judges the same rules over the same table (components/intake/validate_data.py). Leaves out: computing the facts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from components.contract import Contract
+from components.intake.faults import CATALOGUE, by_contract, fault
+from components.intake.layouts import Case
+from components.intake.measuring.pixels import MAX_OBJECTS
+from components.types import Fault
+
+MAX_STRAY_SHARE = 0.02
+# Of the frame. A smaller coloured region is a logo or a mark, a smaller black one hides next to nothing.
+MAX_DOPPLER_SHARE = 0.002
+MAX_BLACK_SHARE = 0.001
+_LINES = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one column of the facts must be; a missing value is never a failure.
+
+    kind `clear`: empty text or false; `between`: from `low` to `high`, both included; `unique`: no value twice.
+    `found` words a failure, with {value} for the column's value; `_LINES` where the value itself has lines of file
+    and finding.
+    """
+
+    code: str
+    column: str
+    kind: Literal["clear", "between", "unique"]
+    found: str
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def name(self) -> str:
+        """A name that no other rule has."""
+        return f"{self.code}:{self.column}"
+
+
+def rules_of(contract: Contract) -> tuple[Rule, ...]:
+    """The rules that a contract's expectations make."""
+    expect = contract.expectations
+    return (
+        Rule("unreadable_image", "image_problem", "clear", _LINES),
+        Rule("unreadable_mask", "mask_problem", "clear", _LINES),
+        Rule("mask_size_mismatch", "mask_size_problem", "clear", _LINES),
+        Rule("mask_turned", "mask_turned_problem", "clear", _LINES),
+        Rule("exif_orientation", "orientation_problem", "clear", _LINES),
+        Rule("identity_tag", "identity_tags", "clear", _LINES),
+        Rule("identity_in_name", "identity_names", "clear", _LINES),
+        Rule("date_in_name", "date_names", "clear", _LINES),
+        Rule("unknown_mask_code", "unknown_codes", "clear", "mask values {value}"),
+        Rule("stray_mask_values", "stray_share", "between", "a share of {value:.1%}", high=MAX_STRAY_SHARE),
+        Rule("too_many_objects", "objects", "between", "{value} objects or more", high=MAX_OBJECTS),
+        Rule("empty_mask", "empty_where_required", "clear", "no object in the mask"),
+        Rule("unexpected_lesion", "lesion_where_none", "clear", "an object in the mask"),
+        Rule("label_conflict", "declared_conflict", "clear", "{value}"),
+        Rule("specks", "specks", "between", "{value} components under min_area_px", high=0),
+        Rule("foreground_share", "foreground_share", "between", "{value:.1%}", high=expect.max_foreground_share),
+        Rule("image_size", "short_side_px", "between", "a side of {value} pixels", low=expect.min_side_px),
+        Rule("image_size", "long_side_px", "between", "a side of {value} pixels", high=expect.max_side_px),
+        Rule("burnt_in_text", "text_glyphs", "between", "{value} glyphs in lines", high=0),
+        Rule("calipers", "caliper_crosses", "between", "{value} crosses", high=0),
+        Rule("colour_doppler", "doppler_share", "between", "{value:.1%} of the frame", high=MAX_DOPPLER_SHARE),
+        Rule("black_area", "black_share", "between", "{value:.1%} of the frame", high=MAX_BLACK_SHARE),
+        Rule("near_copy", "near_copy_of", "clear", "the speckle of {value}"),
+        Rule("exact_copy", "pixels_md5", "unique", "the same pixels as another image (md5 {value})"),
+    )
+
+
+def failing(rule: Rule, facts: pd.DataFrame) -> pd.Series:
+    """Which rows break a rule: a boolean series."""
+    values = facts[rule.column]
+    if rule.kind == "unique":
+        broken = values.duplicated(keep=False) & values.notna()
+    elif rule.kind == "clear":
+        broken = values.fillna(False) if values.dtype == "boolean" else values.fillna("") != ""
+    else:
+        low = float("-inf") if rule.low is None else rule.low
+        high = float("inf") if rule.high is None else rule.high
+        broken = ~values.between(low, high).fillna(True)
+    return broken.astype(bool)
+
+
+def judge(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
+    """All faults that the facts show, and the known ones that the contract accepts, as warnings."""
+    faults = [
+        fault(
+            rule.code,
+            dataset=contract.name,
+            file=file,
+            found=found,
+            expected=_limits(rule),
+        )
+        for rule in rules_of(contract)
+        for row in facts[failing(rule, facts)].to_dict("records")
+        for file, found in _findings(rule, row)
+    ]
+    # What a folder's name tells is found with each of its images.
+    return by_contract(dict.fromkeys(faults), contract) + _accepted(facts, contract)
+
+
+def _findings(rule: Rule, row: Mapping[Any, Any]) -> list[tuple[str, str]]:
+    """What a failing row says: files and findings."""
+    value = row[rule.column]
+    if rule.found != _LINES:
+        return [(row["image_file"], rule.found.format(value=value))]
+    parts = (line.split("\t", 1) for line in value.split("\n"))
+    return [(file, found) for file, found in parts]
+
+
+def _limits(rule: Rule) -> str:
+    """The expectation with its numbers, for rules that have any."""
+    expected = CATALOGUE[rule.code].expected
+    if rule.code == "image_size":
+        return f"{expected}: " + (f"at least {rule.low}" if rule.low is not None else f"at most {rule.high}")
+    return f"{expected} ({rule.high:g})" if rule.code == "foreground_share" else expected
+
+
+def _accepted(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
+    reasons = {(one.code, one.file): one.reason for one in contract.accepted_faults}
+    found = []
+    for text in facts["accepted"].dropna():
+        for entry in filter(None, text.split("\n")):
+            code, file, what = entry.split("\t", 2)
+            reason = reasons[(code, file.rsplit("/", 1)[-1])]
+            known = fault(code, dataset=contract.name, file=file, found=what)
+            remedy = f"nothing to do: the contract accepts it and leaves the file out ({reason})"
+            found.append(Fault(code, "warning", known.dataset, file, what, known.expected, remedy))
+    return found
+
+
+def counts_frame(facts: pd.DataFrame, contract: Contract, excluded: Sequence[Case] = ()) -> pd.DataFrame:
+    """What the authors count against what is here: columns what, stated, found. Only sensible for real data.
+
+    `excluded` are cases in quarantine, which are here too.
+    """
+    stated = {f"class {name}": number for name, number in contract.expectations.classes.items()}
+    classes = Counter([*facts["subject_class"].dropna(), *(case.subject_class for case in excluded)])
+    here = {f"class {name}": classes[name] for name in contract.expectations.classes}
+    if contract.expectations.images is not None:
+        stated["images"], here["images"] = contract.expectations.images, len(facts) + len(excluded)
+    names = sorted(stated)
+    return pd.DataFrame(
+        {"what": names, "stated": [stated[n] for n in names], "found": [here[n] for n in names]}
+    ).astype({"what": "string", "stated": "Int64", "found": "Int64"})
+
+
+def judge_counts(counts: pd.DataFrame, contract: Contract) -> list[Fault]:
+    """Faults where the numbers of images differ from what the authors state."""
+    faults = [
+        fault(
+            "image_count" if row["what"] == "images" else "class_count",
+            dataset=contract.name,
+            file=".",
+            found=f"{row['found']} ({row['what']})",
+            expected=f"{row['stated']}, as the contract says of the original",
+        )
+        for row in counts[counts["stated"] != counts["found"]].to_dict("records")
+    ]
+    return by_contract(faults, contract)

@@ -1,0 +1,263 @@
+"""Cases to facts: a table with one row an image that holds all that later judgement looks at.
+
+Pixels are decoded once; every rule of components/intake/judging/rules.py reads a column of this table. `case_key` and
+`work_stamp` say what decoded cases depend on, for those who keep them in a journal. Leaves out: what is right and
+wrong (rules), and files written (validate_data, harmonise).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from components.artefacts import code_digest
+from components.contract import Contract
+from components.intake.faults import is_accepted
+from components.intake.layouts import Case
+from components.intake.likeness.perceptual_hash import perceptual_hash
+from components.intake.measuring.burnt_in import find_burnt_in
+from components.intake.measuring.pixels import CasePixels, pixels_md5, read_case
+from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
+from components.journal import Journal
+from components.types import Image
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done, and of all."""
+
+# Pandas' nullable types: a fact of an image that couldn't be decoded is missing, neither 0 nor false.
+COLUMNS: dict[str, str] = {
+    "image_id": "string",
+    "image_file": "string",
+    "mask_files": "string",
+    "group": "string",
+    "subject_class": "string",
+    "official_split": "string",
+    "image_problem": "string",
+    "mask_problem": "string",
+    "mask_size_problem": "string",
+    "mask_turned_problem": "string",
+    "accepted": "string",
+    "identity_names": "string",
+    "date_names": "string",
+    "identity_tags": "string",
+    "orientation_problem": "string",
+    "image_mode": "string",
+    "mask_modes": "string",
+    "height_px": "Int64",
+    "width_px": "Int64",
+    "short_side_px": "Int64",
+    "long_side_px": "Int64",
+    "unknown_codes": "string",
+    "stray_share": "Float64",
+    "foreground_share": "Float64",
+    "objects": "Int64",
+    "specks": "Int64",
+    "empty_where_required": "boolean",
+    "lesion_where_none": "boolean",
+    "declared_conflict": "string",
+    "pixels_md5": "string",
+    "perceptual_hash": "string",
+    "text_glyphs": "Int64",
+    "caliper_crosses": "Int64",
+    "doppler_share": "Float64",
+    "black_share": "Float64",
+    "near_copy_of": "string",
+}
+
+# All code that decides what is read from a case; work that was begun by other code is thrown away.
+LIBRARY = Path(__file__).parents[2]
+CODE = tuple(LIBRARY / name for name in ("intake", "contract.py", "masks.py", "preprocess.py", "types.py"))
+
+_PROBLEM_COLUMN = {
+    "unreadable_image": "image_problem",
+    "unreadable_mask": "mask_problem",
+    "mask_size_mismatch": "mask_size_problem",
+    "mask_turned": "mask_turned_problem",
+}
+_NAME_COLUMN = {IDENTITY: "identity_names", DATE: "date_names"}
+NAME_COLUMNS = tuple(_NAME_COLUMN.values())
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, Any]:
+    """The facts of one case; paths are relative to `folder`.
+
+    The columns of problems, names and tags hold one line a file: the file and what was found, parted by a tab;
+    `accepted` has the fault's code in front.
+    """
+    row: dict[str, Any] = {
+        **dict.fromkeys(COLUMNS),
+        "image_id": case.image_id,
+        "image_file": case.name_of(case.image, folder),
+        "mask_files": "; ".join(case.name_of(path, folder) for path in case.masks),
+        "group": case.group,
+        "subject_class": case.subject_class,
+        "official_split": case.official_split,
+        **_problems(case, pixels, contract, folder),
+        **_names_told(case, folder),
+    }
+    if pixels.image is None:
+        return row
+    height_px, width_px = pixels.image.shape[:2]
+    row |= {
+        "image_mode": pixels.mode,
+        "mask_modes": ", ".join(pixels.mask_modes),
+        "height_px": height_px,
+        "width_px": width_px,
+        "short_side_px": min(height_px, width_px),
+        "long_side_px": max(height_px, width_px),
+        "pixels_md5": pixels_md5(pixels.image),
+        "perceptual_hash": perceptual_hash(pixels.image),
+        **_tags(case, pixels, folder),
+        **_burnt_in(pixels.image),
+    }
+    if not (row["mask_problem"] or row["mask_size_problem"] or row["mask_turned_problem"]):
+        row |= _annotation(case, pixels, contract, height_px * width_px)
+    return row
+
+
+def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, str]:
+    texts: dict[str, list[str]] = {column: [] for column in (*_PROBLEM_COLUMN.values(), "accepted")}
+    masks = {path.name: path for path in case.masks}
+    for code, name, found in pixels.problems:
+        # An image and its mask may have one name, in two folders.
+        path = case.image if code == "unreadable_image" else masks.get(name, case.image)
+        place, found = in_line(case.name_of(path, folder)), in_line(found)
+        if is_accepted(code, place.rsplit("/", 1)[-1], contract):
+            texts["accepted"].append("\t".join((code, place, found)))
+        else:
+            texts[_PROBLEM_COLUMN[code]].append("\t".join((place, found)))
+    return {column: "\n".join(found) for column, found in texts.items()}
+
+
+def in_line(text: str) -> str:
+    """A text with its control characters written out, so that it can stand in a line of fields parted by tabs."""
+    return "".join(repr(sign)[1:-1] if unicodedata.category(sign) == "Cc" else sign for sign in text)
+
+
+def _names_told(case: Case, folder: Path) -> dict[str, str]:
+    texts: dict[str, list[str]] = {column: [] for column in _NAME_COLUMN.values()}
+    for path in (case.image, *case.masks):
+        for code, place, found in telling_names(PurePosixPath(case.name_of(path, folder))):
+            line = "\t".join((in_line(place), found))
+            if line not in texts[_NAME_COLUMN[code]]:  # a folder is told of once, not for each of its files
+                texts[_NAME_COLUMN[code]].append(line)
+    return {column: "\n".join(lines) for column, lines in texts.items()}
+
+
+def _tags(case: Case, pixels: CasePixels, folder: Path) -> dict[str, str]:
+    told = [(in_line(case.name_of(path, folder)), tags) for path, tags in pixels.tags]
+    identity = ["\t".join((name, in_line(", ".join(tags.identity)))) for name, tags in told if tags.identity]
+    turned = [f"{name}\tEXIF orientation {tags.orientation}" for name, tags in told if tags.orientation != 1]
+    return {"identity_tags": "\n".join(identity), "orientation_problem": "\n".join(turned)}
+
+
+def _burnt_in(image: Image) -> dict[str, Any]:
+    found = find_burnt_in(image)
+    return {
+        "text_glyphs": found.glyphs,
+        "caliper_crosses": found.crosses,
+        "doppler_share": found.doppler_share,
+        "black_share": found.black_share,
+    }
+
+
+def _annotation(case: Case, pixels: CasePixels, contract: Contract, frame_px: int) -> dict[str, Any]:
+    labels = {truth.label for truth in pixels.objects}
+    may_be_empty = case.subject_class in contract.expectations.empty_mask_classes
+    conflict = ""
+    if case.declared is not None:
+        declared = {contract.mask.labels[code] for code in case.declared}
+        if declared != labels:
+            conflict = f"shows {_names(labels)}, declared are {_names(declared)}"
+    return {
+        "unknown_codes": ", ".join(map(str, pixels.unknown_codes)),
+        "stray_share": pixels.stray_share,
+        "foreground_share": sum(truth.area_px for truth in pixels.objects) / frame_px,
+        "objects": pixels.objects_found,
+        "specks": pixels.specks,
+        "empty_where_required": not pixels.objects and not may_be_empty,
+        "lesion_where_none": bool(pixels.objects) and may_be_empty,
+        "declared_conflict": conflict,
+    }
+
+
+def _names(labels: set[str]) -> str:
+    return " and ".join(sorted(labels)) or "nothing"
+
+
+def facts_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Rows to a table with the types of `COLUMNS`."""
+    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype(COLUMNS)
+
+
+def collect_facts(
+    cases: Sequence[Case],
+    contract: Contract,
+    folder: Path,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    journal: Journal | None = None,
+) -> pd.DataFrame:
+    """Decode all cases and return their facts, in the order of `cases`; those that `journal` holds aren't decoded."""
+
+    def one(case: Case) -> tuple[str, dict[str, Any]]:
+        key = case_key(case) if journal is not None else ""
+        known = journal.get(key) if journal is not None else None
+        return key, known or facts_row(case, read_case(case, contract), contract, folder)
+
+    rows = []
+    for key, row in mapped(one, cases, workers=workers, progress=progress):
+        if journal is not None and journal.get(key) is None:
+            journal.add(key, row)
+        rows.append(row)
+    return facts_frame(rows)
+
+
+def case_key(case: Case) -> str:
+    """A digest of all that a case's facts and pixels depend on beside `work_stamp`: file contents and what was read."""
+    digest = hashlib.sha256()
+    told = (case.image_id, case.group, case.subject_class, case.official_split, case.polygons, case.declared)
+    digest.update(repr(told).encode() + repr(case.instances).encode())
+    for path in (case.image, *case.masks):
+        # A file that can't be opened is a fact too; it changes as soon as it can.
+        content = path.read_bytes() if os.access(path, os.R_OK) else b""
+        digest.update(path.as_posix().encode() + hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def work_stamp(contract: Contract, *, phantom: bool) -> dict[str, Any]:
+    """What must be equal for cases that were decoded before to be usable; the quarantine stands in their keys."""
+    text = json.dumps(contract.model_dump(mode="json", exclude={"quarantine"}), sort_keys=True)
+    return {
+        "contract_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "code_sha256": code_digest(*CODE),
+        "phantom": phantom,
+    }
+
+
+def mapped(
+    function: Callable[[_T], _R], items: Sequence[_T], *, workers: int, progress: Progress | None
+) -> Iterator[_R]:
+    """Apply a function to all items in `workers` threads, in order; decoding frees the interpreter's lock.
+
+    On an error or an interrupt the items that haven't begun are dropped.
+    """
+    pool = ThreadPoolExecutor(max_workers=workers)
+    try:
+        for done, result in enumerate(pool.map(function, items), 1):
+            if progress is not None:
+                progress(done, len(items))
+            yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

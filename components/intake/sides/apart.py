@@ -1,0 +1,104 @@
+"""Sets of images that must have nothing in common, to a proof of it: external and internal, test and training.
+
+Four things join two sets: a group, equal pixels, near copies, and a source. Datasets of one source hold the same
+patients, whether or not they show the same images, so no comparison of pixels tells; the contracts do
+(`same_source_as`). Leaves out: dividing one set into sides (split.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import networkx as nx
+
+from components.errors import LeakError
+from components.intake.sides.relatives import find_copies
+from components.types import Record, Role
+
+_SHOWN = 8
+
+
+def check_sources(roles: Mapping[str, Role], same_source: Mapping[str, Iterable[str]]) -> None:
+    """Make sure that no two datasets of a run hold the same patients, unless both are external.
+
+    Parameters
+    ----------
+    roles
+        The run's datasets.
+    same_source
+        For each dataset that has a contract, in the run or not, those that it calls the same source: a third may link
+        two of the run.
+
+    Raises
+    ------
+    LeakError
+        Naming two datasets of one source of which one trains.
+    """
+    graph = nx.Graph((name, other) for name, others in same_source.items() for other in others)
+    for linked in nx.connected_components(graph):
+        members = sorted(name for name in linked if name in roles)
+        training = [name for name in members if roles[name] == "internal"]
+        if training and len(members) > 1:
+            other = next(name for name in members if name != training[0])
+            where = "is external" if roles[other] == "external" else "is internal too, and would stand on other sides"
+            raise LeakError(
+                f"{training[0]} trains and {other} {where}, but they hold the same patients (same_source_as)",
+                expected="of datasets of one source one alone, or all of them external",
+                remedy=f"remove {training[0]} or {other} from params.yaml's `datasets`",
+            )
+
+
+def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
+    """Make sure that no external image, group or near copy is among the internal ones.
+
+    Raises
+    ------
+    LeakError
+        Naming what they have in common: dataset and image_id of both of each pair, and their correlation.
+    """
+    refuse_common(external, internal, between="the external and the internal images")
+    copies = find_copies(internal, external)
+    if not copies:
+        return
+    # By dataset and id: many images lie in one shard, so that the shard's name would tell nothing.
+    named = [
+        f"external {'/'.join(copy.second)} is a near copy of internal {'/'.join(copy.first)}, "
+        f"correlation {copy.correlation:.2f}"
+        for copy in copies
+    ]
+    raise LeakError(
+        f"{len(copies)} external images have relatives among the internal ones: {_listed(named)}",
+        expected="no near copy of an external image near training",
+        remedy=(
+            "exclude the external image of each pair by `quarantine` in its contract (nothing trains again), or the "
+            "internal one in its own, or remove one of the datasets from params.yaml; the raw file of dataset/image_id "
+            "stands under image_file in reports/data/<dataset>/facts.parquet"
+        ),
+    )
+
+
+def refuse_common(some: Sequence[Record], others: Sequence[Record], *, between: str) -> None:
+    """Make sure that two sets of images have no group and no image in common.
+
+    Raises
+    ------
+    LeakError
+        Naming what they have in common.
+    """
+    # Names of groups are unique within a dataset only; pixels are compared across all.
+    groups = {(r.dataset, r.group) for r in some} & {(r.dataset, r.group) for r in others}
+    pixels = {r.pixels_md5 for r in some} & {r.pixels_md5 for r in others}
+    if not groups and not pixels:
+        return
+    twins = sorted(f"{r.dataset}/{r.image_id}" for r in (*some, *others) if r.pixels_md5 in pixels)
+    named = [f"group {group} of {dataset}" for dataset, group in sorted(groups)] + [f"image {twin}" for twin in twins]
+    raise LeakError(
+        f"{between} have in common: {_listed(named)}",
+        expected="no common group and no image twice",
+        remedy="remove the copies from one side, or put them into one group, and run the stage `split` again",
+    )
+
+
+def _listed(named: Sequence[str]) -> str:
+    more = f" and {len(named) - _SHOWN} more" if len(named) > _SHOWN else ""
+    return ", ".join(named[:_SHOWN]) + more

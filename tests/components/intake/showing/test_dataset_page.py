@@ -1,0 +1,113 @@
+"""The page of a dataset: all that its contract says, and the committed pages are those of the committed contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from components.contract import (
+    Contract,
+    OfficialSplits,
+    Place,
+    PublishedFile,
+    Quarantined,
+    contract_names,
+    load_contract,
+)
+from components.intake.showing.dataset_page import INDEX, index, page, pages
+from tests.conftest import ROOT
+
+ContractOf = Callable[[str], Contract]
+COMMITTED = ROOT / "docs/datasets"
+CONTRACTS = ROOT / "data/contracts"
+NAMES = contract_names(CONTRACTS)
+
+
+def test_the_committed_pages_are_those_of_the_contracts() -> None:
+    made = pages([load_contract(name, CONTRACTS) for name in NAMES])
+    there = {path.name: path.read_text(encoding="utf-8") for path in COMMITTED.glob("*.md")}
+    assert sorted(there) == sorted(made), "run `sonoforge data page --all`; delete pages without a contract"
+    for name, text in made.items():
+        assert there[name] == text, f"docs/datasets/{name} is behind its contract: run `sonoforge data page --all`"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_says_what_a_steward_must_know(name: str) -> None:
+    contract = load_contract(name, CONTRACTS)
+    text = page(contract)
+    plain = " ".join(text.split())
+    told = [
+        contract.source.title,
+        contract.source.citation,
+        contract.licence.stated,
+        contract.role_reason,
+        contract.mask.reason,
+        contract.group.reason,
+        *(place.address for place in contract.source.places),
+        *contract.mask.labels.values(),
+        *contract.known_faults,
+        *(one.reason for one in contract.accepted_faults),
+    ]
+    for what in told:
+        assert " ".join(what.split()).replace("|", "\\|") in plain
+    assert f"sonoforge data import {name} PATH" in text
+    assert f"[{name}]({name}.md)" in index([contract])
+    assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+def test_what_a_contract_may_add_is_told_too(contract_of: ContractOf) -> None:
+    contract = contract_of("udiat").model_copy(
+        update={
+            "acquisition": None,
+            "official_splits": OfficialSplits(stated="100 and 63", use="none is made"),
+            "same_source_as": ("busi",),
+            "spacing_mm": (0.1, 0.2),
+            "spacing_source": "the | header",
+            "severity": {"specks": "error"},
+            "known_faults": (),
+            "quarantine": (
+                Quarantined(file="GT/1.png", action="exclude", reason="torn", reviewer="A. S.", date=date(2026, 1, 2)),
+                Quarantined(
+                    file="GT/2.png",
+                    action="correct",
+                    reason="redrawn",
+                    reviewer="B. S.",
+                    date=date(2026, 1, 3),
+                    replacement="udiat/2.png",
+                    replacement_sha256="0" * 64,
+                ),
+            ),
+        }
+    )
+    place = Place(
+        address="https://host/a",
+        form="gone",
+        files=(PublishedFile(name="a.zip", sha256="1" * 64, size_bytes=1234567), PublishedFile(name="b.zip")),
+    )
+    nearer = Place(address="https://host/b", form="account", agreement="sign it")
+    contract = contract.model_copy(update={"source": contract.source.model_copy(update={"places": (place, nearer)})})
+    text = page(contract)
+    for line in (
+        "| Acquisition | not stated |",
+        "| Official splits | 100 and 63 |",
+        "| Same source as | busi: the same patients, so they must never meet across a test |",
+        "| Pixel spacing | 0.1 mm a row, 0.2 mm a column (the \\| header) |",
+        "| `specks` | error |",
+        "None is known.",
+        "| `GT/1.png` | excluded | torn | A. S. | 2026-01-02 |",
+        "| `GT/2.png` | corrected by `data/contracts/udiat/2.png` | redrawn | B. S. | 2026-01-03 |",
+        f"`a.zip` (1,234,567 bytes, sha256 `{'1' * 64}`); `b.zip` (size not known, sha256 not known)",
+        "| <https://host/b> | needs an account there | sign it |",
+        "| Pass the data on | **no** | keep it out of shared folders, remotes and releases |",
+    ):
+        assert line in text
+    assert "needs an account there" in index([contract])
+
+
+def test_the_index_has_a_row_a_dataset() -> None:
+    rows = [line for line in (COMMITTED / INDEX).read_text(encoding="utf-8").splitlines() if line.startswith("| [")]
+    assert [row.split("]")[0][3:] for row in rows] == list(NAMES)
+    assert all((Path(COMMITTED) / f"{name}.md").is_file() for name in NAMES)
