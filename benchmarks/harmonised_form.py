@@ -39,7 +39,7 @@ from components.intake.form.records import (
 from components.intake.form.shards import Place
 from components.intake.harmonise import _make, _record, harmonise
 from components.intake.layouts import read_layout
-from components.intake.measuring.facts import case_key, mapped
+from components.intake.measuring.facts import case_key
 from components.journal import Journal, work_folder
 from components.phantom import write_dataset
 from components.types import Record

@@ -31,9 +31,10 @@ from components.intake.form.records import COCO, CROISSANT, MANIFEST_SCHEMA_VERS
 from components.intake.form.shards import Place, ShardWriter, Spool
 from components.intake.judging.rules import judge
 from components.intake.layouts import Case, read_layout
-from components.intake.measuring.facts import Progress, case_key, facts_frame, facts_row, mapped, work_stamp
+from components.intake.measuring.facts import case_key, facts_frame, facts_row, work_stamp
 from components.intake.measuring.pixels import CasePixels, read_case
 from components.journal import Journal, work_folder
+from components.parallel import Progress, mapped
 from components.types import Fault, Image, ObjectTruth, Record
 
 # Level 3 is twice as fast as Pillow's 6 on speckle, and 2 % larger.

@@ -25,8 +25,8 @@ from components.intake.arrival.archives import copy_folder, is_archive, unpack
 from components.intake.arrival.import_params import IMPORTS, PARAMS, params_with
 from components.intake.arrival.import_record import ImportRecord, record_of, record_path, write_record
 from components.intake.faults import errors, first_of
-from components.intake.measuring.facts import Progress
 from components.intake.validate_data import Checked, check_data
+from components.parallel import Progress
 
 LOCK = Path(".cache/import.lock")
 # As `import_dataset` and components/artefacts.py name what they write beside its place.

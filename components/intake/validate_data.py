@@ -38,11 +38,12 @@ from components.intake.judging.near_copies import with_near_copies
 from components.intake.judging.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.intake.layouts import Case, read_layout
 from components.intake.layouts.reading import files_under, readable
-from components.intake.measuring.facts import COLUMNS, NAME_COLUMNS, Progress, collect_facts, in_line, work_stamp
+from components.intake.measuring.facts import COLUMNS, NAME_COLUMNS, collect_facts, in_line, work_stamp
 from components.intake.measuring.telling_names import telling_names
 from components.intake.showing.thumbnails import write_thumbnails
 from components.intake.showing.tiles import FACTS, FAULTS
 from components.journal import Journal, work_folder
+from components.parallel import Progress
 from components.types import Fault
 
 FAULTS_TEXT, DOCS, THUMBNAILS = "faults.md", "docs", "thumbnails"

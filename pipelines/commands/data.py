@@ -23,8 +23,8 @@ from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 if TYPE_CHECKING:
     from components.intake.arrival.import_record import ImportRecord
     from components.intake.imports import Imported
-    from components.intake.measuring.facts import Progress
     from components.intake.validate_data import Checked
+    from components.parallel import Progress
 
 app = typer.Typer(help="The datasets: list them, look at one, check one, bring one in.", no_args_is_help=True)
 

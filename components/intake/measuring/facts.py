@@ -11,10 +11,9 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
@@ -27,10 +26,8 @@ from components.intake.measuring.burnt_in import find_burnt_in
 from components.intake.measuring.pixels import CasePixels, pixels_md5, read_case
 from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
 from components.journal import Journal
+from components.parallel import Progress, mapped
 from components.types import Image
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done, and of all."""
 
 # Pandas' nullable types: a fact of an image that couldn't be decoded is missing, neither 0 nor false.
 COLUMNS: dict[str, str] = {
@@ -84,8 +81,6 @@ _PROBLEM_COLUMN = {
 }
 _NAME_COLUMN = {IDENTITY: "identity_names", DATE: "date_names"}
 NAME_COLUMNS = tuple(_NAME_COLUMN.values())
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, Any]:
@@ -244,20 +239,3 @@ def work_stamp(contract: Contract, *, phantom: bool) -> dict[str, Any]:
         "code_sha256": code_digest(*CODE),
         "phantom": phantom,
     }
-
-
-def mapped(
-    function: Callable[[_T], _R], items: Sequence[_T], *, workers: int, progress: Progress | None
-) -> Iterator[_R]:
-    """Apply a function to all items in `workers` threads, in order; decoding frees the interpreter's lock.
-
-    On an error or an interrupt the items that haven't begun are dropped.
-    """
-    pool = ThreadPoolExecutor(max_workers=workers)
-    try:
-        for done, result in enumerate(pool.map(function, items), 1):
-            if progress is not None:
-                progress(done, len(items))
-            yield result
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 
 from components.contract import Contract
 from components.intake.layouts import read_layout
-from components.intake.measuring.facts import COLUMNS, collect_facts, facts_frame, mapped
+from components.intake.measuring.facts import COLUMNS, collect_facts, facts_frame
 from tests.components.intake.raw_trees import SIDE_PX, Tree, binary, disc, save
 
 ContractOf = Callable[[str], Contract]
@@ -57,23 +56,6 @@ def test_threads_change_nothing(tree: Tree, contract_of: ContractOf) -> None:
 def test_no_case_is_an_empty_table_with_all_types() -> None:
     empty = facts_frame([])
     assert {name: str(kind) for name, kind in empty.dtypes.items()} == COLUMNS
-
-
-def test_an_error_drops_what_has_not_begun() -> None:
-    begun: list[int] = []
-    failed = threading.Event()
-
-    def work(item: int) -> int:
-        begun.append(item)
-        if item == 0:
-            failed.set()
-            raise OSError("disk")
-        failed.wait(5)
-        return item
-
-    with pytest.raises(OSError, match="disk"):
-        list(mapped(work, list(range(500)), workers=1, progress=None))
-    assert len(begun) < 500
 
 
 def test_paths_are_those_of_the_folder(tree: Tree, contract_of: ContractOf, tmp_path: Path) -> None:
