@@ -41,6 +41,7 @@ from components.intake.harmonise import _make, _record, harmonise
 from components.intake.layouts import read_layout
 from components.intake.measuring.facts import case_key
 from components.journal import Journal, work_folder
+from components.parallel import mapped
 from components.phantom import write_dataset
 from components.types import Record
 
