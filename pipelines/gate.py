@@ -26,6 +26,7 @@ PARAMS = ("datasets", "evaluate", "gate")
 DATA = (
     "data/02_harmonised",
     "data/03_splits/internal.csv",
+    "data/03_splits/sources.json",
     "models/student",
     "reports/data",
     "reports/internal/cases.parquet",

@@ -1,6 +1,8 @@
 """The internal harmonised datasets to `data/03_splits/internal.csv`: one side for each image, no group on two.
 
-Before anything trains it refuses datasets of the same patients. Leaves out: external datasets, which are never split.
+Before anything trains it refuses datasets of the same patients. Which those are it writes to `sources.json`, for the
+stages that ask what a model has seen: they'd otherwise depend on every word of all contracts. Leaves out: external
+datasets, which are never split.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ import pandas as pd
 from components.contract import contract_names, load_contract
 from components.intake.form.records import read_manifest, write_split
 from components.intake.sides.apart import check_sources
+from components.intake.sides.record import SIDES, SidesRecord, read_sides
 from components.intake.sides.relatives import Relatives, find_relatives
+from components.intake.sides.sources import close_sources, write_sources
 from components.intake.sides.split_report import write_split_report
 from components.intake.split import split as split_records
 from components.types import Record
@@ -23,8 +27,9 @@ from pipelines.runtime.steps import step
 
 # All of `datasets`: which ones take part decides the split, and a removed one leaves its folder behind.
 PARAMS = ("datasets", "split")
-DATA = ("data/02_harmonised/internal", "data/contracts")
+DATA = ("data/02_harmonised/internal", "data/contracts", "data/sides.csv")
 SPLIT = Path("data/03_splits/internal.csv")
+SOURCES = Path("data/03_splits/sources.json")
 REPORT = Path("reports/split")
 
 log = logging.getLogger(__name__)
@@ -41,12 +46,23 @@ def read_internal(job: Job) -> dict[str, list[Record]]:
 
 @step(timeout_s=60)
 def refuse_same_patients(job: Job) -> None:
-    """Make sure by all contracts that no two datasets of the run hold the same patients, unless both are external."""
+    """Make sure by all contracts that no two datasets of the run hold the same patients, unless both are external.
+
+    Writes which datasets do, in the run or not: a model may have seen one that isn't.
+    """
     folder = job.root / "data/contracts"
     # Those of other datasets too: one of them may be what links two of the run.
     contracts = {name: load_contract(name, folder) for name in {*contract_names(folder), *job.params.datasets}}
     roles = {name: dataset.role for name, dataset in job.params.datasets.items()}
-    check_sources(roles, {name: contract.same_source_as for name, contract in contracts.items()})
+    same_source = {name: contract.same_source_as for name, contract in contracts.items()}
+    check_sources(roles, same_source)
+    write_sources(job.root / SOURCES, close_sources(same_source))
+
+
+@step(timeout_s=60)
+def read_recorded(job: Job) -> SidesRecord:
+    """Read the sides that real images have had so far."""
+    return read_sides(job.root / SIDES)
 
 
 @step(timeout_s=24 * 3600)
@@ -56,16 +72,26 @@ def relate(datasets: dict[str, list[Record]]) -> Relatives:
 
 
 @step(timeout_s=600)
-def assign(job: Job, datasets: dict[str, list[Record]], relatives: Relatives) -> pd.DataFrame:
-    """Give every cluster its side and prove that nothing leaks."""
-    return split_records(datasets, job.params.split, relatives=relatives)
+def assign(job: Job, datasets: dict[str, list[Record]], relatives: Relatives, recorded: SidesRecord) -> pd.DataFrame:
+    """Give every cluster its side, that on record if there is one, and prove that nothing leaks."""
+    return split_records(datasets, job.params.split, recorded=recorded, relatives=relatives)
 
 
 @step(timeout_s=600, retries=2)
-def write(job: Job, frame: pd.DataFrame, datasets: dict[str, list[Record]], relatives: Relatives) -> None:
-    """Write the split, and its report with pictures."""
+def write(
+    job: Job,
+    frame: pd.DataFrame,
+    datasets: dict[str, list[Record]],
+    relatives: Relatives,
+    recorded: SidesRecord,
+) -> list[str]:
+    """Write the split, and its report with pictures; returns the report's warnings."""
     write_split(job.root / SPLIT, frame)
-    write_split_report(job.root / REPORT, frame, datasets, job.params.split, relatives)
+    report = write_split_report(
+        job.root / REPORT, frame, datasets, params=job.params.split, relatives=relatives, recorded=recorded
+    )
+    warnings: list[str] = report["warnings"]
+    return warnings
 
 
 @stage(params=PARAMS, data=DATA, seeds=("split.seed",), timeout_s=26 * 3600)
@@ -73,9 +99,11 @@ def split(job: Job) -> None:
     """Divide the internal datasets into train, val and test."""
     refuse_same_patients(job)
     datasets = read_internal(job)
+    recorded = read_recorded(job)
     relatives = relate(datasets)
-    frame = assign(job, datasets, relatives)
-    write(job, frame, datasets, relatives)
+    frame = assign(job, datasets, relatives, recorded)
+    for warning in write(job, frame, datasets, relatives, recorded):
+        log.warning("%s", warning)
     counts = frame["split"].value_counts()
     log.info("%s", ", ".join(f"{kind} {counts.get(kind, 0)}" for kind in ("train", "val", "test")))
     job.run.log_metrics({f"images_{kind}": float(count) for kind, count in counts.items()})

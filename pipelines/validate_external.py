@@ -1,12 +1,18 @@
 """The external harmonised datasets to `reports/external`: images that were never near training.
 
-Leaves out: the internal test side (validate_internal) and the verdict (gate).
+What a model had seen is counted by patients: a dataset of the same patients as one that it saw isn't external. Leaves
+out: the internal test side (validate_internal) and the verdict (gate).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from components.evaluation.cases import Contender
+from components.evaluation.exposure import by_patients
 from components.intake.form.records import read_manifest
 from components.intake.sides.apart import check_apart
+from components.intake.sides.sources import read_sources
 from components.types import Record
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import Job, stage
@@ -15,7 +21,13 @@ from pipelines.validation import load_contenders, record, score, write
 
 # All of `datasets`: which ones take part decides the result, and a removed one leaves its folder behind.
 PARAMS = ("datasets", "prompts", "evaluate")
-DATA = ("data/02_harmonised/external", "data/02_harmonised/internal", "models/teacher", "models/student")
+DATA = (
+    "data/02_harmonised/external",
+    "data/02_harmonised/internal",
+    "data/03_splits/sources.json",
+    "models/teacher",
+    "models/student",
+)
 
 
 @step(timeout_s=24 * 3600, retries=2)
@@ -34,11 +46,17 @@ def read_external(job: Job) -> list[Record]:
     return external
 
 
+def seen_by_patients(job: Job, models: dict[str, Contender]) -> dict[str, Contender]:
+    """The models, each counted to have seen all datasets of the patients that it saw."""
+    sources = read_sources(job.root / "data/03_splits/sources.json")
+    return {who: replace(model, exposure=by_patients(model.exposure, sources)) for who, model in models.items()}
+
+
 @stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed", "evaluate.seed"), timeout_s=8 * 24 * 3600, on_gpu=True)
 def validate_external(job: Job) -> None:
     """Score the models on the external images."""
     records = read_external(job)
-    models = load_contenders(job, ("student", "teacher", "champion"))
+    models = seen_by_patients(job, load_contenders(job, ("student", "teacher", "champion")))
     result = score(job, records, models)
     record(job, result, write(job, result, "external"))
 

@@ -17,9 +17,11 @@ import pandas as pd
 
 from components.artefacts import ModelDescription
 from components.evaluation.cases import ELLIPSE
+from components.evaluation.exposure import by_patients
 from components.evaluation.parity import Parity
 from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean
 from components.evaluation.summary import SUBJECT, compare
+from components.intake.sides.sources import Sources
 from components.params import GateParams
 
 Outcome = Literal["PASS", "FAIL", "INSUFFICIENT"]
@@ -54,7 +56,8 @@ class Evidence:
 
     `cases` and `external_cases` are the validations' tables; `internal` and `external` the names of the run's
     datasets of each role. `faults` holds each dataset's faults (None where its data were never judged); `leak` what
-    was found on both sides of a boundary, if anything. `champion` is the digest of the model in use, if there is one.
+    was found on both sides of a boundary, if anything. `sources` says which datasets hold the same patients.
+    `champion` is the digest of the model in use, if there is one.
     """
 
     description: ModelDescription
@@ -67,6 +70,7 @@ class Evidence:
     leak: str | None
     champion: str | None
     parity: Parity
+    sources: Sources
 
 
 def check_provenance(evidence: Evidence) -> Check:
@@ -133,8 +137,9 @@ def check_counts(evidence: Evidence, params: GateParams) -> list[Check]:
 
 
 def check_external(evidence: Evidence) -> Check:
-    """Whether each external dataset of the run was scored, and the model is known never to have seen one of them."""
-    exposure = evidence.description.exposure
+    """Whether each external dataset of the run was scored, and the model is known never to have seen the patients of
+    one of them."""
+    exposure = by_patients(evidence.description.exposure, evidence.sources)
     scored = set(evidence.external_cases["dataset"])
     missing = [name for name in evidence.external if name not in scored]
     if not evidence.external:

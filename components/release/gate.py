@@ -21,6 +21,7 @@ from components.evaluation.statistics import Bootstrap
 from components.evaluation.validate import select_test
 from components.intake.form.records import read_manifests, read_split
 from components.intake.sides.apart import check_apart
+from components.intake.sides.sources import read_sources
 from components.params import GateParams
 from components.release.checks import (
     Check,
@@ -114,7 +115,7 @@ def gather(
     ArtefactError
         If the model folder is incomplete or altered.
     LayoutError
-        If manifests or the split are missing.
+        If manifests, the split or its `sources.json` are missing.
     """
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     inner = _records(root / "data/02_harmonised/internal", internal)
@@ -130,6 +131,7 @@ def gather(
         leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external)),
         champion=champion,
         parity=golden_parity(cases, inner, segmenter.to(device)),
+        sources=read_sources(root / "data/03_splits/sources.json"),
     )
 
 

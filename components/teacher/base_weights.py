@@ -3,7 +3,8 @@
 A download goes to a `.part` file beside its place, continues where it stopped, is checked against the published size
 and sha256, and only then gets its name. Checkpoints are pickles by format, so they're opened with torch's
 weights-only reader after the check. For each base it is known, or said to be unknown, which datasets its training
-saw. Leaves out: building the network (build.py).
+saw. Leaves out: building the network (build.py), and what follows for other datasets of the same patients
+(components/evaluation/exposure.py).
 """
 
 from __future__ import annotations
@@ -70,15 +71,17 @@ OFFICIAL: dict[str, OfficialCheckpoint] = {
 }
 
 
-# Ravi et al., SAM 2 (arXiv 2408.00714), sections 5 and D: trained on SA-1B, SA-V and "Internal". Still images come
-# from SA-1B alone (licensed photographs); SA-V was filmed by crowd workers; the internal videos are licensed footage
-# of which no list is published. So sets of still images are ruled out, and frames of videos aren't.
+# Ravi et al., SAM 2 (arXiv 2408.00714 v1). Appendix C.2: pre-trained on SA-1B; "our released model is trained on SA-V
+# manual + Internal and SA-1B" (DAVIS, MOSE and YouTubeVOS went into models that weren't released). Section 5.2: crowd
+# workers filmed SA-V; Internal is licensed video of which no list is published. Still images come from SA-1B alone
+# (licensed photographs), so sets of still images are ruled out, and frames of videos aren't. The release notes of
+# SAM 2.1 (facebookresearch/sam2, RELEASE_NOTES.md, 30 September 2024) name no other data.
 _STILLS = ("busi", "busi_curated", "busi_listed", "bus_bra", "ddti", "ddti_637", "fugc", "tn3k", "udiat")
 _FROM_VIDEOS = ("fh_ps_aop", "jnu_ifm", "psfhs", "tg3k")
 SAM2_EXPOSURE = PretrainingExposure(
     basis=(
-        "SAM 2 was trained on photographs (SA-1B), on videos filmed by crowd workers (SA-V) and on licensed videos "
-        "that aren't published (arXiv 2408.00714): its still images are known, its videos in part"
+        "the released SAM 2 was trained on photographs (SA-1B), on videos filmed by crowd workers (SA-V) and on "
+        "licensed videos that aren't published (arXiv 2408.00714, C.2): its still images are known, its videos in part"
     ),
     otherwise="unknown",
     datasets={**dict.fromkeys(_STILLS, "no"), **dict.fromkeys(_FROM_VIDEOS, "unknown")},

@@ -10,6 +10,7 @@ import pytest
 
 from components.errors import LeakError
 from components.intake.form.records import read_split
+from components.intake.sides.sources import read_sources
 from components.params import load_params
 from pipelines.split import split
 from tests.pipelines.conftest import SMALL, Reached, make_job
@@ -25,6 +26,11 @@ def test_every_internal_image_has_one_side(reached: Reached) -> None:
     assert report["phantom"] is True and report["datasets"]["busi"]["images"] == SMALL["busi"]
     assert (root / "reports/split/report.md").read_text(encoding="utf-8").startswith("# The split")
     assert (root / "reports/split/joins.png").is_file() == bool(report["joins"])
+
+
+def test_it_writes_which_datasets_hold_the_same_patients_in_the_run_or_not(reached: Reached) -> None:
+    sources = read_sources(reached("split") / "data/03_splits/sources.json")
+    assert ("busi", "busi_curated", "busi_listed") in sources and ("fh_ps_aop", "jnu_ifm", "psfhs") in sources
 
 
 def test_two_datasets_of_the_same_patients_are_refused(reached: Reached, plain_steps: None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from components.errors import LeakError
 from components.intake.form.records import load_image, read_manifest, write_manifest
 from components.intake.likeness.perceptual_hash import perceptual_hash
 from components.intake.measuring.pixels import pixels_md5
+from components.intake.sides.sources import write_sources
 from pipelines.validate_external import validate_external
 from tests.pipelines.conftest import SMALL, Reached, make_job
 
@@ -25,6 +27,18 @@ def test_all_external_images_are_scored_and_no_other(reached: Reached) -> None:
     assert metrics["datasets"]["fugc"]["images"] == SMALL["fugc"]
     assert metrics["datasets"]["fugc"]["counts_as_external"] is True, "trained from scratch"
     assert (folder / "report.md").read_text(encoding="utf-8").startswith("# External validation")
+
+
+@pytest.mark.usefixtures("plain_steps")
+def test_a_set_of_the_patients_that_the_student_was_trained_on_does_not_count(reached: Reached, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(reached("validate_external"), root, ignore=shutil.ignore_patterns("01_raw"))
+    write_sources(root / "data/03_splits/sources.json", (("busi", "fugc"),))
+    validate_external.function(make_job(validate_external, root)[0])
+    fugc = json.loads((root / "reports/external/metrics.json").read_text(encoding="utf-8"))["datasets"]["fugc"]
+    assert fugc["counts_as_external"] is False and fugc["exposure"] == {"student": "yes", "teacher": "yes"}
+    report = (root / "reports/external/report.md").read_text(encoding="utf-8")
+    assert "fugc: not counted as external" in report and "fugc counts as busi does (yes)" in report
 
 
 @pytest.mark.usefixtures("plain_steps")

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import networkx as nx
-
 from components.errors import LeakError
 from components.intake.sides.relatives import find_copies
+from components.intake.sides.sources import close_sources
 from components.types import Record, Role
 
 _SHOWN = 8
@@ -34,8 +33,7 @@ def check_sources(roles: Mapping[str, Role], same_source: Mapping[str, Iterable[
     LeakError
         Naming two datasets of one source of which one trains.
     """
-    graph = nx.Graph((name, other) for name, others in same_source.items() for other in others)
-    for linked in nx.connected_components(graph):
+    for linked in close_sources(same_source):
         members = sorted(name for name in linked if name in roles)
         training = [name for name in members if roles[name] == "internal"]
         if training and len(members) > 1:

@@ -216,6 +216,7 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "leak": None,
             "champion": None,
             "parity": Parity(cases=4, worst_share=0.0),
+            "sources": (),
         }
         return Evidence(**{**values, **changes})
 

@@ -108,6 +108,25 @@ def test_a_dataset_that_the_model_was_trained_on_is_not_external(make_evidence) 
     assert check.verdict == "INSUFFICIENT" and "fugc (exposure yes)" in check.reason
 
 
+@pytest.mark.parametrize(
+    ("seen", "verdict", "words"),
+    [
+        ({"psfhs": "yes"}, "INSUFFICIENT", "jnu_ifm (exposure yes)"),
+        ({"psfhs": "unknown"}, "INSUFFICIENT", "jnu_ifm (exposure unknown)"),
+        ({"busi": "yes"}, "PASS", "scored on jnu_ifm"),
+    ],
+)
+def test_what_shares_patients_with_what_the_model_saw_is_not_external(
+    make_evidence, cases_of, seen, verdict, words
+) -> None:
+    evidence = make_evidence(external=("jnu_ifm",), sources=(("fh_ps_aop", "jnu_ifm", "psfhs"),))
+    exposure = PretrainingExposure(basis="as stated", otherwise="no", datasets=seen)
+    described = evidence.description.model_copy(update={"pretraining_exposure": exposure})
+    cases = evidence.external_cases.assign(dataset="jnu_ifm")
+    check = check_external(replace(evidence, external_cases=cases, description=described))
+    assert check.verdict == verdict and words in check.reason
+
+
 def test_skill_is_the_paired_lower_bound(make_evidence, cases_of, gate_params) -> None:
     check = check_skill(make_evidence(cases=cases_of(student=0.80, ellipse=0.75)), gate_params, BOOTSTRAP)[0]
     assert check.id == "skill:busi" and check.verdict == "PASS"

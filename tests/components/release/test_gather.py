@@ -17,9 +17,11 @@ from components.evaluation.report import write_validation
 from components.evaluation.summary import bootstrap_of
 from components.evaluation.validate import validate
 from components.intake.form.records import read_manifest, write_manifest, write_split
+from components.intake.sides.sources import write_sources
 from components.params import Params, load_params
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads
+from components.release.checks import check_external
 from components.release.gate import gather, judge
 from components.students import build_student, load_student, student_adapter, student_hiera
 from components.types import ObjectTruth, Record, Role
@@ -97,6 +99,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     rows = [{"dataset": "busi", "image_id": str(i), "group": f"g{i}", "split": "test"} for i in range(3)]
     (root / "data/03_splits").mkdir(parents=True)
     write_split(root / "data/03_splits/internal.csv", pd.DataFrame(rows))
+    write_sources(root / "data/03_splits/sources.json", (("ddti", "tn3k"),))
     return root
 
 
@@ -111,6 +114,16 @@ def test_the_saved_student_gives_the_scored_masks(project: Path, params: Params)
     assert by_id["parity"] == by_id["leak"] == by_id["external"] == by_id["data:busi"] == "PASS"
     assert by_id["cases:busi"] == by_id["teacher"] == "INSUFFICIENT"
     assert verdict.verdict == "FAIL"  # an untrained student doesn't beat the ellipse
+
+
+def test_a_student_trained_on_patients_of_the_external_set_has_no_external_set(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(project, root)
+    write_sources(root / "data/03_splits/sources.json", (("busi", "busi_curated", "fugc"),))
+    evidence = gather(root, model=root / "models/student", internal=["busi"], external=["fugc"], champion=None)
+    check = check_external(evidence)
+    assert check.verdict == "INSUFFICIENT" and "fugc (exposure yes)" in check.reason
+    assert "fugc counts as busi does (yes): the same patients" in check.reason
 
 
 def test_another_student_in_its_place_is_found(project: Path, params: Params, tmp_path: Path) -> None:
