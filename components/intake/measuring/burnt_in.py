@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from components.types import Image
 
@@ -31,14 +33,18 @@ class BurntIn:
 
 def find_burnt_in(image: Image) -> BurntIn:
     """Look for what was drawn over an image (H W 3, RGB)."""
-    grey_only = _is_grey(image)
-    bright = cv2.extractChannel(image, 0) if grey_only else _extremes(image)[1]  # H W
+    bright = brightest(image)
     return BurntIn(
         glyphs=count_glyphs(bright),
         crosses=count_crosses(bright),
-        doppler_share=0.0 if grey_only else doppler_share(image),
+        doppler_share=0.0 if _is_grey(image) else doppler_share(image),
         black_share=black_share(bright),
     )
+
+
+def brightest(image: Image) -> Grey:
+    """The greatest of each pixel's three values (H W)."""
+    return np.asarray(cv2.extractChannel(image, 0) if _is_grey(image) else _extremes(image)[1])
 
 
 def _extremes(image: Image) -> tuple[Grey, Grey]:
@@ -56,12 +62,39 @@ STROKE_PX = 9
 GLYPH_HEIGHT_PX = (7, 40)
 GLYPH_CONTRAST = 70
 GLYPHS_A_LINE = 3
+TEXT_MARGIN = 1.5
 # No console writes more letters; a pattern has any number of parts, and each is held against each.
 MAX_GLYPHS = 500
 
 
 def count_glyphs(bright: Grey) -> int:
-    """The number of glyphs that stand in lines of at least `GLYPHS_A_LINE`; `bright` is H W.
+    """The number of glyphs that stand in lines of at least `GLYPHS_A_LINE`; `bright` is H W."""
+    return sum(len(line) for line in _lines(bright))
+
+
+def text_boxes(bright: Grey) -> list[tuple[int, int, int, int]]:
+    """A box (x0 y0 x1 y1, half-open) around each line of text, with a margin for letters that weren't found.
+
+    At both ends it is `TEXT_MARGIN` times the line's height, as the first and last letters are those that are missed.
+    """
+    height_px, width_px = bright.shape
+    boxes = []
+    for line in _lines(bright):
+        (x0, y0), (x1, y1) = line[:, :2].min(axis=0), line[:, 2:].max(axis=0)
+        beside_px, above_px = round(TEXT_MARGIN * (y1 - y0)), round(0.3 * (y1 - y0)) + 1
+        boxes.append(
+            (
+                max(0, int(x0) - beside_px),
+                max(0, int(y0) - above_px),
+                min(width_px, int(x1) + beside_px),
+                min(height_px, int(y1) + above_px),
+            )
+        )
+    return boxes
+
+
+def _lines(bright: Grey) -> list[NDArray[np.int32]]:
+    """The lines of text, each as its glyphs' boxes (N 4: x0 y0 x1 y1).
 
     Of more than `MAX_GLYPHS` candidates, which are texture rather than text, only the uppermost are looked at.
     """
@@ -76,11 +109,15 @@ def count_glyphs(bright: Grey) -> int:
     high = (height >= GLYPH_HEIGHT_PX[0]) & (height <= GLYPH_HEIGHT_PX[1])
     fits = high & (width >= 2) & (letter | stroke)
     boxes = np.stack([left, top, left + width, top + height], axis=1)[fits][:MAX_GLYPHS]  # N 4, from the top down
-    return int(sum(number for number in _line_lengths(boxes) if number >= GLYPHS_A_LINE))
+    if len(boxes) < GLYPHS_A_LINE:
+        return []
+    number, line_of = connected_components(_neighbours(boxes), directed=False)
+    lines = [boxes[line_of == line] for line in range(number)]
+    return [line for line in lines if len(line) >= GLYPHS_A_LINE]
 
 
-def _line_lengths(boxes: NDArray[np.int32]) -> list[int]:
-    """How many boxes (x0 y0 x1 y1) each chain of neighbours on one base line has."""
+def _neighbours(boxes: NDArray[np.int32]) -> coo_array:
+    """Which boxes (N 4: x0 y0 x1 y1) stand side by side on one line (N N)."""
     x0, y0, x1, y1 = boxes.T.astype(np.float64)
     height = y1 - y0
     gap = x0[None, :] - x1[:, None]  # from the right side of i to the left side of j
@@ -90,19 +127,7 @@ def _line_lengths(boxes: NDArray[np.int32]) -> list[int]:
     slack = 0.12 * tall
     level = (np.abs(y1[:, None] - y1[None, :]) <= slack) | (np.abs(y0[:, None] - y0[None, :]) <= slack)
     alike = np.abs(height[:, None] - height[None, :]) <= 0.3 * tall
-    linked = (near & level & alike).astype(np.uint8)
-    parent = list(range(len(boxes)))
-    for i, j in zip(*np.nonzero(linked), strict=True):
-        a, b = _root(parent, int(i)), _root(parent, int(j))
-        parent[a] = b
-    roots = [_root(parent, i) for i in range(len(boxes))]
-    return np.bincount(roots, minlength=0).tolist() if roots else []
-
-
-def _root(parent: list[int], i: int) -> int:
-    while parent[i] != i:
-        i = parent[i]
-    return i
+    return coo_array(near & level & alike)
 
 
 ARM_PX = 3

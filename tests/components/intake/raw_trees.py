@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
@@ -17,8 +18,10 @@ SIDE_PX = 160
 
 
 def speckle(seed: int, *, height: int = SIDE_PX, width: int = SIDE_PX + 20) -> NDArray[np.uint8]:
-    """A grey image of fine random structure, another one for each seed."""
-    return np.random.default_rng(seed).integers(0, 255, (height, width), dtype=np.uint8)
+    """A grey image of fine random structure, another one for each seed; its grains are some pixels large."""
+    noise = np.random.default_rng(seed).standard_normal((height, width))
+    grains = cv2.GaussianBlur(noise, (5, 5), 1.0)
+    return np.clip(128 + 20 * grains / grains.std(), 0, 255).astype(np.uint8)
 
 
 def disc(*, height: int = SIDE_PX, width: int = SIDE_PX + 20, at: tuple[int, int] = (80, 90)) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ from components.intake.measuring.burnt_in import (
     count_glyphs,
     doppler_share,
     find_burnt_in,
+    text_boxes,
 )
 from components.preprocess import decode_image
 
@@ -166,3 +167,14 @@ def test_on_real_images_recall_and_false_alarms_are_those_of_the_docs(samples: P
         calipers |= {path.stem} if found.crosses else set()
     assert (len(text & TEXT), len(TEXT), len(text - TEXT)) == (10, 12, 0)
     assert (len(calipers & CALIPERS), len(CALIPERS), calipers - CALIPERS) == (11, 11, {"benign (19)"})
+
+
+def test_a_box_around_text_covers_all_of_its_ink() -> None:
+    bright = np.full((200, 320), 30, np.uint8)
+    cv2.putText(bright, "SMITH JOHN", (60, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 235, 1, cv2.LINE_AA)
+    boxes = text_boxes(bright)
+    for x0, y0, x1, y1 in boxes:
+        assert 0 <= x0 < x1 <= 320 and 0 <= y0 < y1 <= 200
+        bright[y0:y1, x0:x1] = 30
+    assert boxes and bright.max() == 30
+    assert text_boxes(np.zeros((200, 320), np.uint8)) == []
