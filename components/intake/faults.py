@@ -57,6 +57,14 @@ CATALOGUE: dict[str, FaultKind] = {
     "undecodable_name": FaultKind("error", "names of images and masks in UTF-8", "rename the file"),
     "duplicate_image_id": FaultKind("error", "file names that differ", "rename one of the files"),
     "unexpected_file": FaultKind("warning", "only files that the contract's layout knows", _DECLARE),
+    "link_outside": FaultKind(
+        "error", "plain files and folders; links only to files of the dataset", "put the file there that the link means"
+    ),
+    "no_access": FaultKind(
+        "error",
+        "files and folders that may be read",
+        "give yourself the right to read it (chmod u+rX), and check again",
+    ),
     "ignored_file": FaultKind("info", "files that the contract leaves out, with its reason", _NONE),
     "quarantined": FaultKind("info", "files that reviewers took out or corrected, by the contract", _NONE),
     "quarantine_unused": FaultKind(
@@ -182,6 +190,8 @@ ALWAYS_ERRORS = frozenset(
     {
         "phantom_as_real",
         "no_images",
+        "link_outside",
+        "no_access",
         "duplicate_image_id",
         "unreadable_image",
         "unreadable_mask",

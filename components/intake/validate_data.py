@@ -37,7 +37,8 @@ from components.intake.judging.data_docs import publish
 from components.intake.judging.near_copies import with_near_copies
 from components.intake.judging.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.intake.layouts import Case, read_layout
-from components.intake.layouts.reading import files_under, readable
+from components.intake.layouts.reading import readable
+from components.intake.layouts.tree import files_under
 from components.intake.measuring.facts import COLUMNS, NAME_COLUMNS, collect_facts, in_line, work_stamp
 from components.intake.measuring.telling_names import telling_names
 from components.intake.showing.thumbnails import write_thumbnails

@@ -18,20 +18,18 @@ from components.intake.faults import accept_known, by_contract, check_codes, fau
 from components.intake.layouts import class_folders, coco, paired_folders, video_folders, xml_polygons
 from components.intake.layouts.quarantine import corrections, quarantined
 from components.intake.layouts.reading import (
-    MAX_DEPTH,
     Case,
     Corrections,
     Instance,
     LayoutReading,
     Polygon,
-    find_notice,
-    folders_within,
 )
+from components.intake.layouts.tree import MAX_DEPTH, Tree
 from components.types import Fault
 
 __all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
 
-READERS: dict[str, Callable[[Contract, Path, Corrections], LayoutReading]] = {
+READERS: dict[str, Callable[[Contract, Tree, Corrections], LayoutReading]] = {
     "class_folders": class_folders.read,
     "coco": coco.read,
     "paired_folders": paired_folders.read,
@@ -71,11 +69,12 @@ def read_layout(
             expected="the dataset in its original layout",
             remedy=f"name the folder with --source, or get the data: {contract.source.obtain}",
         )
-    _refuse_depth(contract, folder)
+    tree = Tree.of(folder)
+    _refuse_depth(contract, tree)
     mended = {} if phantom else corrections(contract, contracts)
-    reading = reader(contract, folder, mended)
+    reading = reader(contract, tree, mended)
     faults = list(reading.faults)
-    if not phantom and (notice := find_notice(folder)) is not None:
+    if not phantom and (notice := tree.notice()) is not None:
         found = "the notice that the phantom generator puts beside its images"
         name = notice.relative_to(folder).as_posix()
         faults.append(fault("phantom_as_real", dataset=contract.name, file=name, found=found))
@@ -88,11 +87,11 @@ def read_layout(
     return replace(reading, faults=tuple(accept_known(by_contract(reading.faults, contract), contract)))
 
 
-def _refuse_depth(contract: Contract, folder: Path) -> None:
-    """Stop at folders within folders without end: pathlib searches them by recursion, which the interpreter bounds."""
-    if any(depth > MAX_DEPTH for _, depth in folders_within(folder)):
+def _refuse_depth(contract: Contract, tree: Tree) -> None:
+    """Stop at folders within folders without end: what lies in the deepest wasn't listed."""
+    if tree.too_deep:
         raise LayoutError(
-            f"{contract.name}: more than {MAX_DEPTH} folders within one another in {folder}",
+            f"{contract.name}: more than {MAX_DEPTH} folders within one another in {tree.top}",
             expected="a dataset in its original layout, in a few folders",
             remedy="look at the folder: it may hold a faulty copy of itself",
         )
@@ -100,7 +99,7 @@ def _refuse_depth(contract: Contract, folder: Path) -> None:
 
 def phantom_notice(folder: Path) -> bool:
     """Whether the phantom generator made the images in a folder, as the notice beside them says, at any depth."""
-    return find_notice(folder) is not None
+    return Tree.of(folder).notice() is not None
 
 
 def _grouped(case: Case, contract: Contract, related: dict[str, tuple[str, str]]) -> Case:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
 from components.intake.layouts.names import NamedOptions, group_of
-from components.intake.layouts.pattern import blanks, resolve, to_regex
+from components.intake.layouts.pattern import blanks, to_regex
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -28,6 +28,7 @@ from components.intake.layouts.reading import (
     some_of,
 )
 from components.intake.layouts.tables import read_names
+from components.intake.layouts.tree import Tree
 
 
 class Selection(BaseModel):
@@ -67,15 +68,15 @@ class ClassFolders(NamedOptions):
         return self
 
 
-def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
+def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a tree of class folders."""
     options = ClassFolders.of(contract)
-    reader = Reader(contract, folder, find_root(folder, list(options.classes)), corrections)
+    reader = Reader(contract, tree, find_root(tree, list(options.classes)), corrections)
     sheet, listed = _listed(reader, options.only) if options.only else (reader.root, None)
     for name, subject_class in options.classes.items():
-        place = resolve(reader.root, name)
-        if place is None or not place.is_dir():
-            reader.fault("missing_folder", folder, f"no folder {name}/")
+        place = tree.find(reader.root, name)
+        if place is None or place not in tree.folders:
+            reader.fault("missing_folder", tree.top, f"no folder {name}/")
             continue
         _read_class(reader, place, subject_class, options, listed)
     if missing := sorted((listed or set()) - {case.image.stem for case in reader.cases}):
@@ -86,7 +87,7 @@ def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRE
 def _listed(reader: Reader, only: Selection) -> tuple[Path, set[str]]:
     """Where the list is, and the names in it; none, and a fault, where it can't be read."""
     places = [base / only.file for base in (reader.root, reader.root.parent, reader.folder)]
-    path = next((place for place in places if place.is_file() and place.is_relative_to(reader.folder)), places[0])
+    path = next((place for place in places if reader.tree.is_file(place)), places[0])
     return path, read_names(reader, path, pattern=only.stems, delimiter=only.delimiter) or set()
 
 
@@ -96,7 +97,7 @@ def _read_class(
     ending = re.escape(options.extension)
     pattern = re.compile(rf"(?P<stem>.+?){re.escape(options.mask_infix)}(_\d+)?(?i:{ending})")
     extension = options.extension.lower()
-    files = natural(path for path in place.iterdir() if path.is_file() and path.suffix.lower() == extension)
+    files = natural(path for path in reader.tree.folders[place].files.values() if path.suffix.lower() == extension)
     masks: dict[str, list[Path]] = defaultdict(list)
     images: list[Path] = []
     for path in files:

@@ -20,7 +20,7 @@ from components.contract import Contract
 from components.errors import ContractError
 from components.intake.layouts.instances import OutlineError, instance_of
 from components.intake.layouts.names import NamedOptions, class_of, group_of
-from components.intake.layouts.pattern import blanks, resolve, to_regex
+from components.intake.layouts.pattern import blanks, to_regex
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -32,6 +32,7 @@ from components.intake.layouts.reading import (
     image_id_of,
     some_of,
 )
+from components.intake.layouts.tree import Tree
 from components.preprocess import MAX_IMAGE_PX
 
 MAX_JSON_BYTES = 2**30
@@ -88,7 +89,7 @@ class _Sheet:
     broken: set[str] = field(default_factory=set)
 
 
-def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
+def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read the COCO files of a contract and find their images.
 
     Raises
@@ -99,7 +100,7 @@ def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRE
     options = Coco.of(contract)
     _check_codes(contract, options)
     wanted = [entry for file in options.files for entry in (file.json_file, file.images) if entry != "."]
-    reader = Reader(contract, folder, find_root(folder, wanted), corrections)
+    reader = Reader(contract, tree, find_root(tree, wanted), corrections)
     for file in options.files:
         _read_file(reader, options, file)
     return reader.reading(options)
@@ -116,8 +117,8 @@ def _check_codes(contract: Contract, options: Coco) -> None:
 
 
 def _read_file(reader: Reader, options: Coco, file: CocoFile) -> None:
-    path = resolve(reader.root, file.json_file)
-    if path is None or not path.is_file():
+    path = reader.tree.find(reader.root, file.json_file)
+    if path is None or not reader.tree.is_file(path):
         reader.fault("missing_file", reader.folder, f"no {file.json_file}")
         return
     content = _load(reader, path)
@@ -261,12 +262,12 @@ def _name(sheet: _Sheet, image: str) -> str:
 
 def _add_cases(reader: Reader, options: Coco, sheet: _Sheet) -> None:
     """Cases of the images that are here; one that lost an annotation to a fault is none, its truth isn't whole."""
-    folder = resolve(reader.root, sheet.file.images) or reader.root / sheet.file.images
+    folder = reader.tree.find(reader.root, sheet.file.images) or reader.root / sheet.file.images
     names = to_regex(options.names)
     missing: list[str] = []
     for key, row in sheet.images.items():
         image = folder / row["file_name"]
-        if not image.is_file():
+        if not reader.tree.is_file(image):
             missing.append(row["file_name"])
             continue
         reader.used.add(image)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
 from components.intake.layouts.names import NamedOptions, class_of, group_of
-from components.intake.layouts.pattern import blanks, by_values, fixed_folder, key_of, matching, resolve
+from components.intake.layouts.pattern import blanks, by_values, fixed_folder, key_of
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -28,6 +28,7 @@ from components.intake.layouts.reading import (
     some_of,
 )
 from components.intake.layouts.tables import LabelTable, read_labels
+from components.intake.layouts.tree import Tree
 
 MAIN = "the main one"
 MAX_FOLD_BYTES, MAX_SHOWN = 50_000_000, 200
@@ -88,20 +89,20 @@ class PairedFolders(NamedOptions):
         return self
 
 
-def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
+def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a tree of image and mask folders."""
     options = PairedFolders.of(contract)
     arrangements = {MAIN: options.parts, **options.alternatives}
     wanted = [[pattern for part in parts for pattern in part.patterns] for parts in arrangements.values()]
-    root, index = find_arrangement(folder, wanted)
+    root, index = find_arrangement(tree, wanted)
     chosen = list(arrangements)[index]
-    reader = Reader(contract, folder, root, corrections)
+    reader = Reader(contract, tree, root, corrections)
     stems = [_read_part(reader, part, options) for part in arrangements[chosen]]
     for name in options.folds if chosen == MAIN else ():
         _check_fold(reader, reader.root / name, stems[options.folds_part])
     for name, parts in arrangements.items():
         if name != chosen:
-            others = [path for part in parts for pattern in part.patterns for path in matching(root, pattern)]
+            others = [path for part in parts for pattern in part.patterns for path in tree.matching(root, pattern)]
             reader.leave_out(others, f"the same images in another arrangement ({name}); {chosen} is read")
     return reader.reading(options)
 
@@ -110,8 +111,9 @@ def _read_part(reader: Reader, part: Part, options: PairedFolders) -> set[str]:
     """Read one part's cases; returns the stems of all its images."""
     if not _folders_exist(reader, part):
         return set()
-    masks = matching(reader.root, part.masks) if part.masks else {}
-    images = {path: values for path, values in matching(reader.root, part.images).items() if path not in masks}
+    masks = reader.tree.matching(reader.root, part.masks) if part.masks else {}
+    matched = reader.tree.matching(reader.root, part.images)
+    images = {path: values for path, values in matched.items() if path not in masks}
     mask_of = by_values(masks)
     classes = read_labels(reader, part.labels, reader.root / part.labels.file) if part.labels else {}
     for image, values in images.items():
@@ -141,7 +143,7 @@ def _read_part(reader: Reader, part: Part, options: PairedFolders) -> set[str]:
 def _folders_exist(reader: Reader, part: Part) -> bool:
     """Report missing folders; images without their folder of masks are still worth a look, file by file."""
     here = [fixed_folder(pattern) for pattern in part.patterns]
-    missing = [name for name in here if resolve(reader.root, name) is None]
+    missing = [name for name in here if reader.tree.find(reader.root, name) is None]
     if part.required:
         for name in missing:
             reader.fault("missing_folder", reader.folder, f"no folder {name}/")
@@ -164,7 +166,7 @@ def _folder(pattern: str) -> str:
 
 def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:
     """Check that a fold lists each image once; ids in JSON are numbers, file names are zero-padded."""
-    if not path.is_file():
+    if not reader.tree.is_file(path):
         reader.fault("missing_file", reader.root, f"no {path.name}", severity="warning")
         return
     source = reader.table(path)

@@ -1,14 +1,15 @@
-"""Paths with named blanks, such as `test-image/{stem}.jpg`, matched against a tree and filled in again.
+"""Paths with named blanks, such as `test-image/{stem}.jpg`, to regular expressions and filled in again.
 
 A blank is `{name}`: any text without a slash; the same name twice must hold the same text. What stands between the
-blanks may differ in upper and lower case, as copies of a dataset do. Leaves out: what the blanks mean (the readers).
+blanks may differ in upper and lower case, as copies of a dataset do.
+Leaves out: files (tree.py), and what the blanks mean (the readers).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 _BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 # macOS puts a file of this prefix beside each file that it packs; it has the other's ending, but isn't an image.
@@ -43,45 +44,6 @@ def fixed_folder(pattern: str) -> str:
     """The folder before the first blank, "." if there is none."""
     before = pattern.split("{", 1)[0]
     return before.rpartition("/")[0] or "."
-
-
-def entries(folder: Path) -> list[Path]:
-    """A folder's entries by name; none where it may not be read."""
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
-
-
-def resolve(root: Path, relative: str) -> Path | None:
-    """The entry of this path under `root`, else the first that differs from it in case only; None if there is none."""
-    place = root
-    for name in PurePosixPath(relative).parts:
-        exact = place / name
-        if not exact.exists():
-            wanted = name.casefold()
-            others = [child for child in entries(place) if child.name.casefold() == wanted]
-            if not others:
-                return None
-            exact = others[0]
-        place = exact
-    return place
-
-
-def matching(root: Path, pattern: str) -> dict[Path, dict[str, str]]:
-    """All files under `root` that match, sorted by path, with what stood in the blanks."""
-    folder = fixed_folder(pattern)
-    start = resolve(root, folder)
-    if start is None or not start.is_dir():
-        return {}
-    rest = pattern if folder == "." else pattern[len(folder) + 1 :]
-    regex = to_regex(rest)
-    found: dict[Path, dict[str, str]] = {}
-    for path in sorted(start.glob("/".join(["*"] * (rest.count("/") + 1)))):
-        match = regex.fullmatch(path.relative_to(start).as_posix())
-        if match and path.is_file() and not path.name.startswith(SHADOW):
-            found[path] = match.groupdict()
-    return found
 
 
 def by_values(found: Mapping[Path, Mapping[str, str]]) -> dict[tuple[tuple[str, str], ...], Path]:

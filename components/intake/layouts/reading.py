@@ -5,11 +5,9 @@ Leaves out: any shape of folder (the other modules here) and any pixel (componen
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,7 +19,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from components.contract import Contract
 from components.errors import ContractError
 from components.intake.faults import fault
-from components.intake.layouts.pattern import SHADOW, blanks, entries, fixed_folder, matching, resolve
+from components.intake.layouts.pattern import SHADOW, blanks, fixed_folder
+from components.intake.layouts.tree import Tree
 from components.types import Fault, Severity
 
 Polygon = tuple[tuple[float, float], ...]
@@ -30,12 +29,12 @@ Polygon = tuple[tuple[float, float], ...]
 Corrections = Mapping[str, Path]
 NONE_CORRECTED: Corrections = MappingProxyType({})
 
-SEARCH_DEPTH, MAX_DEPTH = 3, 100
-PHANTOM_NOTICE = "PHANTOM.txt"
-_NO_CONTENT = (".gitignore", PHANTOM_NOTICE)
+SEARCH_DEPTH = 3
 _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
-_SPECIAL = "a pipe, a socket, a device or a link to nothing, which isn't opened"
+_SPECIAL = "a pipe, a socket or a device, which isn't opened"
+_LINK = "a link that leads out of the dataset, to a folder, in a circle or to nothing; it isn't followed"
 LISTED = 5
+_DIGITS = re.compile(r"\d+")
 SYSTEM_FOLDER = "__MACOSX"
 SYSTEM_FILES = (f"*/{SYSTEM_FOLDER}/*", f"*/{SHADOW}*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 
@@ -135,7 +134,7 @@ class Reader:
     """
 
     contract: Contract
-    folder: Path
+    tree: Tree
     root: Path
     corrections: Corrections = field(default_factory=lambda: NONE_CORRECTED)
     cases: list[Case] = field(default_factory=list)
@@ -143,6 +142,11 @@ class Reader:
     used: set[Path] = field(default_factory=set)
     sheets: set[Path] = field(default_factory=set)
     tables: set[Path] = field(default_factory=set)
+
+    @property
+    def folder(self) -> Path:
+        """The folder that was named, in which the dataset's root lies."""
+        return self.tree.top
 
     def sheet(self, path: Path) -> Path:
         """Mark a file of outlines as used, and return the file to read: itself, or its correction."""
@@ -208,9 +212,13 @@ class Reader:
         return LayoutReading(self.root, cases, tuple(self.faults), frozenset(self.sheets), frozenset(self.tables))
 
     def _leftovers(self, options: Options) -> None:
-        for path in special_files(self.folder):
+        for path in self.tree.special:
             self.fault("unexpected_file", path, _SPECIAL, expected="plain files and folders", severity="error")
-        for path in files_under(self.folder):
+        for path in self.tree.links:
+            self.fault("link_outside", path, _LINK)
+        for path in self.tree.closed:
+            self.fault("no_access", path, "a folder or file that may not be read")
+        for path in self.tree.files():
             if path in self.used:
                 continue
             name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
@@ -233,6 +241,8 @@ def without_annotation(contract: Contract, file: str, found: str) -> Fault:
 
 def double_ids(cases: Sequence[Case], contract: Contract, folder: Path) -> list[Fault]:
     """A fault for each id that several images get, named by the first of them."""
+    if len({case.image_id for case in cases}) == len(cases):
+        return []
     by_id: dict[str, list[Case]] = defaultdict(list)
     for case in cases:
         by_id[case.image_id].append(case)
@@ -253,76 +263,41 @@ def readable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def files_under(folder: Path) -> list[Path]:
-    """All files under a folder, sorted, but for DVC's own .gitignore and the phantoms' notice."""
-    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _NO_CONTENT)
-
-
-def special_files(folder: Path) -> list[Path]:
-    """What is neither file nor folder under a folder, sorted: pipes, sockets, devices, links to nothing."""
-    found: list[Path] = []
-    for place, _ in folders_within(folder):
-        with suppress(OSError), os.scandir(place) as entries:
-            found += [place / entry.name for entry in entries if not entry.is_file() and not entry.is_dir()]
-    return sorted(found)
-
-
-def find_notice(folder: Path) -> Path | None:
-    """The notice that the phantom generator puts beside its images, wherever under `folder` it lies."""
-    places = (place / PHANTOM_NOTICE for place, _ in folders_within(folder))
-    return min((path for path in places if path.is_file()), default=None)
-
-
-def folders_within(folder: Path) -> Iterator[tuple[Path, int]]:
-    """A folder and all below it, each with its depth; links aren't followed, what can't be listed isn't entered.
-
-    Unlike pathlib's own search it needs no recursion, which the interpreter bounds; it ends one below `MAX_DEPTH`.
-    """
-    left = [(folder, 0)]
-    while left:
-        place, depth = left.pop()
-        yield place, depth
-        if depth > MAX_DEPTH:
-            continue
-        try:
-            with os.scandir(place) as entries:
-                left += [(place / entry.name, depth + 1) for entry in entries if entry.is_dir(follow_symlinks=False)]
-        except OSError:
-            continue
-
-
-def find_root(folder: Path, wanted: Sequence[str]) -> Path:
-    """The folder that holds most of the `wanted` entries: `folder`, or one at most three levels below it.
+def find_root(tree: Tree, wanted: Sequence[str]) -> Path:
+    """The folder that holds most of the `wanted` entries: the tree's top, or one at most three levels below it.
 
     An entry is a path, or a pattern with blanks, of which the folder before the first blank counts. Archives differ in
     how many folders they wrap around a dataset, and in upper and lower case. The shallowest of equals wins, then the
-    first by name; `folder` itself where none holds any.
+    first by name; the top itself where none holds any.
     """
-    return find_arrangement(folder, [wanted])[0]
+    return find_arrangement(tree, [wanted])[0]
 
 
-def find_arrangement(folder: Path, arrangements: Sequence[Sequence[str]]) -> tuple[Path, int]:
+def find_arrangement(tree: Tree, arrangements: Sequence[Sequence[str]]) -> tuple[Path, int]:
     """Of several lists of wanted entries the one that is here most wholly: its root, as in `find_root`, and index."""
-    best, best_index, best_score = folder, 0, 0
-    level = [folder]
+    best, best_index, best_score = tree.top, 0, 0
+    level = [tree.top]
     for _ in range(SEARCH_DEPTH + 1):
         for candidate in level:
             for index, wanted in enumerate(arrangements):
-                score = sum(_is_there(candidate, entry) for entry in wanted)
+                score = sum(_is_there(tree, candidate, entry) for entry in wanted)
                 if score > best_score:
                     best, best_index, best_score = candidate, index, score
-        level = sorted(
-            child for parent in level for child in entries(parent) if child.is_dir() and child.name != SYSTEM_FOLDER
-        )
+        level = [
+            child
+            for parent in level
+            for name, child in tree.folders[parent].folders.items()
+            if name != SYSTEM_FOLDER and child in tree.folders
+        ]
     return best, best_index
 
 
-def _is_there(root: Path, entry: str) -> bool:
+def _is_there(tree: Tree, root: Path, entry: str) -> bool:
     if not blanks(entry):
-        return resolve(root, entry) is not None
+        return tree.find(root, entry) is not None
     before = fixed_folder(entry)
     # A pattern that begins with a blank has no folder to look for: only files can tell.
-    return bool(matching(root, entry)) if before == "." else resolve(root, before) is not None
+    return bool(tree.matching(root, entry)) if before == "." else tree.find(root, before) is not None
 
 
 def image_id_of(*parts: str) -> str:
@@ -337,7 +312,11 @@ def some_of(items: Sequence[object]) -> str:
 
 def natural(paths: Iterable[Path]) -> list[Path]:
     """Paths sorted as a person would, image 2 before image 10, without what macOS adds to archives."""
-    mine = (path for path in paths if not path.name.startswith(SHADOW) and SYSTEM_FOLDER not in path.parts)
-    return sorted(
-        mine, key=lambda p: [(not s.isdigit(), int(s) if s.isdigit() else 0, s) for s in re.split(r"(\d+)", str(p))]
-    )
+    named = ((str(path), path) for path in paths if not path.name.startswith(SHADOW))
+    mine = [(_DIGITS.sub(_by_size, text), path) for text, path in named if f"/{SYSTEM_FOLDER}/" not in text]
+    return [path for _, path in sorted(mine)]
+
+
+def _by_size(digits: re.Match[str]) -> str:
+    """A number behind how many digits it has, so that texts compare as their numbers do."""
+    return f"{len(digits[0].lstrip('0')):03}{digits[0]}"

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import ParseError
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from components.intake.layouts.pattern import blanks, fill, resolve
+from components.intake.layouts.pattern import blanks, fill
 from components.intake.layouts.reading import Reader
 
 MAX_ROWS = 1_000_000
@@ -62,8 +62,8 @@ class LabelTable(BaseModel):
 
 def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]:
     """Read a label table into {key: class name}; faults go to the reader, and then the result is empty."""
-    path = resolve(path.parent, path.name) or path
-    if not path.is_file():
+    path = reader.tree.find(path.parent, path.name) or path
+    if not reader.tree.is_file(path):
         if table.required:
             reader.fault("missing_file", reader.root, f"no {path.relative_to(reader.root).as_posix()}")
         return {}
@@ -89,7 +89,7 @@ def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]
 
 def read_names(reader: Reader, path: Path, *, pattern: str, delimiter: str) -> set[str] | None:
     """The names that a list gives, `pattern` filled from its columns; None, and a fault, where it can't be read."""
-    if not path.is_file():
+    if not reader.tree.is_file(path):
         reader.fault("missing_file", reader.root, f"no {path.name}")
         return None
     try:

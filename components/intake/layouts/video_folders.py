@@ -14,7 +14,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
-from components.intake.layouts.pattern import blanks, by_values, key_of, matching, resolve
+from components.intake.layouts.pattern import blanks, by_values, key_of
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -27,6 +27,7 @@ from components.intake.layouts.reading import (
     some_of,
 )
 from components.intake.layouts.tables import LabelTable, read_labels
+from components.intake.layouts.tree import Tree
 
 
 class FrameClass(BaseModel):
@@ -60,21 +61,21 @@ class VideoFolders(Options):
         return self
 
 
-def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
+def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a tree of videos."""
     options = VideoFolders.of(contract)
-    root = find_root(folder, [options.top])
-    reader = Reader(contract, folder, root, corrections)
-    top = resolve(root, options.top)
-    if top is None or not top.is_dir():
-        reader.fault("missing_folder", folder, f"no folder {options.top}/")
+    root = find_root(tree, [options.top])
+    reader = Reader(contract, tree, root, corrections)
+    top = tree.find(root, options.top)
+    if top is None or top not in tree.folders:
+        reader.fault("missing_folder", tree.top, f"no folder {options.top}/")
         return reader.reading(options)
-    images, masks = matching(root, options.images), matching(root, options.masks)
+    images, masks = tree.matching(root, options.images), tree.matching(root, options.masks)
     frames: dict[str, dict[str, Path]] = defaultdict(dict)
     for path, values in images.items():
         frames[values["video"]][values["frame"]] = path
     mask_of = by_values(masks)
-    for place in sorted(path for path in top.iterdir() if path.is_dir()):
+    for place in tree.folders[top].folders.values():
         _read_video(reader, options, place, frames[place.name], mask_of)
     for mask, values in masks.items():
         if values["frame"] not in frames[values["video"]]:
@@ -90,7 +91,7 @@ def _read_video(
     frames: dict[str, Path],
     mask_of: Mapping[tuple[tuple[str, str], ...], Path],
 ) -> None:
-    video, file = place.name, resolve(place, options.table) or place / options.table
+    video, file = place.name, reader.tree.find(place, options.table) or place / options.table
     table = LabelTable(file=options.table, key=options.frame_column, value=options.label_column)
     found = read_labels(reader, table, file)
     # The table may name a frame as the file does, `<video>_<frame>.png`, or by its number alone.

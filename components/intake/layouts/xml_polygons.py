@@ -21,7 +21,6 @@ from defusedxml.ElementTree import fromstring
 from components.contract import Contract
 from components.intake.faults import is_accepted
 from components.intake.layouts.instances import OutlineError
-from components.intake.layouts.pattern import resolve
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -30,10 +29,10 @@ from components.intake.layouts.reading import (
     Options,
     Polygon,
     Reader,
-    files_under,
     image_id_of,
     natural,
 )
+from components.intake.layouts.tree import Tree
 from components.preprocess import MAX_IMAGE_PX
 
 MAX_XML_BYTES = 20_000_000
@@ -50,21 +49,21 @@ class XmlPolygons(Options):
     class_element: str = "tirads"
 
 
-def read(contract: Contract, folder: Path, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
-    """Read a flat folder of XML files and images, wherever it stands below `folder`."""
+def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
+    """Read a flat folder of XML files and images, wherever it stands in the tree."""
     options = XmlPolygons.of(contract)
-    files = files_under(folder)
+    files = list(tree.files())
     sheets = natural(path for path in files if path.match("*.xml"))
-    reader = Reader(contract, folder, sheets[0].parent if sheets else folder, corrections)
+    reader = Reader(contract, tree, sheets[0].parent if sheets else tree.top, corrections)
     if not sheets:
-        reader.fault("missing_file", folder, "no XML file")
+        reader.fault("missing_file", tree.top, "no XML file")
     for sheet in sheets:
         _read_case(reader, options, sheet)
     extension = options.extension.lower()
     for image in natural(path for path in files if path.suffix.lower() == extension):
         if image not in reader.used:
             case = image.stem.rpartition("_")[0]
-            if (image.parent / f"{case}.xml").is_file():
+            if tree.is_file(image.parent / f"{case}.xml"):
                 reader.without_mask(image, f"no outline in {case}.xml")
             else:
                 reader.used.add(image)
@@ -82,7 +81,7 @@ def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
     except DefusedXmlException as error:
         reader.fault("bad_xml", sheet, f"forbidden content: {type(error).__name__}")
         return
-    except (ParseError, ValueError, LookupError) as error:
+    except (ParseError, ValueError, LookupError, OSError) as error:
         reader.fault("bad_xml", sheet, f"not XML: {error}")
         return
     subject_class = (case.findtext(options.class_element) or "").strip() or None
@@ -101,8 +100,8 @@ def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
             reader.fault("truncated_polygons", sheet, f"mark of image {number[:MAX_SHOWN]}: {error}")
     for number, outlines in polygons.items():
         name = f"{sheet.stem}_{number}{options.extension}"
-        image = resolve(sheet.parent, name) if PLAIN.fullmatch(number) else None
-        if image is None or not image.is_file():
+        image = reader.tree.find(sheet.parent, name) if PLAIN.fullmatch(number) else None
+        if image is None or not reader.tree.is_file(image):
             reader.fault("mark_without_image", sheet, f"a mark of {name[:MAX_SHOWN]!r}, which isn't there")
         elif number in broken:
             reader.used.add(image)

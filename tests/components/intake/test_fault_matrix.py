@@ -286,6 +286,13 @@ def rows_of_every_tree() -> Iterator[Row]:
         yield Row(
             name, "unexpected_file", "notes.txt", "a file that the layout doesn't know", at("notes.txt", written("?"))
         )
+        yield Row(
+            name,
+            "link_outside",
+            "away.png",
+            "a link that leads out of the dataset",
+            at("away.png", lambda path: path.symlink_to("/etc/hostname")),
+        )
         yield Row(name, "ignored_file", ".DS_Store", "left by an operating system", at(".DS_Store", written("?")))
         yield Row(
             name,
@@ -428,6 +435,28 @@ def doubled() -> dict[str, object]:
     return content
 
 
+def closed(place: str) -> Spoil:
+    """Take away all rights to read; root, whom nothing is closed to, is told so by the patched calls below."""
+    return lambda folder: (folder / place).chmod(0)
+
+
+@pytest.fixture(autouse=True)
+def rights_hold_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the rights of files and folders bind root, too."""
+    real_scandir, real_access = os.scandir, os.access
+
+    def scandir(path: str | Path) -> os._ScandirIterator[str]:
+        if not os.stat(path).st_mode & 0o400:  # noqa: PTH116 - rmtree gives descriptors
+            raise PermissionError(13, "Permission denied", str(path))
+        return real_scandir(path)
+
+    def access(path: str | Path, mode: int, **named: bool) -> bool:
+        return bool(Path(path).stat().st_mode & 0o400) and real_access(path, mode, **named)
+
+    monkeypatch.setattr("components.intake.layouts.tree.os.scandir", scandir)
+    monkeypatch.setattr("components.intake.layouts.tree.os.access", access)
+
+
 def put(place: str, content: str) -> Spoil:
     return lambda folder: written(content)(folder / place)
 
@@ -483,6 +512,8 @@ OWN = [
     Row("xml_polygons", "image_without_mask", "1_1.jpg", "no 1.xml beside it", without("1.xml")),
     Row("xml_polygons", "unlabelled_image", "1_2.jpg", "no outline in 1.xml", put("1.xml", ddti_xml({"1": json.dumps([SQUARE])}))),
     Row("xml_polygons", "specks", "1_1.jpg", "1 components", put("1.xml", ddti_xml({"1": json.dumps([SQUARE, region((100, 40), (102, 40), (102, 42))])}))),
+    Row("class_folders", "no_access", f"{BUSI}/benign", "a folder or file that may not be read", closed(f"{BUSI}/benign")),
+    Row("coco", "no_access", COCO, "a folder or file that may not be read", closed(COCO)),
     Row("coco", "bad_annotations", COCO, "not JSON", put(COCO, "{")),
     Row("coco", "bad_annotations", COCO, "no list of annotations", put(COCO, '{"images": [], "categories": []}')),
     Row("coco", "missing_file", ".", f"no {COCO}", without(COCO)),

@@ -14,7 +14,6 @@ from PIL import Image as PilImage
 
 from components.contract import Contract, load_contract
 from components.errors import ContractError, LayoutError
-from components.intake.faults import CATALOGUE
 from components.intake.layouts import read_layout
 from components.intake.validate_data import check_data
 from tests.components.intake.raw_trees import SQUARE, Tree, binary, ddti_xml, disc, region, save, save_mha, speckle
@@ -351,25 +350,6 @@ def test_the_real_tn3k_sample_is_reported_as_unpaired(samples: Path, contract_of
     assert reading.cases == ()
     assert (codes.count("image_without_mask"), codes.count("mask_without_image")) == (32, 100)
     assert (codes.count("missing_folder"), codes.count("no_images"), codes.count("fold_mismatch")) == (2, 1, 5)
-
-
-def test_every_code_is_planted_somewhere() -> None:
-    elsewhere = {"no_images", "duplicate_image_id", "specks", "exact_copy", "image_count", "class_count"}
-    in_coco_files = {"bad_annotations", "duplicate_id", "annotation_without_image", "unknown_category", "group_missing"}
-    elsewhere |= {
-        "crowd_region",
-        "broken_outline",
-        "quarantined",
-        "quarantine_unused",
-        "undecodable_name",
-        *in_coco_files,
-    }
-    # Those of test_fault_matrix.py, which plants every code.
-    elsewhere |= {"mask_turned", "exif_orientation", "identity_tag", "identity_in_name", "date_in_name"}
-    elsewhere |= {"burnt_in_text", "calipers", "colour_doppler", "black_area"}
-    elsewhere |= {"near_copy", "related_absent", "related_unmatched"}
-    planted = {code for _, _, _, code, _, _ in BROKEN}
-    assert planted | elsewhere == set(CATALOGUE)
 
 
 def test_a_seventh_dataset_of_a_known_shape_is_one_file(tmp_path: Path, contracts: Path) -> None:
