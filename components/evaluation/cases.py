@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from components.artefacts import UNRECORDED, PretrainingExposure
 from components.evaluation.baselines import inscribed_ellipse
-from components.evaluation.metrics import score_case
+from components.evaluation.metrics import Tolerances, score_case
 from components.evaluation.prompts import DrawnPrompt
 from components.masks import from_rle, to_rle
 from components.types import Image, InstanceMask, Mask, ObjectTruth, Point, Prediction, Prompt, Record
@@ -23,6 +23,8 @@ ELLIPSE = "ellipse"
 METRIC_COLUMNS = {
     "dice": "dice",
     "iou": "iou",
+    "nsd": "nsd_px",
+    "nsd_mm": "nsd_mm",
     "hd95": "hd95_px",
     "hd": "hd_px",
     "hd95_mm": "hd95_mm",
@@ -69,6 +71,7 @@ def score_image(
     *,
     models: Mapping[str, Contender],
     predictor: Predictor,
+    tolerances: Tolerances,
 ) -> list[Row]:
     """Score all models and the ellipse on an image's prompts; rows ordered by model, then as the prompts come."""
     if not drawn:
@@ -79,18 +82,28 @@ def score_image(
         embedding = predictor.embed(model.segmenter, image)
         found = predictor.segment_embedded(model.segmenter, embedding, size_hw, [d.prompt for d in drawn])
         rows += [
-            _row(record, instances, prompt, prediction.mask, who=who, digest=model.digest)
+            _row(record, instances, prompt, prediction.mask, who=who, digest=model.digest, tolerances=tolerances)
             | {"quality": prediction.quality}
             for prompt, prediction in zip(drawn, found, strict=True)
         ]
     for prompt in drawn:
         if prompt.prompt.box_xyxy is not None:
             mask = inscribed_ellipse(prompt.prompt.box_xyxy, size_hw)
-            rows.append(_row(record, instances, prompt, mask, who=ELLIPSE, digest="") | {"quality": None})
+            row = _row(record, instances, prompt, mask, who=ELLIPSE, digest="", tolerances=tolerances)
+            rows.append(row | {"quality": None})
     return rows
 
 
-def _row(record: Record, instances: InstanceMask, drawn: DrawnPrompt, mask: Mask, *, who: str, digest: str) -> Row:
+def _row(
+    record: Record,
+    instances: InstanceMask,
+    drawn: DrawnPrompt,
+    mask: Mask,
+    *,
+    who: str,
+    digest: str,
+    tolerances: Tolerances,
+) -> Row:
     truth = instances == drawn.object_index
     thing = next(o for o in record.objects if o.index == drawn.object_index)
     return {
@@ -99,7 +112,7 @@ def _row(record: Record, instances: InstanceMask, drawn: DrawnPrompt, mask: Mask
         "prompt_json": prompt_to_json(drawn.prompt),
         "model": who,
         "model_digest": digest,
-        **score_case(truth, mask, spacing_mm=record.spacing_mm),
+        **score_case(truth, mask, tolerances=tolerances, spacing_mm=record.spacing_mm),
         "area_px": int(truth.sum()),
         "predicted_area_px": int(mask.sum()),
         "mask_counts": to_rle(mask)["counts"],

@@ -135,24 +135,26 @@ def beats_words(difference: Mapping[str, Any], confidence: float) -> str:
 
 def _results_section(metrics: Mapping[str, Any]) -> str:
     confidence = metrics["confidence"]
-    head = ["dataset", "prompt", "model", "Dice", "IoU", "HD95 px", "HD px", "area error", "n"]
+    head = ["dataset", "prompt", "model", "Dice", "IoU", "NSD", "HD95 px", "HD px", "area error", "n"]
     lines = [_line(head), _line(["---"] * len(head))]
     for name, kind, dataset in _each_prompt(metrics):
         for who, by_metric in dataset["prompts"][kind].items():
             spans = [
                 _interval(by_metric[metric], confidence, decimals=decimals)
-                for metric, decimals in (("dice", 3), ("iou", 3), ("hd95", 1), ("hd", 1), ("area_error", 3))
+                for metric, decimals in (("dice", 3), ("iou", 3), ("nsd", 3), ("hd95", 1), ("hd", 1), ("area_error", 3))
             ]
             row = [marked_dataset(metrics, name), _prompt(kind), marked_model(metrics, who)]
             lines.append(_line([*row, *spans, str(by_metric["dice"]["n"])]))
     note = (
         f"Means with {100 * confidence:g} % intervals (bootstrap over groups: patients, videos or scenes; every group "
         "weighs the same), at native resolution. A missed object counts with Dice 0 and a distance of the image's "
-        "diagonal. Area error is the difference of areas over the larger one."
+        "diagonal. Area error is the difference of areas over the larger one. NSD is the share of both outlines within "
+        f"{metrics['nsd_tolerance']['px']:g} px of the other."
     )
     millimetres = [
         f"- {marked_dataset(metrics, name)}, {_prompt(kind)}, {marked_model(metrics, who)}: "
-        f"HD95 {_interval(by_metric['hd95_mm'], confidence, decimals=2)} mm "
+        f"HD95 {_interval(by_metric['hd95_mm'], confidence, decimals=2)} mm, "
+        f"NSD at {metrics['nsd_tolerance']['mm']:g} mm {_interval(by_metric['nsd_mm'], confidence)} "
         f"(n = {by_metric['hd95_mm']['n']} with known spacing)"
         for name, kind, dataset in _each_prompt(metrics)
         for who, by_metric in dataset["prompts"][kind].items()

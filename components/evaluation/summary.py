@@ -1,7 +1,7 @@
 """Scored cases to means with intervals: what `metrics.json` says.
 
 By dataset, kind of prompt and model: each metric's mean, interval, number of cases and of undefined values. By
-dataset and prompt also the paired differences of Dice and HD95 between the student and each other contender, on
+dataset and prompt also the paired differences of Dice, NSD and HD95 between the student and each other contender, on
 the same cases. What was made from phantoms is marked: images by dataset, models by who. Every mean Dice is held
 against the bound that the mean IoU sets. An external dataset counts as external only if the student is known never
 to have seen it. Leaves out: words (components/evaluation/report.py).
@@ -22,7 +22,7 @@ from components.types import Record
 
 SCHEMA = 1
 SUBJECT = "student"
-DIFFERENCE_COLUMNS = {"dice": "dice", "hd95": "hd95_px"}
+DIFFERENCE_COLUMNS = {"dice": "dice", "nsd": "nsd_px", "hd95": "hd95_px"}
 
 
 def bootstrap_of(params: EvaluateParams) -> Bootstrap:
@@ -50,6 +50,7 @@ def summarise(
         "models": {who: _described(model) for who, model in models.items()},
         "phantom": models[SUBJECT].phantom or any(record.phantom for record in records),
         "confidence": params.confidence,
+        "nsd_tolerance": {"px": params.nsd_tolerance_px, "mm": params.nsd_tolerance_mm},
         "datasets": {
             name: _dataset(
                 cases[cases["dataset"] == name],

@@ -11,7 +11,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pandas as pd
 
 from components.artefacts import code_digest
 from components.evaluation.cases import Contender, Predictor, Row, score_image
+from components.evaluation.metrics import Tolerances
 from components.evaluation.prompts import draw_prompts
 from components.evaluation.summary import summarise
 from components.intake.form.records import load_image, load_instances, mask_png
@@ -72,7 +73,8 @@ def validate(
     ordered = sorted(records, key=lambda record: (record.dataset, record.image_id))
     # Keys cover all that the rows depend on, so that the folder itself needs no stamp.
     kept = Journal(partial, {})
-    run_key = _run_key(models, prompts, device)
+    tolerances = Tolerances(px=params.nsd_tolerance_px, mm=params.nsd_tolerance_mm)
+    run_key = _run_key(models, prompts, tolerances, device)
     rows: list[Row] = []
     for done, record in enumerate(ordered):
         if progress is not None:
@@ -80,7 +82,7 @@ def validate(
         key = _image_key(run_key, record)
         known = kept.get(key)
         if known is None:
-            known = _score_record(record, models=models, prompts=prompts, predictor=predictor)
+            known = _score_record(record, models=models, prompts=prompts, predictor=predictor, tolerances=tolerances)
             kept.add(key, known)
         rows += known
     if progress is not None:
@@ -96,7 +98,12 @@ def finish(partial: Path) -> None:
 
 
 def _score_record(
-    record: Record, *, models: Mapping[str, Contender], prompts: PromptParams, predictor: Predictor
+    record: Record,
+    *,
+    models: Mapping[str, Contender],
+    prompts: PromptParams,
+    predictor: Predictor,
+    tolerances: Tolerances,
 ) -> list[Row]:
     instances = load_instances(record)
     drawn = draw_prompts(
@@ -109,7 +116,9 @@ def _score_record(
     )
     if not drawn:
         return []
-    return score_image(record, load_image(record), instances, drawn, models=models, predictor=predictor)
+    return score_image(
+        record, load_image(record), instances, drawn, models=models, predictor=predictor, tolerances=tolerances
+    )
 
 
 def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
@@ -132,6 +141,8 @@ CASE_COLUMNS = {
     "model_digest": "str",
     "dice": "float64",
     "iou": "float64",
+    "nsd_px": "float64",
+    "nsd_mm": "float64",
     "hd95_px": "float64",
     "hd_px": "float64",
     "hd95_mm": "float64",
@@ -176,11 +187,13 @@ def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
     return test
 
 
-def _run_key(models: Mapping[str, Contender], prompts: PromptParams, device: str) -> str:
-    """What all rows of a run depend on: weights, kinds of prompt, device, and the code that makes and scores masks."""
+def _run_key(models: Mapping[str, Contender], prompts: PromptParams, tolerances: Tolerances, device: str) -> str:
+    """What all rows of a run depend on: weights, prompts, tolerances, device, the code that makes and scores masks."""
     digests = [[who, model.digest] for who, model in models.items()]
     drawn = {"evaluate": prompts.evaluate.model_dump(mode="json"), "min_area_px": prompts.min_area_px}
-    return _digest(json.dumps([digests, drawn, device, code_digest(LIBRARY)], sort_keys=True).encode())
+    return _digest(
+        json.dumps([digests, drawn, asdict(tolerances), device, code_digest(LIBRARY)], sort_keys=True).encode()
+    )
 
 
 def _image_key(run_key: str, record: Record) -> str:

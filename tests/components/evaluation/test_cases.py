@@ -8,9 +8,12 @@ import numpy as np
 
 from components.evaluation.baselines import inscribed_ellipse
 from components.evaluation.cases import ELLIPSE, mask_of_row, prompt_from_json, prompt_to_json, score_image
+from components.evaluation.metrics import Tolerances
 from components.evaluation.prompts import DrawnPrompt, draw_prompts
 from components.intake.form.records import load_image, load_instances
 from components.types import Point, Prompt
+
+TOLERANCES = Tolerances(px=2.0, mm=0.3)
 
 
 def drawn_for(record, kinds=("box", "click")) -> list[DrawnPrompt]:
@@ -20,7 +23,9 @@ def drawn_for(record, kinds=("box", "click")) -> list[DrawnPrompt]:
 def test_rows_are_plain_json_and_hold_the_masks(make_dataset, predictor, models) -> None:
     (record,) = make_dataset("ddti", 1, spacing=True)
     instances, drawn = load_instances(record), drawn_for(record)
-    rows = score_image(record, load_image(record), instances, drawn, models=models, predictor=predictor)
+    rows = score_image(
+        record, load_image(record), instances, drawn, models=models, predictor=predictor, tolerances=TOLERANCES
+    )
     assert json.loads(json.dumps(rows)) == rows
     assert [(row["model"], row["prompt"]) for row in rows] == [
         ("student", "box"),
@@ -38,11 +43,20 @@ def test_rows_are_plain_json_and_hold_the_masks(make_dataset, predictor, models)
     assert np.array_equal(mask_of_row(ellipse), inscribed_ellipse(box, instances.shape))
     assert ellipse["predicted_area_px"] == mask_of_row(ellipse).sum()
     assert (ellipse["spacing_row_mm"], ellipse["spacing_column_mm"]) == (0.1, 0.2) and ellipse["hd_mm"] > 0
+    assert 0 < ellipse["nsd_px"] <= 1 and 0 < ellipse["nsd_mm"] <= 1 and teacher["nsd_px"] == 1
 
 
 def test_an_image_without_a_prompt_is_not_even_embedded(make_dataset, predictor, models) -> None:
     (record,) = make_dataset("busi", 1)
-    rows = score_image(record, load_image(record), load_instances(record), [], models=models, predictor=predictor)
+    rows = score_image(
+        record,
+        load_image(record),
+        load_instances(record),
+        [],
+        models=models,
+        predictor=predictor,
+        tolerances=TOLERANCES,
+    )
     assert rows == [] and predictor.embedded == []
 
 

@@ -30,6 +30,7 @@ def row(dataset: str, image: int, who: str, dice: float, **changes: Any) -> dict
         "model": who,
         "dice": dice,
         "iou": dice / (2 - dice),
+        "nsd_px": dice,
         "hd95_px": 10 * (1 - dice),
         "hd_px": 20 * (1 - dice),
         "area_error_share": 0.1,
