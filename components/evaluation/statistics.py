@@ -7,8 +7,13 @@ mean of theirs: every dataset weighs the same. An interval comes from resampling
 within each stratum, and taking percentiles of the resampled means. Differences between two models are taken case
 by case first, on the same cases and prompts.
 
-Undefined values (NaN) are left out of the means and counted. One group alone has no interval (NaN). Leaves out:
-any choice of what to compare.
+A resample is a row of weights, how often each group was drawn, so that one matrix product gives the means of all
+columns of a table, and their intervals rest on the same draws. 10,000 resamples of 10,000 groups take about a second
+(benchmarks/metrics.py).
+
+Undefined values (NaN) are left out of the means and counted. One group alone has no interval (NaN); over fewer than
+`Bootstrap.min_groups` groups an interval stands but is no claim (percentile intervals over few clusters are too narrow:
+Cameron, Gelbach and Miller 2008). Leaves out: any choice of what to compare; tests (significance.py).
 """
 
 from __future__ import annotations
@@ -20,16 +25,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-CHUNK_ENTRIES = 4_000_000
+CHUNK_ENTRIES = 400_000
+"""Weights at a time: few enough for a processor's cache, enough for the matrix product."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How many resamples, which confidence (0.95 for a 95 % interval), and the seed."""
+    """How many resamples, which confidence (0.95 for a 95 % interval), the seed, and from how many groups on an
+    interval is a claim."""
 
     resamples: int
     confidence: float
     seed: int
+    min_groups: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +55,55 @@ class Estimate:
 def cluster_mean(
     values: ArrayLike, groups: Sequence[object], *, bootstrap: Bootstrap, strata: Sequence[object] | None = None
 ) -> Estimate:
-    """Mean of `values` (N) over cases, groups and strata, with a percentile interval.
+    """Mean of `values` (N) over cases, groups and strata, with a percentile interval; see `cluster_means`."""
+    column = np.asarray(values, dtype=np.float64)[:, None]
+    return cluster_means(column, groups, bootstrap=bootstrap, strata=strata)[0]
+
+
+def cluster_means(
+    values: ArrayLike, groups: Sequence[object], *, bootstrap: Bootstrap, strata: Sequence[object] | None = None
+) -> tuple[Estimate, ...]:
+    """Means of the columns of `values` (N K) over cases, groups and strata, each with a percentile interval.
 
     `groups` and `strata` (N each; without `strata` there is one) name what each case belongs to; equal names of
-    groups in different strata are different groups.
+    groups in different strata are different groups. A column's estimate doesn't depend on the others beside it.
+
+    Raises
+    ------
+    ValueError
+        If the lists differ in length.
     """
     numbers = np.asarray(values, dtype=np.float64)
+    of_strata = strata if strata is not None else [0] * len(numbers)
+    if not len(groups) == len(of_strata) == len(numbers):
+        raise ValueError(f"{len(numbers)} values, {len(groups)} groups, {len(of_strata)} strata")
+    codes, stratum_of_group = _codes(groups, of_strata)
     defined = np.isfinite(numbers)
-    undefined = int(numbers.size - np.count_nonzero(defined))
-    if not defined.any():
-        return Estimate(math.nan, math.nan, math.nan, n=0, groups=0, undefined=undefined)
-    group_means = _group_means(numbers, groups, strata if strata is not None else [0] * numbers.size, defined)
-    mean = float(np.mean([means.mean() for means in group_means]))
-    low, high = _interval(group_means, bootstrap)
-    total = sum(means.size for means in group_means)
-    return Estimate(mean, low, high, n=int(np.count_nonzero(defined)), groups=total, undefined=undefined)
+    group_means = _group_means(numbers, codes, defined, count=len(stratum_of_group))
+    present = np.isfinite(group_means)  # G K
+    found: list[Estimate] = [_nothing(len(numbers))] * numbers.shape[1]
+    # Columns that are defined in the same groups share their resamples; most often that is all of them.
+    for pattern in np.unique(present, axis=1).T:
+        columns = np.flatnonzero((present == pattern[:, None]).all(axis=0))
+        if not pattern.any():
+            continue
+        by_stratum = [
+            group_means[np.ix_(pattern & (stratum_of_group == stratum), columns)]
+            for stratum in np.unique(stratum_of_group[pattern])
+        ]
+        means = np.mean([part.mean(axis=0) for part in by_stratum], axis=0)
+        lows, highs = _intervals(by_stratum, bootstrap)
+        for column, mean, low, high in zip(columns, means, lows, highs, strict=True):
+            n = int(np.count_nonzero(defined[:, column]))
+            found[column] = Estimate(
+                float(mean),
+                float(low),
+                float(high),
+                n=n,
+                groups=int(np.count_nonzero(pattern)),
+                undefined=len(numbers) - n,
+            )
+    return tuple(found)
 
 
 def paired_difference(
@@ -82,40 +124,58 @@ def jensen_dice_bound(mean_iou: float) -> float:
     return 2 * mean_iou / (1 + mean_iou)
 
 
+def _nothing(cases: int) -> Estimate:
+    return Estimate(math.nan, math.nan, math.nan, n=0, groups=0, undefined=cases)
+
+
+def _codes(groups: Sequence[object], strata: Sequence[object]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each case the number of its group (N), and for each group the number of its stratum (G)."""
+    stratum_numbers: dict[object, int] = {}
+    group_numbers: dict[tuple[object, object], int] = {}
+    codes = np.empty(len(groups), dtype=np.int64)
+    for place, key in enumerate(zip(strata, groups, strict=True)):
+        stratum_numbers.setdefault(key[0], len(stratum_numbers))
+        codes[place] = group_numbers.setdefault(key, len(group_numbers))
+    return codes, np.array([stratum_numbers[stratum] for stratum, _ in group_numbers], dtype=np.int64)
+
+
 def _group_means(
-    numbers: NDArray[np.float64],
-    groups: Sequence[object],
-    strata: Sequence[object],
-    defined: NDArray[np.bool_],
-) -> list[NDArray[np.float64]]:
-    """The means of each stratum's groups, strata and groups in order of first appearance."""
-    if not len(groups) == len(strata) == numbers.size:
-        raise ValueError(f"{numbers.size} values, {len(groups)} groups, {len(strata)} strata")
-    members: dict[object, dict[object, list[float]]] = {}
-    for number, group, stratum, keep in zip(numbers.tolist(), groups, strata, defined.tolist(), strict=True):
-        if keep:
-            members.setdefault(stratum, {}).setdefault(group, []).append(number)
-    return [np.array([math.fsum(of) / len(of) for of in by_group.values()]) for by_group in members.values()]
+    numbers: NDArray[np.float64], codes: NDArray[np.int64], defined: NDArray[np.bool_], *, count: int
+) -> NDArray[np.float64]:
+    """The mean of each group's defined cases, G K; NaN where a group has none."""
+    kept = np.where(defined, numbers, 0.0)
+    sums = np.stack([np.bincount(codes, weights=column, minlength=count) for column in kept.T], axis=1)
+    counts = np.stack([np.bincount(codes, weights=column, minlength=count) for column in defined.T], axis=1)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(sums / counts)
 
 
-def _interval(group_means: list[NDArray[np.float64]], bootstrap: Bootstrap) -> tuple[float, float]:
-    if min(means.size for means in group_means) < 2:
-        return math.nan, math.nan
+def _intervals(
+    by_stratum: Sequence[NDArray[np.float64]], bootstrap: Bootstrap
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower and upper bounds of K columns from the group means of each stratum (G_s K)."""
+    columns = by_stratum[0].shape[1]
+    if min(len(means) for means in by_stratum) < 2:
+        return np.full(columns, math.nan), np.full(columns, math.nan)
     rng = np.random.default_rng(bootstrap.seed)
-    resampled = np.zeros(bootstrap.resamples)
-    for means in group_means:
+    resampled = np.zeros((bootstrap.resamples, columns))
+    for means in by_stratum:
         resampled += _resampled_means(means, bootstrap.resamples, rng)
     tail = (1 - bootstrap.confidence) / 2
-    low, high = np.quantile(resampled / len(group_means), [tail, 1 - tail])
-    return float(low), float(high)
+    low, high = np.quantile(resampled / len(by_stratum), [tail, 1 - tail], axis=0)
+    return low, high
 
 
 def _resampled_means(means: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """The means of `resamples` draws with replacement, in chunks that fit the memory."""
-    step = max(1, CHUNK_ENTRIES // means.size)
-    out = np.empty(resamples)
+    """The means (R K) of `resamples` draws of groups (G K) with replacement, in chunks that fit the cache."""
+    groups = len(means)
+    step = max(1, min(resamples, CHUNK_ENTRIES // groups))
+    out = np.empty((resamples, means.shape[1]))
+    weights = np.empty((step, groups))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
-        picks = rng.integers(means.size, size=(stop - start, means.size), dtype=np.int32)
-        out[start:stop] = means[picks].mean(axis=1)
-    return out
+        picks = rng.integers(groups, size=(stop - start, groups), dtype=np.int32)
+        for row, drawn in enumerate(picks):
+            weights[row] = np.bincount(drawn, minlength=groups)
+        out[start:stop] = weights[: stop - start] @ means
+    return out / groups
