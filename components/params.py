@@ -227,9 +227,9 @@ class EvaluateParams(Section):
     """Cluster bootstrap: resamples, confidence, seed; best, median and worst cases shown for each set.
 
     `nsd_tolerance_px` (native pixels) and `nsd_tolerance_mm` (millimetres; only where the spacing is known) are how far
-    an outline may lie from the truth's to count as the same. They are conventions: of none of these
-    datasets is it known here how far the outlines of two people lie apart. 1 mm is about what a linear probe of 7 to 12 MHz resolves across its beam, so that no
-    outline can be known much better; 3 px is a drawn line's width and both masks' rounding.
+    an outline may lie from the truth's to count as the same. They are conventions: of none of these datasets is it
+    known here how far the outlines of two people lie apart. 1 mm is about what a linear probe of 7 to 12 MHz resolves
+    across its beam, so that no outline can be known much better; 3 px is a drawn line's width and both masks' rounding.
     """
 
     bootstrap_resamples: int = Field(ge=100)
