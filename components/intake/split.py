@@ -1,7 +1,7 @@
 """Harmonised records to one side each: train, val or test, by cluster of relatives, and the proof that none leaks.
 
-Leaves out: which images are relatives (sides/relatives.py), which cluster goes where (sides/assignment.py), and
-external datasets, which are never split.
+Leaves out: which images are relatives (sides/relatives.py), which cluster must keep its side (sides/keeping.py), where
+the others go (sides/assignment.py), and external datasets, which are never split.
 """
 
 from __future__ import annotations
@@ -12,18 +12,28 @@ import pandas as pd
 
 from components.errors import LeakError, ParamsError
 from components.intake.form.records import SPLIT_COLUMNS
-from components.intake.sides.assignment import Datasets, assign_sides
+from components.intake.sides.assignment import assign_sides
+from components.intake.sides.keeping import Datasets, kept_sides
+from components.intake.sides.record import NOTHING_ON_RECORD, SidesRecord
 from components.intake.sides.relatives import Key, Relatives, find_relatives
 from components.params import SplitParams
 
 
-def split(datasets: Datasets, params: SplitParams, *, relatives: Relatives | None = None) -> pd.DataFrame:
+def split(
+    datasets: Datasets,
+    params: SplitParams,
+    *,
+    recorded: SidesRecord = NOTHING_ON_RECORD,
+    relatives: Relatives | None = None,
+) -> pd.DataFrame:
     """Give every record its side.
 
     Parameters
     ----------
     datasets
         The harmonised records of the internal datasets, by name.
+    recorded
+        The sides that real images have had so far: they keep them.
     relatives
         The clusters, if they are known already; else they are computed.
 
@@ -38,11 +48,12 @@ def split(datasets: Datasets, params: SplitParams, *, relatives: Relatives | Non
     LayoutError
         If a dataset has too few clusters for all three sides.
     LeakError
-        If the result leaks; that would be a fault of this module.
+        If relatives are on record on different sides; or if the result leaks, which would be a fault of this module.
     """
     _refuse_mixture(datasets, params)
     relatives = relatives or find_relatives(datasets)
-    sides = assign_sides(datasets, params, relatives)
+    kept = kept_sides(datasets, relatives, recorded)
+    sides = assign_sides(datasets, params, relatives, kept=kept)
     rows = [
         (record.dataset, record.image_id, cluster, sides[cluster])
         for records in datasets.values()

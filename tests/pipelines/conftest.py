@@ -87,6 +87,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     """A project's folder with contracts and the smallest parameters; stages fill it as tests ask for them."""
     folder = tmp_path_factory.mktemp("project")
     shutil.copytree(root / "data/contracts", folder / "data/contracts")
+    # The record of sides as it is shipped: those of real images in a clone's own record mean nothing here.
+    (folder / "data/sides.csv").write_text("dataset,image_id,pixels_md5,split\n", encoding="utf-8")
     params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
     (folder / "params.yaml").write_text(yaml.safe_dump(shrink(params, SMALL), sort_keys=False), encoding="utf-8")
     shutil.copy(root / "dvc.yaml", folder)

@@ -1,42 +1,49 @@
-"""Clusters of relatives to their sides: train, val or test, each by its own name.
+"""Clusters of relatives to their sides: those on record keep theirs, the others even out the strata.
 
-A cluster's side follows from a number in [0, 1) that its name and the seed give alone: below `val_share` it is val,
-below `val_share + test_share` test, else train. So an image doesn't change its side when images come or go that are
-none of its relatives; shares hold in expectation, in every dataset, class and size alike, not exactly. (There is no
-way round: if no image may move when others come or go, a cluster's side is the one that it would have alone, so it
-can't answer to what else there is, and exact shares must. Sorting and cutting by count would be exact, but every new
-image would push others across the cuts, and a model trained before would then be tested on what it has seen. What can
-be chosen is the seed, before training: split_report.py says how even it is.) A new image that turns out to be a copy
-or near copy of old ones joins their cluster, which is named by the first of its groups; where that is the new one, or
-where it joins two old clusters, the images of these clusters may change sides, and no others. Two exceptions: images
-of an official test set are test, with all their relatives, and a dataset with an official test set gives no other
-image to test; a side that would be empty in a dataset takes that dataset's cluster whose number lies nearest to it.
-Leaves out: external datasets, which are never split, and the proof that nothing leaks (split.py).
+What is on record stands first (keeping.py), then official test sets: their images are test, with all their relatives,
+and a dataset with an official test set gives no other image to test. The other clusters come one by one, and each
+takes the side that lacks most of it, as in iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, "On the
+stratification of multi-label data", section 3): each stratum (strata.py), each class and each dataset has a deficit on
+each side, the side's share of the images seen so far less those that it has, and a cluster's images count in all their
+strata. Differs from there: the deficits are against what was seen so far, not against the whole, so that a side isn't
+filled with the clusters that come first; and whole classes and datasets have deficits too, so that the rounding of
+small strata doesn't add up. Clusters that reach into several strata come first, then the rarest strata, then the
+largest clusters, so that small ones can even out what large ones leave; among equals a hash of seed and name decides.
+A side that would be empty in a dataset takes its smallest cluster without a record. Leaves out: external datasets,
+which are never split, and the proof that nothing leaks (split.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 
 from components.errors import LayoutError
 from components.intake.form.records import SPLITS
+from components.intake.sides.keeping import OFFICIAL_TEST, Datasets
 from components.intake.sides.relatives import Relatives
+from components.intake.sides.strata import Stratum, strata_of
 from components.params import SplitParams
-from components.types import Record
 
-Datasets = Mapping[str, Sequence[Record]]
-OFFICIAL_TEST = "test"
+# How much an image's deficit in its dataset, its class and its stratum weighs.
+DATASET_WEIGHT, CLASS_WEIGHT, STRATUM_WEIGHT = 1, 6, 1
 
-
-def position(cluster: str, seed: int) -> float:
-    """A cluster's number in [0, 1), from its name and the seed alone."""
-    digest = hashlib.sha256(f"{seed}:{cluster}".encode()).digest()
-    return int.from_bytes(digest[:7], "big") / 2**56
+Shares = Mapping[str, float]
+Pool = tuple[str, ...]
+"""Images that are counted together: (dataset,), (dataset, class) or (dataset, class, size)."""
 
 
-def assign_sides(datasets: Datasets, params: SplitParams, relatives: Relatives) -> dict[str, str]:
-    """The side of each cluster, by name; raises LayoutError where a dataset has too few for all three sides."""
+def assign_sides(
+    datasets: Datasets, params: SplitParams, relatives: Relatives, *, kept: Mapping[str, str]
+) -> dict[str, str]:
+    """The side of each cluster, by name; `kept` holds those on record, by cluster.
+
+    Raises
+    ------
+    LayoutError
+        If a dataset has too few clusters for all three sides.
+    """
     clusters: dict[str, set[str]] = {
         name: {relatives.cluster[name, record.image_id] for record in records} for name, records in datasets.items()
     }
@@ -46,55 +53,133 @@ def assign_sides(datasets: Datasets, params: SplitParams, relatives: Relatives) 
         for record in records
         if record.official_split == OFFICIAL_TEST
     }
+    shares = target_shares(datasets, params)
     # A cluster across datasets may be test only if no dataset of it keeps its test set to itself.
-    closed = {name for name in datasets if clusters[name] & official and _has_official(datasets[name])}
-    never_test = {cluster for name in closed for cluster in clusters[name]} - official
-    sides: dict[str, str] = {}
-    for cluster in sorted(set().union(*clusters.values())):
-        number = position(cluster, params.seed)
-        if cluster in official:
-            sides[cluster] = "test"
-        elif number < params.val_share:
-            sides[cluster] = "val"
-        elif number < params.val_share + params.test_share and cluster not in never_test:
-            sides[cluster] = "test"
-        else:
-            sides[cluster] = "train"
+    never_test = {cluster for name in datasets if "test" not in shares[name] for cluster in clusters[name]}
+    contents = _contents(datasets, relatives)
+    sides = {**kept, **dict.fromkeys(official, "test")}
+    deficits = _Deficits(shares)
+    for cluster, side in sides.items():
+        deficits.add(contents[cluster], side)
+    for cluster in _in_turn({name: held for name, held in contents.items() if name not in sides}, params.seed):
+        allowed = [side for side in SPLITS if side != "test" or cluster not in never_test]
+        sides[cluster] = deficits.neediest(contents[cluster], allowed, tie=f"{params.seed}:{cluster}")
+        deficits.add(contents[cluster], sides[cluster])
     for name in sorted(clusters):
         # Moving a cluster that reaches into another dataset could empty a side there.
         own = clusters[name].difference(*(clusters[other] for other in clusters if other != name))
-        _fill_empty(name, clusters[name], sides, params, never_test=never_test, movable=own - official)
+        movable = {cluster: contents[cluster].total() for cluster in own - official - kept.keys()}
+        _fill_empty(name, clusters[name], sides, movable, never_test=never_test, seed=params.seed)
     return sides
 
 
-def _has_official(records: Sequence[Record]) -> bool:
-    return any(record.official_split == OFFICIAL_TEST for record in records)
+def target_shares(datasets: Datasets, params: SplitParams) -> dict[str, Shares]:
+    """The share of each side in each dataset; a dataset with an official test set has none for test.
+
+    Its train and val are shares of its images on these two sides.
+    """
+    train = 1 - params.val_share - params.test_share
+    whole = {"train": train, "val": params.val_share, "test": params.test_share}
+    without_test = {"train": 1 - params.val_share, "val": params.val_share}
+    return {
+        name: without_test if any(record.official_split == OFFICIAL_TEST for record in records) else whole
+        for name, records in datasets.items()
+    }
+
+
+def _contents(datasets: Datasets, relatives: Relatives) -> dict[str, Counter[Stratum]]:
+    """How many images of which strata each cluster holds."""
+    found: dict[str, Counter[Stratum]] = defaultdict(Counter)
+    for key, stratum in strata_of(datasets).items():
+        found[relatives.cluster[key]][stratum] += 1
+    return found
+
+
+def _in_turn(contents: Mapping[str, Counter[Stratum]], seed: int) -> list[str]:
+    """The clusters in the order in which they choose."""
+    images: Counter[Stratum] = Counter()
+    for held in contents.values():
+        images.update(held)
+
+    def turn(cluster: str) -> tuple[bool, int, Stratum, int, bytes]:
+        held = contents[cluster]
+        count, rarest = min((images[stratum], stratum) for stratum in held)
+        return len(held) == 1, count, rarest, -held.total(), _chance(f"{seed}:{cluster}")
+
+    return sorted(contents, key=turn)
+
+
+def _chance(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+class _Deficits:
+    """What each side lacks in each pool: its share of the images seen so far, less those that it has."""
+
+    def __init__(self, shares: Mapping[str, Shares]) -> None:
+        self._shares = shares
+        self._seen: Counter[Pool] = Counter()
+        self._has: Counter[tuple[Pool, str]] = Counter()
+
+    def add(self, held: Mapping[Stratum, int], side: str) -> None:
+        """Count a cluster on its side; where a dataset has no share for that side, its images don't count."""
+        for stratum, count in held.items():
+            if side in self._shares[stratum.dataset]:
+                for pool, _ in _pools(stratum):
+                    self._seen[pool] += count
+                    self._has[pool, side] += count
+
+    def neediest(self, held: Mapping[Stratum, int], sides: Collection[str], *, tie: str) -> str:
+        """The side on which a cluster leaves the least squared deficits over all its pools."""
+        pools: dict[Pool, tuple[int, int]] = {}
+        for stratum, count in held.items():
+            for pool, weight in _pools(stratum):
+                pools[pool] = weight, pools.get(pool, (0, 0))[1] + count
+
+        def relief(side: str) -> float:
+            return sum(
+                weight * count * (self._shares[pool[0]][side] * (self._seen[pool] + count) - self._has[pool, side])
+                for pool, (weight, count) in pools.items()
+            )
+
+        return max(sides, key=lambda side: (round(relief(side), 6), _chance(f"{tie}:{side}")))
+
+
+def _pools(stratum: Stratum) -> tuple[tuple[Pool, int], ...]:
+    dataset, subject_class, size = stratum.dataset, stratum.subject_class, stratum.size
+    return (
+        ((dataset,), DATASET_WEIGHT),
+        ((dataset, subject_class), CLASS_WEIGHT),
+        ((dataset, subject_class, size), STRATUM_WEIGHT),
+    )
 
 
 def _fill_empty(
     name: str,
-    clusters: set[str],
+    clusters: Collection[str],
     sides: dict[str, str],
-    params: SplitParams,
+    movable: Mapping[str, int],
     *,
-    never_test: set[str],
-    movable: set[str],
+    never_test: Collection[str],
+    seed: int,
 ) -> None:
-    """Give each side that is empty in a dataset the cluster nearest to it, from a side that can spare one."""
-    middle = {"val": params.val_share / 2, "test": params.val_share + params.test_share / 2, "train": 1.0}
-    for side in ("train", "val", "test"):
-        if any(sides[cluster] == side for cluster in clusters):
+    """Give each side that is empty in a dataset the smallest of the `movable` clusters, from a side that can spare one.
+
+    `movable` says how many images each has.
+    """
+    for side in SPLITS:
+        number = Counter(sides[cluster] for cluster in clusters)
+        if number[side]:
             continue
-        number = {kind: sum(sides[cluster] == kind for cluster in clusters) for kind in SPLITS}
-        can_move = sorted(
-            (abs(position(cluster, params.seed) - middle[side]), cluster)
-            for cluster in movable - (never_test if side == "test" else set())
-            if number[sides[cluster]] > 1
-        )
+        can_move = [
+            (images, _chance(f"{seed}:{cluster}"), cluster)
+            for cluster, images in movable.items()
+            if number[sides[cluster]] > 1 and (side != "test" or cluster not in never_test)
+        ]
         if not can_move:
             raise LayoutError(
                 f"{name}: {len(clusters)} groups of images can't fill train, val and test; {side} stays empty",
-                expected="at least one group in each, and relatives on one side",
+                expected="at least one group in each, relatives on one side, and images on record where they were",
                 remedy="add images of other patients, or remove the dataset from params.yaml",
             )
-        sides[can_move[0][1]] = side
+        sides[min(can_move)[2]] = side

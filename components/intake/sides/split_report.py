@@ -1,46 +1,50 @@
-"""A finished split to what people read of it: counts by side, class and size, what was joined and why, with pictures.
+"""A finished split to what people read of it: sides by class and size, what is on record, what was joined and why.
 
-Also how far the sides are from equal shares, beside what other seeds would give. Leaves out: dividing (split.py).
+Leaves out: dividing (components/intake/split.py).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from components.artefacts import replacing_folder, write_json, write_text
-from components.errors import LayoutError
 from components.intake.form.records import SPLITS
-from components.intake.sides.assignment import Datasets, assign_sides
+from components.intake.sides.assignment import Shares, target_shares
 from components.intake.sides.joins_sheet import draw_joins
+from components.intake.sides.keeping import Datasets
+from components.intake.sides.record import SIDES, SidesRecord, not_on_record
 from components.intake.sides.relatives import Join, Key, Relatives
+from components.intake.sides.strata import strata_of
 from components.params import SplitParams
-from components.types import Record
 
 REPORT, TEXT, JOINS = "report.json", "report.md", "joins.png"
 SHOWN_PAIRS, LISTED_JOINS = 24, 100
-NO_OBJECT = "no object"
-# Other seeds are tried as long as that is cheap beside everything else: images times seeds.
-MAX_SEEDS, MAX_TRIED = 200, 400_000
+ALL_SIZES = "all"
 
 
 def write_split_report(
-    folder: Path, frame: pd.DataFrame, datasets: Datasets, params: SplitParams, relatives: Relatives
+    folder: Path,
+    frame: pd.DataFrame,
+    datasets: Datasets,
+    *,
+    params: SplitParams,
+    relatives: Relatives,
+    recorded: SidesRecord,
 ) -> dict[str, Any]:
     """Write the report's folder in one piece: report.json, report.md, and joins.png if anything was joined."""
-    report = split_report(frame, datasets, params, relatives)
+    report = split_report(frame, datasets, params=params, relatives=relatives, recorded=recorded)
     records = {(r.dataset, r.image_id): r for rs in datasets.values() for r in rs}
     with replacing_folder(folder) as beside:
         write_json(beside / REPORT, report)
         shown = shown_joins(relatives.joins)
         if shown:
             title = f"{len(shown)} of {len(relatives.joins)} joined pairs, the least alike first"
-            draw_joins(beside / JOINS, shown, records, _sides_by_key(frame), title=title)
+            draw_joins(beside / JOINS, shown, records, sides_by_key(frame), title=title)
         write_text(beside / TEXT, report_text(report))
     return report
 
@@ -51,21 +55,37 @@ def shown_joins(joins: tuple[Join, ...]) -> list[Join]:
     return ordered[:SHOWN_PAIRS]
 
 
-def split_report(frame: pd.DataFrame, datasets: Datasets, params: SplitParams, relatives: Relatives) -> dict[str, Any]:
+def split_report(
+    frame: pd.DataFrame,
+    datasets: Datasets,
+    *,
+    params: SplitParams,
+    relatives: Relatives,
+    recorded: SidesRecord,
+) -> dict[str, Any]:
     """What was split how, as JSON values.
 
-    By dataset and side: images, share, groups, images by class and by quartile of size. Every join with its reason; and
-    how far from equal shares this seed is.
+    How many images are on record; by dataset and side: images, share, groups; by class and size: images and how many
+    they are above (or below) the target; every join with its reason.
     """
-    sides = _sides_by_key(frame)
-    quartiles = {key: name for records in datasets.values() for key, name in size_quartiles(records).items()}
-    report: dict[str, Any] = {
-        "schema": 1,
+    sides = sides_by_key(frame)
+    everything = [record for records in datasets.values() for record in records]
+    missing = not_on_record(sides, everything, recorded)
+    real = sum(not record.phantom for record in everything)
+    shares = target_shares(datasets, params)
+    strata = _strata_rows(datasets, sides, shares)
+    return {
+        "schema": 2,
         "seed": params.seed,
-        "target_shares": _targets(params),
-        "phantom": any(record.phantom for records in datasets.values() for record in records),
-        "datasets": {},
-        "balance": seed_balance(datasets, params, relatives, quartiles),
+        "phantom": real < len(everything),
+        "record": {"on_record": real - len(missing), "new": len(missing), "phantoms": len(everything) - real},
+        "warnings": [warning] if (warning := unkept_warning(len(missing))) else [],
+        "datasets": {
+            name: {"targets": dict(shares[name])}
+            | _sides_of(frame[frame["dataset"] == name])
+            | {"strata": strata[name]}
+            for name in sorted(datasets)
+        },
         "joins": [
             {
                 "first": "/".join(join.first),
@@ -77,148 +97,117 @@ def split_report(frame: pd.DataFrame, datasets: Datasets, params: SplitParams, r
             for join in relatives.joins
         ],
     }
-    for name in sorted(datasets):
-        rows = frame[frame["dataset"] == name]
-        by_side: dict[str, list[Record]] = {kind: [] for kind in SPLITS}
-        for record in datasets[name]:
-            by_side[sides[name, record.image_id]].append(record)
-        report["datasets"][name] = {"images": len(rows), "groups": int(rows["group"].nunique())} | {
-            kind: {
-                "images": len(members),
-                "share": round(len(members) / len(rows), 4),
-                "groups": int(rows[rows["split"] == kind]["group"].nunique()),
-                "classes": _counted(record.subject_class for record in members),
-                "size_quartiles": _counted(quartiles[name, record.image_id] for record in members),
-            }
-            for kind, members in by_side.items()
-        }
-    return report
 
 
-def _counted(names: Iterable[str | None]) -> dict[str, int]:
-    return dict(sorted(Counter(name for name in names if name).items()))
-
-
-def _sides_by_key(frame: pd.DataFrame) -> dict[Key, str]:
+def sides_by_key(frame: pd.DataFrame) -> dict[Key, str]:
+    """The side of each image of a split."""
     columns = frame[["dataset", "image_id", "split"]].itertuples(index=False)
     return {(dataset, image_id): side for dataset, image_id, side in columns}
 
 
-def _targets(params: SplitParams) -> dict[str, float]:
-    rest = round(1 - params.val_share - params.test_share, 6)
-    return {"train": rest, "val": params.val_share, "test": params.test_share}
-
-
-def size_quartiles(records: Sequence[Record]) -> dict[Key, str]:
-    """For each image of a dataset the quartile, Q1 to Q4, of its objects' share of the image; or `no object`."""
-    shares = {
-        (r.dataset, r.image_id): sum(one.area_px for one in r.objects) / (r.height_px * r.width_px)
-        for r in records
-        if r.objects
-    }
-    limits = np.quantile(list(shares.values()), (0.25, 0.5, 0.75)) if shares else np.zeros(3)
-    named = {key: f"Q{1 + int(np.searchsorted(limits, share, side='left'))}" for key, share in shares.items()}
-    return {(r.dataset, r.image_id): named.get((r.dataset, r.image_id), NO_OBJECT) for r in records}
-
-
-def seed_balance(
-    datasets: Datasets, params: SplitParams, relatives: Relatives, quartiles: Mapping[Key, str]
-) -> dict[str, Any]:
-    """How far sides are from the target shares in each stratum, with this seed and with others.
-
-    A stratum is a class or a quartile of size within a dataset. `deviation` is the share of images that would have to
-    change sides for all strata to have the target shares: classes and quartiles weigh the same.
-    """
-    count = min(MAX_SEEDS, MAX_TRIED // max(1, len(relatives.cluster)))
-    found = {params.seed: _deviation(datasets, params, relatives, quartiles)}
-    for seed in range(count):
-        try:
-            found[seed] = _deviation(datasets, params.model_copy(update={"seed": seed}), relatives, quartiles)
-        except LayoutError:  # with so few groups, this seed leaves a side empty
-            continue
-    own, best = found[params.seed], min(found, key=lambda seed: found[seed])
-    return {
-        "deviation": round(own, 4),
-        "seeds_tried": len(found),
-        "median_of_seeds": round(float(np.median(list(found.values()))), 4),
-        "better_seeds": sum(other < own for other in found.values()),
-        "best_seed": best,
-        "deviation_of_best": round(found[best], 4),
-    }
-
-
-def _deviation(datasets: Datasets, params: SplitParams, relatives: Relatives, quartiles: Mapping[Key, str]) -> float:
-    sides = assign_sides(datasets, params, relatives)
-    counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    for name, records in datasets.items():
-        for record in records:
-            key = (name, record.image_id)
-            side = sides[relatives.cluster[key]]
-            counts[name, "class", record.subject_class or ""][side] += 1
-            counts[name, "size", quartiles[key]][side] += 1
-    targets = _targets(params)
-    moved = sum(
-        sum(abs(count[side] - target * count.total()) for side, target in targets.items()) / 2
-        for count in counts.values()
+def unkept_warning(images: int) -> str:
+    """What to do about so many real images whose sides aren't on record; empty if there are none."""
+    if not images:
+        return ""
+    return (
+        f"The sides of {images} real images aren't on record yet, so that they could change when images are added. "
+        f"Before anything is trained on them: `sonoforge data keep-sides`, then commit {SIDES.as_posix()}"
     )
-    return moved / sum(count.total() for count in counts.values())
+
+
+def _sides_of(rows: pd.DataFrame) -> dict[str, Any]:
+    """A dataset's images and groups, in all and by side."""
+    groups = rows.groupby("group")["split"].agg(["size", "first"])
+    by_side = {
+        side: {
+            "images": int((rows["split"] == side).sum()),
+            "share": round(float((rows["split"] == side).mean()), 4),
+            "groups": int((groups["first"] == side).sum()),
+        }
+        for side in SPLITS
+    }
+    return {"images": len(rows), "groups": len(groups), "largest_group": int(groups["size"].max())} | by_side
+
+
+def _strata_rows(
+    datasets: Datasets, sides: Mapping[Key, str], shares: Mapping[str, Shares]
+) -> dict[str, list[dict[str, Any]]]:
+    """By dataset a row for each class, and one for each size in it: images of each side, and above target."""
+    counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for key, stratum in strata_of(datasets).items():
+        for size in (ALL_SIZES, stratum.size):
+            counts[stratum.dataset, stratum.subject_class, size][sides[key]] += 1
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in datasets}
+    for (dataset, subject_class, size), count in sorted(counts.items()):
+        counted = sum(count[side] for side in shares[dataset])
+        rows[dataset].append(
+            {
+                "class": subject_class,
+                "size": size,
+                "images": {side: count[side] for side in SPLITS},
+                "above_target": {
+                    side: round(count[side] - share * counted, 2) for side, share in shares[dataset].items()
+                },
+            }
+        )
+    return rows
 
 
 def report_text(report: Mapping[str, Any]) -> str:
     """The report as Markdown."""
-    targets = ", ".join(f"{side} {100 * share:g} %" for side, share in report["target_shares"].items())
     parts = ["# The split"]
     if report["phantom"]:
         parts.append("**PHANTOM.** Images here are made by a generator.")
+    parts += [f"**Warning.** {warning}." for warning in report["warnings"]]
     parts += [
-        f"Seed {report['seed']}; target shares: {targets}. A group never crosses: patients, videos, related images, "
-        "and whatever was joined to them below. An image's side follows from its group's name and the seed alone, so "
-        "that it never moves when unrelated images are added (a new copy or near copy can move those that it joins); "
-        "the price is that shares are right on average, not exactly.",
+        f"Seed {report['seed']}. A group never crosses: patients, videos, related images, and whatever was joined to "
+        f"them below. Images on record ({SIDES.as_posix()}) keep their sides; the others are placed so that each class "
+        "and size comes as near to the target shares as whole groups allow.",
+        _record_words(report["record"]),
         "## Sides",
         _sides_table(report),
-        *_strata_tables(report, "classes", "By class", "class"),
-        *_strata_tables(
-            report, "size_quartiles", "By size of the objects (quartiles of their share of the image)", "size"
-        ),
-        "## How even",
-        _balance_words(report["balance"]),
+        "## By class and size of the largest object (terciles of its share of the frame)",
+        "In brackets: how many images above (+) or below (-) the target.",
+        _strata_table(report),
         "## What was joined, and why",
         _joins_words(report["joins"]),
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def _record_words(record: Mapping[str, int]) -> str:
+    if not record["on_record"] + record["new"]:
+        return f"No real images: {record['phantoms']} phantoms, whose sides are never on record."
+    phantoms = f" {record['phantoms']} phantoms have no record." if record["phantoms"] else ""
+    return f"On record: {record['on_record']} images. New: {record['new']}.{phantoms}"
+
+
 def _sides_table(report: Mapping[str, Any]) -> str:
-    lines = [_line(["dataset", "images", "groups", *SPLITS]), _line(["---"] * 6)]
+    lines = [_line(["dataset", "images", "groups", "largest group", *SPLITS]), _line(["---"] * 7)]
     for name, dataset in report["datasets"].items():
-        cells = [f"{dataset[side]['images']} ({100 * dataset[side]['share']:.1f} %)" for side in SPLITS]
-        lines.append(_line([name, str(dataset["images"]), str(dataset["groups"]), *cells]))
+        cells = [_side_cell(dataset[side], dataset["targets"].get(side)) for side in SPLITS]
+        counts = [str(dataset[key]) for key in ("images", "groups", "largest_group")]
+        lines.append(_line([name, *counts, *cells]))
     return "\n".join(lines)
 
 
-def _strata_tables(report: Mapping[str, Any], key: str, heading: str, column: str) -> list[str]:
-    lines = [_line(["dataset", column, "images", *SPLITS]), _line(["---"] * 6)]
+def _side_cell(side: Mapping[str, Any], target: float | None) -> str:
+    aim = "authors' set" if target is None else f"target {100 * target:g} %"
+    return f"{side['images']} ({100 * side['share']:.1f} %, {aim})"
+
+
+def _strata_table(report: Mapping[str, Any]) -> str:
+    lines = [_line(["dataset", "class", "size", "images", *SPLITS]), _line(["---"] * 7)]
     for name, dataset in report["datasets"].items():
-        for stratum in sorted({one for side in SPLITS for one in dataset[side][key]}):
-            counts = [dataset[side][key].get(stratum, 0) for side in SPLITS]
-            cells = [f"{count} ({100 * count / sum(counts):.0f} %)" for count in counts]
-            lines.append(_line([name, stratum, str(sum(counts)), *cells]))
-    return [f"## {heading}", "\n".join(lines)] if len(lines) > 2 else []
-
-
-def _balance_words(balance: Mapping[str, Any]) -> str:
-    own = (
-        f"For exact target shares in every class and every quartile of size, {100 * balance['deviation']:.1f} % of the "
-    )
-    if balance["seeds_tried"] == 1:
-        return own + "images would have to change sides. No other seeds were tried, as there are too many images."
-    return (
-        f"{own}images would have to change sides. Of {balance['seeds_tried']} seeds {balance['better_seeds']} are more "
-        f"even; half of them give {100 * balance['median_of_seeds']:.1f} % or less, the best (seed "
-        f"{balance['best_seed']}) {100 * balance['deviation_of_best']:.1f} %. A seed may be chosen by this before "
-        "anything is trained, never after: a new seed moves images between sides."
-    )
+        for row in dataset["strata"]:
+            above = row["above_target"]
+            cells = [
+                f"{count} ({above[side]:+.1f})" if side in above else str(count)
+                for side, count in row["images"].items()
+            ]
+            total = str(sum(row["images"].values()))
+            lines.append(_line([name, row["class"] or "none given", row["size"], total, *cells]))
+    return "\n".join(lines)
 
 
 def _joins_words(joins: list[Mapping[str, Any]]) -> str:

@@ -1,24 +1,22 @@
-"""The split's report: counts by stratum, joins with pictures, and how even the sides are."""
+"""The split's report: strata against their targets, what is on record, joins with pictures."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image as PilImage
 
-from components.intake.sides.assignment import assign_sides
+from components.intake.sides.record import NOTHING_ON_RECORD, Row, SidesRecord
 from components.intake.sides.relatives import Join, find_relatives
 from components.intake.sides.split_report import (
-    NO_OBJECT,
     SHOWN_PAIRS,
     report_text,
-    seed_balance,
     shown_joins,
-    size_quartiles,
     split_report,
     write_split_report,
 )
@@ -31,55 +29,68 @@ from tests.components.intake.test_split import records_of
 PARAMS = SplitParams(seed=7, val_share=0.1, test_share=0.25, mix_phantoms=False)
 
 
-def sized(one: Record, area_px: int) -> Record:
-    return replace(one, objects=(ObjectTruth(1, "lesion", (0, 0, 1, 1), area_px),) if area_px else ())
+def report_of(records: list[Record], recorded: SidesRecord = NOTHING_ON_RECORD) -> dict[str, Any]:
+    datasets = {"a": records}
+    relatives = find_relatives(datasets)
+    frame = split(datasets, PARAMS, recorded=recorded, relatives=relatives)
+    return split_report(frame, datasets, params=PARAMS, relatives=relatives, recorded=recorded)
 
 
-def test_quartiles_are_of_the_objects_share_within_a_dataset() -> None:
-    records = [sized(one, 10 * k) for k, one in enumerate(records_of("a", [1] * 9))]
-    found = size_quartiles(records)
-    assert [found["a", one.image_id] for one in records] == [NO_OBJECT, *(f"Q{q}" for q in (1, 1, 2, 2, 3, 3, 4, 4))]
-    assert set(size_quartiles([sized(records[0], 0)]).values()) == {NO_OBJECT}
-
-
-def test_strata_are_counted_by_side_and_add_up() -> None:
+def test_strata_are_counted_by_side_and_held_against_their_targets() -> None:
     records = [
-        replace(sized(one, k % 50), subject_class="benign" if k % 3 else "malignant")
+        replace(
+            one,
+            subject_class="benign" if k % 3 else "malignant",
+            objects=(ObjectTruth(1, "lesion", (0, 0, 1, 1), k % 50),) if k % 50 else (),
+        )
         for k, one in enumerate(records_of("a", [1] * 300))
     ]
-    relatives = find_relatives({"a": records})
-    frame = split({"a": records}, PARAMS, relatives=relatives)
-    report = split_report(frame, {"a": records}, PARAMS, relatives)
-    for key, expected in (("classes", {"benign": 200, "malignant": 100}), ("size_quartiles", {NO_OBJECT: 6})):
-        totals = {
-            name: sum(report["datasets"]["a"][side][key].get(name, 0) for side in ("train", "val", "test"))
-            for name in expected
-        }
-        assert totals == expected
+    report = report_of(records)
+    rows = {(row["class"], row["size"]): row for row in report["datasets"]["a"]["strata"]}
+    assert sum(rows["malignant", "all"]["images"].values()) == 100
+    assert sum(sum(rows[kind, "no object"]["images"].values()) for kind in ("benign", "malignant")) == 6
+    for row in rows.values():
+        total = sum(row["images"].values())
+        for side, target in (("train", 0.65), ("val", 0.1), ("test", 0.25)):
+            assert row["above_target"][side] == pytest.approx(row["images"][side] - target * total, abs=0.01)
     text = report_text(report)
-    assert "| a | malignant | 100 |" in text and "| a | no object | 6 |" in text
+    malignant = rows["malignant", "all"]
+    cells = [
+        f"{malignant['images'][side]} ({malignant['above_target'][side]:+.1f})" for side in ("train", "val", "test")
+    ]
+    assert f"| a | malignant | all | 100 | {' | '.join(cells)} |" in text and "| a | benign | no object |" in text
     assert "Nothing: beyond the groups" in text and "PHANTOM" not in text
 
 
-def test_a_seed_is_measured_against_others() -> None:
-    records = records_of("a", [1] * 200)
-    relatives = find_relatives({"a": records})
-    quartiles = size_quartiles(records)
-    found = seed_balance({"a": records}, PARAMS, relatives, quartiles)
-    sides = assign_sides({"a": records}, PARAMS, relatives)
-    counts = {side: list(sides.values()).count(side) for side in ("train", "val", "test")}
-    moved = sum(abs(counts[side] - target * 200) for side, target in (("train", 0.65), ("val", 0.1), ("test", 0.25)))
-    assert found["deviation"] == pytest.approx(moved / 2 / 200, abs=1e-4)
-    assert found["deviation_of_best"] <= found["deviation"] and found["seeds_tried"] == 200
-    best = seed_balance({"a": records}, PARAMS.model_copy(update={"seed": found["best_seed"]}), relatives, quartiles)
-    assert best["deviation"] == found["deviation_of_best"] and best["better_seeds"] == 0
+def test_an_official_test_set_has_no_target() -> None:
+    records = [
+        replace(one, official_split="test" if k < 30 else None) for k, one in enumerate(records_of("a", [1] * 130))
+    ]
+    report = report_of(records)
+    found = report["datasets"]["a"]
+    assert found["targets"] == {"train": 0.9, "val": 0.1} and found["test"]["images"] == 30
+    assert found["strata"][0]["above_target"] == {"train": 0.0, "val": 0.0}
+    assert "| a | none given | all | 130 | 90 (+0.0) | 10 (+0.0) | 30 |" in report_text(report)
+    assert "30 (23.1 %, authors' set)" in report_text(report)
 
 
-def test_few_groups_leave_some_seeds_without_a_side() -> None:
-    records = records_of("a", [1, 1, 1])
-    relatives = find_relatives({"a": records})
-    found = seed_balance({"a": records}, PARAMS, relatives, size_quartiles(records))
-    assert 1 <= found["seeds_tried"] <= 200
+def test_the_report_says_what_is_on_record_and_warns_of_what_isnt() -> None:
+    records = records_of("a", [1] * 40)
+    new = report_of(records)
+    assert new["record"] == {"on_record": 0, "new": 40, "phantoms": 0}
+    (warning,) = new["warnings"]
+    assert "40 real images" in warning and "sonoforge data keep-sides" in warning
+    assert f"**Warning.** {warning}." in report_text(new) and "On record: 0 images. New: 40." in report_text(new)
+    frame = split({"a": records}, PARAMS)
+    recorded = SidesRecord(
+        tuple(Row("a", i, f"a/{i}", s) for i, s in zip(frame["image_id"], frame["split"], strict=True))
+    )
+    kept = report_of(records, recorded)
+    assert kept["record"] == {"on_record": 40, "new": 0, "phantoms": 0} and kept["warnings"] == []
+    assert "Warning" not in report_text(kept)
+    phantoms = report_of([replace(one, phantom=True) for one in records])
+    assert phantoms["record"] == {"on_record": 0, "new": 0, "phantoms": 40} and phantoms["warnings"] == []
+    assert "No real images: 40 phantoms" in report_text(phantoms)
 
 
 def test_joins_are_shown_with_reason_correlation_and_side(tmp_path: Path) -> None:
@@ -88,7 +99,14 @@ def test_joins_are_shown_with_reason_correlation_and_side(tmp_path: Path) -> Non
     relatives = find_relatives({"busi": records})
     frame = split({"busi": records}, PARAMS, relatives=relatives)
     for name in ("one", "two"):
-        report = write_split_report(tmp_path / name, frame, {"busi": records}, PARAMS, relatives)
+        report = write_split_report(
+            tmp_path / name,
+            frame,
+            {"busi": records},
+            params=PARAMS,
+            relatives=relatives,
+            recorded=NOTHING_ON_RECORD,
+        )
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["joins.png", "report.json", "report.md"]
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in ("joins.png",))
     assert json.loads((tmp_path / "one/report.json").read_text(encoding="utf-8")) == report
@@ -113,5 +131,7 @@ def test_no_joins_no_picture(tmp_path: Path) -> None:
     records = records_of("a", [1] * 30)
     relatives = find_relatives({"a": records})
     frame = split({"a": records}, PARAMS, relatives=relatives)
-    write_split_report(tmp_path / "split", frame, {"a": records}, PARAMS, relatives)
+    write_split_report(
+        tmp_path / "split", frame, {"a": records}, params=PARAMS, relatives=relatives, recorded=NOTHING_ON_RECORD
+    )
     assert sorted(path.name for path in (tmp_path / "split").iterdir()) == ["report.json", "report.md"]

@@ -1,0 +1,176 @@
+"""`data/sides.csv` to the sides that real images have had so far, and a new split's sides into it.
+
+A row is an image: dataset, image_id, pixels_md5, split. The pixels tell an image that comes back under another name.
+It is one file for all datasets, in git: one rename makes it whole, and while a missing file for each dataset would look
+like a dataset that was never divided, this one's absence is an error. Rows are sorted, one a line, and
+`.gitattributes` lets git merge additions of two branches by keeping both; if they contradict each other, the image
+stands there twice and reading refuses it. Phantoms are made anew from parameters and share the names of real files, so
+they are never on record. Leaves out: what the record means for a split (keeping.py).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from components.artefacts import replacing
+from components.errors import LayoutError, LeakError
+from components.intake.form.records import SPLITS
+from components.intake.sides.relatives import Key
+from components.types import Record
+
+SIDES = Path("data/sides.csv")
+COLUMNS = ("dataset", "image_id", "pixels_md5", "split")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_RESTORE = f"restore {SIDES.as_posix()} from git; where a merge left it like this, keep one whole row for each image"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Row:
+    """The side of one image, by its name and by the digest of its pixels."""
+
+    dataset: str
+    image_id: str
+    pixels_md5: str
+    split: str
+
+    @property
+    def key(self) -> Key:
+        """The image's name."""
+        return self.dataset, self.image_id
+
+
+@dataclass(frozen=True)
+class SidesRecord:
+    """All rows, and the ways to find them."""
+
+    rows: tuple[Row, ...] = field(default=())
+
+    @cached_property
+    def by_name(self) -> Mapping[Key, Row]:
+        """Each image's row."""
+        return {row.key: row for row in self.rows}
+
+    @cached_property
+    def by_pixels(self) -> Mapping[str, Sequence[Row]]:
+        """The rows of images with these pixels."""
+        found: dict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            found[row.pixels_md5].append(row)
+        return dict(found)
+
+
+NOTHING_ON_RECORD = SidesRecord()
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What `keep_sides` did: the rows that it added, how many it found there already, how many phantoms it passed."""
+
+    added: tuple[Row, ...]
+    known: int
+    phantoms: int
+
+
+def read_sides(path: Path) -> SidesRecord:
+    """Read the record.
+
+    Raises
+    ------
+    LayoutError
+        If the file is missing or damaged, names an unknown side or an image twice; the message names the line.
+    """
+    if not path.is_file():
+        raise LayoutError(
+            f"{path} is missing",
+            expected=f"the record of sides, at least its header: {','.join(COLUMNS)}",
+            remedy="restore it from git (`git restore data/sides.csv`); without it images may change sides",
+        )
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            lines = csv.reader(file, strict=True)
+            header = next(lines, [])
+            if tuple(header) != COLUMNS:
+                raise _damaged(path, 1, ",".join(header) or "nothing", f"the header {','.join(COLUMNS)}")
+            rows = tuple(_row(path, lines.line_num, cells) for cells in lines)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LayoutError(f"{path} can't be read: {error}", expected="a CSV file in UTF-8", remedy=_RESTORE) from None
+    seen: dict[Key, Row] = {}
+    for row in rows:
+        if (other := seen.setdefault(row.key, row)) is not row:
+            sides = f"as {other.split} and as {row.split}" if row.split != other.split else f"both times as {row.split}"
+            raise LayoutError(
+                f"{path} names {row.dataset}/{row.image_id} twice, {sides}",
+                expected="one row for each image",
+                remedy="keep the row by which models were trained (git log), remove the other",
+            )
+    return SidesRecord(rows)
+
+
+def _row(path: Path, line: int, cells: Sequence[str]) -> Row:
+    if len(cells) != len(COLUMNS) or not all(cells[:2]) or not _MD5.fullmatch(cells[2]):
+        raise _damaged(path, line, ",".join(cells)[:100] or "nothing", "dataset, image id, md5 of the pixels, side")
+    if cells[3] not in SPLITS:
+        raise _damaged(path, line, f"the side {cells[3]!r}", f"one of {', '.join(SPLITS)}")
+    return Row(*cells)
+
+
+def _damaged(path: Path, line: int, found: str, expected: str) -> LayoutError:
+    return LayoutError(f"{path}, line {line}: {found}", expected=expected, remedy=_RESTORE)
+
+
+def write_sides(path: Path, rows: Iterable[Row]) -> None:
+    """Write the record in one piece, sorted."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows((row.dataset, row.image_id, row.pixels_md5, row.split) for row in sorted(rows))
+
+
+def keep_sides(path: Path, sides: Mapping[Key, str], records: Iterable[Record]) -> Kept:
+    """Add the sides of real images to the record at `path`; no row is ever changed or removed.
+
+    Raises
+    ------
+    LayoutError
+        If the record can't be read.
+    LeakError
+        If the record has another side for one of the images, by its name or by its pixels; nothing is written then.
+    """
+    record = read_sides(path)
+    real, phantoms = [], 0
+    for one in records:
+        if one.phantom:
+            phantoms += 1
+        else:
+            real.append(Row(one.dataset, one.image_id, one.pixels_md5, sides[one.dataset, one.image_id]))
+    for row in sorted(real):
+        known = [*filter(None, [record.by_name.get(row.key)]), *record.by_pixels.get(row.pixels_md5, ())]
+        if other := next((old for old in known if old.split != row.split), None):
+            how = "" if other.key == row.key else f" (by its pixels, as {other.dataset}/{other.image_id})"
+            raise LeakError(
+                f"{row.dataset}/{row.image_id} is {row.split} in the split and {other.split} on record{how}",
+                expected="the sides on record",
+                remedy="run the stage `split` again (`dvc repro split`): it keeps what is on record",
+            )
+    added = tuple(row for row in sorted(real) if row.key not in record.by_name)
+    if added:
+        write_sides(path, (*record.rows, *added))
+    return Kept(added, known=len(real) - len(added), phantoms=phantoms)
+
+
+def not_on_record(sides: Mapping[Key, str], records: Iterable[Record], record: SidesRecord) -> tuple[Key, ...]:
+    """The real images whose side in a split isn't the one on record under their name, sorted."""
+    return tuple(
+        sorted(
+            key
+            for one in records
+            for key in [(one.dataset, one.image_id)]
+            if not one.phantom and (key not in record.by_name or record.by_name[key].split != sides[key])
+        )
+    )
