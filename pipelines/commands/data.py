@@ -17,7 +17,7 @@ import typer
 
 from components.contract import CONTRACTS, Contract, contract_names, load_contract
 from components.errors import ContractError, LayoutError, SonoForgeError
-from pipelines.commands import data_page, data_schema, data_show
+from pipelines.commands import data_page, data_schema, data_show, data_sides
 from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ def import_(
 data_schema.register(app)
 data_show.register(app)
 data_page.register(app)
+data_sides.register(app)
 
 
 def _row(contract: Contract) -> dict[str, Any]:
