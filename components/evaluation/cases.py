@@ -1,8 +1,8 @@
 """One image, its truth and some models to scored cases: a row for each object, prompt and model.
 
-Every model sees the same image and the same prompts; each image is embedded once a model. The inscribed ellipse
-stands beside them wherever the prompt has a box. Rows are plain JSON values, so that they can be kept while a
-validation runs. Leaves out: the loop over images (components/evaluation/validate.py).
+Every model sees the same image and the same prompts; each image is embedded once a model. The baselines stand beside
+them wherever the prompt has a box. A model that needs a box has no row for a prompt without one. Rows are plain JSON
+values, so that they can be kept while a validation runs. Leaves out: the loop over images (validate.py).
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from components.artefacts import UNRECORDED, PretrainingExposure
-from components.evaluation.baselines import inscribed_ellipse
+from components.evaluation.baselines import BASELINES
 from components.evaluation.metrics import Tolerances, score_case
 from components.evaluation.prompts import DrawnPrompt
 from components.masks import from_rle, to_rle
 from components.types import Image, InstanceMask, Mask, ObjectTruth, Point, Prediction, Prompt, Record
 
-ELLIPSE = "ellipse"
 METRIC_COLUMNS = {
     "dice": "dice",
     "iou": "iou",
@@ -54,6 +53,8 @@ class Contender:
     """A model under test: something the predictor takes, the digest of its weights, and its name.
 
     `phantom` says whether any image that it was trained on was a phantom, `exposure` which datasets it had seen.
+    `predictor` is the model's own way to be used (None: the run's), `needs_box` says that it can't answer a prompt
+    without a box.
     """
 
     segmenter: Any
@@ -61,6 +62,8 @@ class Contender:
     name: str
     phantom: bool
     exposure: PretrainingExposure = UNRECORDED
+    predictor: Predictor | None = None
+    needs_box: bool = False
 
 
 def score_image(
@@ -73,24 +76,28 @@ def score_image(
     predictor: Predictor,
     tolerances: Tolerances,
 ) -> list[Row]:
-    """Score all models and the ellipse on an image's prompts; rows ordered by model, then as the prompts come."""
-    if not drawn:
-        return []
+    """Score all models and the baselines on an image's prompts; rows ordered by model, then as the prompts come."""
     size_hw = (record.height_px, record.width_px)
     rows: list[Row] = []
     for who, model in models.items():
-        embedding = predictor.embed(model.segmenter, image)
-        found = predictor.segment_embedded(model.segmenter, embedding, size_hw, [d.prompt for d in drawn])
+        asked = [one for one in drawn if one.prompt.box_xyxy is not None or not model.needs_box]
+        if not asked:
+            continue
+        use = model.predictor or predictor
+        embedding = use.embed(model.segmenter, image)
+        found = use.segment_embedded(model.segmenter, embedding, size_hw, [one.prompt for one in asked])
         rows += [
             _row(record, instances, prompt, prediction.mask, who=who, digest=model.digest, tolerances=tolerances)
-            | {"quality": prediction.quality}
-            for prompt, prediction in zip(drawn, found, strict=True)
+            | {"quality": prediction.quality, "fallback": None}
+            for prompt, prediction in zip(asked, found, strict=True)
         ]
-    for prompt in drawn:
-        if prompt.prompt.box_xyxy is not None:
-            mask = inscribed_ellipse(prompt.prompt.box_xyxy, size_hw)
-            row = _row(record, instances, prompt, mask, who=ELLIPSE, digest="", tolerances=tolerances)
-            rows.append(row | {"quality": None})
+    for who, baseline in BASELINES.items():
+        for prompt in drawn:
+            if prompt.prompt.box_xyxy is not None:
+                answer = baseline(image, prompt.prompt.box_xyxy)
+                fallback = None if answer.fell_back is None else float(answer.fell_back)
+                row = _row(record, instances, prompt, answer.mask, who=who, digest="", tolerances=tolerances)
+                rows.append(row | {"quality": None, "fallback": fallback})
     return rows
 
 

@@ -7,7 +7,8 @@ numbers matter (components/evaluation/report.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from components.artefacts import replacing
-from components.evaluation.cases import ELLIPSE, mask_of_row, prompt_from_json
+from components.evaluation.baselines import BASELINES, ELLIPSE, IN_TABLES_ONLY
+from components.evaluation.cases import mask_of_row, prompt_from_json
 from components.evaluation.summary import SUBJECT, interval_key
 from components.intake.form.records import load_image, load_instances
 from components.masks import to_polygons
@@ -28,7 +30,7 @@ from components.types import Mask, Record
 
 # Okabe and Ito's colours, which people with colour deficiencies can tell apart.
 COLOURS = {"truth": "#ffffff", SUBJECT: "#56b4e9", "teacher": "#e69f00", "champion": "#cc79a7", ELLIPSE: "#009e73"}
-OTHER_COLOUR = "#d55e00"
+OTHER_COLOURS = ("#d55e00", "#0072b2", "#999999", "#000000")
 PROMPT_COLOUR = "#f0e442"
 PROMPT_WORDS = {"box": "exact box", "box_jitter": "jittered box", "click": "click", "box_click": "jittered box + click"}
 HALO = [patheffects.withStroke(linewidth=2.6, foreground="black", alpha=0.6)]
@@ -49,34 +51,41 @@ def interval_figure(metrics: Mapping[str, Any]) -> Figure:
     ]
     figure = _figure(9.0, 1.5 + 0.42 * max(len(rows), 1))
     axes = figure.subplots(1, 2, sharey=True)
-    contenders = list(dict.fromkeys(who for _, _, by_who in rows for who in by_who))
+    contenders = _drawn(who for _, _, by_who in rows for who in by_who)
+    colours = _palette(metrics)
     for axis, (metric, label) in zip(axes, (("dice", "Dice"), ("hd95", "HD95 in px")), strict=True):
-        _interval_panel(axis, rows, contenders, metric=metric, key=interval_key(metrics["confidence"]))
+        _interval_panel(axis, rows, colours, contenders, metric=metric, key=interval_key(metrics["confidence"]))
         axis.set_xlabel(f"{label}, mean and {100 * metrics['confidence']:g} % interval")
     words = [f"{marked_dataset(metrics, name)}, {PROMPT_WORDS.get(kind, kind)}" for name, kind, _ in rows]
     axes[0].set_yticks(range(len(rows)), words)
     axes[0].invert_yaxis()
     handles = [
-        Line2D([], [], marker="o", linestyle="", color=_colour(who), label=marked_model(metrics, who))
+        Line2D([], [], marker="o", linestyle="", color=colours[who], label=marked_model(metrics, who))
         for who in contenders
     ]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
     figure.suptitle(_title("Student, teacher and the ellipse in the box", phantom=_phantom_words(metrics)))
     return figure
 
 
 def _interval_panel(
-    axis: Axes, rows: Sequence[tuple[str, str, Any]], contenders: Sequence[str], *, metric: str, key: str
+    axis: Axes,
+    rows: Sequence[tuple[str, str, Any]],
+    colours: Mapping[str, str],
+    contenders: Sequence[str],
+    *,
+    metric: str,
+    key: str,
 ) -> None:
     for place, (_, _, by_who) in enumerate(rows):
         for who, offset in zip(contenders, _offsets(len(contenders)), strict=True):
             found = by_who.get(who, {}).get(metric)
             if found is None or found["mean"] is None:
                 continue
-            axis.plot(found["mean"], place + offset, marker="o", markersize=4.5, color=_colour(who))
+            axis.plot(found["mean"], place + offset, marker="o", markersize=4.5, color=colours[who])
             if found[key][0] is not None:
-                axis.plot(found[key], [place + offset] * 2, linewidth=1.6, color=_colour(who))
+                axis.plot(found[key], [place + offset] * 2, linewidth=1.6, color=colours[who])
         if place and rows[place][0] != rows[place - 1][0]:
             axis.axhline(place - 0.5, color="0.8", linewidth=0.8)
     axis.grid(axis="x", color="0.9", linewidth=0.6)
@@ -97,7 +106,9 @@ def case_figure(
 
     `cases` are a validation's cases, `metrics` its means; there must be some of this dataset and prompt.
     """
-    ours = cases[(cases["dataset"] == dataset) & (cases["prompt"] == prompt)]
+    of_prompt = cases[(cases["dataset"] == dataset) & (cases["prompt"] == prompt)]
+    ours = of_prompt[~of_prompt["model"].isin(IN_TABLES_ONLY)]
+    colours = _palette(metrics)
     student = ours[ours["model"] == SUBJECT].sort_values(["dice", "case_id"], ascending=[False, True])
     ranked = student["case_id"].tolist()
     columns = min(count, len(ranked))
@@ -109,9 +120,9 @@ def case_figure(
     for panels, (rank, case_ids) in zip(grid, rows.items(), strict=True):
         for panel, case_id in zip(panels, case_ids, strict=True):
             of_case = ours[ours["case_id"] == case_id]
-            _case_panel(panel, of_case, by_image[str(of_case["image_id"].iloc[0])])
+            _case_panel(panel, of_case, by_image[str(of_case["image_id"].iloc[0])], colours)
         panels[0].set_ylabel(rank, fontsize=11)
-    handles = _case_legend(ours, metrics)
+    handles = _case_legend(ours, metrics, colours)
     # With a champion there are six, too wide for one line.
     ncols = 3 if len(handles) > 5 else len(handles)
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
@@ -123,15 +134,15 @@ def case_figure(
     return figure
 
 
-def _case_panel(panel: Axes, rows: pd.DataFrame, record: Record) -> None:
-    """One case: the image around the object, the truth, all predictions and the prompt."""
+def _case_panel(panel: Axes, rows: pd.DataFrame, record: Record, colours: Mapping[str, str]) -> None:
+    """One case: the image around the object, the truth, the predictions and the prompt."""
     first = rows.iloc[0]
     truth = load_instances(record) == int(first["object_index"])
     masks = {str(row["model"]): mask_of_row(row.to_dict()) for _, row in rows.iterrows()}
     panel.imshow(load_image(record), extent=(0, record.width_px, record.height_px, 0), interpolation="nearest")
     _outline(panel, truth, colour=COLOURS["truth"], width=1.8)
     for who in sorted(masks, key=lambda name: name == SUBJECT):
-        _outline(panel, masks[who], colour=_colour(who), width=1.4, dashed=who == ELLIPSE)
+        _outline(panel, masks[who], colour=colours[who], width=1.4, dashed=who == ELLIPSE)
     _draw_prompt(panel, str(first["prompt_json"]))
     _zoom(panel, [truth, *masks.values()], size_hw=(record.height_px, record.width_px))
     panel.set_xticks([])
@@ -174,10 +185,10 @@ def _window(centre: float, side: float, size_px: int) -> float:
     return (size_px - side) / 2 if side >= size_px else float(np.clip(centre - side / 2, 0, size_px - side))
 
 
-def _case_legend(cases: pd.DataFrame, metrics: Mapping[str, Any]) -> list[Line2D]:
+def _case_legend(cases: pd.DataFrame, metrics: Mapping[str, Any], colours: Mapping[str, str]) -> list[Line2D]:
     shown = dict.fromkeys(cases["model"])
     outlines = [Line2D([], [], color=COLOURS["truth"], path_effects=HALO, label="truth")] + [
-        Line2D([], [], color=_colour(who), linestyle="--" if who == ELLIPSE else "-", label=marked_model(metrics, who))
+        Line2D([], [], color=colours[who], linestyle="--" if who == ELLIPSE else "-", label=marked_model(metrics, who))
         for who in shown
     ]
     return [*outlines, Line2D([], [], color=PROMPT_COLOUR, linestyle=":", path_effects=HALO, label="prompt")]
@@ -189,8 +200,15 @@ def _figure(width_in: float, height_in: float) -> Figure:
     return figure
 
 
-def _colour(who: str) -> str:
-    return COLOURS.get(who, OTHER_COLOUR)
+def _drawn(contenders: Iterable[str]) -> list[str]:
+    """Who is drawn, each once, in order."""
+    return [who for who in dict.fromkeys(contenders) if who not in IN_TABLES_ONLY]
+
+
+def _palette(metrics: Mapping[str, Any]) -> dict[str, str]:
+    """A colour for everybody; peers, whose names are free, get further ones in their order."""
+    peers = [who for who in metrics["models"] if who not in COLOURS]
+    return {**COLOURS, **dict(zip(peers, cycle(OTHER_COLOURS), strict=False))}
 
 
 def marked_dataset(metrics: Mapping[str, Any], name: str) -> str:
@@ -199,8 +217,8 @@ def marked_dataset(metrics: Mapping[str, Any], name: str) -> str:
 
 
 def marked_model(metrics: Mapping[str, Any], who: str) -> str:
-    """A contender's role, marked where it was trained on phantoms; the ellipse learns from nothing."""
-    return f"{who} (phantom-trained)" if who != ELLIPSE and metrics["models"][who]["phantom"] else who
+    """A contender's role, marked where it was trained on phantoms; baselines learn from nothing."""
+    return f"{who} (phantom-trained)" if who not in BASELINES and metrics["models"][who]["phantom"] else who
 
 
 def _phantom_words(metrics: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from components.artefacts import replacing_folder, write_json, write_text
-from components.evaluation.cases import ELLIPSE
+from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
 from components.evaluation.figures import (
     PROMPT_WORDS,
     case_figure,
@@ -171,7 +171,16 @@ def _misses_section(metrics: Mapping[str, Any]) -> str:
             missed = by_metric["miss_rate"]
             row = [marked_dataset(metrics, name), _prompt(kind), marked_model(metrics, who)]
             lines.append(_line([*row, f"{missed['count']} of {missed['n']}", _share(missed)]))
-    return "A miss is an object of which the prediction covers not one pixel.\n\n" + "\n".join(lines)
+    told = ["A miss is an object of which the prediction covers not one pixel.", "\n".join(lines)]
+    stood_in = [
+        f"- {marked_dataset(metrics, name)}, {_prompt(kind)}, {who}: {found['count']} of {found['n']}"
+        for name, kind, dataset in _each_prompt(metrics)
+        for who, by_metric in dataset["prompts"][kind].items()
+        if (found := by_metric.get("fallback_rate")) and found["count"]
+    ]
+    if stood_in:
+        told.append("Where a baseline had nothing to go by, and the ellipse stood in:\n" + "\n".join(stood_in))
+    return "\n\n".join(told)
 
 
 def _share(missed: Mapping[str, Any]) -> str:
@@ -208,8 +217,9 @@ def _limits_section(metrics: Mapping[str, Any], *, role: Role) -> str:
 
 
 def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
-    """The table that a run ends with: Dice of all contenders, and the student's difference to the ellipse."""
-    contenders = list(dict.fromkeys(w for _, k, dataset in _each_prompt(metrics) for w in dataset["prompts"][k]))
+    """The table that a run ends with: Dice of models and ellipse, and the student's difference to the ellipse."""
+    everybody = dict.fromkeys(who for _, kind, dataset in _each_prompt(metrics) for who in dataset["prompts"][kind])
+    contenders = [who for who in everybody if who not in IN_TABLES_ONLY]
     marks = (f"PHANTOM. {phantom_words(metrics)}" if metrics["phantom"] else "", exposure_words(metrics), RESEARCH)
     caption = " ".join(mark for mark in marks if mark)
     table = Table(title=title or None, caption=caption)

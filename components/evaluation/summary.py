@@ -107,6 +107,9 @@ def _metrics(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
         for name in shown
     }
     found["miss_rate"]["count"] = int(cases["miss"].sum())
+    if cases["fallback"].notna().any():
+        rate = to_json(cluster_mean(cases["fallback"], groups, bootstrap=bootstrap), bootstrap)
+        found["fallback_rate"] = rate | {"count": int(cases["fallback"].sum())}
     _refuse_impossible(found["dice"]["mean"], found["iou"]["mean"])
     return found
 

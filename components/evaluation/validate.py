@@ -60,7 +60,8 @@ def validate(
     records
         The images; those without an object large enough for a prompt give no case, and are counted.
     models
-        By role (`student`, `teacher`, `champion`); the ellipse is added by itself. `student` must be there.
+        By role (`student`, `teacher`, `champion`, a peer's name); the baselines are added by themselves. `student`
+        must be there.
     device
         Where the models are (`cpu`, `cuda`): masks differ in single pixels from one to the other, so that rows of a
         run on one aren't taken up on the other.
@@ -150,6 +151,7 @@ CASE_COLUMNS = {
     "area_error_share": "float64",
     "miss": "float64",
     "false_region": "float64",
+    "fallback": "float64",
     "quality": "float64",
     "area_px": "int64",
     "predicted_area_px": "int64",

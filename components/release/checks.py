@@ -16,7 +16,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from components.artefacts import ModelDescription
-from components.evaluation.cases import ELLIPSE
+from components.evaluation.baselines import ELLIPSE
 from components.evaluation.exposure import by_patients
 from components.evaluation.parity import Parity
 from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean

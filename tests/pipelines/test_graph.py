@@ -147,8 +147,9 @@ def test_everything_is_there(reproduced: Project) -> None:
         for dataset in metrics["datasets"].values():
             assert set(dataset["prompts"]) == {"box", "box_jitter", "click"}
             for prompt, by_who in dataset["prompts"].items():
-                # A click has no box, so it has no ellipse either.
-                assert set(by_who) == {"student", "teacher"} | ({"ellipse"} if "box" in prompt else set())
+                # A click has no box, so it has no baseline either.
+                baselines = {"ellipse", "filled_box", "grabcut"} if "box" in prompt else set()
+                assert set(by_who) == {"student", "teacher"} | baselines
                 assert set(by_who["student"]["dice"]) >= {"mean", "n", "undefined"}
     gate = json.loads((folder / "reports/gate.json").read_text(encoding="utf-8"))
     assert gate["verdict"] in {"FAIL", "INSUFFICIENT"}, "one epoch on sixteen images can't be enough"

@@ -22,7 +22,7 @@ def test_only_test_images_are_scored(reached: Reached) -> None:
     frame = read_split(root / "data/03_splits/internal.csv")
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     assert set(cases["image_id"]) <= set(frame[frame["split"] == "test"]["image_id"])
-    assert set(cases["model"]) == {"student", "teacher", "ellipse"}
+    assert set(cases["model"]) == {"student", "teacher", "ellipse", "filled_box", "grabcut"}
 
 
 def test_the_report_is_whole(reached: Reached) -> None:
@@ -51,6 +51,6 @@ def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_s
     twin.rename(released_folder(root, digest))
     validate_internal.function(make_job(validate_internal, root)[0])
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
-    assert set(cases["model"]) == {"student", "teacher", "champion", "ellipse"}
+    assert set(cases["model"]) == {"student", "teacher", "champion", "ellipse", "filled_box", "grabcut"}
     wide = cases.pivot_table(index="case_id", columns="model", values="dice")
     assert (wide["student"] == wide["champion"]).all(), "the same weights give the same masks"

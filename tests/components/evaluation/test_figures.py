@@ -84,3 +84,22 @@ def test_equal_numbers_give_equal_bytes(validated, tmp_path) -> None:
 def test_no_dataset_is_an_empty_picture_not_an_error() -> None:
     empty = {"datasets": {}, "models": {}, "model": {"phantom": False}, "phantom": False, "confidence": 0.95}
     assert interval_figure(empty).legends == []
+
+
+def test_peers_have_colours_of_their_own(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
+    peers = {who: Contender(2, who * 64, who, phantom=False, needs_box=True) for who in "abc"}
+    result = validate(
+        make_dataset("busi", 3),
+        models=models | peers,
+        prompts=prompts,
+        params=params,
+        device="cpu",
+        partial=tmp_path / "p",
+        predictor=predictor,
+    )
+    (drawn,) = interval_figure(result.metrics).legends
+    colours = {
+        text.get_text(): mark.get_color() for text, mark in zip(drawn.get_texts(), drawn.legend_handles, strict=True)
+    }
+    assert list(colours) == ["student (phantom-trained)", "teacher (phantom-trained)", "a", "b", "c", "ellipse"]
+    assert len(set(colours.values())) == 6

@@ -152,3 +152,22 @@ def test_the_console_table_names_all_contenders(result) -> None:
     text = console.export_text()
     for words in ("student", "teacher", "ellipse Dice", "busi (phantom)", "jittered box", "PHANTOM", "Internal"):
         assert words in text
+
+
+def test_where_the_ellipse_stood_in_for_a_baseline_is_said(result) -> None:
+    assert "stood in" not in report_text(result.metrics, role="internal", case_figures={})
+    rate = result.metrics["datasets"]["busi"]["prompts"]["box"]["grabcut"]["fallback_rate"]
+    assert (rate["count"], rate["n"], rate["mean"]) == (0, 8, 0.0)
+    rate["count"] = 3
+    text = report_text(result.metrics, role="internal", case_figures={})
+    assert "the ellipse stood in:\n- busi (phantom), exact box, grabcut: 3 of 8" in text
+    assert "fallback_rate" not in result.metrics["datasets"]["busi"]["prompts"]["box"]["ellipse"]
+
+
+def test_all_baselines_stand_in_the_report_and_the_console_shows_the_yardstick_alone(result) -> None:
+    text = report_text(result.metrics, role="internal", case_figures={})
+    assert "| busi (phantom) | exact box | filled_box |" in text and "| busi (phantom) | exact box | grabcut |" in text
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(console_table(result.metrics))
+    shown = console.export_text()
+    assert "grabcut" not in shown and "filled_box" not in shown

@@ -31,8 +31,9 @@ def test_every_case_is_scored_for_every_contender(make_dataset, predictor, model
     )
     cases = result.cases
     assert list(cases.columns) == list(CASE_COLUMNS)
-    assert len(cases) == 10 * (3 * 2 + 2)  # 3 prompts for 2 models, the ellipse where there is a box
-    assert set(cases[cases["model"] == "ellipse"]["prompt"]) == {"box", "box_jitter"}
+    assert len(cases) == 10 * (3 * 2 + 2 * 3)  # 3 prompts for 2 models, 3 baselines where there is a box
+    for who in ("ellipse", "filled_box", "grabcut"):
+        assert set(cases[cases["model"] == who]["prompt"]) == {"box", "box_jitter"}
     assert set(cases["object_index"]) == {1}
     assert predictor.embedded.count("0") == predictor.embedded.count("1") == 10
     assert cases[cases["model"] == "teacher"]["dice"].eq(1).all()
