@@ -1,24 +1,43 @@
 """A dataset's contract, `data/contracts/<dataset>.yaml`, to types.
 
 A contract states what a dataset is (source, licence, citation), how its folder is laid out, what its mask codes
-mean, by which key its images belong together, and what must hold. Unknown keys are refused. Leaves out: reading
-the images (components/intake/layouts) and judging them (components/intake/validate_data.py).
+mean, by which key its images belong together, and what must hold. Unknown keys are refused. Leaves out: YAML, and the
+words of a refusal (contract_text.py); reading the images (components/intake/layouts) and judging them
+(components/intake/validate_data.py).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from components.contract_text import MD5_PATTERN, NAME_PATTERN, SHA256_PATTERN, Location, RuleError, read_text, refusal
 from components.errors import ContractError
 from components.types import Role, Severity
 
 CONTRACTS = Path("data/contracts")
+
+Day = date
+"""A day, under a name that no field takes."""
+Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+"""A text that says something."""
+# YAML's yes and no would pass for 1 and 0, and "128" for 128.
+Whole = Annotated[int, Strict()]
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
+Md5 = Annotated[str, StringConstraints(pattern=MD5_PATTERN)]
 
 
 class Part(BaseModel):
@@ -28,11 +47,28 @@ class Part(BaseModel):
 
 
 class PublishedFile(Part):
-    """A file as a source publishes it; digest and size are null where nobody here has seen it whole."""
+    """A file as a source publishes it; digests and size are null where nobody stated them.
 
-    name: str
-    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    size_bytes: int | None = Field(default=None, ge=1)
+    `stated_by` says who did: the source itself, somebody's published download script, or the first import here. Where
+    there is an md5 only, files are compared by that.
+    """
+
+    name: Said
+    sha256: Sha256 | None = None
+    md5: Md5 | None = None
+    size_bytes: Whole | None = Field(default=None, ge=1)
+    stated_by: Said | None = None
+
+    @model_validator(mode="after")
+    def _somebody_stated_it(self) -> Self:
+        stated = [name for name in ("sha256", "md5", "size_bytes") if getattr(self, name) is not None]
+        if stated and self.stated_by is None:
+            raise RuleError(
+                f"{', '.join(stated)} without stated_by",
+                expected="who stated a digest or a size",
+                remedy="say under stated_by where that was read",
+            )
+        return self
 
 
 class Place(Part):
@@ -42,19 +78,19 @@ class Place(Part):
     address answers no more.
     """
 
-    address: str
+    address: Said
     form: Literal["download", "account", "request", "gone"]
-    agreement: str | None = None
+    agreement: Said | None = None
     files: tuple[PublishedFile, ...] = ()
 
 
 class Source(Part):
     """Where the authors publish the data, and how a person gets them; `places` in the order of preference."""
 
-    title: str
+    title: Said
     places: tuple[Place, ...] = Field(min_length=1)
-    obtain: str
-    citation: str
+    obtain: Said
+    citation: Said
 
     @property
     def nearest(self) -> Place:
@@ -70,14 +106,14 @@ class Source(Part):
 class OfficialSplits(Part):
     """What division the authors give, and what is made of it."""
 
-    stated: str
-    use: str
+    stated: Said
+    use: Said
 
 
 class Licence(Part):
     """What the source states, and what it allows; `unknown` where it doesn't say."""
 
-    stated: str
+    stated: Said
     train: Literal["yes", "no", "unknown"]
     redistribute: Literal["yes", "no", "unknown"]
     commercial: Literal["yes", "no", "unknown"]
@@ -86,11 +122,13 @@ class Licence(Part):
 class Layout(Part):
     """The shape of folder, by the name of its reader, with that reader's options.
 
-    `reader` names a module in components/intake/layouts; `options` are checked by that reader.
+    `reader` names a module in components/intake/layouts; `options` are checked by that reader. `seen` says which of
+    the folder's files were seen by whoever wrote this, and from which descriptions the rest is known.
     """
 
-    reader: str
+    reader: Said
     options: dict[str, Any] = Field(default_factory=dict)
+    seen: Said | None = None
 
 
 class MaskCodes(Part):
@@ -104,19 +142,44 @@ class MaskCodes(Part):
     """
 
     kind: Literal["binary", "codes", "polygons", "instances"]
-    labels: dict[int, str] = Field(min_length=1)
-    threshold: int | None = Field(default=None, ge=1, le=255)
-    background: int = 0
-    reason: str
-    min_area_px: int = Field(default=1, ge=1)
+    labels: dict[Whole, Said] = Field(min_length=1)
+    threshold: Whole | None = Field(default=None, ge=1, le=255)
+    background: Whole = Field(default=0, ge=0, le=255)
+    reason: Said
+    min_area_px: Whole = Field(default=1, ge=1)
     lossy: bool = False
 
     @model_validator(mode="after")
     def _kind_has_what_it_needs(self) -> Self:
         if self.kind == "binary" and self.threshold is None:
-            raise ValueError("kind binary needs a threshold: which grey values are foreground changes the outlines")
+            raise RuleError(
+                "kind binary without a threshold",
+                expected="a threshold, since which grey values are foreground changes the outlines",
+                remedy="add threshold, the least grey value of the foreground (of black and white 128), and why",
+            )
         if self.kind in ("binary", "polygons") and len(self.labels) > 1:
-            raise ValueError(f"kind {self.kind} has one label, as nothing tells {len(self.labels)} apart")
+            raise RuleError(
+                f"kind {self.kind} with {len(self.labels)} labels",
+                expected="one label, as nothing tells several apart",
+                remedy="leave one label, or use kind codes or instances",
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _codes_can_stand_in_a_mask(self) -> Self:
+        if self.kind == "codes" and self.background in self.labels:
+            raise RuleError(
+                f"the code {self.background} is a label and the background",
+                expected="labels for objects alone",
+                remedy=f"remove the label {self.background}, or name another background",
+            )
+        low = 0 if self.kind == "codes" else 1
+        if wrong := [code for code in self.labels if not low <= code <= 255]:
+            raise RuleError(
+                f"labels has the code {wrong[0]}",
+                expected=f"codes from {low} to 255, as a mask can hold them for objects",
+                remedy="correct the code; of colours write the grey value that they become",
+            )
         return self
 
 
@@ -128,9 +191,20 @@ class Group(Part):
     """
 
     key: Literal["image", "case", "video", "related"]
-    related: str | None = None
-    related_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    reason: str
+    related: Said | None = None
+    related_sha256: Sha256 | None = None
+    reason: Said
+
+    @model_validator(mode="after")
+    def _related_has_its_list(self) -> Self:
+        given = self.related is not None, self.related_sha256 is not None
+        if given != (self.key == "related",) * 2:
+            raise RuleError(
+                f"key {self.key} {'with' if any(given) else 'without'} a list of related images",
+                expected="related and related_sha256 with key related, and neither with another key",
+                remedy="add or remove both, or correct key",
+            )
+        return self
 
 
 class AcceptedFault(Part):
@@ -140,9 +214,9 @@ class AcceptedFault(Part):
     of ACCEPTABLE in components/intake/faults.py.
     """
 
-    file: str
-    code: str
-    reason: str
+    file: Said
+    code: Said
+    reason: Said
 
 
 class Quarantined(Part):
@@ -155,38 +229,78 @@ class Quarantined(Part):
 
     file: str
     action: Literal["exclude", "correct"]
-    reason: str
-    reviewer: str
-    date: date
+    reason: Said
+    reviewer: Said
+    date: Day
     replacement: str | None = None
-    replacement_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    replacement_sha256: Sha256 | None = None
+
+    @field_validator("date", mode="before")
+    @classmethod
+    def _is_a_day_that_has_come(cls, value: object) -> Day:
+        # Pydantic would take a number for seconds since 1970.
+        written = value.isoformat() if isinstance(value, Day) else str(value)
+        try:
+            day = datetime.strptime(written, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        except ValueError:
+            raise RuleError(
+                f"{written} is no date", expected="a date as 2026-11-22", remedy="write year, month and day so"
+            ) from None
+        # A day more, as it may be tomorrow already where the reviewer sits.
+        if day > datetime.now(UTC).date() + timedelta(days=1):
+            raise RuleError(f"{written} is still to come", expected="the day of the review", remedy="correct the date")
+        return day
 
     @field_validator("file", "replacement")
     @classmethod
     def _stays_within_its_folder(cls, value: str | None) -> str | None:
         path = PurePosixPath(value or "a")
         if path.is_absolute() or ".." in path.parts or "\\" in (value or "") or value == "":
-            raise ValueError("a path within the folder, with / and without ..")
+            raise RuleError(
+                f"{value!r} may lead out of its folder",
+                expected="a path within the folder, with / and without ..",
+                remedy="write it as reports name the file",
+            )
         return value
 
     @model_validator(mode="after")
     def _replacement_goes_with_correct(self) -> Self:
         given = self.replacement is not None and self.replacement_sha256 is not None
         if given != (self.action == "correct") or (self.replacement is None) != (self.replacement_sha256 is None):
-            raise ValueError("`correct` needs replacement and replacement_sha256; `exclude` has neither")
+            raise RuleError(
+                f"action {self.action} {'without' if self.action == 'correct' else 'with'} replacement or its sha256",
+                expected="`correct` has replacement and replacement_sha256, `exclude` has neither",
+                remedy="add what is missing, or remove what is too much",
+            )
         return self
 
 
 class Expectations(Part):
     """What must hold of the dataset's table; counts are those of the original, for real data only."""
 
-    images: int | None = Field(default=None, ge=1)
-    classes: dict[str, int] = Field(default_factory=dict)
-    empty_mask_classes: tuple[str, ...] = ()
-    min_side_px: int = Field(default=64, ge=1)
-    max_side_px: int = Field(default=4096, ge=1)
+    images: Whole | None = Field(default=None, ge=1)
+    classes: dict[Said, Whole] = Field(default_factory=dict)
+    empty_mask_classes: tuple[Said, ...] = ()
+    min_side_px: Whole = Field(default=64, ge=1)
+    max_side_px: Whole = Field(default=4096, ge=1)
     max_foreground_share: float = Field(default=0.95, gt=0, le=1)
     unlabelled: Literal["refuse", "ignore"] = "refuse"
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if self.min_side_px > self.max_side_px:
+            raise RuleError(
+                f"min_side_px {self.min_side_px} is more than max_side_px {self.max_side_px}",
+                expected="the lesser of the two as min_side_px",
+                remedy="correct one of them",
+            )
+        if self.classes and (strange := sorted(set(self.empty_mask_classes) - set(self.classes))):
+            raise RuleError(
+                f"empty_mask_classes names {', '.join(strange)}",
+                expected=f"some of the classes: {', '.join(self.classes)}",
+                remedy="correct the name, or add it to classes with its number of images",
+            )
+        return self
 
 
 class Contract(Part):
@@ -198,22 +312,22 @@ class Contract(Part):
     """
 
     schema_version: Literal[2]
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    anatomy: str
+    name: Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+    anatomy: Said
     role: Role
-    role_reason: str
-    acquisition: str | None = None
+    role_reason: Said
+    acquisition: Said | None = None
     source: Source
     licence: Licence
     layout: Layout
     mask: MaskCodes
     group: Group
     official_splits: OfficialSplits | None = None
-    same_source_as: tuple[str, ...] = ()
-    spacing_mm: tuple[float, float] | None = None
-    spacing_source: str
+    same_source_as: tuple[Said, ...] = ()
+    spacing_mm: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
+    spacing_source: Said
     expectations: Expectations
-    known_faults: tuple[str, ...] = ()
+    known_faults: tuple[Said, ...] = ()
     accepted_faults: tuple[AcceptedFault, ...] = ()
     quarantine: tuple[Quarantined, ...] = ()
     severity: dict[str, Severity] = Field(default_factory=dict)
@@ -222,8 +336,22 @@ class Contract(Part):
     @classmethod
     def _one_entry_a_file(cls, value: tuple[Quarantined, ...]) -> tuple[Quarantined, ...]:
         if twice := sorted(file for file, number in Counter(one.file for one in value).items() if number > 1):
-            raise ValueError(f"more than one entry for {', '.join(twice)}")
+            raise RuleError(
+                f"more than one entry for {', '.join(twice)}",
+                expected="one entry a file",
+                remedy="leave the one that holds",
+            )
         return value
+
+    @model_validator(mode="after")
+    def _is_not_its_own_source(self) -> Self:
+        if self.name in self.same_source_as:
+            raise RuleError(
+                f"same_source_as names {self.name} itself",
+                expected="other datasets of the same patients",
+                remedy=f"remove {self.name} from it",
+            )
+        return self
 
 
 def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
@@ -232,7 +360,8 @@ def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
     Raises
     ------
     ContractError
-        If there is no such contract, it isn't YAML in UTF-8, names another dataset, or breaks the schema.
+        If there is no such contract, it isn't YAML in UTF-8, names another dataset or, as one of the same patients, one
+        without a contract, or breaks the schema.
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
@@ -241,27 +370,38 @@ def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
             expected=f"one of {', '.join(contract_names(folder)) or '(none)'}",
             remedy=f"check the dataset's name, or write {path}",
         )
+    text = read_text(path)
     try:
-        contract = Contract.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        contract = Contract.model_validate(text.value)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
-        raise ContractError(
-            f"{path}: " + "; ".join(lines),
-            expected="the keys and types of components/contract.py",
-            remedy="correct or remove the keys named above",
-        ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # PyYAML tells of a date that isn't one as a ValueError, as does a text that isn't UTF-8.
-        raise ContractError(
-            f"{path} isn't YAML: {error}", expected="YAML in UTF-8", remedy="mend what is named above"
-        ) from None
+        raise refusal(text, error.errors(), keys=_keys_at) from None
     if contract.name != name:
         raise ContractError(
-            f"{path} names the dataset {contract.name!r}",
+            f"{path}, line {text.line(('name',))}, names the dataset {contract.name!r}",
             expected=repr(name),
             remedy="give file and name alike",
         )
+    known = contract_names(folder)
+    if strange := [other for other in contract.same_source_as if other not in known]:
+        # A name written wrongly would let the same patients into training and test.
+        raise ContractError(
+            f"{path}, line {text.line(('same_source_as',))}, same_source_as: no dataset {', '.join(strange)}",
+            expected=f"some of {', '.join(one for one in known if one != name) or '(no other contract is here)'}",
+            remedy="correct the name, or write that dataset's contract too",
+        )
     return contract
+
+
+def _keys_at(at: Location) -> tuple[str, ...]:
+    """The keys that the schema knows at a place of a contract; none where it isn't a part of keys."""
+    part: type[BaseModel] = Contract
+    for name in (one for one in at if isinstance(one, str)):
+        inner = part.model_fields[name].annotation if name in part.model_fields else None
+        parts = [one for one in (inner, *get_args(inner)) if isinstance(one, type) and issubclass(one, Part)]
+        if not parts:
+            return ()
+        part = parts[0]
+    return tuple(part.model_fields)
 
 
 def check_licence(contract: Contract) -> None:

@@ -28,45 +28,206 @@ def test_a_contract_is_frozen_and_typed(tmp_path: Path, text: str) -> None:
         contract.name = "other"
 
 
+QUARANTINE = """
+quarantine:
+  - file: original/000002.png
+    action: {action}
+    reason: shows another patient's name
+    reviewer: A. Steward
+    date: {date}
+"""
+
+
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "found", "expected", "remedy"),
     [
-        ("anatomy:", "anatomi: x\nanatomy:", "anatomi: Extra inputs"),
-        ("schema_version: 2", "schema_version: 1", "schema_version"),
-        ("role: internal", "role: intern", "role"),
-        ("threshold: 128", "threshold: 300", "mask.threshold"),
-        ("  threshold: 128\n", "", "mask: Value error, kind binary needs a threshold"),
-        ("labels: {1: breast lesion}", "labels: {1: a, 2: b}", "kind binary has one label, as nothing tells 2 apart"),
+        (
+            "anatomy:",
+            "anatomi: x\nanatomy:",
+            "line 3, anatomi: no key of a contract; `anatomy` is one",
+            "name,",
+            "remove",
+        ),
+        ("  threshold:", "  treshold: 1\n  threshold:", "mask.treshold: no key under mask", "labels", "`treshold`"),
+        ("schema_version: 2", "schema_version: 1", "line 1, schema_version: 1", "schema_version: 2", "schema_version"),
+        ("role: internal", "role: intern", "line 4, role: 'intern'", "'internal' or 'external'", "correct role"),
+        ('redistribute: "no"', "redistribute: no", "redistribute: false (YAML reads", "'unknown' in quotes", "correct"),
+        ("threshold: 128", "threshold: 300", "mask.threshold: 300", "at most 255", "correct mask.threshold"),
+        ("threshold: 128", "threshold: yes", "mask.threshold: true (YAML", "a whole number", "correct mask.threshold"),
+        ("threshold: 128", "threshold: '128'", "mask.threshold: '128'", "without quotes", "correct mask.threshold"),
+        ("threshold: 128", "threshold: 128.5", "mask.threshold: 128.5", "a whole number", "correct mask.threshold"),
+        ("  threshold: 128\n", "", "mask: kind binary without a threshold", "changes the outlines", "add threshold"),
+        ("{1: breast lesion}", "{0: breast lesion}", "labels has the code 0", "from 1 to 255", "correct the code"),
+        ("{1: breast lesion}", "{300: breast lesion}", "labels has the code 300", "from 1 to 255", "correct the code"),
+        ("{1: breast lesion}", "{a: breast lesion}", "mask.labels.a: 'a'", "a whole number", "mask.labels.a"),
+        ("{1: breast lesion}", "[breast lesion]", "mask.labels: a list", "keys with values", "mask.labels"),
+        ("{1: breast lesion}", "{1: a, 2: b}", "kind binary with 2 labels", "one label", "use kind codes"),
+        (
+            "  kind: binary\n  labels: {1: breast lesion}\n  threshold: 128",
+            "  kind: codes\n  labels: {0: a}",
+            "mask: the code 0 is",
+            "objects alone",
+            "remove",
+        ),
         (
             "  kind: binary\n  labels: {1: breast lesion}",
             "  kind: polygons\n  labels: {1: a, 2: b}",
-            "kind polygons has",
+            "kind polygons with 2",
+            "one",
+            "leave",
         ),
-        ("key: image", "key: patient", "group.key"),
-        ("name: udiat", "name: Udiat", "name"),
-        ("name: udiat", "name: other", "names the dataset 'other'"),
-        ("anatomy: breast lesions\n", "", "anatomy: Field required"),
-        ("schema_version: 2", "schema_version: [", "isn't YAML"),
+        ("  reason: masks", "  raison: masks", "mask.reason: is missing", "the key mask.reason", "add mask.reason"),
+        (
+            "  reason: one image a lesion, and no patient key is published",
+            "  reason: ' '",
+            "group.reason: ' '",
+            "isn't empty",
+            "group.reason",
+        ),
+        ("key: image", "key: patient", "group.key: 'patient'", "'related'", "correct group.key"),
+        ("key: image", "key: related", "key related without a list", "related_sha256 with key related", "correct key"),
+        ("name: udiat", "name: Udiat", "line 2, name: 'Udiat'", "small letters", "correct name"),
+        ("name: udiat", "name: other", "line 2, names the dataset 'other'", "'udiat'", "alike"),
+        ("anatomy: breast lesions\n", "", "anatomy: is missing", "the key anatomy", "add anatomy"),
+        ("spacing_mm: null", "spacing_mm: [0, 1]", "spacing_mm.0: 0", "more than 0", "spacing_mm.0"),
+        (
+            "spacing_mm: null",
+            "spacing_mm: null\nsame_source_as: [busy]",
+            "no dataset busy",
+            "no other contract",
+            "that dataset's",
+        ),
+        (
+            "spacing_mm: null",
+            "spacing_mm: null\nsame_source_as: [udiat]",
+            "names udiat itself",
+            "other datasets",
+            "remove udiat",
+        ),
+        (
+            "spacing_mm: null",
+            "spacing_mm: null\nseverity: {specks: bad}",
+            "severity.specks: 'bad'",
+            "'info'",
+            "severity.specks",
+        ),
+        ("images: 163", "images: -1", "expectations.images: -1", "at least 1", "expectations.images"),
+        (
+            "max_side_px: 1200",
+            "max_side_px: 12",
+            "min_side_px 150 is more than max_side_px 12",
+            "lesser",
+            "correct one",
+        ),
+        (
+            "images: 163",
+            "images: 163\n  empty_mask_classes: [norml]",
+            "names norml",
+            "benign, malignant",
+            "correct the name",
+        ),
+        (
+            "      form: request",
+            "      form: request\n      files: [{name: a.zip, sha256: abc, stated_by: x}]",
+            "files.0.sha256: 'abc'",
+            "the 64 characters",
+            "sha256",
+        ),
+        (
+            "      form: request",
+            f"      form: request\n      files: [{{name: a.zip, sha256: {'a' * 64}}}]",
+            "sha256 without stated_by",
+            "who stated",
+            "stated_by",
+        ),
+        ("      form: request", "      form: ask", "source.places.0.form: 'ask'", "'request'", "source.places.0.form"),
+        ("schema_version: 2", "schema_version: [", "isn't YAML", "YAML", "mend that line"),
+        ("anatomy: breast", "anatomy: a: b", "line 3 isn't YAML", "in quotes", "mend that line"),
+        ("  threshold: 128", "\tthreshold: 128", ": it begins with a tab", "blanks", "replace the tabs"),
+        (
+            "anatomy:",
+            "anatomy: x\nanatomy:",
+            "`anatomy` stands on line 3 and again on line 4",
+            "each key once",
+            "remove one",
+        ),
+        (
+            "  threshold:",
+            "  threshold: 1\n  threshold:",
+            "`threshold` stands on line",
+            "each key once",
+            "remove one",
+        ),
     ],
 )
-def test_what_is_wrong_is_named(old: str, new: str, said: str, tmp_path: Path, text: str) -> None:
+def test_what_is_wrong_is_told_with_its_line_in_the_terms_of_a_contract(
+    old: str, new: str, found: str, expected: str, remedy: str, tmp_path: Path, text: str
+) -> None:
     assert old in text
     with pytest.raises(ContractError) as refused:
         _load(tmp_path, text.replace(old, new, 1))
-    assert said in str(refused.value)
-    assert "udiat.yaml" in str(refused.value)
+    error = refused.value
+    assert found in error.found and "udiat.yaml" in error.found
+    assert expected in error.expected and remedy in error.remedy
+    assert ".py" not in str(error) and "pydantic" not in str(error) and "type" not in error.found
+
+
+def test_several_faults_are_told_at_once(tmp_path: Path, text: str) -> None:
+    wrong = text.replace("threshold: 128", "threshold: 300").replace("role: internal", "role: intern")
+    with pytest.raises(ContractError) as refused:
+        _load(tmp_path, wrong)
+    first, *lines = refused.value.found.splitlines()
+    assert first.endswith("udiat.yaml (2 faults):") and [line.split(":")[0] for line in lines] == [
+        "    line 4, role",
+        f"    line {text[: text.index('threshold: 128')].count(chr(10)) + 1}, mask.threshold",
+    ]
+
+
+def test_a_wrong_entry_does_not_make_its_list_look_empty(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ContractError) as refused:
+        _load(tmp_path, text.replace("form: request", "form: ask"))
+    assert "at least one entry" not in refused.value.expected
 
 
 @pytest.mark.parametrize(
-    "content",
-    [b"name: \xff", b"a: 2024-13-45", b"a: " + b"[" * 3000 + b"]" * 3000, b"a: \x00", b"\x80"],
-    ids=["latin", "no date", "deep", "nul", "no utf-8"],
+    ("content", "found"),
+    [
+        (b"", "is empty"),
+        (b"# only a note\n", "is empty"),
+        (b"- a\n- b\n", "holds a list"),
+        (b"hello", "holds 'hello'"),
+        (b"name: \xff", "isn't text: byte 7"),
+        (b"\x89PNG\r\n\x1a\n", "isn't text: byte 1"),
+        ("name: x".encode("utf-16"), "isn't text: byte 1"),
+        (b"a: \x00", "isn't YAML: it holds a character that no text has"),
+        (b"a: " + b"[" * 3000 + b"]" * 3000, "isn't YAML: it is nested too deeply"),
+        (b"a: 1\n---\nb: 2\n", "line 2 isn't YAML"),
+        (b"a: !!python/object:os.system x", "line 1 isn't YAML"),
+        (b"name: &x [*x]\n", "name: a list"),
+    ],
 )
-def test_what_cannot_be_read_is_an_error_for_a_person(content: bytes, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_an_error_for_a_person(content: bytes, found: str, tmp_path: Path) -> None:
     (tmp_path / "udiat.yaml").write_bytes(content)
-    with pytest.raises(ContractError, match=r"udiat.yaml isn't YAML") as refused:
+    with pytest.raises(ContractError) as refused:
         load_contract("udiat", tmp_path)
+    assert found in refused.value.found and "udiat.yaml" in refused.value.found
     assert refused.value.expected and refused.value.remedy
+
+
+def test_a_short_text_that_stands_for_a_huge_one_is_read_in_no_time(tmp_path: Path) -> None:
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+    (tmp_path / "udiat.yaml").write_text(bomb)
+    with pytest.raises(ContractError, match="no key of a contract"):
+        load_contract("udiat", tmp_path)
+
+
+def test_what_is_merged_may_be_said_again(tmp_path: Path, text: str) -> None:
+    merged = text.replace(
+        "expectations:\n", "known_faults:\n  - &same a\nexpectations:\n  <<: &all {min_side_px: 70}\n"
+    )
+    merged = merged.replace("known_faults:\n  - masks", "accepted_faults: []\nx_unused:\n  - masks")
+    merged = merged[: merged.index("accepted_faults: []")]
+    assert _load(tmp_path, merged).expectations.min_side_px == 150, "what stands in the mapping itself goes first"
 
 
 def test_an_unknown_dataset_lists_the_known_ones(tmp_path: Path, text: str) -> None:
@@ -76,21 +237,14 @@ def test_an_unknown_dataset_lists_the_known_ones(tmp_path: Path, text: str) -> N
         load_contract("busy", tmp_path)
 
 
-QUARANTINE = """
-quarantine:
-  - file: original/000002.png
-    action: {action}
-    reason: shows another patient's name
-    reviewer: A. Steward
-    date: 2026-11-22
-"""
-
-
 def test_a_quarantined_file_has_a_reason_a_reviewer_and_a_date(tmp_path: Path, text: str) -> None:
-    listed = _load(tmp_path, text + QUARANTINE.format(action="exclude")).quarantine[0]
+    listed = _load(tmp_path, text + QUARANTINE.format(action="exclude", date="2026-11-22")).quarantine[0]
     assert (listed.file, listed.reviewer, listed.date.year) == ("original/000002.png", "A. Steward", 2026)
-    with pytest.raises(ContractError, match="reviewer: Field required"):
-        _load(tmp_path, text + QUARANTINE.format(action="exclude").replace("    reviewer: A. Steward\n", ""))
+    with pytest.raises(ContractError, match="reviewer: is missing"):
+        _load(
+            tmp_path,
+            text + QUARANTINE.format(action="exclude", date="2026-11-22").replace("    reviewer: A. Steward\n", ""),
+        )
 
 
 @pytest.mark.parametrize(
@@ -104,8 +258,27 @@ def test_a_quarantined_file_has_a_reason_a_reviewer_and_a_date(tmp_path: Path, t
 def test_a_correction_names_its_replacement_and_an_exclusion_none(
     action: str, more: str, tmp_path: Path, text: str
 ) -> None:
-    with pytest.raises(ContractError, match="`correct` needs replacement"):
-        _load(tmp_path, text + QUARANTINE.format(action=action) + more)
+    with pytest.raises(ContractError, match="`correct` has replacement") as refused:
+        _load(tmp_path, text + QUARANTINE.format(action=action, date="2026-11-22") + more)
+    assert f"action {action} with" in refused.value.found
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("22.11.2026", "22.11.2026 is no date"),
+        ("2026-13-01", "2026-13-01 is no date"),
+        ("2026-02-30", "2026-02-30 is no date"),
+        ("0", "0 is no date"),
+        ("'1700000000'", "1700000000 is no date"),
+        ("2026-11-22 10:00", "is no date"),
+        ("2999-01-01", "2999-01-01 is still to come"),
+    ],
+)
+def test_a_review_has_a_day_that_has_come(written: str, found: str, tmp_path: Path, text: str) -> None:
+    with pytest.raises(ContractError) as refused:
+        _load(tmp_path, text + QUARANTINE.format(action="exclude", date=written))
+    assert found in refused.value.found and "quarantine.0.date" in refused.value.found
 
 
 def test_a_licence_that_forbids_training_forbids_the_role_internal(tmp_path: Path, text: str) -> None:

@@ -7,6 +7,7 @@ importing (imports.py), and digests of the copy itself, which are DVC's.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -60,42 +61,62 @@ def record_of(contract: Contract, source: Path, *, today: date | None = None) ->
         nothing = Comparison("unknown", "a folder has no digest to compare; import the archive itself to compare it")
         return ImportRecord(contract.name, imported, "folder", name, size_bytes, None, nothing)
     size_bytes, sha256 = source.stat().st_size, sha256_of(source)
-    published = compare(contract, name, size_bytes=size_bytes, sha256=sha256)
+    published = compare(contract, name, size_bytes=size_bytes, sha256=sha256, md5=_md5_of(source))
     return ImportRecord(contract.name, imported, "archive", name, size_bytes, sha256, published)
 
 
-def compare(contract: Contract, name: str, *, size_bytes: int, sha256: str) -> Comparison:
-    """Compare an archive with the files that the contract lists: by sha256, then by name, then by size.
+def compare(contract: Contract, name: str, *, size_bytes: int, sha256: str, md5: str) -> Comparison:
+    """Compare an archive with the files that the contract lists: by sha256, or md5 where that alone is stated, then by
+    name, then by size.
 
     One that is listed by its name without a digest is unknown, whatever digests the other files have.
     """
     listed = [(place.address, file) for place in contract.source.places for file in place.files]
+    here = {"sha256": sha256, "md5": md5}
     for address, file in listed:
-        if file.sha256 == sha256:
-            return Comparison("same", f"it is {file.name} of {address}, by sha256")
+        kind, stated = _digest(file)
+        if stated is not None and stated == here[kind]:
+            return Comparison("same", f"it is {file.name} of {address}, by {kind} (stated by {file.stated_by})")
     namesakes = [(address, file) for address, file in listed if file.name.lower() == name.lower()]
     for address, file in namesakes:
-        if why := _differs(file, size_bytes, sha256):
+        if why := _differs(file, size_bytes, here):
             return Comparison("different", f"{name} has {why[0]}, but {file.name} of {address} has {why[1]}")
     if namesakes:
         return Comparison("unknown", f"the contract lists no digest of {name} to compare it with")
-    if known := [f"{file.name} ({file.sha256})" for _, file in listed if file.sha256]:
-        return Comparison("different", f"{name} has sha256 {sha256}, but the published files are {', '.join(known)}")
-    return Comparison("unknown", "the contract lists no digest to compare it with")
+    known = [(file.name, *_digest(file)) for _, file in listed]
+    stated = ", ".join(f"{file} ({kind} {digest})" for file, kind, digest in known if digest)
+    if not stated:
+        return Comparison("unknown", "no published digest was found; this import can pin it")
+    places = [one for one in contract.source.places if one.form != "gone"]
+    if silent := [one.address for one in places if not any(_digest(file)[1] for file in one.files)]:
+        return Comparison("unknown", f"it isn't {stated}; of {', '.join(silent)} no digest is known")
+    return Comparison("different", f"{name} has sha256 {sha256}, but the published files are {stated}")
 
 
-def _differs(file: PublishedFile, size_bytes: int, sha256: str) -> tuple[str, str] | None:
+def _digest(file: PublishedFile) -> tuple[Literal["sha256", "md5"], str | None]:
+    """By which digest a file is known: md5 only where no sha256 is stated, as md5 can be forged."""
+    return ("md5", file.md5) if file.sha256 is None and file.md5 is not None else ("sha256", file.sha256)
+
+
+def _differs(file: PublishedFile, size_bytes: int, here: dict[str, str]) -> tuple[str, str] | None:
     """What differs, here and as published."""
-    if file.sha256 is not None:
-        return f"sha256 {sha256}", f"sha256 {file.sha256}"
+    kind, stated = _digest(file)
+    if stated is not None:
+        return f"{kind} {here[kind]}", f"{kind} {stated}"
     if file.size_bytes is not None and file.size_bytes != size_bytes:
         return f"{size_bytes:,} bytes", f"{file.size_bytes:,}"
     return None
 
 
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def contract_lines(record: ImportRecord) -> str:
     """What to put under a place's `files` in the contract to pin the archive."""
-    return f'- {{name: "{record.name}", sha256: {record.sha256}, size_bytes: {record.size_bytes}}}'
+    stated = f'stated_by: "the import here of {record.imported}"'
+    return f'- {{name: "{record.name}", sha256: {record.sha256}, size_bytes: {record.size_bytes}, {stated}}}'
 
 
 def write_record(record: ImportRecord, target: Path) -> None:

@@ -18,6 +18,7 @@ from components.intake.layouts import READERS
 INDEX = "README.md"
 _SOURCE = "Written by `sonoforge data page --all` from `data/contracts/`; change the contract, not this page."
 _UNSTATED = "not stated"
+_UNPINNED = "no published digest found; pinned by the first import"
 _FORM = {
     "download": "anybody can download it",
     "account": "needs an account there",
@@ -123,12 +124,14 @@ def _obtain(contract: Contract) -> str:
 
 
 def _files(place: Place) -> str:
-    return "; ".join(_file(one) for one in place.files) or "names and digests not known here"
+    return "; ".join(_file(one) for one in place.files) or _UNPINNED
 
 
 def _file(one: PublishedFile) -> str:
-    size = f"{one.size_bytes:,} bytes" if one.size_bytes else "size not known"
-    return f"`{one.name}` ({size}, " + (f"sha256 `{one.sha256}`)" if one.sha256 else "sha256 not known)")
+    digests = [f"{kind} `{digest}`" for kind, digest in (("sha256", one.sha256), ("md5", one.md5)) if digest]
+    size = [f"{one.size_bytes:,} bytes"] if one.size_bytes else []
+    stated = [f"stated by {one.stated_by}"] if one.stated_by else []
+    return f"`{one.name}` ({', '.join([*size, *(digests or [_UNPINNED]), *stated])})"
 
 
 def _licence(contract: Contract) -> str:
@@ -144,7 +147,8 @@ def _licence(contract: Contract) -> str:
 def _layout(contract: Contract) -> str:
     options = yaml.dump(contract.layout.options, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
     shape = (sys.modules[READERS[contract.layout.reader].__module__].__doc__ or "").splitlines()[0]
-    return f"{shape} Its options:\n\n```yaml\n{options.rstrip()}\n```"
+    seen = contract.layout.seen or "not stated"
+    return f"{shape}\n\nSeen by whoever wrote this: {seen}.\n\nIts options:\n\n```yaml\n{options.rstrip()}\n```"
 
 
 def _masks(contract: Contract) -> str:

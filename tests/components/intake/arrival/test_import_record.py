@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -24,47 +25,72 @@ from components.intake.arrival.import_record import (
 
 ContractOf = Callable[[str], Contract]
 HERE, OTHER = "a" * 64, "b" * 64
+HERE_MD5, OTHER_MD5 = "c" * 32, "d" * 32
 
 
-def publishing(contract: Contract, *files: PublishedFile) -> Contract:
-    """The contract with files at a second place."""
+def published(name: str, **stated: Any) -> PublishedFile:
+    """A file of a contract, with whatever its authors stated."""
+    return PublishedFile(name=name, **({"stated_by": "the authors"} | stated if stated else {}))
+
+
+def publishing(contract: Contract, *files: PublishedFile, beside: Place | None = None) -> Contract:
+    """The contract with files at one place that answers, and perhaps another place."""
+    gone = Place(address="https://gone/data", form="gone")
     place = Place(address="https://host/data", form="download", files=files)
-    places = (contract.source.places[0], place)
+    places = (gone, place) if beside is None else (gone, place, beside)
     return contract.model_copy(update={"source": contract.source.model_copy(update={"places": places})})
 
 
 @pytest.mark.parametrize(
     ("files", "verdict", "said"),
     [
-        ([], "unknown", "lists no digest"),
-        ([PublishedFile(name="a.zip")], "unknown", "lists no digest"),
-        ([PublishedFile(name="a.zip", size_bytes=10)], "unknown", "lists no digest"),
-        ([PublishedFile(name="a.zip", sha256=HERE)], "same", "it is a.zip of https://host/data, by sha256"),
-        ([PublishedFile(name="renamed.zip", sha256=HERE)], "same", "it is renamed.zip of"),
-        ([PublishedFile(name="A.ZIP", sha256=OTHER)], "different", f"a.zip has sha256 {HERE}, but A.ZIP of"),
-        ([PublishedFile(name="A.ZIP", sha256=OTHER)], "different", f"https://host/data has sha256 {OTHER}"),
-        ([PublishedFile(name="a.zip", size_bytes=11)], "different", "a.zip has 10 bytes, but a.zip of"),
-        ([PublishedFile(name="b.zip", sha256=OTHER)], "different", f"the published files are b.zip ({OTHER})"),
-        ([PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="A.zip")], "unknown", "no digest of a.zip"),
+        ([], "unknown", "no published digest was found; this import can pin it"),
+        ([published("a.zip")], "unknown", "lists no digest of a.zip"),
+        ([published("a.zip", size_bytes=10)], "unknown", "lists no digest"),
         (
-            [PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="a.zip", size_bytes=10)],
+            [published("a.zip", sha256=HERE)],
+            "same",
+            "it is a.zip of https://host/data, by sha256 (stated by the authors)",
+        ),
+        ([published("renamed.zip", sha256=HERE)], "same", "it is renamed.zip of"),
+        ([published("A.ZIP", sha256=OTHER)], "different", f"a.zip has sha256 {HERE}, but A.ZIP of"),
+        ([published("A.ZIP", sha256=OTHER)], "different", f"https://host/data has sha256 {OTHER}"),
+        ([published("a.zip", size_bytes=11)], "different", "a.zip has 10 bytes, but a.zip of"),
+        ([published("b.zip", sha256=OTHER)], "different", f"the published files are b.zip (sha256 {OTHER})"),
+        ([published("b.zip", sha256=OTHER), published("A.zip")], "unknown", "no digest of a.zip"),
+        (
+            [published("b.zip", sha256=OTHER), published("a.zip", size_bytes=10)],
             "unknown",
             "no digest",
         ),
         (
-            [PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="a.zip", size_bytes=9)],
+            [published("b.zip", sha256=OTHER), published("a.zip", size_bytes=9)],
             "different",
             "10 bytes",
         ),
-        ([PublishedFile(name="b.zip", sha256=OTHER), PublishedFile(name="c", sha256=HERE)], "same", "it is c of"),
+        ([published("b.zip", sha256=OTHER), published("c", sha256=HERE)], "same", "it is c of"),
+        ([published("c", md5=HERE_MD5)], "same", "it is c of https://host/data, by md5 (stated by the authors)"),
+        ([published("a.zip", md5=OTHER_MD5)], "different", f"a.zip has md5 {HERE_MD5}, but a.zip of"),
+        ([published("b.zip", md5=OTHER_MD5)], "different", f"the published files are b.zip (md5 {OTHER_MD5})"),
+        ([published("a.zip", md5=HERE_MD5, sha256=OTHER)], "different", f"a.zip has sha256 {HERE}, but"),
+        ([published("a.zip", md5=OTHER_MD5, sha256=HERE)], "same", "by sha256"),
     ],
 )
 def test_an_archive_is_compared_by_digest_name_and_size(
     files: list[PublishedFile], verdict: str, said: str, contract_of: ContractOf
 ) -> None:
-    found = compare(publishing(contract_of("udiat"), *files), "a.zip", size_bytes=10, sha256=HERE)
+    found = compare(publishing(contract_of("udiat"), *files), "a.zip", size_bytes=10, sha256=HERE, md5=HERE_MD5)
     assert found.verdict == verdict
     assert said in found.reason
+
+
+def test_another_place_of_which_no_digest_is_known_may_publish_another_archive(contract_of: ContractOf) -> None:
+    copy = Place(address="https://copy/data", form="account")
+    contract = publishing(contract_of("udiat"), published("b.zip", sha256=OTHER), beside=copy)
+    found = compare(contract, "a.zip", size_bytes=10, sha256=HERE, md5=HERE_MD5)
+    assert found.verdict == "unknown"
+    assert found.reason == f"it isn't b.zip (sha256 {OTHER}); of https://copy/data no digest is known"
+    assert compare(contract, "b.zip", size_bytes=10, sha256=HERE, md5=HERE_MD5).verdict == "different"
 
 
 def test_an_archive_is_recorded_with_name_size_and_digest(tmp_path: Path, contract_of: ContractOf) -> None:
@@ -74,8 +100,13 @@ def test_an_archive_is_recorded_with_name_size_and_digest(tmp_path: Path, contra
     digest = hashlib.sha256(b"content").hexdigest()
     assert (record.kind, record.name, record.size_bytes, record.sha256) == ("archive", "data.zip", 7, digest)
     assert record.line() == f"2026-11-22 from the archive data.zip (7 bytes, sha256 {digest})"
+    with_md5 = publishing(contract_of("udiat"), published("x", md5=hashlib.md5(b"content").hexdigest()))
+    assert record_of(with_md5, archive).published.verdict == "same"
     pinned = [PublishedFile.model_validate(one) for one in yaml.safe_load(contract_lines(record))]
-    assert compare(publishing(contract_of("udiat"), *pinned), "x", size_bytes=7, sha256=digest).verdict == "same"
+    assert (
+        compare(publishing(contract_of("udiat"), *pinned), "x", size_bytes=7, sha256=digest, md5=HERE_MD5).verdict
+        == "same"
+    )
     target = tmp_path / "imports/udiat"
     target.mkdir(parents=True)
     write_record(record, target)

@@ -47,6 +47,9 @@ def test_a_page_says_what_a_steward_must_know(name: str) -> None:
         contract.mask.reason,
         contract.group.reason,
         *(place.address for place in contract.source.places),
+        *(one.sha256 for place in contract.source.places for one in place.files if one.sha256),
+        *(one.stated_by for place in contract.source.places for one in place.files if one.stated_by),
+        contract.layout.seen or "none",
         *contract.mask.labels.values(),
         *contract.known_faults,
         *(one.reason for one in contract.accepted_faults),
@@ -85,7 +88,11 @@ def test_what_a_contract_may_add_is_told_too(contract_of: ContractOf) -> None:
     place = Place(
         address="https://host/a",
         form="gone",
-        files=(PublishedFile(name="a.zip", sha256="1" * 64, size_bytes=1234567), PublishedFile(name="b.zip")),
+        files=(
+            PublishedFile(name="a.zip", sha256="1" * 64, size_bytes=1234567, stated_by="the record"),
+            PublishedFile(name="b.zip", md5="2" * 32, stated_by="a | script"),
+            PublishedFile(name="c.zip"),
+        ),
     )
     nearer = Place(address="https://host/b", form="account", agreement="sign it")
     contract = contract.model_copy(update={"source": contract.source.model_copy(update={"places": (place, nearer)})})
@@ -99,8 +106,10 @@ def test_what_a_contract_may_add_is_told_too(contract_of: ContractOf) -> None:
         "None is known.",
         "| `GT/1.png` | excluded | torn | A. S. | 2026-01-02 |",
         "| `GT/2.png` | corrected by `data/contracts/udiat/2.png` | redrawn | B. S. | 2026-01-03 |",
-        f"`a.zip` (1,234,567 bytes, sha256 `{'1' * 64}`); `b.zip` (size not known, sha256 not known)",
-        "| <https://host/b> | needs an account there | sign it |",
+        f"`a.zip` (1,234,567 bytes, sha256 `{'1' * 64}`, stated by the record); "
+        f"`b.zip` (md5 `{'2' * 32}`, stated by a \\| script); "
+        "`c.zip` (no published digest found; pinned by the first import)",
+        "| <https://host/b> | needs an account there | sign it | no published digest found; pinned by the first import",
         "| Pass the data on | **no** | keep it out of shared folders, remotes and releases |",
     ):
         assert line in text
