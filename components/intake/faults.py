@@ -134,6 +134,19 @@ CATALOGUE: dict[str, FaultKind] = {
         "names without dates, which may be those of a birth or an examination",
         "ask the source what the date is; if it is harmless, lower this fault's severity in the contract and say why",
     ),
+    "format_mismatch": FaultKind(
+        "warning",
+        "files whose content is of the format that their name says",
+        "look whether the file was renamed or converted: as JPEG an image has lost detail, a mask its sharp edge",
+    ),
+    "several_frames": FaultKind(
+        "warning", "one frame a file", "look whether the first frame is the right one; else store that one alone"
+    ),
+    "reduced_depth": FaultKind(
+        "info",
+        "images of 8 bits a value",
+        "nothing to do, unless grey values are to be compared between images: each is stretched by its own range",
+    ),
     "unknown_mask_code": FaultKind(
         "error", "only the mask values that the contract names", "correct the mask, or the contract's mask codes"
     ),
@@ -153,6 +166,16 @@ CATALOGUE: dict[str, FaultKind] = {
     ),
     "image_size": FaultKind(
         "error", "sides between expectations.min_side_px and max_side_px", "check the file, or the contract"
+    ),
+    "blank_image": FaultKind(
+        "error",
+        "images of which at least 2 % differ from one even grey",
+        "fetch the file again from the source; if the original is blank, take it out by the contract's quarantine",
+    ),
+    "only_noise": FaultKind(
+        "warning",
+        "images in which neighbouring pixels correlate by 0.4 or more, as all ultrasound does",
+        "look at the image: it may be damaged, or encrypted; take it out by the contract's quarantine",
     ),
     "burnt_in_text": FaultKind(
         "info", "images without burnt-in text", "look whether it names a person, or gives the class away"

@@ -23,7 +23,14 @@ MAX_STRAY_SHARE = 0.02
 # Of the frame. A smaller coloured region is a logo or a mark, a smaller black one hides next to nothing.
 MAX_DOPPLER_SHARE = 0.002
 MAX_BLACK_SHARE = 0.001
+# Ultrasound has 0.30 or more of the one and 0.81 or more of the other (measuring/content.py).
+MIN_PICTURE_SHARE = 0.02
+MIN_NEIGHBOUR_CORRELATION = 0.4
 _LINES = ""
+_MASK, _FOREGROUND = "mask_file", "foreground_share"
+_SHARE = "a share of {value:.1%}"
+_EVEN = "one grey but for {value:.1%} of the frame"
+_NOISE = "pixels that correlate with those beside them by {value:.2f}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class Rule:
 
     kind `clear`: empty text or false; `between`: from `low` to `high`, both included; `unique`: no value twice.
     `found` words a failure, with {value} for the column's value; `_LINES` where the value itself has lines of file
-    and finding.
+    and finding. `file` is the column that names the file; where that is missing, as for outlines of a sheet that holds
+    those of many images, it is the image.
     """
 
     code: str
@@ -41,6 +49,7 @@ class Rule:
     found: str
     low: float | None = None
     high: float | None = None
+    file: str = "image_file"
 
     @property
     def name(self) -> str:
@@ -60,14 +69,19 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         Rule("identity_tag", "identity_tags", "clear", _LINES),
         Rule("identity_in_name", "identity_names", "clear", _LINES),
         Rule("date_in_name", "date_names", "clear", _LINES),
-        Rule("unknown_mask_code", "unknown_codes", "clear", "mask values {value}"),
-        Rule("stray_mask_values", "stray_share", "between", "a share of {value:.1%}", high=MAX_STRAY_SHARE),
-        Rule("too_many_objects", "objects", "between", "{value} objects or more", high=MAX_OBJECTS),
-        Rule("empty_mask", "empty_where_required", "clear", "no object in the mask"),
-        Rule("unexpected_lesion", "lesion_where_none", "clear", "an object in the mask"),
-        Rule("label_conflict", "declared_conflict", "clear", "{value}"),
-        Rule("specks", "specks", "between", "{value} components under min_area_px", high=0),
-        Rule("foreground_share", "foreground_share", "between", "{value:.1%}", high=expect.max_foreground_share),
+        Rule("format_mismatch", "format_problem", "clear", _LINES),
+        Rule("several_frames", "frames_problem", "clear", _LINES),
+        Rule("reduced_depth", "depth_problem", "clear", _LINES),
+        Rule("unknown_mask_code", "unknown_codes", "clear", _LINES),
+        Rule("stray_mask_values", "stray_share", "between", _SHARE, high=MAX_STRAY_SHARE, file="stray_file"),
+        Rule("too_many_objects", "objects", "between", "{value} objects or more", high=MAX_OBJECTS, file=_MASK),
+        Rule("empty_mask", "empty_where_required", "clear", "no object in the mask", file=_MASK),
+        Rule("unexpected_lesion", "lesion_where_none", "clear", "an object in the mask", file=_MASK),
+        Rule("label_conflict", "declared_conflict", "clear", "{value}", file=_MASK),
+        Rule("specks", "specks", "between", "{value} components under min_area_px", high=0, file="speck_file"),
+        Rule("foreground_share", _FOREGROUND, "between", "{value:.1%}", high=expect.max_foreground_share, file=_MASK),
+        Rule("blank_image", "picture_share", "between", _EVEN, low=MIN_PICTURE_SHARE),
+        Rule("only_noise", "neighbour_correlation", "between", _NOISE, low=MIN_NEIGHBOUR_CORRELATION),
         Rule("image_size", "short_side_px", "between", "a side of {value} pixels", low=expect.min_side_px),
         Rule("image_size", "long_side_px", "between", "a side of {value} pixels", high=expect.max_side_px),
         Rule("burnt_in_text", "text_glyphs", "between", "{value} glyphs in lines", high=0),
@@ -115,7 +129,8 @@ def _findings(rule: Rule, row: Mapping[Any, Any]) -> list[tuple[str, str]]:
     """What a failing row says: files and findings."""
     value = row[rule.column]
     if rule.found != _LINES:
-        return [(row["image_file"], rule.found.format(value=value))]
+        named = row[rule.file]
+        return [(row["image_file"] if pd.isna(named) else named, rule.found.format(value=value))]
     parts = (line.split("\t", 1) for line in value.split("\n"))
     return [(file, found) for file, found in parts]
 

@@ -22,8 +22,10 @@ from components.contract import Contract
 from components.intake.faults import is_accepted
 from components.intake.layouts import Case
 from components.intake.likeness.perceptual_hash import perceptual_hash
-from components.intake.measuring.burnt_in import find_burnt_in
+from components.intake.measuring.burnt_in import brightest, find_burnt_in
+from components.intake.measuring.content import content_of
 from components.intake.measuring.pixels import CasePixels, pixels_md5, read_case
+from components.intake.measuring.stored import misnamed
 from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
 from components.journal import Journal
 from components.parallel import Progress, mapped
@@ -46,6 +48,9 @@ COLUMNS: dict[str, str] = {
     "date_names": "string",
     "identity_tags": "string",
     "orientation_problem": "string",
+    "format_problem": "string",
+    "frames_problem": "string",
+    "depth_problem": "string",
     "image_mode": "string",
     "mask_modes": "string",
     "height_px": "Int64",
@@ -53,15 +58,20 @@ COLUMNS: dict[str, str] = {
     "short_side_px": "Int64",
     "long_side_px": "Int64",
     "unknown_codes": "string",
+    "mask_file": "string",
     "stray_share": "Float64",
+    "stray_file": "string",
     "foreground_share": "Float64",
     "objects": "Int64",
     "specks": "Int64",
+    "speck_file": "string",
     "empty_where_required": "boolean",
     "lesion_where_none": "boolean",
     "declared_conflict": "string",
     "pixels_md5": "string",
     "perceptual_hash": "string",
+    "picture_share": "Float64",
+    "neighbour_correlation": "Float64",
     "text_glyphs": "Int64",
     "caliper_crosses": "Int64",
     "doppler_share": "Float64",
@@ -113,19 +123,17 @@ def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
         "pixels_md5": pixels_md5(pixels.image),
         "perceptual_hash": perceptual_hash(pixels.image),
         **_tags(case, pixels, folder),
-        **_burnt_in(pixels.image),
+        **_stored(case, pixels, folder),
+        **_shown(pixels.image),
     }
     if not (row["mask_problem"] or row["mask_size_problem"] or row["mask_turned_problem"]):
-        row |= _annotation(case, pixels, contract, height_px * width_px)
+        row |= _annotation(case, pixels, contract, height_px * width_px) | _mask_files(case, pixels, folder)
     return row
 
 
 def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) -> dict[str, str]:
     texts: dict[str, list[str]] = {column: [] for column in (*_PROBLEM_COLUMN.values(), "accepted")}
-    masks = {path.name: path for path in case.masks}
-    for code, name, found in pixels.problems:
-        # An image and its mask may have one name, in two folders.
-        path = case.image if code == "unreadable_image" else masks.get(name, case.image)
+    for code, path, found in pixels.problems:
         place, found = in_line(case.name_of(path, folder)), in_line(found)
         if is_accepted(code, place.rsplit("/", 1)[-1], contract):
             texts["accepted"].append("\t".join((code, place, found)))
@@ -156,13 +164,43 @@ def _tags(case: Case, pixels: CasePixels, folder: Path) -> dict[str, str]:
     return {"identity_tags": "\n".join(identity), "orientation_problem": "\n".join(turned)}
 
 
-def _burnt_in(image: Image) -> dict[str, Any]:
+def _stored(case: Case, pixels: CasePixels, folder: Path) -> dict[str, str]:
+    told: dict[str, list[str]] = {"format_problem": [], "frames_problem": [], "depth_problem": []}
+    for path, stored in pixels.stored:
+        place = in_line(case.name_of(path, folder))
+        if other := misnamed(path, stored):
+            told["format_problem"].append(f"{place}\t{other}")
+        if stored.several_frames:
+            told["frames_problem"].append(f"{place}\tseveral frames, of which the first is read")
+        # A mask's values are kept, or the mask is refused.
+        if stored.reduced and path == case.image:
+            told["depth_problem"].append(f"{place}\t{stored.reduced}")
+    return {column: "\n".join(lines) for column, lines in told.items()}
+
+
+def _shown(image: Image) -> dict[str, Any]:
     found = find_burnt_in(image)
+    content = content_of(brightest(image))
     return {
+        "picture_share": content.picture_share,
+        "neighbour_correlation": content.neighbour_correlation,
         "text_glyphs": found.glyphs,
         "caliper_crosses": found.crosses,
         "doppler_share": found.doppler_share,
         "black_share": found.black_share,
+    }
+
+
+def _mask_files(case: Case, pixels: CasePixels, folder: Path) -> dict[str, Any]:
+    """Which mask each fact of the annotation is about; missing where outlines stand in a sheet of many images."""
+    files = {"mask_file": pixels.mask_file, "stray_file": pixels.stray_file, "speck_file": pixels.speck_file}
+    unknown = [
+        f"{in_line(case.name_of(path, folder))}\tmask values {', '.join(map(str, codes))}"
+        for path, codes in pixels.unknown_codes
+    ]
+    return {
+        **{column: in_line(case.name_of(path, folder)) for column, path in files.items() if path is not None},
+        "unknown_codes": "\n".join(unknown),
     }
 
 
@@ -175,7 +213,6 @@ def _annotation(case: Case, pixels: CasePixels, contract: Contract, frame_px: in
         if declared != labels:
             conflict = f"shows {_names(labels)}, declared are {_names(declared)}"
     return {
-        "unknown_codes": ", ".join(map(str, pixels.unknown_codes)),
         "stray_share": pixels.stray_share,
         "foreground_share": sum(truth.area_px for truth in pixels.objects) / frame_px,
         "objects": pixels.objects_found,

@@ -120,7 +120,7 @@ def _load_record(record: Record) -> TilePixels:
 
 def _load_case(case: Case, contract: Contract) -> TilePixels:
     pixels = read_case(case, contract)
-    problem = "; ".join(f"{name}: {found}" for _, name, found in pixels.problems)
+    problem = "; ".join(f"{path.name}: {found}" for _, path, found in pixels.problems)
     return TilePixels(pixels.image, pixels.instances, pixels.objects, problem)
 
 

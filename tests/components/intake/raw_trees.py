@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
+from components.intake.measuring.layers import Patch
 from components.masks import to_rle
 
 Tree = Callable[[str], Path]
@@ -34,6 +35,14 @@ def save(path: Path, pixels: NDArray[np.uint8]) -> None:
     """Save pixels as the file's ending says."""
     path.parent.mkdir(parents=True, exist_ok=True)
     PilImage.fromarray(pixels).save(path)
+
+
+def on_frame(patch: Patch, size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """A patch's object as a mask of the whole frame."""
+    mask = np.zeros(size_hw, dtype=bool)
+    height, width = patch.mask.shape
+    mask[patch.top : patch.top + height, patch.left : patch.left + width] = patch.mask
+    return mask
 
 
 def binary(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

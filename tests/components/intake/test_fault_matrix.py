@@ -217,6 +217,39 @@ def speckled() -> NDArray[np.uint8]:
     return mask
 
 
+def noise(shape: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.repeat(np.random.default_rng(0).integers(0, 256, (*shape, 1), np.uint8), 3, axis=2)
+
+
+def worded(shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """An empty page with a few words on it."""
+    page = np.zeros((*shape, 3), np.uint8)
+    cv2.putText(page, "no image", (20, 100), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (235,) * 3, 1, cv2.LINE_AA)
+    return page
+
+
+def renamed(path: Path) -> None:
+    """Store a file as BMP without changing its name."""
+    with PilImage.open(path) as image:
+        image.load()
+        image.convert("L").save(path, format="BMP")
+
+
+def deep(path: Path) -> None:
+    """Store an image with 16 bits a value, as PNG."""
+    path.write_bytes(bytes(cv2.imencode(".png", pixels_of(path)[..., 0].astype(np.uint16) * 200)[1]))
+
+
+def animated(path: Path) -> None:
+    """Add a second frame."""
+    with PilImage.open(path) as image:
+        image.load()
+        first = image.convert("L")
+    kind = "MPO" if path.suffix == ".jpg" else "PNG"
+    quality = {"quality": 100} if kind == "MPO" else {}
+    first.save(path, format=kind, save_all=True, append_images=[first.rotate(180)], **quality)
+
+
 def text(image: NDArray[np.uint8]) -> None:
     cv2.putText(image, "RT BREAST", (20, 100), cv2.FONT_HERSHEY_SIMPLEX, 0.6, (235,) * 3, 1, cv2.LINE_AA)
 
@@ -238,7 +271,6 @@ def rows_of_every_tree() -> Iterator[Row]:
     """What can be wrong with an image, a mask, a name or a file in any layout."""
     for name, tree in TREES.items():
         image, mask = tree.image, tree.mask
-        first = image.rsplit("/", 1)[-1]
 
         def at(place: str, spoil: Spoil) -> Spoil:
             return lambda folder: spoil(folder / place)
@@ -269,6 +301,29 @@ def rows_of_every_tree() -> Iterator[Row]:
                 lambda folder, tree=tree: looked_at_again(folder, tree.other, tree.image),
             )
         yield Row(name, "identity_tag", image, "Artist|Author|PatientName", at(image, tagged))
+        for grey in (0, 255):
+            even = np.full((*tree.shape, 3), grey, np.uint8)
+            yield Row(name, "blank_image", image, r"one grey but for 0\.0% of the frame", at(image, stored(even)))
+        yield Row(
+            name,
+            "blank_image",
+            image,
+            r"one grey but for [01]\.\d% of the frame",
+            at(image, stored(worded(tree.shape))),
+        )
+        yield Row(
+            name,
+            "only_noise",
+            image,
+            r"correlate with those beside them by -?0\.[0-3]",
+            at(image, stored(noise(tree.shape))),
+        )
+        if name in EXIF:
+            yield Row(name, "format_mismatch", image, "BMP under the name of", at(image, renamed))
+            yield Row(
+                name, "reduced_depth", image, "16 bits a colour value|more than 8 bits a grey value", at(image, deep)
+            )
+            yield Row(name, "several_frames", image, "the first is read", at(image, animated))
         yield Row(name, "burnt_in_text", image, r"[3-9] glyphs in lines", at(image, drawn(text)))
         yield Row(name, "calipers", image, r"2 crosses", at(image, drawn(crosses)))
         yield Row(name, "colour_doppler", image, r"\d\.\d% of the frame", at(image, drawn(flow)))
@@ -340,7 +395,7 @@ def rows_of_every_tree() -> Iterator[Row]:
         )
         yield Row(name, "no_images", ".", "not one image with its annotation", at("", emptied))
         if name in EXIF:
-            yield Row(name, "exif_orientation", first, "EXIF orientation 6", at(image, turned))
+            yield Row(name, "exif_orientation", image, "EXIF orientation 6", at(image, turned))
         if mask is not None:
             yield Row(name, "unreadable_mask", mask, "not a readable mask|bytes of pixels", at(mask, truncated))
             yield Row(name, "unreadable_mask", mask, "not a readable mask|no MetaImage", at(mask, written("no mask")))
@@ -355,15 +410,18 @@ def rows_of_every_tree() -> Iterator[Row]:
             yield Row(
                 name,
                 "foreground_share",
-                image,
+                mask,
                 "100.0%",
                 at(mask, stored(np.full(tree.shape, tree.codes[0], np.uint8))),
             )
             yield Row(name, "mask_without_image", mask, "no ", at(image, Path.unlink))
             if name != "video_folders":
                 yield Row(
-                    name, "empty_mask", image, "no object in the mask", at(mask, stored(np.zeros(tree.shape, np.uint8)))
+                    name, "empty_mask", mask, "no object in the mask", at(mask, stored(np.zeros(tree.shape, np.uint8)))
                 )
+            if name in EXIF:
+                yield Row(name, "format_mismatch", mask, "BMP under the name of", at(mask, renamed))
+                yield Row(name, "several_frames", mask, "the first is read", at(mask, animated))
             if tree.shape[0] != tree.shape[1]:
                 yield Row(
                     name,
@@ -376,7 +434,7 @@ def rows_of_every_tree() -> Iterator[Row]:
                 yield Row(
                     name,
                     "unknown_mask_code",
-                    image,
+                    mask,
                     "mask values 90",
                     at(mask, stored(np.where(disc(height=tree.shape[0], width=tree.shape[1]), 90, 0).astype(np.uint8))),
                 )
@@ -384,11 +442,11 @@ def rows_of_every_tree() -> Iterator[Row]:
                 yield Row(
                     name,
                     "too_many_objects",
-                    image,
+                    mask,
                     "256 objects or more",
                     at(mask, stored(components(5, 8, tree.shape))),
                 )
-                yield Row(name, "specks", image, "1 components under min_area_px", at(mask, stored(speckled())))
+                yield Row(name, "specks", mask, "1 components under min_area_px", at(mask, stored(speckled())))
 
 
 def emptied(folder: Path) -> None:
@@ -473,19 +531,19 @@ REFUSE = {"unlabelled": "refuse"}
 OWN = [
     Row("class_folders", "missing_folder", ".", "no folder normal/", without(f"{BUSI}/normal")),
     Row("class_folders", "image_without_mask", "benign (1).png", r"no benign \(1\)_mask.png beside it", without(f"{BUSI}/benign/benign (1)_mask.png")),
-    Row("class_folders", "unexpected_lesion", "normal (1).png", "an object in the mask", lambda folder: save(folder / BUSI / "normal/normal (1)_mask.png", binary(disc()))),
+    Row("class_folders", "unexpected_lesion", "normal (1)_mask.png", "an object in the mask", lambda folder: save(folder / BUSI / "normal/normal (1)_mask.png", binary(disc()))),
     Row("class_folders", "duplicate_image_id", "benign (1).png", "2 images get the id 'benign_1'", lambda folder: [copied_over(folder, f"{BUSI}/benign/benign (1){s}.png", f"{BUSI}/benign/benign [1]{s}.png") for s in ("", "_mask")] and None),
-    Row("class_folders", "undecodable_name", ".png", "a name that isn't UTF-8", lambda folder: [shutil.copy(folder / f"{BUSI}/benign/benign (1){s}.png", os.fsencode(folder / f"{BUSI}/benign") + b"/\xff" + s.encode() + b".png") for s in ("", "_mask")] and None),
+    Row("class_folders", "undecodable_name", "?.png", "a name that isn't UTF-8", lambda folder: [shutil.copy(folder / f"{BUSI}/benign/benign (1){s}.png", os.fsencode(folder / f"{BUSI}/benign") + b"/\xff" + s.encode() + b".png") for s in ("", "_mask")] and None),
     Row("class_folders", "related_absent", ".", r"\d+ of the 374 names in busi_related_groups.csv are those of no image here", lambda folder: None, phantom=False),
     Row("class_folders", "related_unmatched", ".", "374 of the 374 names in busi_related_groups.csv", under_ids, phantom=False),
     Row("paired_folders", "missing_folder", ".", "no folder", without("BUS/GT")),
     Row("paired_folders", "image_without_mask", "BUS/original/000001.png", "no ", without("BUS/GT/000001.png")),
     Row("paired_folders", "bad_table", "DatasetB.xlsx", "can't be read", put("BUS/DatasetB.xlsx", "no workbook")),
     Row("paired_lossy", "image_without_mask", "test-image/0001.jpg", "no ", without("test-mask/0001.jpg")),
-    Row("paired_lossy", "stray_mask_values", "test-image/0001.jpg", r"a share of \d+\.\d%", lambda folder: save(folder / "test-mask/0001.jpg", speckle(1))),
+    Row("paired_lossy", "stray_mask_values", "test-mask/0001.jpg", r"a share of \d+\.\d%", lambda folder: save(folder / "test-mask/0001.jpg", speckle(1))),
     Row("paired_lossy", "missing_file", ".", "no tn3k-trainval-fold0.json", without("tn3k-trainval-fold0.json")),
-    Row("paired_lossy", "fold_mismatch", "fold0.json", "not a fold", put("tn3k-trainval-fold0.json", "{")),
-    Row("paired_lossy", "fold_mismatch", "fold0.json", "1 of 6 listed images are missing", put("tn3k-trainval-fold0.json", '{"train": [0, 1, 2, 9], "val": [3, 4]}')),
+    Row("paired_lossy", "fold_mismatch", "tn3k-trainval-fold0.json", "not a fold", put("tn3k-trainval-fold0.json", "{")),
+    Row("paired_lossy", "fold_mismatch", "tn3k-trainval-fold0.json", "1 of 6 listed images are missing", put("tn3k-trainval-fold0.json", '{"train": [0, 1, 2, 9], "val": [3, 4]}')),
     Row("paired_lossy", "label_missing", "trainval-image/0001.jpg", "no row in label4trainval.csv", put("label4trainval.csv", "0000.jpg,1\n")),
     Row("paired_lossy", "label_without_image", "label4test.csv", "1 rows without image: 0099", put("label4test.csv", "".join(f"{k:04d}.jpg,1\n" for k in (0, 1, 2, 99)))),
     Row("paired_codes", "unlabelled_image", "dataset/val/images/0001.png", "no ", without("dataset/val/labels/0001.png")),
@@ -496,11 +554,11 @@ OWN = [
     Row("video_folders", "missing_file", ".", "no us_data/.*frame_label.csv", without(TABLE)),
     Row("video_folders", "bad_table", "frame_label.csv", "columns a, b", put(TABLE, "a,b\n1,2\n")),
     Row("video_folders", "bad_table", "frame_label.csv", "unknown frame label '9' of frame 1", put(TABLE, "frame_id,frame_label\n0,3\n1,9\n2,6\n")),
-    Row("video_folders", "label_conflict", f"{VIDEO}_1.png", "shows fetal head, declared are pubic symphysis", put(TABLE, "frame_id,frame_label\n0,3\n1,4\n2,6\n")),
+    Row("video_folders", "label_conflict", f"{VIDEO}_1_mask.png", "shows fetal head, declared are pubic symphysis", put(TABLE, "frame_id,frame_label\n0,3\n1,4\n2,6\n")),
     Row("video_folders", "label_missing", f"{VIDEO}_2.png", "no row in frame_label.csv", put(TABLE, "frame_id,frame_label\n0,3\n1,5\n")),
     Row("video_folders", "label_without_image", "frame_label.csv", "1 rows without frame: 7", put(TABLE, "frame_id,frame_label\n0,3\n1,5\n2,6\n7,6\n")),
     Row("video_folders", "unlabelled_image", f"{VIDEO}_1.png", "no mask of this name", without(f"us_data/{VIDEO}/mask/{VIDEO}_1_mask.png")),
-    Row("video_folders", "unexpected_lesion", f"{VIDEO}_0.png", "an object in the mask", lambda folder: save(folder / f"us_data/{VIDEO}/mask/{VIDEO}_0_mask.png", 8 * disc().astype(np.uint8))),
+    Row("video_folders", "unexpected_lesion", f"{VIDEO}_0_mask.png", "an object in the mask", lambda folder: save(folder / f"us_data/{VIDEO}/mask/{VIDEO}_0_mask.png", 8 * disc().astype(np.uint8))),
     Row("xml_polygons", "bad_xml", "1.xml", "not XML", put("1.xml", "<case>")),
     Row("xml_polygons", "bad_xml", "1.xml", "forbidden content", put("1.xml", ENTITIES)),
     Row("xml_polygons", "bad_xml", "1.xml", "forbidden content", put("1.xml", OUTSIDE)),
@@ -514,7 +572,7 @@ OWN = [
     Row("xml_polygons", "specks", "1_1.jpg", "1 components", put("1.xml", ddti_xml({"1": json.dumps([SQUARE, region((100, 40), (102, 40), (102, 42))])}))),
     Row("class_folders", "no_access", f"{BUSI}/benign", "a folder or file that may not be read", closed(f"{BUSI}/benign")),
     Row("coco", "no_access", COCO, "a folder or file that may not be read", closed(COCO)),
-    Row("coco", "bad_annotations", COCO, "not JSON", put(COCO, "{")),
+    Row("coco", "bad_annotations", COCO, "can't be read: the end where", put(COCO, "{")),
     Row("coco", "bad_annotations", COCO, "no list of annotations", put(COCO, '{"images": [], "categories": []}')),
     Row("coco", "missing_file", ".", f"no {COCO}", without(COCO)),
     Row("coco", "duplicate_id", COCO, "annotations with an id that another has", sheet(doubled())),
@@ -523,7 +581,7 @@ OWN = [
     Row("coco", "crowd_region", COCO, "annotation 10 of p1_a.png", annotation(iscrowd=1)),
     Row("coco", "broken_outline", COCO, "annotation 10 of p1_a.png", annotation(segmentation={"size": [160, 180], "counts": [5]})),
     Row("coco", "group_missing", "images/noname.png", "", nameless),
-    Row("coco", "mask_size_mismatch", "", r"180 x 160 pixels", lambda folder: save(folder / "images/p1_a.png", speckle(1, height=140, width=150))),
+    Row("coco", "mask_size_mismatch", "images/p1_a.png", r"180 x 160 pixels", lambda folder: save(folder / "images/p1_a.png", speckle(1, height=140, width=150))),
 ]  # fmt: skip
 
 ROWS = [*rows_of_every_tree(), *OWN]
@@ -564,7 +622,7 @@ def test_a_broken_tree_has_this_fault(
     contract = row.change(contract_for(row.tree, contract_of))
     row.spoil(folder)
     checked = check_data(contract, folder, phantom=row.phantom, contracts=contracts)
-    mine = [one for one in checked.faults if one.code == row.code and one.file.endswith(row.file)]
+    mine = [one for one in checked.faults if one.code == row.code and f"/{one.file}".endswith(f"/{row.file}")]
     assert mine, [(one.code, one.file, one.found) for one in checked.faults]
     assert any(re.search(row.found, one.found) for one in mine), [one.found for one in mine]
     for one in mine:

@@ -19,10 +19,11 @@ from components.intake.form.records import load_instances
 from components.intake.harmonise import harmonise
 from components.intake.layouts import read_layout
 from components.intake.layouts.instances import OutlineError, instance_of, run_lengths
-from components.intake.measuring.pixels import drawn, read_case
+from components.intake.measuring.layers import drawn
+from components.intake.measuring.pixels import read_case
 from components.intake.validate_data import check_data
 from components.masks import to_rle
-from tests.components.intake.raw_trees import SIDE_PX, coco_json, coco_tree, disc, save, speckle
+from tests.components.intake.raw_trees import SIDE_PX, coco_json, coco_tree, disc, on_frame, save, speckle
 
 ContractOf = Callable[[str], Contract]
 WIDTH_PX = SIDE_PX + 20
@@ -292,18 +293,18 @@ def test_compressed_run_lengths_mean_what_pycocotools_wrote(height: int, width: 
     if not mask.any():
         return
     instance = instance_of(to_rle(mask), 1, size_hw=(height, width), even_odd=False)
-    assert np.array_equal(drawn(instance), mask)
+    assert np.array_equal(drawn(instance).mask, mask)
     counts = run_lengths(to_rle(mask)["counts"]).tolist()
     plain = instance_of({"size": [height, width], "counts": counts}, 1, size_hw=(height, width), even_odd=False)
-    assert np.array_equal(drawn(plain), mask)
+    assert np.array_equal(drawn(plain).mask, mask)
 
 
 def test_rings_are_united_or_holes() -> None:
     outer, inner = [0, 0, 10, 0, 10, 10, 0, 10], [2, 2, 6, 2, 6, 6, 2, 6]
     united = drawn(instance_of([outer, inner], 1, size_hw=(12, 12), even_odd=False))
     holed = drawn(instance_of([outer, inner], 1, size_hw=(12, 12), even_odd=True))
-    assert (int(united.sum()), int(holed.sum())) == (100, 84)
-    assert not holed[3, 3]
+    assert (united.area_px, holed.area_px) == (100, 84)
+    assert not on_frame(holed, (12, 12))[3, 3]
 
 
 _VALUES = st.recursive(
@@ -325,7 +326,7 @@ def test_no_segmentation_crashes(segmentation: Any) -> None:
 def test_no_text_crashes_the_run_lengths(text: str) -> None:
     segmentation = {"size": [9, 7], "counts": text}
     try:
-        assert drawn(instance_of(segmentation, 1, size_hw=(9, 7), even_odd=False)).any()
+        assert drawn(instance_of(segmentation, 1, size_hw=(9, 7), even_odd=False)).area_px
     except OutlineError as error:
         assert error.code == "broken_outline"
 
@@ -354,7 +355,7 @@ def test_no_entry_crashes_the_reader(data: st.DataObject, tmp_path_factory: pyte
     for case in reading.cases:
         assert case.image.is_relative_to(folder)
         for instance in case.instances:
-            assert drawn(instance).shape in declared
+            assert on_frame(drawn(instance), instance.size_hw).shape in declared
 
 
 def coco_tree_once(folder: Path, text: str) -> None:

@@ -61,7 +61,7 @@ def test_a_mask_keeps_its_codes(tmp_path: Path) -> None:
     save_mha(tmp_path / "m.mha", codes)
     (tmp_path / "m.mha").rename(tmp_path / "m.MHA")
     file = decode_mask(tmp_path / "m.MHA")
-    assert (file.name, file.mode) == ("m.MHA", "MET_UCHAR")
+    assert (file.name, file.stored.mode) == ("m.MHA", "MET_UCHAR")
     assert np.array_equal(file.values, codes)
 
 

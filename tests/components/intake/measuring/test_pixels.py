@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,46 +15,19 @@ from PIL import Image as PilImage
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
 from components.intake.layouts import Case, Instance, read_layout
+from components.intake.measuring.content import histogram
 from components.intake.measuring.pixels import (
     decode_mask,
     pixels_md5,
-    rasterise,
     read_case,
+    read_image,
     unknown_codes,
 )
+from components.intake.measuring.stored import Stored
 from components.masks import tight_box
-from tests.components.intake.raw_trees import Tree, disc, save, speckle
+from tests.components.intake.raw_trees import Tree, binary, disc, save, speckle
 
 ContractOf = Callable[[str], Contract]
-
-
-def test_a_square_covers_exactly_its_half_open_pixels() -> None:
-    mask = rasterise(((2, 1), (6, 1), (6, 4), (2, 4)), (8, 10))
-    expected = np.zeros((8, 10), dtype=bool)
-    expected[1:4, 2:6] = True
-    assert np.array_equal(mask, expected)
-
-
-def test_a_triangle_by_hand() -> None:
-    mask = rasterise(((0, 0), (4, 0), (0, 4)), (4, 4))
-    assert mask.astype(int).tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
-
-
-def test_parts_outside_are_cut_off() -> None:
-    inside = rasterise(((-5, -5), (3, -5), (3, 2), (-5, 2)), (6, 6))
-    assert tight_box(inside) == (0, 0, 3, 2)
-    assert not rasterise(((90, 90), (95, 90), (95, 95)), (6, 6)).any()
-    right = rasterise(((4, 1), (50, 1), (50, 50), (4, 50)), (6, 6))
-    assert tight_box(right) == (4, 1, 6, 6)
-
-
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), min_size=3, max_size=8, unique=True))
-def test_the_filled_area_is_the_polygons_area_for_convex_outlines(points: list[tuple[int, int]]) -> None:
-    hull = cv2.convexHull(np.array(points, dtype=np.int32))[:, 0].tolist()
-    area = float(cv2.contourArea(np.array(hull, dtype=np.int32)))
-    outline = float(cv2.arcLength(np.array(hull, dtype=np.int32), closed=True))
-    filled = int(rasterise(tuple((x, y) for x, y in hull), (30, 40)).sum())
-    assert abs(filled - area) <= outline / 2 + 1
 
 
 def _modes() -> dict[str, PilImage.Image]:
@@ -67,7 +40,7 @@ def _modes() -> dict[str, PilImage.Image]:
 def test_all_modes_of_one_mask_say_the_same(mode: str, tmp_path: Path) -> None:
     _modes()[mode].save(tmp_path / "mask.png")
     file = decode_mask(tmp_path / "mask.png")
-    assert file.mode == mode
+    assert file.stored == Stored("PNG", mode)
     assert np.array_equal(file.values, disc().astype(np.uint8) * 255)
 
 
@@ -100,7 +73,7 @@ def test_no_bytes_crash_the_mask_decoder(data: bytes) -> None:
 
 
 def test_unknown_codes_are_named_only_where_masks_are_lossless() -> None:
-    values = np.array([[0, 7, 8, 9, 255]], dtype=np.uint8)
+    values = histogram(np.array([[0, 7, 8, 9, 255]], dtype=np.uint8))
     codes = MaskCodes(kind="codes", labels={7: "a", 8: "b"}, reason="test")
     assert unknown_codes(values, codes) == (9, 255)
     binary = MaskCodes(kind="binary", labels={1: "a"}, threshold=128, reason="test")
@@ -186,3 +159,61 @@ def test_the_digest_tells_images_apart() -> None:
     first, second = (np.repeat(speckle(seed)[..., None], 3, axis=2) for seed in (1, 2))
     assert pixels_md5(first) == pixels_md5(first.copy()) != pixels_md5(second)
     assert pixels_md5(np.zeros((2, 3, 3), np.uint8)) != pixels_md5(np.zeros((3, 2, 3), np.uint8))
+
+
+def test_the_file_that_a_fact_is_about_is_named(tmp_path: Path, contract_of: ContractOf) -> None:
+    small, large = disc(at=(30, 30)), disc(at=(100, 120)) | disc(at=(60, 60))
+    specked = np.zeros_like(small)
+    specked[150:152, 2:4] = True
+    grey = binary(small)
+    grey[:10] = 90
+    save(tmp_path / "i.png", speckle(1))
+    names = ("small.png", "specked.png", "large.png", "grey.png")
+    for name, mask in zip(names, (binary(small), binary(specked), binary(large), grey), strict=True):
+        save(tmp_path / name, mask)
+    case = Case("i", tmp_path / "i.png", tuple(tmp_path / name for name in names))
+    pixels = read_case(case, contract_of("busi"))
+    named = (pixels.mask_file, pixels.speck_file, pixels.stray_file)
+    assert [path.name for path in named if path] == ["large.png", "specked.png", "grey.png"]
+    assert [(path.name, codes) for path, codes in pixels.unknown_codes] == [("grey.png", (90,))]
+
+
+def test_the_image_alone_is_the_case_s_image(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    for name in ("fh_ps_aop", "udiat"):
+        contract, raw = contract_of(name), tree(name)
+        case = read_layout(contract, raw, phantom=True, contracts=contracts).cases[0]
+        assert np.array_equal(read_image(case.image), read_case(case, contract).image)
+
+
+def test_a_file_too_large_is_refused_unread(tmp_path: Path, contract_of: ContractOf) -> None:
+    """A sparse file takes no room on the disk, but would in memory."""
+    image = tmp_path / "i.png"
+    save(image, speckle(1))
+    with image.open("r+b") as file:
+        file.truncate(10 * 2**30)
+    tracemalloc.start()
+    pixels = read_case(Case("i", image), contract_of("busi"))
+    with pytest.raises(ImageError, match="10,737,418,240 bytes"):
+        decode_mask(image)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+    assert [(code, path.name) for code, path, _ in pixels.problems] == [("unreadable_image", "i.png")]
+    assert "10,737,418,240 bytes" in pixels.problems[0][2]
+
+
+def test_masks_are_held_one_at_a_time(tmp_path: Path, contract_of: ContractOf) -> None:
+    mask = np.zeros((700, 700), np.uint8)
+    mask[100:300, 100:300] = 255
+    save(tmp_path / "i.png", speckle(1, height=700, width=700))
+    masks = tuple(tmp_path / f"m{number}.png" for number in range(40))
+    for path in masks:
+        save(path, mask)
+    read_case(Case("i", tmp_path / "i.png", masks[:1]), contract_of("busi"))  # imports take memory too
+    peaks = []
+    for number in (1, 40):
+        tracemalloc.start()
+        pixels = read_case(Case("i", tmp_path / "i.png", masks[:number]), contract_of("busi"))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert len(pixels.objects) == 1
+    assert peaks[1] < 1.2 * peaks[0]
