@@ -27,6 +27,7 @@ DATA = (
     "data/02_harmonised",
     "data/03_splits/internal.csv",
     "data/03_splits/sources.json",
+    "data/sides.csv",
     "models/student",
     "reports/data",
     "reports/internal/cases.parquet",

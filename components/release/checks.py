@@ -21,6 +21,8 @@ from components.evaluation.exposure import by_patients
 from components.evaluation.parity import Parity
 from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean
 from components.evaluation.summary import SUBJECT, compare
+from components.intake.sides.record import SIDES
+from components.intake.sides.relatives import Key
 from components.intake.sides.sources import Sources
 from components.params import GateParams
 
@@ -57,7 +59,8 @@ class Evidence:
     `cases` and `external_cases` are the validations' tables; `internal` and `external` the names of the run's
     datasets of each role. `faults` holds each dataset's faults (None where its data were never judged); `leak` what
     was found on both sides of a boundary, if anything. `sources` says which datasets hold the same patients.
-    `champion` is the digest of the model in use, if there is one.
+    `champion` is the digest of the model in use, if there is one. `real_images` counts the real images of the split,
+    `off_record` names those whose sides aren't on record.
     """
 
     description: ModelDescription
@@ -71,6 +74,8 @@ class Evidence:
     champion: str | None
     parity: Parity
     sources: Sources
+    real_images: int
+    off_record: tuple[Key, ...]
 
 
 def check_provenance(evidence: Evidence) -> Check:
@@ -123,6 +128,21 @@ def check_leak(evidence: Evidence) -> Check:
     if evidence.leak is not None:
         return Check("leak", "FAIL", evidence.leak, "none", evidence.leak)
     return Check("leak", "PASS", "none", "none", "no group and no image stands on two sides")
+
+
+def check_sides(evidence: Evidence) -> Check:
+    """Whether all real images of the split are on record on the sides that they have in it."""
+    real, missing = evidence.real_images, evidence.off_record
+    if not real:
+        return Check("sides", "PASS", 0, 0, "phantoms only, whose sides are never on record")
+    if not missing:
+        return Check("sides", "PASS", 0, 0, f"the sides of all {real} real images are on record")
+    named = ", ".join("/".join(key) for key in missing[:3]) + (", …" if len(missing) > 3 else "")
+    reason = (
+        f"{len(missing)} of {real} real images ({named}) have sides that aren't on record, so that they could move "
+        f"between training and test: run `sonoforge data keep-sides` and commit {SIDES.as_posix()}"
+    )
+    return Check("sides", "FAIL", len(missing), 0, reason)
 
 
 def check_counts(evidence: Evidence, params: GateParams) -> list[Check]:

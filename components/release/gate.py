@@ -21,6 +21,7 @@ from components.evaluation.statistics import Bootstrap
 from components.evaluation.validate import select_test
 from components.intake.form.records import read_manifests, read_split
 from components.intake.sides.apart import check_apart
+from components.intake.sides.record import SIDES, not_on_record, read_sides, sides_by_key
 from components.intake.sides.sources import read_sources
 from components.params import GateParams
 from components.release.checks import (
@@ -38,6 +39,7 @@ from components.release.checks import (
     check_no_pickle,
     check_parity,
     check_provenance,
+    check_sides,
     check_skill,
     check_teacher,
     combined,
@@ -78,6 +80,7 @@ def judge(evidence: Evidence, *, params: GateParams, bootstrap: Bootstrap) -> Ve
         check_clean_tree(evidence, params),
         *check_data(evidence),
         check_leak(evidence),
+        check_sides(evidence),
         *check_counts(evidence, params),
         check_external(evidence),
         *check_floors(evidence, params, bootstrap),
@@ -115,10 +118,11 @@ def gather(
     ArtefactError
         If the model folder is incomplete or altered.
     LayoutError
-        If manifests, the split or its `sources.json` are missing.
+        If manifests, the split, its `sources.json` or the record of sides are missing or damaged.
     """
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     inner = _records(root / "data/02_harmonised/internal", internal)
+    sides = sides_by_key(read_split(root / "data/03_splits/internal.csv"))
     segmenter, _ = load_student(model)
     return Evidence(
         description=read_description(model),
@@ -132,6 +136,8 @@ def gather(
         champion=champion,
         parity=golden_parity(cases, inner, segmenter.to(device)),
         sources=read_sources(root / "data/03_splits/sources.json"),
+        real_images=sum(not record.phantom for record in inner),
+        off_record=not_on_record(sides, inner, read_sides(root / SIDES)),
     )
 
 

@@ -67,8 +67,8 @@ def _kept(path: Path) -> Kept:
     """Read split and harmonised data, prove that they belong together, and add to the record."""
     from components.intake.form.records import read_manifest, read_split
     from components.intake.sides.record import keep_sides as keep
+    from components.intake.sides.record import sides_by_key
     from components.intake.sides.relatives import Relatives
-    from components.intake.sides.split_report import sides_by_key
     from components.intake.split import assert_no_leak
     from components.params import load_params
 

@@ -23,6 +23,7 @@ def test_one_epoch_on_a_few_phantoms_isnt_enough_and_the_verdict_says_why(reache
     checks = {check["id"]: check for check in gate["checks"]}
     assert checks["cases:busi"]["verdict"] == "INSUFFICIENT", "four images are fewer than twenty"
     assert checks["leak"]["verdict"] == "PASS" and checks["data:fugc"]["verdict"] == "PASS"
+    assert checks["sides"]["verdict"] == "PASS" and "phantoms only" in checks["sides"]["reason"]
     assert all(check["reason"] for check in gate["checks"])
 
 

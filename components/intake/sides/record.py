@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import pandas as pd
+
 from components.artefacts import replacing
 from components.errors import LayoutError, LeakError
 from components.intake.form.records import SPLITS
@@ -132,6 +134,12 @@ def write_sides(path: Path, rows: Iterable[Row]) -> None:
         writer.writerows((row.dataset, row.image_id, row.pixels_md5, row.split) for row in sorted(rows))
 
 
+def sides_by_key(frame: pd.DataFrame) -> dict[Key, str]:
+    """The side of each image of a split."""
+    columns = frame[["dataset", "image_id", "split"]].itertuples(index=False)
+    return {(dataset, image_id): side for dataset, image_id, side in columns}
+
+
 def keep_sides(path: Path, sides: Mapping[Key, str], records: Iterable[Record]) -> Kept:
     """Add the sides of real images to the record at `path`; no row is ever changed or removed.
 
@@ -171,6 +179,6 @@ def not_on_record(sides: Mapping[Key, str], records: Iterable[Record], record: S
             key
             for one in records
             for key in [(one.dataset, one.image_id)]
-            if not one.phantom and (key not in record.by_name or record.by_name[key].split != sides[key])
+            if not one.phantom and (key not in record.by_name or record.by_name[key].split != sides.get(key))
         )
     )

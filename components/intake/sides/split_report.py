@@ -17,7 +17,7 @@ from components.intake.form.records import SPLITS
 from components.intake.sides.assignment import Shares, target_shares
 from components.intake.sides.joins_sheet import draw_joins
 from components.intake.sides.keeping import Datasets
-from components.intake.sides.record import SIDES, SidesRecord, not_on_record
+from components.intake.sides.record import SIDES, SidesRecord, not_on_record, sides_by_key
 from components.intake.sides.relatives import Join, Key, Relatives
 from components.intake.sides.strata import strata_of
 from components.params import SplitParams
@@ -97,12 +97,6 @@ def split_report(
             for join in relatives.joins
         ],
     }
-
-
-def sides_by_key(frame: pd.DataFrame) -> dict[Key, str]:
-    """The side of each image of a split."""
-    columns = frame[["dataset", "image_id", "split"]].itertuples(index=False)
-    return {(dataset, image_id): side for dataset, image_id, side in columns}
 
 
 def unkept_warning(images: int) -> str:

@@ -216,6 +216,8 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "leak": None,
             "champion": None,
             "parity": Parity(cases=4, worst_share=0.0),
+            "real_images": 0,
+            "off_record": (),
             "sources": (),
         }
         return Evidence(**{**values, **changes})

@@ -23,6 +23,7 @@ from components.release.checks import (
     check_no_pickle,
     check_parity,
     check_provenance,
+    check_sides,
     check_skill,
 )
 
@@ -67,6 +68,17 @@ def test_warnings_do_not_fail_the_data_and_errors_are_named_once(make_evidence) 
     busi, ddti, fugc = check_data(make_evidence(faults={"busi": wrong, "ddti": wrong[2:], "fugc": None}))
     assert (busi.verdict, busi.value, busi.reason) == ("FAIL", 2, "busi has 2 errors: specks")
     assert (ddti.verdict, fugc.verdict) == ("PASS", "INSUFFICIENT")
+
+
+def test_sides_that_arent_on_record_fail_with_what_to_do(make_evidence) -> None:
+    missing = tuple(("busi", f"{k}") for k in range(5))
+    check = check_sides(make_evidence(real_images=40, off_record=missing))
+    assert (check.verdict, check.value) == ("FAIL", 5)
+    assert "5 of 40 real images (busi/0, busi/1, busi/2, …)" in check.reason
+    assert "`sonoforge data keep-sides` and commit data/sides.csv" in check.reason
+    kept, phantoms = check_sides(make_evidence(real_images=40)), check_sides(make_evidence())
+    assert kept.verdict == phantoms.verdict == "PASS"
+    assert "all 40 real images" in kept.reason and "phantoms only" in phantoms.reason
 
 
 def test_cases_are_counted_at_the_skill_prompt_alone(make_evidence, cases_of, gate_params) -> None:

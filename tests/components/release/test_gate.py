@@ -41,6 +41,8 @@ def test_a_good_candidate_passes(make_evidence, gate_params) -> None:
         ({"external": (), "external_cases": {"n": 0}}, "external", "INSUFFICIENT"),
         ({"external_cases": {"n": 0}}, "external", "INSUFFICIENT"),
         ({"leak": "group g1 of busi"}, "leak", "FAIL"),
+        ({"real_images": 40, "off_record": (("busi", "1"),)}, "sides", "FAIL"),
+        ({"real_images": 40}, "sides", "PASS"),
         ({"faults": {"busi": [{"severity": "error", "code": "empty_mask"}]}}, "data:busi", "FAIL"),
         ({"faults": {}}, "data:fugc", "INSUFFICIENT"),
         ({"parity": Parity(4, 0.001)}, "parity", "FAIL"),

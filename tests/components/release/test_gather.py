@@ -17,6 +17,7 @@ from components.evaluation.report import write_validation
 from components.evaluation.summary import bootstrap_of
 from components.evaluation.validate import validate
 from components.intake.form.records import read_manifest, write_manifest, write_split
+from components.intake.sides.record import Row, write_sides
 from components.intake.sides.sources import write_sources
 from components.params import Params, load_params
 from components.promptable.model_folder import save_segmenter
@@ -100,6 +101,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
     (root / "data/03_splits").mkdir(parents=True)
     write_split(root / "data/03_splits/internal.csv", pd.DataFrame(rows))
     write_sources(root / "data/03_splits/sources.json", (("ddti", "tn3k"),))
+    write_sides(root / "data/sides.csv", [])
     return root
 
 
@@ -108,6 +110,7 @@ def test_the_saved_student_gives_the_scored_masks(project: Path, params: Params)
     assert evidence.parity.cases == 2 * len(params.prompts.evaluate.kinds)
     assert evidence.parity.worst_share == 0
     assert evidence.leak is None
+    assert (evidence.real_images, evidence.off_record) == (0, ())
     assert evidence.faults == {"busi": [], "fugc": []}
     verdict = judge(evidence, params=params.gate, bootstrap=bootstrap_of(params.evaluate))
     by_id = {check.id: check.verdict for check in verdict.checks}
@@ -124,6 +127,29 @@ def test_a_student_trained_on_patients_of_the_external_set_has_no_external_set(p
     check = check_external(evidence)
     assert check.verdict == "INSUFFICIENT" and "fugc (exposure yes)" in check.reason
     assert "fugc counts as busi does (yes): the same patients" in check.reason
+
+
+def test_real_images_whose_sides_arent_on_record_are_evidence(project: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(project, copy)
+    folder = copy / "data/02_harmonised/internal/busi"
+    records = [replace(record, phantom=False, pixels_md5=f"{k:032}") for k, record in enumerate(read_manifest(folder))]
+    write_manifest(folder, records)
+
+    def off_record() -> tuple[tuple[str, str], ...]:
+        model = copy / "models/student"
+        evidence = gather(copy, model=model, internal=["busi"], external=["fugc"], champion=None)
+        assert evidence.real_images == 3
+        return evidence.off_record
+
+    assert off_record() == (("busi", "0"), ("busi", "1"), ("busi", "2"))
+    write_sides(
+        copy / "data/sides.csv", [Row("busi", f"{k}", f"{k:032}", "train" if k == 2 else "test") for k in range(3)]
+    )
+    assert off_record() == (("busi", "2"),), "it was tested on, and is on record for training"
+    keep = [Row("busi", f"{k}", f"{k:032}", "test") for k in range(3)]
+    write_sides(copy / "data/sides.csv", keep)
+    assert off_record() == ()
 
 
 def test_another_student_in_its_place_is_found(project: Path, params: Params, tmp_path: Path) -> None:
