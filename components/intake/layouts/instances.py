@@ -7,7 +7,8 @@ count before the last (pycocotools, common/maskApi.c). Leaves out: filling polyg
 
 from __future__ import annotations
 
-import math
+from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from components.intake.layouts.reading import Instance
 from components.types import Mask
 
 MAX_POINTS = 100_000
-MAX_RUNS_LETTERS = 10_000_000
+MAX_RUNS_LETTERS = 2_000_000
 # Labelling tools let a point slip over the frame's edge; further out it belongs to another image.
 SLIP_PX = 1.0
 _FIRST_LETTER, _BITS, _MORE, _SIGN, _MAX_LETTERS = 48, 5, 0x20, 0x10, 7
@@ -46,37 +47,42 @@ def instance_of(segmentation: Any, code: int, *, size_hw: tuple[int, int], even_
     return Instance(code, size_hw, rings=tuple(_ring(ring, size_hw) for ring in segmentation), even_odd=even_odd)
 
 
-def _ring(ring: Any, size_hw: tuple[int, int]) -> tuple[float, ...]:
+def _ring(ring: Any, size_hw: tuple[int, int]) -> array[float]:
     if not isinstance(ring, list) or len(ring) > 2 * MAX_POINTS:
         raise OutlineError("a polygon that isn't a list of numbers, or of too many")
-    if any(not isinstance(value, int | float) or isinstance(value, bool) for value in ring):
+    if not set(map(type, ring)) <= {int, float}:
         raise OutlineError("a polygon with something else than numbers")
     if len(ring) % 2 or len(ring) < 6:
         raise OutlineError(f"a polygon of {len(ring)} numbers, neither pairs nor three points")
-    if not all(math.isfinite(value) for value in ring if isinstance(value, float)):
-        raise OutlineError("a point that isn't finite")
     height_px, width_px = size_hw
-    for x, y in zip(ring[::2], ring[1::2], strict=True):
-        if not (-SLIP_PX <= x <= width_px + SLIP_PX and -SLIP_PX <= y <= height_px + SLIP_PX):
-            raise OutlineError(f"the point ({str(x)[:20]}, {str(y)[:20]}) outside {width_px} x {height_px} pixels")
-    points = np.asarray(ring, dtype=np.float64).reshape(-1, 2)  # N 2
+    try:
+        points = np.array(ring, dtype=np.float64).reshape(-1, 2)  # N 2
+    except OverflowError:
+        large = next(str(value)[:20] for value in ring if abs(value) > 10**300)
+        raise OutlineError(f"the point ({large}…) outside {width_px} x {height_px} pixels") from None
+    if not np.isfinite(points).all():
+        raise OutlineError("a point that isn't finite")
+    outside = (points < -SLIP_PX) | (points > np.array([width_px, height_px]) + SLIP_PX)
+    if outside.any():
+        x, y = points[outside.any(axis=1).argmax()]
+        raise OutlineError(f"the point ({x:g}, {y:g}) outside {width_px} x {height_px} pixels")
     following = np.roll(points, -1, axis=0)
     if not np.any(points[:, 0] * following[:, 1] - following[:, 0] * points[:, 1]):
         raise OutlineError("a polygon without area")
-    return tuple(map(float, ring))
+    return array("d", points.tobytes())
 
 
-def _checked_runs(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> tuple[int, ...] | str:
+def _checked_runs(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> array[int] | str:
     size, counts = segmentation.get("size"), segmentation.get("counts")
     if not isinstance(size, list) or tuple(size) != size_hw:
         found = f"run lengths of size {str(size)[:40]}, an image of height and width {list(size_hw)}"
         raise OutlineError(found, code="mask_size_mismatch")
     if isinstance(counts, list):
-        if any(not isinstance(count, int) or isinstance(count, bool) for count in counts):
+        if not set(map(type, counts)) <= {int}:
             raise OutlineError("run lengths with something else than whole numbers")
-        if any(not 0 <= count <= size_hw[0] * size_hw[1] for count in counts):
+        if counts and not 0 <= min(counts) <= max(counts) <= size_hw[0] * size_hw[1]:
             raise OutlineError("a run length under 0, or longer than the image")
-        counts = tuple(counts)
+        counts = array("q", counts)
     elif not isinstance(counts, str):
         raise OutlineError("run lengths without counts")
     lengths = run_lengths(counts)
@@ -89,7 +95,7 @@ def _checked_runs(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> tup
     return counts
 
 
-def run_lengths(counts: tuple[int, ...] | str) -> NDArray[np.int64]:
+def run_lengths(counts: Sequence[int] | str) -> NDArray[np.int64]:
     """The counts of run lengths (N), decompressed where they are text.
 
     Raises

@@ -72,13 +72,13 @@ class Instance:
 
     A ring is x0, y0, x1, y1, … in pixels, as COCO writes it. Several are united or, where `even_odd`, filled together,
     so that a ring within another is a hole. `runs` are COCO's too, from the first column down, background first: counts
-    of pixels, or their compressed text.
+    of pixels, or their compressed text. Numbers stand in arrays: in tuples they take four times the memory.
     """
 
     code: int
     size_hw: tuple[int, int]
-    rings: tuple[tuple[float, ...], ...] = ()
-    runs: tuple[int, ...] | str | None = None
+    rings: tuple[Sequence[float], ...] = ()
+    runs: Sequence[int] | str | None = None
     even_odd: bool = False
 
 

@@ -127,8 +127,8 @@ _ANNOTATION = {"id": 99, "image_id": 1, "category_id": 1, "segmentation": [[1, 1
 
 BROKEN: list[tuple[Callable[[dict[str, Any]], Any], str, str]] = [
     # what is done to the file, code, what the fault names
-    (lambda c: c.pop("images"), "bad_annotations", "no list of images"),
-    (lambda c: c.update(annotations={}), "bad_annotations", "no list of annotations"),
+    (lambda c: c.pop("images"), "bad_annotations", "can't be read: no list of images"),
+    (lambda c: c.update(annotations={}), "bad_annotations", "can't be read: no list of annotations"),
     (lambda c: c["images"].append(7), "bad_annotations", "1 images without an id"),
     (_change("images", 0, id=None), "bad_annotations", "1 images without an id"),
     (_change("annotations", 0, id=True), "bad_annotations", "1 annotations without an id"),
@@ -204,7 +204,7 @@ def test_what_is_no_coco_file_is_a_fault(text: str, contract: Contract, tmp_path
 def test_too_large_a_file_isn_t_read(
     contract: Contract, tmp_path: Path, contracts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("components.intake.layouts.coco.MAX_JSON_BYTES", 100)
+    monkeypatch.setattr("components.intake.layouts.coco_sheet.MAX_JSON_BYTES", 100)
     faults = read_layout(contract, coco_tree(tmp_path), contracts=contracts).faults
     assert [one.file for one in faults if one.code == "bad_annotations"] == [FILE]
 
