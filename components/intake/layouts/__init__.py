@@ -138,6 +138,14 @@ def _related(contract: Contract, contracts: Path) -> dict[str, tuple[str, str]]:
             expected=f"group.related_sha256 {contract.group.related_sha256}",
             remedy="restore the list, or put its new sha256 into the contract",
         )
-    rows = csv.DictReader(content.decode("utf-8").splitlines())
-    # Copies from file systems that ignore case may have other capitals.
-    return {row["filename"].casefold(): (f"related_{row['group']}", row["objection"]) for row in rows}
+    groups: dict[str, tuple[str, str]] = {}
+    for row in csv.DictReader(content.decode("utf-8").splitlines()):
+        # Copies from file systems that ignore case may have other capitals.
+        name, stated = row["filename"].casefold(), (f"related_{row['group']}", row["objection"])
+        if groups.setdefault(name, stated) != stated:
+            raise ContractError(
+                f"{path}: {name} stands there as {groups[name]} and as {stated}",
+                expected="one group and objection for each name",
+                remedy="correct the list, and put its new sha256 into the contract",
+            )
+    return groups

@@ -9,8 +9,9 @@ cross-validation folds from JSON; all are checked against the images. Leaves out
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -164,6 +165,13 @@ def _folder(pattern: str) -> str:
     return "" if folder == "." else f"{folder}/ "
 
 
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these keys and values; json itself would let the last of equal keys win."""
+    if double := sorted(key for key, number in Counter(key for key, _ in pairs).items() if number > 1):
+        raise ValueError(f"{some_of(double)} stands there more than once")
+    return dict(pairs)
+
+
 def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:
     """Check that a fold lists each image once; ids in JSON are numbers, file names are zero-padded."""
     if not reader.tree.is_file(path):
@@ -174,7 +182,7 @@ def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:
         reader.fault("fold_mismatch", path, f"{size:,} bytes", expected=f"at most {MAX_FOLD_BYTES:,} bytes")
         return
     try:
-        fold = json.loads(source.read_text(encoding="utf-8"))
+        fold = json.loads(source.read_text(encoding="utf-8"), object_pairs_hook=_each_key_once)
         train, val = ({int(number) for number in fold[side]} for side in ("train", "val"))
         present = {int(stem) for stem in stems}
     except (OSError, ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import ParseError
 from pydantic import BaseModel, ConfigDict, Field
 
 from components.intake.layouts.pattern import blanks, fill
-from components.intake.layouts.reading import Reader
+from components.intake.layouts.reading import Reader, some_of
 
 MAX_ROWS = 1_000_000
 MAX_XLSX_BYTES = 200_000_000  # unpacked; a spreadsheet of 100,000 rows takes a tenth
@@ -61,7 +61,10 @@ class LabelTable(BaseModel):
 
 
 def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]:
-    """Read a label table into {key: class name}; faults go to the reader, and then the result is empty."""
+    """Read a label table into {key: class name}; faults go to the reader, and a table that can't be read is empty.
+
+    A key may stand in several rows if they say the same.
+    """
     path = reader.tree.find(path.parent, path.name) or path
     if not reader.tree.is_file(path):
         if table.required:
@@ -82,9 +85,21 @@ def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]
         return {}
     else:
         header, body = rows[starts[0]], rows[starts[0] + 1 :]
+    if double := [name for name in (table.key, table.value) if header.count(name) > 1]:
+        reader.fault("bad_table", path, f"the column {double[0]} more than once", expected="columns that differ")
+        return {}
     key, value = header.index(table.key), header.index(table.value)
-    long_enough = (row for row in body if len(row) > max(key, value) and row[key])
-    return {_key(row[key], table): table.names.get(row[value], row[value]) for row in long_enough}
+    labels: dict[str, str] = {}
+    differing: dict[str, str] = {}
+    for row in body:
+        if len(row) > max(key, value) and row[key]:
+            name, label = _key(row[key], table), table.names.get(row[value], row[value])
+            if labels.setdefault(name, label) != label:
+                differing.setdefault(name, f"{name} is {labels[name]!r} and {label!r}")
+    if differing:
+        found = f"{len(differing)} keys with several values: {some_of(list(differing.values()))}"
+        reader.fault("bad_table", path, found, expected="one value for each key")
+    return labels
 
 
 def read_names(reader: Reader, path: Path, *, pattern: str, delimiter: str) -> set[str] | None:
@@ -100,6 +115,9 @@ def read_names(reader: Reader, path: Path, *, pattern: str, delimiter: str) -> s
     header, wanted = rows[0] if rows else [], blanks(pattern)
     if missing := [name for name in wanted if name not in header]:
         reader.fault("bad_table", path, f"no column {', '.join(missing)}", expected=f"columns {', '.join(wanted)}")
+        return None
+    if double := [name for name in wanted if header.count(name) > 1]:
+        reader.fault("bad_table", path, f"the column {double[0]} more than once", expected="columns that differ")
         return None
     return {fill(pattern, dict(zip(header, row, strict=True))) for row in rows[1:] if len(row) == len(header)}
 

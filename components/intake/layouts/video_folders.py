@@ -94,8 +94,12 @@ def _read_video(
     video, file = place.name, reader.tree.find(place, options.table) or place / options.table
     table = LabelTable(file=options.table, key=options.frame_column, value=options.label_column)
     found = read_labels(reader, table, file)
-    # The table may name a frame as the file does, `<video>_<frame>.png`, or by its number alone.
-    labels = {key.rsplit(".", 1)[0].removeprefix(f"{video}_"): value for key, value in found.items()}
+    labels: dict[str, str] = {}
+    for key, stated in found.items():
+        # The table may name a frame as the file does, `<video>_<frame>.png`, or by its number alone.
+        name = key.rsplit(".", 1)[0].removeprefix(f"{video}_")
+        if labels.setdefault(name, stated) != stated:
+            reader.fault("bad_table", file, f"frame {name} is {labels[name]!r} and {stated!r}")
     if not frames:
         reader.fault("no_images", place, "a video without frames")
     for frame, image in frames.items():

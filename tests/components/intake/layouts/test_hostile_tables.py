@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -16,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.contract import Contract
+from components.errors import ContractError
 from components.intake.faults import as_json
 from components.intake.layouts import read_layout
 from components.intake.validate_data import check_data
@@ -150,3 +153,47 @@ def test_names_that_aren_t_utf_8_are_told(tree: Tree, contract_of: ContractOf, c
     }
     assert len(checked.facts) == 4
     json.dumps(as_json(checked.faults), ensure_ascii=False).encode()
+
+
+def test_equal_rows_of_a_table_are_one(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    raw = tree("tn3k")
+    (raw / "label4test.csv").write_text("0000.jpg,1\n0001.jpg,0\n0002.jpg,0\n0001.jpg,0\n")
+    reading = read_layout(contract_of("tn3k"), raw, phantom=True, contracts=contracts)
+    assert reading.faults == ()
+    assert {case.image_id: case.subject_class for case in reading.cases}["test_0001"] == "benign"
+
+
+def test_a_spreadsheet_s_numbers_and_texts_are_one_key(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    raw = tree("udiat")
+    book = openpyxl.load_workbook(io.BytesIO(WORKBOOK))
+    assert book.active is not None
+    for row in ((1, "Malignant"), ("000002", "Benign"), ("000003", "Benign"), ("000004", "Benign"), (4, "Benign")):
+        book.active.append(row)
+    book.save(raw / "BUS/DatasetB.xlsx")
+    faults = read_layout(contract_of("udiat"), raw, phantom=True, contracts=contracts).faults
+    assert [(one.code, one.severity) for one in faults] == [("bad_table", "error")]
+    assert faults[0].found == "1 keys with several values: 000001 is 'benign' and 'malignant'"
+
+
+def test_a_column_that_stands_twice_is_a_fault(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    raw = tree("jnu_ifm")
+    table = raw / "us_data/20190901T000001/frame_label.csv"
+    table.write_text("frame_id,frame_label,frame_label\n0,3,4\n1,5,5\n2,6,6\n")
+    faults = read_layout(contract_of("jnu_ifm"), raw, phantom=True, contracts=contracts).faults
+    assert [one.found for one in faults if one.code == "bad_table"] == ["the column frame_label more than once"]
+
+
+def test_a_name_of_two_groups_in_the_related_list_is_refused(
+    tree: Tree, contract_of: ContractOf, contracts: Path, tmp_path: Path
+) -> None:
+    lines = (contracts / "busi_related_groups.csv").read_text().splitlines()
+    columns = lines[0].split(",")
+    cells = lines[1].split(",")
+    cells[columns.index("group")] = "999"
+    text = "\n".join([*lines, ",".join(cells)])
+    (tmp_path / "busi_related_groups.csv").write_text(text)
+    contract = contract_of("busi")
+    group = contract.group.model_copy(update={"related_sha256": hashlib.sha256(text.encode()).hexdigest()})
+    name = re.escape(cells[columns.index("filename")].casefold())
+    with pytest.raises(ContractError, match=rf"{name} stands there as .*related_\d+.* and as .*related_999"):
+        read_layout(contract.model_copy(update={"group": group}), tree("busi"), contracts=tmp_path)
