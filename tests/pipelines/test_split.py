@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from components.errors import LeakError
-from components.intake.form.records import read_split
+from components.errors import LayoutError, LeakError
+from components.intake.form.records import read_manifest, read_split, write_manifest
+from components.intake.sides.record import keep_sides
 from components.intake.sides.sources import read_sources
-from components.params import load_params
+from components.params import Params, load_params
 from pipelines.split import split
 from tests.pipelines.conftest import SMALL, Reached, make_job
 
@@ -65,3 +69,60 @@ def test_a_dataset_that_left_the_run_is_cleared(reached: Reached, plain_steps: N
     split.function(make_job(split, root)[0])
     assert not (internal / "departed").exists() and (internal / "busi").is_dir()
     assert (root / "data/03_splits/internal.csv").read_bytes() == before
+
+
+@pytest.fixture
+def real(reached: Reached, plain_steps: None, tmp_path: Path) -> Path:
+    """A copy of the project whose internal images are taken for real ones."""
+    root = reached("split")
+    for part in ("data/02_harmonised", "data/contracts"):
+        shutil.copytree(root / part, tmp_path / part)
+    for part in ("params.yaml", "data/sides.csv"):
+        shutil.copy(root / part, tmp_path / part)
+    folder = tmp_path / "data/02_harmonised/internal/busi"
+    write_manifest(folder, [replace(record, phantom=False) for record in read_manifest(folder)])
+    return tmp_path
+
+
+def sides(root: Path) -> dict[str, str]:
+    frame = read_split(root / "data/03_splits/internal.csv")
+    return dict(zip(frame["image_id"], frame["split"], strict=True))
+
+
+def test_sides_on_record_are_kept_and_new_ones_are_warned_of(real: Path, caplog: pytest.LogCaptureFixture) -> None:
+    pipelines_log = logging.getLogger("pipelines")
+    propagates, pipelines_log.propagate = pipelines_log.propagate, True
+    try:
+        split.function(make_job(split, real)[0])
+        assert f"The sides of {SMALL['busi']} real images aren't on record yet" in caplog.text
+        first = sides(real)
+        records = read_manifest(real / "data/02_harmonised/internal/busi")
+        # Another seed, which divides otherwise: on record are its sides, so those of the first seed give way.
+        job, _ = make_job(split, real)
+        other = replace(job, params=with_seed(job.params, 1))
+        split.function(other)
+        second = sides(real)
+        assert second != first
+        keep_sides(real / "data/sides.csv", {("busi", name): side for name, side in second.items()}, records)
+        caplog.clear()
+        split.function(make_job(split, real)[0])
+        assert sides(real) == second and "on record yet" not in caplog.text
+        report = json.loads((real / "reports/split/report.json").read_text(encoding="utf-8"))
+        assert report["record"] == {"on_record": SMALL["busi"], "new": 0, "phantoms": 0}
+    finally:
+        pipelines_log.propagate = propagates
+
+
+def with_seed(params: Params, seed: int) -> Params:
+    return params.model_copy(update={"split": params.split.model_copy(update={"seed": seed})})
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "is missing"), ("dataset,image_id,pixels_md5,split\nbusi,1\n", "line 2: busi,1")]
+)
+def test_without_a_sound_record_nothing_is_divided(content: str | None, said: str, real: Path) -> None:
+    record = real / "data/sides.csv"
+    record.unlink() if content is None else record.write_text(content, encoding="utf-8")
+    with pytest.raises(LayoutError, match=said):
+        split.function(make_job(split, real)[0])
+    assert not (real / "data/03_splits/internal.csv").exists()

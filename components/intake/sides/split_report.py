@@ -19,7 +19,7 @@ from components.intake.sides.joins_sheet import draw_joins
 from components.intake.sides.keeping import Datasets
 from components.intake.sides.record import SIDES, SidesRecord, not_on_record, sides_by_key
 from components.intake.sides.relatives import Join, Key, Relatives
-from components.intake.sides.strata import strata_of
+from components.intake.sides.strata import NO_OBJECT, SIZES, strata_of
 from components.params import SplitParams
 
 REPORT, TEXT, JOINS = "report.json", "report.md", "joins.png"
@@ -132,7 +132,9 @@ def _strata_rows(
         for size in (ALL_SIZES, stratum.size):
             counts[stratum.dataset, stratum.subject_class, size][sides[key]] += 1
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in datasets}
-    for (dataset, subject_class, size), count in sorted(counts.items()):
+    sizes = (ALL_SIZES, *SIZES, NO_OBJECT)
+    for dataset, subject_class, size in sorted(counts, key=lambda key: (*key[:2], sizes.index(key[2]))):
+        count = counts[dataset, subject_class, size]
         counted = sum(count[side] for side in shares[dataset])
         rows[dataset].append(
             {
@@ -179,15 +181,19 @@ def _record_words(record: Mapping[str, int]) -> str:
 def _sides_table(report: Mapping[str, Any]) -> str:
     lines = [_line(["dataset", "images", "groups", "largest group", *SPLITS]), _line(["---"] * 7)]
     for name, dataset in report["datasets"].items():
-        cells = [_side_cell(dataset[side], dataset["targets"].get(side)) for side in SPLITS]
+        cells = [_side_cell(dataset, side) for side in SPLITS]
         counts = [str(dataset[key]) for key in ("images", "groups", "largest_group")]
         lines.append(_line([name, *counts, *cells]))
     return "\n".join(lines)
 
 
-def _side_cell(side: Mapping[str, Any], target: float | None) -> str:
-    aim = "authors' set" if target is None else f"target {100 * target:g} %"
-    return f"{side['images']} ({100 * side['share']:.1f} %, {aim})"
+def _side_cell(dataset: Mapping[str, Any], side: str) -> str:
+    images, targets = dataset[side]["images"], dataset["targets"]
+    if side not in targets:
+        return f"{images} (the authors' set)"
+    share = 100 * images / sum(dataset[one]["images"] for one in targets)
+    rest = "" if "test" in targets else " of the rest"
+    return f"{images} ({share:.1f} %{rest}, target {100 * targets[side]:g} %)"
 
 
 def _strata_table(report: Mapping[str, Any]) -> str:

@@ -49,6 +49,7 @@ def test_strata_are_counted_by_side_and_held_against_their_targets() -> None:
     rows = {(row["class"], row["size"]): row for row in report["datasets"]["a"]["strata"]}
     assert sum(rows["malignant", "all"]["images"].values()) == 100
     assert sum(sum(rows[kind, "no object"]["images"].values()) for kind in ("benign", "malignant")) == 6
+    assert [size for kind, size in rows if kind == "benign"] == ["all", "small", "medium", "large", "no object"]
     for row in rows.values():
         total = sum(row["images"].values())
         for side, target in (("train", 0.65), ("val", 0.1), ("test", 0.25)):
@@ -71,7 +72,8 @@ def test_an_official_test_set_has_no_target() -> None:
     assert found["targets"] == {"train": 0.9, "val": 0.1} and found["test"]["images"] == 30
     assert found["strata"][0]["above_target"] == {"train": 0.0, "val": 0.0}
     assert "| a | none given | all | 130 | 90 (+0.0) | 10 (+0.0) | 30 |" in report_text(report)
-    assert "30 (23.1 %, authors' set)" in report_text(report)
+    sides = "90 (90.0 % of the rest, target 90 %) | 10 (10.0 % of the rest, target 10 %) | 30 (the authors' set) |"
+    assert f"| a | 130 | 130 | 1 | {sides}" in report_text(report)
 
 
 def test_the_report_says_what_is_on_record_and_warns_of_what_isnt() -> None:
