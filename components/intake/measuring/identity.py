@@ -48,6 +48,8 @@ _DICOM_PERSON = (
     "PhysiciansOfRecord NameOfPhysiciansReadingStudy RequestingPhysician OperatorsName InstitutionName "
     "InstitutionAddress"
 )
+_HEADER_WORDS = _PERSON_WORDS | frozenset(_DICOM_PERSON.lower().split())
+_ITK_TAG = re.compile(r"[0-9A-Fa-f]{4}\|[0-9A-Fa-f]{4}")
 # In free text only a labelled entry counts, as `Patient name: …`.
 _LABELLED = re.compile(r"\b(patient|name|dob|d\.o\.b\.?|born|birth\s?date|date of birth|mrn)\b[\s\w]{0,12}[:=]", re.I)
 _Source = Callable[[], Iterator[str]]
@@ -210,9 +212,19 @@ def _metaimage_tags(data: bytes) -> Iterator[str]:
     header = data[:MAX_TEXT_BYTES].partition(b"ElementDataFile")[0].decode("latin-1")
     for line in header.splitlines():
         key, _, value = line.partition("=")
-        personal = re.sub("[^a-z]", "", key.lower()) in _PERSON_WORDS and not _NOBODY.fullmatch(value)
+        name = _dicom_keyword(key.strip())
+        personal = re.sub("[^a-z]", "", name.lower()) in _HEADER_WORDS and not _NOBODY.fullmatch(value)
         if personal or _LABELLED.search(value):
-            yield f"MetaImage {key.strip()}"
+            yield f"MetaImage {name}"
+
+
+def _dicom_keyword(key: str) -> str:
+    """The name of a DICOM tag that ITK carried over as `0010|0010`; any other key as it is."""
+    if not _ITK_TAG.fullmatch(key):
+        return key
+    from pydicom.datadict import keyword_for_tag  # half a second, and few datasets hold such tags
+
+    return keyword_for_tag(int(key.replace("|", ""), 16)) or key
 
 
 def _dicom_tags(data: bytes) -> Iterator[str]:

@@ -26,7 +26,8 @@ ELEMENT_BYTES = {"MET_UCHAR": 1, "MET_CHAR": 1, "MET_USHORT": 2, "MET_SHORT": 2,
 # Three channels of one byte: whoever stores 8-bit values in more has small images.
 MAX_BYTES_A_PX = 3
 _CHUNK_BYTES = 2**20
-_LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*) *= *([\x20-\x7e]*)")
+# Beside names, keys may be DICOM's tags, which ITK carries over as `0010|0010`.
+_LINE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*|[0-9A-Fa-f]{4}\|[0-9A-Fa-f]{4}) *= *([\x20-\x7e]*)")
 _LAST_KEY = "ElementDataFile"
 
 

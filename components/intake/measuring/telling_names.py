@@ -1,8 +1,8 @@
 """Names of folders and files, to what they may tell of a person: dates, record numbers, DICOM UIDs, people's names.
 
 A few conservative patterns: a name that isn't flagged isn't thereby free of identity (a person's name in small
-letters isn't found), and a date may be a video's. A contract that knows better overrides the fault's severity.
-Leaves out: what stands within the files (components/intake/measuring/identity.py).
+letters, without a label such as `patient` before it, isn't found), and a date may be a video's. A contract that knows
+better overrides the fault's severity. Leaves out: what stands within the files (measuring/identity.py).
 """
 
 from __future__ import annotations
@@ -17,23 +17,50 @@ _YEAR_FIRST = re.compile(
     r"(?P<time>[T_ -]?[0-2]\d[0-5]\d(?:[0-5]\d)?)?(?!\d)"
 )
 _YEAR_LAST = re.compile(r"(?<!\d)(?:0?[1-9]|[12]\d|3[01])([-_.])(?:0?[1-9]|[12]\d|3[01])\1(?:19|20)\d\d(?!\d)")
+_SHORT_YEAR = re.compile(r"(?<![\d.])(?:0[1-9]|[12]\d|3[01])\.(?:0[1-9]|1[0-2])\.\d\d(?![\d.])")
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
+_MONTH_NAMED = re.compile(
+    rf"(?<!\d)\d{{1,2}}[-_. ]?{_MONTH}[-_., ]{{0,2}}(?:19|20)\d\d(?!\d)|"
+    rf"(?<!\d)(?:19|20)\d\d[-_. ]?{_MONTH}[-_. ]?\d{{1,2}}(?!\d)|"
+    rf"(?<![a-z]){_MONTH}[-_. ]?\d{{1,2}}[-_., ]{{1,2}}(?:19|20)\d\d(?!\d)",
+    re.IGNORECASE,
+)
+_DATES = (_YEAR_FIRST, _YEAR_LAST, _SHORT_YEAR, _MONTH_NAMED)
 _BIRTH = re.compile(r"(?<![a-z])(dob|geb|birth|born|nacim)", re.IGNORECASE)
-_UID = re.compile(r"(?<![\d.])[0-2](?:\.\d+){5,}")
-_NUMBER = re.compile(r"(?<![0-9A-Za-z])0?[1-9]\d{6,}(?![0-9A-Za-z])|(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)")
-_LABELLED_NUMBER = re.compile(r"(?<![a-z])(?:mrn|ssn|nhs)[-_ #]?\d{4,}", re.IGNORECASE)
+_BIRTH_NUMBER = re.compile(r"(?<![a-z])(?:dob|geb|birth(?:day|date)?|born|nacim)[-_ .:]?\d{4,}", re.IGNORECASE)
+# With dots, or under the roots of DICOM's own and of those who make the machines where dots became other signs.
+_UID = re.compile(
+    r"(?<![\d.])[0-2](?:\.\d+){5,}|(?<![0-9A-Za-z])(?:1[_-]2[_-]840|1[_-]3[_-](?:6|12|46)|2[_-]25)(?:[_-]\d+){3,}"
+)
+_NUMBER = re.compile(
+    r"(?<![0-9A-Za-z])(?:[A-Z]{1,2}\d{7,10}|0?[1-9]\d{6,}|\d{8}[A-Z])(?![0-9A-Za-z])|(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)"
+)
+# Datasets number their patients too, with four digits or five.
+_LABELLED_NUMBER = re.compile(
+    r"(?<![a-z])(?:(?:mrn|ssn|nhs|accession|record|chart)[-_ #]?(?:no|nr|id)?[-_ #.]?\d{4,}"
+    r"|(?:patient|pat|pt|pid|acc)[-_ #]?(?:no|nr|id)?[-_ #.]?\d{6,})",
+    re.IGNORECASE,
+)
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w+")
+_LABELLED_PERSON = re.compile(
+    r"(?<![^\W\d_])(?:patient|pat|pt|name|mr|mrs|ms|herr|frau)(?:[-_ ]?name)?[-_ ,]+"
+    r"(?P<first>[^\W\d_]{2,})(?:[-_ ,]+(?P<second>[^\W\d_]{2,}))?(?![^\W\d_])",
+    re.IGNORECASE,
+)
 _NAMELIKE = re.compile(r"[^\W\d_a-z][^\W\d_]{2,}")
 _CARET = re.compile(r"[^\W\d_]{2,}\^[^\W\d_]{2,}")
 # Words that datasets name their folders and files by; a pair with one of them is no person.
 _TECHNICAL = (
-    "abdomen angle annotated annotation annotations aop axilla benign bmode breast bus busi caliper "
-    "cardiac carotid case cervical class color colour csv cyst data database dataset datasets "
-    "doppler external fetal final fold folder frame frames ground head image images img internal "
-    "kidney label labeled labelled labels left lesion linear liver longitudinal lymph malignant map "
-    "mask masks meta mini muscle negative nerve node nodule nodules normal organ original ovary "
-    "overlay part patient phantom picture png polyp positive probe prostate pubic raw release right "
-    "sample samples scan scans segmentation set sets sheet split study subset sus symphysis table "
-    "tag test testing thyroid train training trainval transverse truth tumor tumour type ultrasound "
-    "unlabeled unlabelled val valid validation version video videos view views volume with without"
+    "abdomen angle annotated annotation annotations aop axilla benign bmode breast bus busi caliper cardiac "
+    "carotid case cases cervical class clinic color colour csv curated cyst data database dataset datasets "
+    "demographics details doppler external fetal final fold folder frame frames ground head hospital id ids image "
+    "images img info internal key keys kidney label labeled labelled labels left lesion lesions level linear list "
+    "lists liver longitudinal lymph malignant map mask masks meta mini muscle name names negative nerve new node "
+    "nodule nodules normal number numbers organ original ovary overlay part patient patients phantom picture png "
+    "polyp positive probe prostate pubic raw record records release right sample samples scan scans segmentation "
+    "set sets sheet split study subset sus symphysis table tag test testing thyroid train training trainval "
+    "transverse truth tumor tumour type ultrasound unlabeled unlabelled val valid validation version video videos "
+    "view views volume with without"
 )
 _NO_PERSON = frozenset(_TECHNICAL.split())
 
@@ -46,42 +73,68 @@ def telling_names(path: PurePosixPath) -> list[tuple[str, str, str]]:
     told: list[tuple[str, str, str]] = []
     seen: set[str] = set()
     place = PurePosixPath()
-    for part in path.parts:
+    for number, part in enumerate(path.parts, 1):
         place /= part
-        name = part[: -len(path.suffix)] if part == path.name and path.suffix else part
-        for code, text, found in _told_by(name):
+        for code, text, found in _told_by(_stem(part) if number == len(path.parts) else part):
             if text not in seen:
                 seen.add(text)
                 told.append((code, place.as_posix(), found))
     return told
 
 
+def _stem(name: str) -> str:
+    """A file's name without its ending; the last number of a UID is none."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and stem and not ending.isdigit() else name
+
+
 def _told_by(name: str) -> Iterator[tuple[str, str, str]]:
     """(code, the text that tells, what it looks like) of one folder's or file's name."""
     rest = name
-    for uid in _UID.finditer(name):
+    for email in _EMAIL.finditer(name):
+        yield IDENTITY, email[0], "the form of an e-mail address"
+        rest = rest.replace(email[0], " ")
+    for uid in _UID.finditer(rest):
         yield IDENTITY, uid[0], "the form of a DICOM UID"
         rest = rest.replace(uid[0], " ")
-    for date in (*_YEAR_FIRST.finditer(rest), *_YEAR_LAST.finditer(rest)):
+    for date in (match for pattern in _DATES for match in pattern.finditer(rest)):
         if _BIRTH.search(name):
             yield IDENTITY, date[0], "a date of birth"
         else:
             yield DATE, date[0], "a date and time of day" if date.groupdict().get("time") else "a date"
         rest = rest.replace(date[0], " ")
+    for birth in _BIRTH_NUMBER.finditer(rest):
+        yield IDENTITY, birth[0], "a date of birth"
+        rest = rest.replace(birth[0], " ")
     for pattern in (_LABELLED_NUMBER, _NUMBER):
         for number in pattern.finditer(rest):
             yield IDENTITY, number[0], "a long number, as of a record or a patient"
             rest = rest.replace(number[0], " ")
-    if person := _person(name):
-        yield IDENTITY, person, "the form Lastname_Firstname"
+    if person := _person(rest) or _labelled_person(rest):
+        yield IDENTITY, person[0], person[1]
 
 
-def _person(name: str) -> str:
-    """The part of a name that looks like two or three names of a person, "" where none does."""
+def _person(name: str) -> tuple[str, str] | None:
+    """The part of a name that looks like two or three names of a person, and its form; None where none does."""
+    form = "the form Lastname_Firstname"
     if caret := _CARET.search(name):
-        return caret[0]
-    words = [word.strip(" ()[]") for word in re.split(r"[_,]", name)]
-    while words and (words[-1].lower() in _NO_PERSON or not any(sign.isalpha() for sign in words[-1])):
-        words.pop()
-    personal = [word for word in words if _NAMELIKE.fullmatch(word) and word.lower() not in _NO_PERSON]
-    return "_".join(words) if len(words) in (2, 3) and personal == words else ""
+        return caret[0], form
+    for between in (r"[_,]", r" "):
+        words = [word.strip(" ()[]") for word in re.split(between, name)]
+        while words and (words[-1].lower() in _NO_PERSON or not any(sign.isalpha() for sign in words[-1])):
+            words.pop()
+        personal = [word for word in words if _NAMELIKE.fullmatch(word) and word.lower() not in _NO_PERSON]
+        # Titles of datasets have more words than two with blanks between them.
+        if personal == words and len(words) in ((2, 3) if between != " " else (2,)):
+            return "_".join(words), form
+    return None
+
+
+def _labelled_person(name: str) -> tuple[str, str] | None:
+    """One capitalised word after a label such as `patient`, or two of any letters, that no dataset names things by."""
+    for match in _LABELLED_PERSON.finditer(name):
+        words = [word for word in match.groups() if word]
+        known = any(word.lower() in _NO_PERSON for word in words)
+        if not known and (len(words) == 2 or _NAMELIKE.fullmatch(words[0])):
+            return match[0], "a name after a word such as `patient`"
+    return None

@@ -105,6 +105,8 @@ PLACE = {1: "N", 2: (48.0, 8.0, 0.0), 3: "E", 4: (11.0, 34.0, 0.0)}
         (dicom(PatientName=SECRET), "DICOM PatientName"),
         (dicom(PatientBirthDate="19610327"), "DICOM PatientBirthDate"),
         (b"ObjectType = Image\nNDims = 2\nPatientName = Hans\nElementDataFile = LOCAL\n", "MetaImage PatientName"),
+        (b"ObjectType = Image\n0010|0010 = Mueller^Hans\nElementDataFile = LOCAL\n", "MetaImage PatientName"),
+        (b"ObjectType = Image\n0008|0080 = Charite\nElementDataFile = LOCAL\n", "MetaImage InstitutionName"),
     ],
 )
 def test_identity_is_found_by_name_and_its_value_stays(data: bytes, name: str) -> None:

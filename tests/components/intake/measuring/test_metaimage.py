@@ -11,12 +11,15 @@ import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.contract import Contract
 from components.errors import ImageError, ImageTooLargeError
+from components.intake.layouts import Case
 from components.intake.measuring.metaimage import decode_metaimage, decode_metaimage_mask
-from components.intake.measuring.pixels import decode_mask
+from components.intake.measuring.pixels import decode_mask, read_case
 from components.preprocess import MAX_IMAGE_PX
 from tests.components.intake.raw_trees import save_mha, speckle
 
+ContractOf = Callable[[str], Contract]
 GREY = speckle(1, height=24, width=32)
 DEPTH = np.stack([GREY] * 3)  # 3 H W: colour stored as depth
 
@@ -63,6 +66,19 @@ def test_a_mask_keeps_its_codes(tmp_path: Path) -> None:
     file = decode_mask(tmp_path / "m.MHA")
     assert (file.name, file.stored.mode) == ("m.MHA", "MET_UCHAR")
     assert np.array_equal(file.values, codes)
+
+
+def test_dicom_tags_that_itk_carried_over_are_told_of_image_and_mask(tmp_path: Path, contract_of: ContractOf) -> None:
+    for name, pixels in (("i.mha", np.stack([GREY] * 3)), ("m.mha", (GREY % 3).astype(np.uint8))):
+        image = SimpleITK.GetImageFromArray(pixels)
+        image.SetMetaData("0010|0010", "MUELLER^HANS")
+        image.SetMetaData("0008|0060", "US")
+        SimpleITK.WriteImage(image, str(tmp_path / name))
+    case = Case("i", tmp_path / "i.mha", (tmp_path / "m.mha",))
+    pixels = read_case(case, contract_of("fh_ps_aop"))
+    assert not pixels.problems
+    told = [(path.name, tags.identity) for path, tags in pixels.tags]
+    assert told == [("i.mha", ("MetaImage PatientName",)), ("m.mha", ("MetaImage PatientName",))]
 
 
 def _replaced(old: bytes, new: bytes) -> Callable[[bytes], bytes]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
+from tests.components.intake.raw_trees import BUILDERS, Tree
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,28 @@ from components.intake.measuring.telling_names import DATE, IDENTITY, telling_na
         ("a/48151623.png", IDENTITY, "long number"),
         ("a/123-45-6789.png", IDENTITY, "long number"),
         ("a/1.2.840.113619.2.55.3.604688119.dcm", IDENTITY, "DICOM UID"),
+        ("a/1.2.840.113619.2.55", IDENTITY, "DICOM UID"),
+        ("a/1_2_840_113619_2_55_3.png", IDENTITY, "DICOM UID"),
+        ("a/patient_john_smith.png", IDENTITY, "name after a word"),
+        ("a/Patient_Smith_3.png", IDENTITY, "name after a word"),
+        ("a/pat_mueller-hans_mask.png", IDENTITY, "name after a word"),
+        ("a/John Smith.png", IDENTITY, "Lastname_Firstname"),
+        ("a/SMITH^JOHN/1.png", IDENTITY, "Lastname_Firstname"),
+        ("a/pat-123456.png", IDENTITY, "long number"),
+        ("a/patient_id_0123456.png", IDENTITY, "long number"),
+        ("a/MRN00123.png", IDENTITY, "long number"),
+        ("a/accession-20931.png", IDENTITY, "long number"),
+        ("a/A1234567.png", IDENTITY, "long number"),
+        ("a/12345678Z.png", IDENTITY, "long number"),
+        ("a/j.smith@clinic.example/1.png", IDENTITY, "e-mail"),
+        ("a/dob19800102.png", IDENTITY, "date of birth"),
+        ("a/born_1980.png", IDENTITY, "date of birth"),
+        ("a/1980-01-02.png", DATE, "a date"),
+        ("a/02.01.1980.png", DATE, "a date"),
+        ("a/02.01.80/1.png", DATE, "a date"),
+        ("a/2-Jan-1980.png", DATE, "a date"),
+        ("a/scan 02mar1980.png", DATE, "a date"),
+        ("a/March 2, 1980.png", DATE, "a date"),
         ("a/1961-03-27/7.png", DATE, "a date"),
         ("a/scan_19610327.png", DATE, "a date"),
         ("a/27-3-1961.png", DATE, "a date"),
@@ -57,10 +80,40 @@ def test_a_telling_name_is_found_once(path: str, code: str, found: str) -> None:
         "1_or_data/image/0000.PNG",
         "Thyroid_Nodule/Trans_View/a.png",
         "patient0001/patient0001_2CH_ED.png",
+        "patient_00123.png",
+        "patient_data/patient_list.csv",
+        "Patient_Left_Breast.png",
+        "bus_data.csv",
+        "5-fold-cv.csv",
+        "BUSBRA/Masks/mask_0001-l.png",
+        "Curated BUSI/images/benign_id_20.png",
+        "mapping_curated_BUSI.csv",
+        "us_data/mask_enhance/frame_label.csv",
+        "New Folder/image 12.png",
+        "Breast Lesions USG/case001.png",
+        "Dataset B/BUS/DatasetB.xlsx",
+        "v1.2.3.4/readme.txt",
+        "march_1.png",
+        "IMG_20.png",
+        "US43d/annotations/all__coco.json",
+        "stage1/tnscui_1234.png",
     ],
 )
 def test_names_that_datasets_use_are_let_be(path: str) -> None:
     assert telling_names(PurePosixPath(path)) == []
+
+
+@pytest.mark.parametrize("dataset", sorted(BUILDERS))
+def test_the_names_of_known_layouts_tell_nothing(dataset: str, tree: Tree) -> None:
+    """But for JNU-IFM's videos, which are named by date and time."""
+    raw = tree(dataset)
+    told = [one for path in raw.rglob("*") for one in telling_names(PurePosixPath(path.relative_to(raw).as_posix()))]
+    assert {code for code, _, _ in told} == ({DATE} if dataset == "jnu_ifm" else set())
+
+
+def test_the_names_of_real_samples_tell_nothing(samples: Path) -> None:
+    names = [PurePosixPath(path.relative_to(samples).as_posix()) for path in samples.rglob("*")]
+    assert len(names) > 300 and not [one for name in names for one in telling_names(name)]
 
 
 def test_what_a_folder_tells_is_said_of_the_folder() -> None:
