@@ -78,6 +78,10 @@ class BaseWeightsUnreachableError(BaseWeightsError):
     """A download of base weights that broke off or found no connection; it may work in a moment."""
 
 
+class PeerError(SonoForgeError):
+    """A model to compare with that doesn't exist, or whose weights are missing, altered (sha256) or don't fit."""
+
+
 class TrainingError(SonoForgeError):
     """A training that can't go on: nothing to learn from, or numbers that aren't finite."""
 

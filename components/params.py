@@ -8,7 +8,7 @@ stands with the code that takes it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -223,6 +223,25 @@ class DistilParams(OptimiseParams):
     mask_weight: float = Field(ge=0)
 
 
+class PeerParams(Section):
+    """Another people's model to be scored beside ours.
+
+    `model` is its architecture (components/evaluation/peers), `weights` the path of its published file (a relative one
+    counts from the project's root), whose sha256 is pinned. `exposure` states by dataset whether its training saw that
+    dataset or patients of it; what isn't stated is unknown.
+    """
+
+    model: str = Field(min_length=1)
+    weights: str = Field(min_length=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    exposure: dict[str, Exposure] = Field(default_factory=dict)
+
+
+PeerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+RESERVED_NAMES = ("student", "teacher", "champion", "ellipse", "filled_box", "grabcut", "unet_box")
+"""Who stands in tables already."""
+
+
 class EvaluateParams(Section):
     """Cluster bootstrap: resamples, confidence, seed; best, median and worst cases shown for each set.
 
@@ -230,6 +249,8 @@ class EvaluateParams(Section):
     an outline may lie from the truth's to count as the same. They are conventions: of none of these datasets is it
     known here how far the outlines of two people lie apart. 1 mm is about what a linear probe of 7 to 12 MHz resolves
     across its beam, so that no outline can be known much better; 3 px is a drawn line's width and both masks' rounding.
+
+    `peers` are other people's models to be scored beside ours, by the names that tables give them.
     """
 
     bootstrap_resamples: int = Field(ge=100)
@@ -238,6 +259,13 @@ class EvaluateParams(Section):
     figure_cases: int = Field(ge=1)
     nsd_tolerance_px: float = Field(gt=0)
     nsd_tolerance_mm: float = Field(gt=0)
+    peers: dict[PeerName, PeerParams] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _peers_have_names_of_their_own(self) -> Self:
+        if taken := sorted(self.peers.keys() & set(RESERVED_NAMES)):
+            raise ValueError(f"peers can't be called {', '.join(taken)}: that is who stands in the tables already")
+        return self
 
 
 class GateParams(Section):

@@ -1,4 +1,4 @@
-"""What the two validations share: the models under test, and a result to its folder, run record and terminal.
+"""What the two validations share: the models and peers under test, and a result to its folder, run record and terminal.
 
 The model in use is whichever the ledger names when the stage runs. It is no dependency: every promotion would make the
 validations before it stale. Leaves out: which images are scored (validate_internal, validate_external).
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from components.artefacts import ModelDescription
 from components.evaluation.cases import Contender
+from components.evaluation.peers import load_peer
 from components.evaluation.report import write_validation
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
@@ -28,9 +29,14 @@ from pipelines.runtime.steps import step
 
 @step(timeout_s=600, retries=2)
 def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
-    """Load the student and, of `roles`, the teacher and the model in use (unless the student is that model)."""
+    """Load the student and, of `roles`, the teacher and the model in use (unless the student is that model); and peers.
+
+    Peers are loaded first, so that weights that aren't there are said before anything else is read.
+    """
     pin_threads()
     device = pick_device()
+    named = job.params.evaluate.peers.items()
+    peers = {who: load_peer(who, params, root=job.root, device=device) for who, params in named}
     student, description = load_student(job.root / "models/student")
     models = {"student": _contender(student.to(device), description)}
     if "teacher" in roles:
@@ -40,7 +46,7 @@ def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
     if in_use is not None and in_use != models["student"].digest:
         champion, description = load_student(released_model(job.root, in_use))
         models["champion"] = _contender(champion.to(device), description)
-    return models
+    return models | peers
 
 
 def _contender(segmenter: Segmenter, description: ModelDescription) -> Contender:

@@ -87,6 +87,12 @@ def test_students_are_found_at_run_time_so_their_whole_folder_is_a_dep() -> None
             assert covered("components/students/any.py", paths(entry(stage)["deps"])), stage
 
 
+def test_peers_are_found_at_run_time_so_their_whole_folder_is_a_dep() -> None:
+    for stage in STAGES:
+        if "components/evaluation/peers/__init__.py" in files_needed(f"pipelines.{stage}"):
+            assert covered("components/evaluation/peers/any.py", paths(entry(stage)["deps"])), stage
+
+
 def test_the_tracking_writer_is_started_by_name_so_its_folder_is_a_dep() -> None:
     assert all(covered("components/tracking/writer.py", paths(entry(stage)["deps"])) for stage in STAGES)
 

@@ -117,3 +117,29 @@ def test_shares_of_training_prompts_must_sum_to_one(shares: list[float]) -> None
             parse_params(params, origin="x")
     else:
         assert isinstance(parse_params(params, origin="x"), Params)
+
+
+PEER = {"model": "litemedsam", "weights": "w.pth", "sha256": "0" * 64}
+
+
+def test_peers_are_none_unless_named() -> None:
+    assert parse_params(GOOD, origin="here").evaluate.peers == {}
+    found = parse_params(changed("evaluate.peers", {"rival": PEER}), origin="here").evaluate.peers["rival"]
+    assert (found.model, found.exposure) == ("litemedsam", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "peer"),
+    [
+        ("student", PEER),
+        ("ellipse", PEER),
+        ("Rival", PEER),
+        ("a/b", PEER),
+        ("rival", PEER | {"sha256": "0" * 63}),
+        ("rival", {"model": "litemedsam", "weights": "w.pth"}),
+        ("rival", PEER | {"exposure": {"busi": "perhaps"}}),
+    ],
+)
+def test_a_peer_without_a_name_of_its_own_or_a_pinned_file_is_refused(name: str, peer: dict[str, Any]) -> None:
+    with pytest.raises(ParamsError, match="evaluate"):
+        parse_params(changed("evaluate.peers", {name: peer}), origin="here")

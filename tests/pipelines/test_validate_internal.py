@@ -7,11 +7,18 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pytest
+import torch
 from safetensors.torch import load, save
 
 from components.artefacts import DESCRIPTION, WEIGHTS, read_description, sha256_of, write_json
+from components.errors import PeerError
+from components.evaluation.peers import medsam
+from components.evaluation.peers.networks.sam1 import Sam1
+from components.evaluation.peers.networks.vit import VisionTransformer, VitConfig
 from components.intake.form.records import read_split
 from components.release.ledger import LEDGER, RELEASED, append, released_folder
+from pipelines.graph import set_params
 from pipelines.validate_internal import validate_internal
 from pipelines.validation import flat_means
 from tests.pipelines.conftest import Reached, make_job
@@ -54,3 +61,22 @@ def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_s
     assert set(cases["model"]) == {"student", "teacher", "champion", "ellipse", "filled_box", "grabcut"}
     wide = cases.pivot_table(index="case_id", columns="model", values="dice")
     assert (wide["student"] == wide["champion"]).all(), "the same weights give the same masks"
+
+
+def test_peers_are_scored_beside_ours(reached: Reached, plain_steps: None, tmp_path: Path, monkeypatch) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(reached("validate_internal"), root, ignore=shutil.ignore_patterns("released", ".mlflow"))
+    small = VitConfig(channels=16, depth=1, heads=2, global_blocks=(), input_px=256, patch_px=4, window=16)
+    monkeypatch.setattr(medsam, "VIT_B", small)
+    torch.save(Sam1(VisionTransformer(small), input_px=256).state_dict(), root / "rival.pth")
+    digest = sha256_of(root / "rival.pth")
+    set_params(root, [f"evaluate.peers.rival={{model: medsam_vit_b, weights: rival.pth, sha256: {digest}}}"])
+    validate_internal.function(make_job(validate_internal, root)[0])
+    cases = pd.read_parquet(root / "reports/internal/cases.parquet")
+    rival = cases[cases["model"] == "rival"]
+    assert set(rival["prompt"]) == {"box", "box_jitter"} and set(rival["model_digest"]) == {digest}
+    metrics = json.loads((root / "reports/internal/metrics.json").read_text(encoding="utf-8"))
+    assert metrics["models"]["rival"] == {"name": "medsam_vit_b", "digest": digest, "phantom": False}
+    (root / "rival.pth").unlink()
+    with pytest.raises(PeerError, match="which is no file"):
+        validate_internal.function(make_job(validate_internal, root)[0])
