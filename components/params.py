@@ -58,7 +58,10 @@ class DatasetParams(Section):
 
 
 class SplitParams(Section):
-    """Shares of groups for validation and test; `mix_phantoms` lets phantoms train beside real images."""
+    """Shares of images for validation and test, in each dataset, class and size; `seed` decides among equal groups.
+
+    `mix_phantoms` lets phantoms train beside real images.
+    """
 
     seed: int
     val_share: Share = Field(gt=0, lt=0.5)
