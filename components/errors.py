@@ -50,6 +50,10 @@ class DataFaultsError(SonoForgeError):
     """A dataset failed its validation; the faults are listed in the report that the message names."""
 
 
+class JudgesDisagreeError(SonoForgeError):
+    """The plain rules and Great Expectations came to different verdicts on one table: our fault, not the data's."""
+
+
 class LeakError(SonoForgeError):
     """A group or an image stands on both sides of a boundary that it must not cross."""
 

@@ -3,7 +3,8 @@
 Pixel facts are computed once into a table. Two judges look at it: the plain rules of judging/rules.py and
 a Great Expectations suite built from the same rules; they must agree. Every file of the report depends on the data
 and the contract only: Great Expectations' times and random identifiers are replaced. Facts are kept in a journal
-until the report is in its place, so that an interrupted run goes on where it was. Leaves out: mending anything.
+until a dataset is found sound, so that a run that was interrupted, or that comes after a file was mended, decodes only
+what it must. Leaves out: mending anything.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pandas as pd
 
 from components.artefacts import replacing_folder, write_json, write_text
 from components.contract import CONTRACTS, Contract
-from components.errors import DataFaultsError
+from components.errors import DataFaultsError, JudgesDisagreeError
 from components.intake.faults import (
     SEVERITIES,
     as_json,
@@ -182,8 +183,10 @@ def validate_data(
         pictures = {code: f"{THUMBNAILS}/{code}.png" for code in shown}
         write_text(beside / FAULTS_TEXT, as_text(checked.faults, title=title(checked), pictures=pictures))
         verdicts = gx_verdicts(checked, contract, docs=beside / DOCS, pictures=pictures)
-        assert verdicts == plain_verdicts(checked, contract), "the two judges of one table disagree"
-    shutil.rmtree(journal.folder)
+        _require_agreement(contract, plain_verdicts(checked, contract), verdicts)
+    # What is mended after an unsound verdict is one file or two; the facts of all others stay for the next try.
+    if checked.sound:
+        shutil.rmtree(journal.folder)
     return checked
 
 
@@ -199,6 +202,29 @@ def other_names(facts: pd.DataFrame, contract: Contract, folder: Path) -> list[F
                 (code, place): what
                 for code, place, what in telling_names(PurePosixPath(name))
                 if in_line(place) not in told
+def _require_agreement(contract: Contract, plain: Mapping[str, bool], expected: Mapping[str, bool]) -> None:
+    """Stop where the two judges differ; no report is written then.
+
+    Raises
+    ------
+    JudgesDisagreeError
+        Naming each rule on which they differ.
+    """
+    told = {True: "holds", False: "is broken", None: "isn't judged"}
+    differ = [
+        f"{rule} {told[plain.get(rule)]} by the plain rules, {told[expected.get(rule)]} by Great Expectations"
+        for rule in sorted({*plain, *expected})
+        if plain.get(rule) != expected.get(rule)
+    ]
+    if differ:
+        raise JudgesDisagreeError(
+            f"{contract.name}: the two judges of one table disagree: {'; '.join(differ)}",
+            expected="one verdict on each rule",
+            remedy=f"trust neither: look at the files yourself (`sonoforge data check {contract.name}` lists what the "
+            "plain rules found), and report the rules named above as a bug",
+        )
+
+
             }
     return [
         fault(code, dataset=contract.name, file=in_line(place), found=what) for (code, place), what in found.items()

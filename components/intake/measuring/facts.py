@@ -12,6 +12,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,13 +20,13 @@ import pandas as pd
 
 from components.artefacts import code_digest
 from components.contract import Contract
-from components.intake.faults import is_accepted
+from components.intake.faults import acceptance
 from components.intake.layouts import Case
 from components.intake.likeness.perceptual_hash import perceptual_hash
 from components.intake.measuring.burnt_in import brightest, find_burnt_in
 from components.intake.measuring.content import content_of
 from components.intake.measuring.pixels import CasePixels, pixels_md5, read_case
-from components.intake.measuring.stored import misnamed
+from components.intake.measuring.stored import MAX_FILE_BYTES, misnamed
 from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
 from components.journal import Journal
 from components.parallel import Progress, mapped
@@ -77,11 +78,15 @@ COLUMNS: dict[str, str] = {
     "doppler_share": "Float64",
     "black_share": "Float64",
     "near_copy_of": "string",
+    "conflicting_copies": "string",
 }
 
 # All code that decides what is read from a case; work that was begun by other code is thrown away.
 LIBRARY = Path(__file__).parents[2]
 CODE = tuple(LIBRARY / name for name in ("intake", "contract.py", "masks.py", "preprocess.py", "types.py"))
+
+# Whose pixels, filters and readings the facts are.
+LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "pydicom", "scipy", "simpleitk")
 
 _PROBLEM_COLUMN = {
     "unreadable_image": "image_problem",
@@ -135,7 +140,7 @@ def _problems(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
     texts: dict[str, list[str]] = {column: [] for column in (*_PROBLEM_COLUMN.values(), "accepted")}
     for code, path, found in pixels.problems:
         place, found = in_line(case.name_of(path, folder)), in_line(found)
-        if is_accepted(code, place.rsplit("/", 1)[-1], contract):
+        if acceptance(code, place, contract) is not None:
             texts["accepted"].append("\t".join((code, place, found)))
         else:
             texts[_PROBLEM_COLUMN[code]].append("\t".join((place, found)))
@@ -262,17 +267,32 @@ def case_key(case: Case) -> str:
     told = (case.image_id, case.group, case.subject_class, case.official_split, case.polygons, case.declared)
     digest.update(repr(told).encode() + repr(case.instances).encode())
     for path in (case.image, *case.masks):
-        # A file that can't be opened is a fact too; it changes as soon as it can.
-        content = path.read_bytes() if os.access(path, os.R_OK) else b""
-        digest.update(path.as_posix().encode() + hashlib.sha256(content).digest())
+        digest.update(path.as_posix().encode() + _content_digest(path))
     return digest.hexdigest()
 
 
+def _content_digest(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            # Larger ones are refused unread.
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes > MAX_FILE_BYTES:
+                return str(size_bytes).encode()
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError:  # that a file can't be opened is a fact too; it changes as soon as it can
+        return b""
+
+
 def work_stamp(contract: Contract, *, phantom: bool) -> dict[str, Any]:
-    """What must be equal for cases that were decoded before to be usable; the quarantine stands in their keys."""
-    text = json.dumps(contract.model_dump(mode="json", exclude={"quarantine"}), sort_keys=True)
+    """What must be equal for cases that were decoded before to be usable.
+
+    Of the contract the quarantine stands in the cases' keys; severities and known faults change no fact.
+    """
+    said = contract.model_dump(mode="json", exclude={"quarantine", "severity", "known_faults"})
+    text = json.dumps(said, sort_keys=True)
     return {
         "contract_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "code_sha256": code_digest(*CODE),
+        "libraries": {name: version(name) for name in LIBRARIES},
         "phantom": phantom,
     }

@@ -6,13 +6,15 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from components.contract import Contract
-from components.errors import DataFaultsError
+from components.errors import DataFaultsError, JudgesDisagreeError
+from components.intake import validate_data as validate_data_module
 from components.intake.faults import as_text, fault
 from components.intake.judging.rules import rules_of
 from components.intake.layouts import Case
@@ -169,3 +171,50 @@ def test_an_interrupted_validation_decodes_only_what_is_left(
     validate_data(contract_of("udiat"), raw, out=tmp_path / "fresh", contracts=contracts)
     assert _files(out) == _files(tmp_path / "fresh")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_after_an_unsound_verdict_only_what_was_mended_is_decoded(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, out = tree("udiat"), tmp_path / "out"
+    place = raw / "BUS/original/000002.png"
+    whole = place.read_bytes()
+    place.write_bytes(whole[:200])
+    real = facts.read_case
+    decoded: list[str] = []
+    monkeypatch.setattr(facts, "read_case", lambda case, said: (decoded.append(case.image_id), real(case, said))[1])
+    contract = contract_of("udiat")
+    assert not validate_data(contract, raw, out=out, phantom=True, contracts=contracts).sound
+    assert len(decoded) == 4
+    decoded.clear()
+    lowered = contract.model_copy(update={"severity": {"specks": "warning"}})
+    assert not validate_data(lowered, raw, out=out, phantom=True, contracts=contracts).sound
+    assert decoded == []
+    place.write_bytes(whole)
+    assert validate_data(contract, raw, out=out, phantom=True, contracts=contracts).sound
+    assert decoded == ["000002"]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_facts_of_another_library_are_not_taken_over(contract_of: ContractOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    contract = contract_of("udiat")
+    stamp = facts.work_stamp(contract, phantom=False)
+    assert stamp["libraries"].keys() >= {"numpy", "opencv-python-headless", "pillow", "scipy", "simpleitk"}
+    monkeypatch.setattr(facts, "version", lambda name: "0")
+    assert facts.work_stamp(contract, phantom=False) != stamp
+
+
+def test_judges_that_disagree_stop_the_run_with_the_rule(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def strays(*given: Any, **named: Any) -> dict[str, bool]:
+        verdicts = gx_verdicts(*given, **named)
+        return {rule: held for rule, held in verdicts.items() if rule != "specks:specks"} | {"empty_mask:x": True}
+
+    monkeypatch.setattr(validate_data_module, "gx_verdicts", strays)
+    with pytest.raises(JudgesDisagreeError) as told:
+        validate_data(contract_of("udiat"), tree("udiat"), out=tmp_path / "out", phantom=True, contracts=contracts)
+    assert "udiat" in told.value.found and "report the rules" in told.value.remedy
+    assert "specks:specks holds by the plain rules, isn't judged by Great Expectations" in told.value.found
+    assert "empty_mask:x isn't judged by the plain rules" in told.value.found
+    assert not (tmp_path / "out").exists()
