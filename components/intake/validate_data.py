@@ -190,18 +190,6 @@ def validate_data(
     return checked
 
 
-def other_names(facts: pd.DataFrame, contract: Contract, folder: Path) -> list[Fault]:
-    """What names may tell of a person that `facts` don't hold: those of files that are neither image nor mask."""
-    known = set(facts["image_file"]).union(*facts["mask_files"].str.split("; "))
-    told = {line.split("\t")[0] for column in NAME_COLUMNS for text in facts[column] for line in text.split("\n")}
-    found: dict[tuple[str, str], str] = {}
-    for path in files_under(folder):
-        name = readable(path.relative_to(folder).as_posix())
-        if name not in known:
-            found |= {
-                (code, place): what
-                for code, place, what in telling_names(PurePosixPath(name))
-                if in_line(place) not in told
 def _require_agreement(contract: Contract, plain: Mapping[str, bool], expected: Mapping[str, bool]) -> None:
     """Stop where the two judges differ; no report is written then.
 
@@ -225,6 +213,18 @@ def _require_agreement(contract: Contract, plain: Mapping[str, bool], expected: 
         )
 
 
+def other_names(facts: pd.DataFrame, contract: Contract, folder: Path) -> list[Fault]:
+    """What names may tell of a person that `facts` don't hold: those of files that are neither image nor mask."""
+    known = set(facts["image_file"]).union(*facts["mask_files"].str.split("; "))
+    told = {line.split("\t")[0] for column in NAME_COLUMNS for text in facts[column] for line in text.split("\n")}
+    found: dict[tuple[str, str], str] = {}
+    for path in files_under(folder):
+        name = readable(path.relative_to(folder).as_posix())
+        if name not in known:
+            found |= {
+                (code, place): what
+                for code, place, what in telling_names(PurePosixPath(name))
+                if in_line(place) not in told
             }
     return [
         fault(code, dataset=contract.name, file=in_line(place), found=what) for (code, place), what in found.items()
