@@ -3,20 +3,25 @@
     .venv/bin/python benchmarks/near_copies.py cost [--sizes 10000 50000 100000 500000] [--out FILE]
     .venv/bin/python benchmarks/near_copies.py changes FOLDER... [--out FILE]
     .venv/bin/python benchmarks/near_copies.py busi FOLDER [--out FILE]
+    .venv/bin/python benchmarks/near_copies.py proof FOLDER... [--out FILE]
 
 `cost` draws hashes as a collection of datasets would give them, with what makes a naive index quadratic: words burnt
 into thousands of frames, videos of a thousand near-equal frames, as many such frames without a group, constant images.
 `changes` takes PNG and JPEG images (masks left out by name), changes each in thirteen ways, and asks whether hash and
-proof still find it. `busi` joins the images of a BUSI folder without the published list, and compares with it. Leaves
-out: reading and hashing images, which costs each image the same.
+proof still find it. `busi` joins the images of a BUSI folder without the published list, and compares with it. `proof`
+measures pairs a second, decoding included, with one and two workers, by turns; each image stands in six pairs.
+`--out` keeps what an earlier run of another kind wrote there. Leaves out: reading and hashing images, which costs each
+image the same.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -34,11 +39,13 @@ from PIL import Image as PilImage
 from components.artefacts import write_json
 from components.contract import load_contract
 from components.evaluation.speed import describe_machine
+from components.intake.form.records import load_image
 from components.intake.harmonise import harmonise
 from components.intake.likeness.fine_structure import MIN_CORRELATION
 from components.intake.likeness.perceptual_hash import KEY_BITS, keys_of_text, keys_to_text, perceptual_hash
+from components.intake.likeness.proof import Proofs
 from components.intake.likeness.shared_keys import pairs_sharing_keys
-from components.intake.measuring.pixels import pixels_md5
+from components.intake.measuring.pixels import pixels_md5, read_image
 from components.intake.sides.relatives import find_relatives, fine_correlation
 from components.types import Image, Record
 
@@ -83,19 +90,17 @@ def cost_once(count: int) -> dict[str, Any]:
     before_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     wanted = np.array([one * count + other for one, other in planted])
     shared = np.array(list(planted.values()))
-    hit = np.zeros(len(wanted), dtype=bool)
-    pairs = 0
+    digests = [hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest() for number in range(count)]
     start = time.perf_counter()
-    for found in pairs_sharing_keys(texts, groups):
-        hit |= np.isin(wanted, found[:, 0] * count + found[:, 1])
-        pairs += len(found)
+    found = pairs_sharing_keys(texts, groups, digests)
     seconds = time.perf_counter() - start
+    hit = np.isin(wanted, found[:, 0] * count + found[:, 1])
     return {
         "images": count,
         "seconds": round(seconds, 2),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "peak_before_mb": round(before_bytes / 2**20),
-        "pairs_an_image": round(pairs / count, 2),
+        "pairs_an_image": round(len(found) / count, 2),
         "planted_found": {str(s): [int(hit[shared == s].sum()), int((shared == s).sum())] for s in PLANTED_KEYS},
     }
 
@@ -175,12 +180,7 @@ def as_record(grey: np.ndarray, path: Path, name: str) -> Record:
 
 def changes(folders: list[Path]) -> dict[str, Any]:
     """For each change: copies that share a key and that the proof accepts; pairs of different images that share one."""
-    files = sorted(
-        path
-        for folder in folders
-        for path in folder.rglob("*")
-        if path.suffix.lower() in {".png", ".jpg"} and "mask" not in str(path.relative_to(folder)).lower()
-    )
+    files = _image_files(folders)
     greys = [cv2.cvtColor(np.asarray(PilImage.open(path).convert("RGB")), cv2.COLOR_RGB2GRAY) for path in files]
     with tempfile.TemporaryDirectory() as scratch:
         originals = [as_record(grey, Path(scratch) / f"{k}.png", f"{k}") for k, grey in enumerate(greys)]
@@ -204,6 +204,33 @@ def changes(folders: list[Path]) -> dict[str, Any]:
     }
 
 
+def _image_files(folders: list[Path]) -> list[Path]:
+    return sorted(
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.suffix.lower() in {".png", ".jpg"} and "mask" not in str(path.relative_to(folder)).lower()
+    )
+
+
+def proof(folders: list[Path]) -> dict[str, Any]:
+    """Pairs a second of the proof on pixels: the median of five runs each, by turns."""
+    files = _image_files(folders)
+    images = [read_image(path) for path in files]
+    digests, sides_px = [pixels_md5(image) for image in images], [max(image.shape[:2]) for image in images]
+    pairs = np.array([[k, (k + step) % len(files)] for step in (1, 2, 3) for k in range(len(files))], dtype=np.int64)
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(5):
+        for workers, measured in seconds.items():
+            start = time.perf_counter()
+            proofs = Proofs(digests, sides_px, lambda number: read_image(files[number]), workers=workers)
+            done = sum(1 for _ in proofs.proved(pairs))
+            measured.append(time.perf_counter() - start)
+            assert done == len(pairs)
+    by_workers = {f"{k}": round(len(pairs) / statistics.median(measured), 1) for k, measured in seconds.items()}
+    return {"images": len(files), "pairs": len(pairs), "pairs_a_second_by_workers": by_workers}
+
+
 def _keys(record: Record) -> set[int]:
     return set(keys_of_text(record.perceptual_hash or "").tolist())
 
@@ -217,9 +244,15 @@ def busi(folder: Path) -> dict[str, Any]:
         published = {record.image_id: record.group for record in done.records}
         found = find_relatives({"busi": records})
         pairs = list(combinations(records, 2))
-        above = {
-            (one.image_id, other.image_id) for one, other in pairs if fine_correlation(one, other) >= MIN_CORRELATION
-        }
+        proofs = Proofs(
+            [record.pixels_md5 for record in records],
+            [max(record.height_px, record.width_px) for record in records],
+            lambda number: load_image(records[number]),
+            workers=2,
+        )
+        all_pairs = np.array(list(combinations(range(len(records)), 2)), dtype=np.int64)
+        proved = [place for place, correlation in proofs.proved(all_pairs) if correlation >= MIN_CORRELATION]
+        above = {(pairs[place][0].image_id, pairs[place][1].image_id) for place in proved}
     related = {(a.image_id, b.image_id) for a, b in pairs if published[a.image_id] == published[b.image_id]}
     joined = {
         (a.image_id, b.image_id)
@@ -244,7 +277,7 @@ def busi(folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure, write JSON, print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("cost", "changes", "busi"))
+    parser.add_argument("what", choices=("cost", "changes", "busi", "proof"))
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 50_000, 100_000, 500_000])
     parser.add_argument("--one", type=int)
@@ -259,10 +292,12 @@ def main() -> None:
         "cost": lambda: cost(asked.sizes),
         "changes": lambda: changes(asked.folders),
         "busi": lambda: busi(asked.folders[0]),
+        "proof": lambda: proof(asked.folders),
     }
     result = {"schema": 1, "machine": describe_machine(), asked.what: run[asked.what]()}
     if asked.out is not None:
-        write_json(asked.out, result)
+        earlier = json.loads(asked.out.read_text(encoding="utf-8")) if asked.out.is_file() else {}
+        write_json(asked.out, earlier | result)
     print(json.dumps(result, indent=2))
 
 

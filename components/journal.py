@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from components.artefacts import write_json
+from components.artefacts import replacing, write_json
 
 LINES = "journal.jsonl"
 STAMP = "stamp.json"
@@ -46,8 +46,23 @@ class Journal:
         """Keep an item's result."""
         with self._path.open("a", encoding="utf-8") as file:
             # A line that a crash left without its end must not swallow this one.
-            file.write(("" if file.tell() == 0 else "\n") + json.dumps({"key": key, "result": result}))
+            file.write(("" if file.tell() == 0 else "\n") + _line(key, result))
         self._done[key] = result
+
+    def keep(self, keys: Iterable[str]) -> None:
+        """Drop all results but those of `keys`."""
+        if not self._done:
+            return
+        wanted = set(keys)
+        if self._done.keys() <= wanted:
+            return
+        self._done = {key: result for key, result in self._done.items() if key in wanted}
+        with replacing(self._path) as beside, beside.open("w", encoding="utf-8") as file:
+            file.write("\n".join(_line(key, result) for key, result in self._done.items()))
+
+
+def _line(key: str, result: Any) -> str:
+    return json.dumps({"key": key, "result": result})
 
 
 def _read_stamp(path: Path) -> Any:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from components.artefacts import write_json
 from components.evaluation.summary import bootstrap_of
+from components.intake.likeness.proof import proof_stamp
+from components.journal import Journal
 from components.promptable.predict import pick_device, pin_threads
 from components.release.checks import Evidence
 from components.release.gate import Verdict, gather, judge
 from components.release.ledger import LEDGER, read_ledger
 from pipelines.departed import clear_departed
-from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.stage import WORKERS, Job, stage
 from pipelines.runtime.steps import step
 
 # All of `datasets`: every dataset of the run must have been validated and scored, and a removed one leaves its
@@ -50,6 +52,8 @@ def collect(job: Job) -> Evidence:
         external=job.params.names("external"),
         champion=read_ledger(job.root / LEDGER).champion,
         device=str(pick_device()),
+        workers=WORKERS,
+        proofs=Journal(job.scratch / "pairs", proof_stamp()),
     )
 
 

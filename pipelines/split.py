@@ -14,15 +14,17 @@ import pandas as pd
 
 from components.contract import contract_names, load_contract
 from components.intake.form.records import read_manifest, write_split
+from components.intake.likeness.proof import proof_stamp
 from components.intake.sides.apart import check_sources
 from components.intake.sides.record import SIDES, SidesRecord, read_sides
 from components.intake.sides.relatives import Relatives, find_relatives
 from components.intake.sides.sources import close_sources, write_sources
 from components.intake.sides.split_report import write_split_report
 from components.intake.split import split as split_records
+from components.journal import Journal
 from components.types import Record
 from pipelines.departed import clear_departed
-from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.stage import WORKERS, Job, Progress, stage
 from pipelines.runtime.steps import step
 
 # All of `datasets`: which ones take part decides the split, and a removed one leaves its folder behind.
@@ -66,9 +68,14 @@ def read_recorded(job: Job) -> SidesRecord:
 
 
 @step(timeout_s=24 * 3600)
-def relate(datasets: dict[str, list[Record]]) -> Relatives:
-    """Find the groups, equal pixels and near copies that must stay together."""
-    return find_relatives(datasets)
+def relate(job: Job, datasets: dict[str, list[Record]]) -> Relatives:
+    """Find the groups, equal pixels and near copies that must stay together; pairs that are known aren't compared."""
+    return find_relatives(
+        datasets,
+        workers=WORKERS,
+        progress=Progress("pairs of images decided"),
+        journal=Journal(job.scratch / "pairs", proof_stamp()),
+    )
 
 
 @step(timeout_s=600)
@@ -100,7 +107,7 @@ def split(job: Job) -> None:
     refuse_same_patients(job)
     datasets = read_internal(job)
     recorded = read_recorded(job)
-    relatives = relate(datasets)
+    relatives = relate(job, datasets)
     frame = assign(job, datasets, relatives, recorded)
     for warning in write(job, frame, datasets, relatives, recorded):
         log.warning("%s", warning)

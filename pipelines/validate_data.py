@@ -33,6 +33,8 @@ def judge(job: Job, out: Path) -> Checked:
         contracts=contracts,
         workers=WORKERS,
         progress=Progress("images checked"),
+        pairs_progress=Progress("pairs of images compared"),
+        proofs=job.scratch / "pairs",
     )
 
 

@@ -11,11 +11,13 @@ from dataclasses import replace
 from components.evaluation.cases import Contender
 from components.evaluation.exposure import by_patients
 from components.intake.form.records import read_manifest
+from components.intake.likeness.proof import proof_stamp
 from components.intake.sides.apart import check_apart
 from components.intake.sides.sources import read_sources
+from components.journal import Journal
 from components.types import Record
 from pipelines.departed import clear_departed
-from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.stage import WORKERS, Job, Progress, stage
 from pipelines.runtime.steps import step
 from pipelines.validation import load_contenders, record, score, write
 
@@ -42,7 +44,13 @@ def read_external(job: Job) -> list[Record]:
     clear_departed(folder / "external", keep=job.params.names("external"))
     internal = [found for name in job.params.names("internal") for found in read_manifest(folder / "internal" / name)]
     external = [found for name in job.params.names("external") for found in read_manifest(folder / "external" / name)]
-    check_apart(external, internal)
+    check_apart(
+        external,
+        internal,
+        workers=WORKERS,
+        progress=Progress("pairs of images decided"),
+        journal=Journal(job.scratch / "pairs", proof_stamp()),
+    )
     return external
 
 

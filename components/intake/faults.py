@@ -197,6 +197,11 @@ CATALOGUE: dict[str, FaultKind] = {
         "images of different groups that show different frames",
         "nothing to do: the split keeps near copies on one side; if they belong together, say so by the group's key",
     ),
+    "conflicting_copies": FaultKind(
+        "warning",
+        "one class for copies of one image",
+        "look at both and ask which class is right; take the other one out by quarantine, or both are learned",
+    ),
     "label_conflict": FaultKind(
         "warning", "objects that the image's class allows", "check the image's mask against its class"
     ),

@@ -63,6 +63,7 @@ def import_dataset(
     keep_phantoms: bool = False,
     workers: int = 1,
     progress: Progress | None = None,
+    pairs_progress: Progress | None = None,
 ) -> Imported:
     """Check a folder or archive in its original layout, then bring it under DVC and into params.yaml.
 
@@ -96,7 +97,14 @@ def import_dataset(
     _check_source(source)
 
     def check(folder: Path) -> Checked:
-        checked = check_data(contract, folder, contracts=root / CONTRACTS, workers=workers, progress=progress)
+        checked = check_data(
+            contract,
+            folder,
+            contracts=root / CONTRACTS,
+            workers=workers,
+            progress=progress,
+            pairs_progress=pairs_progress,
+        )
         _refuse(checked)
         return checked
 

@@ -40,6 +40,7 @@ from components.intake.judging.rules import Rule, counts_frame, failing, judge, 
 from components.intake.layouts import Case, read_layout
 from components.intake.layouts.reading import readable
 from components.intake.layouts.tree import files_under
+from components.intake.likeness.proof import proof_stamp
 from components.intake.measuring.facts import COLUMNS, NAME_COLUMNS, collect_facts, in_line, work_stamp
 from components.intake.measuring.telling_names import telling_names
 from components.intake.showing.thumbnails import write_thumbnails
@@ -99,9 +100,11 @@ def check_data(
     contracts: Path = CONTRACTS,
     workers: int = 1,
     progress: Progress | None = None,
+    pairs_progress: Progress | None = None,
     journal: Journal | None = None,
+    proofs: Journal | None = None,
 ) -> Checked:
-    """Judge the dataset in `folder` by its contract, writing nothing but to `journal`.
+    """Judge the dataset in `folder` by its contract, writing nothing but to `journal` and `proofs`.
 
     Parameters
     ----------
@@ -110,11 +113,15 @@ def check_data(
     contracts
         The folder of contracts, for lists of related images.
     workers
-        Threads that decode images.
+        Threads that decode and compare images.
     progress
         Called with the number of images done, and of all.
+    pairs_progress
+        Called with the number of pairs compared that may be near copies, and of all.
     journal
         Facts of images that were decoded before; new ones are added.
+    proofs
+        Pairs that were compared before, under the stamp of `proof_stamp`; new ones are added.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def check_data(
     """
     reading = read_layout(contract, folder, phantom=phantom, contracts=contracts)
     facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress, journal=journal)
-    facts = with_near_copies(facts, reading.cases, contract)
+    facts = with_near_copies(facts, reading.cases, contract, workers=workers, progress=pairs_progress, journal=proofs)
     read = [*reading.faults, *by_contract(other_names(facts, contract, folder), contract)]
     layout = pd.DataFrame(
         [(one.code, one.severity, one.file, one.found) for one in read],
@@ -147,13 +154,16 @@ def validate_data(
     contracts: Path = CONTRACTS,
     workers: int = 1,
     progress: Progress | None = None,
+    pairs_progress: Progress | None = None,
+    proofs: Path | None = None,
 ) -> Checked:
     """Judge a dataset and write the report folder `out`.
 
     It holds facts.parquet, faults.json, faults.md, docs/index.html and thumbnails/<code>.png.
 
-    The report is written whether the dataset is sound or not; `Checked.require_sound` stops at errors. Parameters
-    and errors are those of `check_data`.
+    The report is written whether the dataset is sound or not; `Checked.require_sound` stops at errors. `proofs` is a
+    folder that keeps what was found of pairs for the next time too. Other parameters and errors are those of
+    `check_data`.
     """
     journal = Journal(work_folder(out), work_stamp(contract, phantom=phantom))
     checked = check_data(
@@ -163,7 +173,9 @@ def validate_data(
         contracts=contracts,
         workers=workers,
         progress=progress,
+        pairs_progress=pairs_progress,
         journal=journal,
+        proofs=None if proofs is None else Journal(proofs, proof_stamp()),
     )
     with replacing_folder(out) as beside:
         checked.facts.to_parquet(beside / FACTS, index=False)

@@ -23,6 +23,7 @@ from components.intake.form.records import read_manifests, read_split
 from components.intake.sides.apart import check_apart
 from components.intake.sides.record import SIDES, not_on_record, read_sides, sides_by_key
 from components.intake.sides.sources import read_sources
+from components.journal import Journal
 from components.params import GateParams
 from components.release.checks import (
     Check,
@@ -106,12 +107,15 @@ def gather(
     external: Sequence[str],
     champion: str | None,
     device: str = "cpu",
+    workers: int = 1,
+    proofs: Journal | None = None,
 ) -> Evidence:
     """Read the evidence about a student from a project's files.
 
     `model` is its folder, `internal` and `external` the names of the run's datasets, `champion` the digest of the
     model in use. The saved model is loaded and compared with the masks that were scored, on `device`, which should be
-    the one that they were scored on.
+    the one that they were scored on. `workers` threads look for near copies; pairs that `proofs` holds under the stamp
+    of `proof_stamp` aren't compared again.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def gather(
         internal=tuple(internal),
         external=tuple(external),
         faults={name: _faults(root, name) for name in (*internal, *external)},
-        leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external)),
+        leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external), workers, proofs),
         champion=champion,
         parity=golden_parity(cases, inner, segmenter.to(device)),
         sources=read_sources(root / "data/03_splits/sources.json"),
@@ -154,10 +158,12 @@ def _faults(root: Path, name: str) -> list[dict[str, Any]] | None:
     return faults
 
 
-def _leak(root: Path, internal: Sequence[Record], external: Sequence[Record]) -> str | None:
+def _leak(
+    root: Path, internal: Sequence[Record], external: Sequence[Record], workers: int, proofs: Journal | None
+) -> str | None:
     try:
         select_test(internal, read_split(root / "data/03_splits/internal.csv"))
-        check_apart(external, internal)
+        check_apart(external, internal, workers=workers, journal=proofs)
     except LeakError as error:
         return error.found
     return None

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -21,6 +22,9 @@ from pipelines.commands import data_page, data_schema, data_show, data_sides
 from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
     from components.intake.arrival.import_record import ImportRecord
     from components.intake.imports import Imported
     from components.intake.validate_data import Checked
@@ -30,6 +34,7 @@ app = typer.Typer(help="The datasets: list them, look at one, check one, bring o
 
 PARAMS = Path("params.yaml")
 FAULTY = 1
+STEPS = ("images checked", "pairs compared")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images.")]
 
@@ -76,8 +81,15 @@ def check(
     contract = _contract(dataset)
     folder = source or _default_source(contract)
     try:
-        with opened_source(folder) as place, _progress("images checked", quiet=as_json) as progress:
-            checked = check_data(contract, place, phantom=phantom_notice(place), workers=workers, progress=progress)
+        with opened_source(folder) as place, _progress(*STEPS, quiet=as_json) as (progress, pairs_progress):
+            checked = check_data(
+                contract,
+                place,
+                phantom=phantom_notice(place),
+                workers=workers,
+                progress=progress,
+                pairs_progress=pairs_progress,
+            )
     except (LayoutError, ContractError) as error:
         # An archive that can't be unpacked is the data's fault; a wrong name is its user's.
         _stop(error, FAULTY if folder.is_file() and is_archive(folder) else MISUSE)
@@ -105,9 +117,15 @@ def import_(
     if not path.exists():
         _stop(LayoutError(f"no such path: {path}", expected="a folder or an archive", remedy="check the path"), MISUSE)
     try:
-        with _progress("images checked", quiet=as_json) as progress:
+        with _progress(*STEPS, quiet=as_json) as (progress, pairs_progress):
             done = import_dataset(
-                dataset, path, Path(), keep_phantoms=keep_phantoms, workers=workers, progress=progress
+                dataset,
+                path,
+                Path(),
+                keep_phantoms=keep_phantoms,
+                workers=workers,
+                progress=progress,
+                pairs_progress=pairs_progress,
             )
     except ImportFaultsError as error:
         if error.checked is not None:
@@ -262,18 +280,22 @@ def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _progress(what: str, *, quiet: bool) -> Iterator[Progress | None]:
-    """A progress bar on stderr, where that is a terminal."""
+def _progress(*steps: str, quiet: bool) -> Iterator[list[Progress | None]]:
+    """A progress bar on stderr for each step, shown as soon as it begins, where that is a terminal."""
     from rich.console import Console
     from rich.progress import Progress as Bar
 
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
-        yield None
+        yield [None for _ in steps]
         return
     with Bar(console=console, transient=True) as bar:
-        task = bar.add_task(what)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        tasks = [bar.add_task(step, visible=False) for step in steps]
+        yield [partial(_show, bar, task) for task in tasks]
+
+
+def _show(bar: Bar, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total, visible=True)
 
 
 def _stop(error: SonoForgeError, code: int) -> NoReturn:

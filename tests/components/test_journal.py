@@ -45,5 +45,17 @@ def test_a_later_result_of_one_key_counts(tmp_path: Path) -> None:
     assert journal.get("one") == Journal(tmp_path, {}).get("one") == 2
 
 
+def test_only_what_is_kept_stays(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    journal.keep([])
+    for number, key in enumerate(("one", "two", "three")):
+        journal.add(key, number)
+    journal.keep(["three", "one", "never there"])
+    journal.add("four", 4)
+    for known in (journal, Journal(tmp_path, {})):
+        assert [known.get(key) for key in ("one", "two", "three", "four")] == [0, None, 2, 4]
+    assert len((tmp_path / LINES).read_text().splitlines()) == 3
+
+
 def test_the_work_folder_is_hidden_and_beside(tmp_path: Path) -> None:
     assert work_folder(tmp_path / "busi") == tmp_path / ".busi.partial.tmp"

@@ -1,13 +1,13 @@
-"""Facts and images of one dataset to its near copies: for each image the others that show the same speckle.
+"""Facts and images of one dataset to its copies: for each image the others that show the same speckle, and conflicts.
 
-Only pairs of different groups are looked for: those of one group are known to belong together. Leaves out: equal
-pixels (the rule `exact_copy`), other datasets, and joining anything (relatives.py).
+Near copies are looked for between images of different groups: those of one group are known to belong together. Copies,
+near or exact, that have different classes conflict, within a group too, except where a group is a video: its frames may
+change their class from one to the next. Leaves out: other datasets, and joining anything (relatives.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -15,47 +15,121 @@ import pandas as pd
 from components.contract import Contract
 from components.errors import ImageError
 from components.intake.layouts import Case
-from components.intake.likeness.fine_structure import MIN_CORRELATION, Fine, fine_structure, largest_correlation
-from components.intake.likeness.shared_keys import pairs_sharing_keys
-from components.intake.measuring.pixels import read_case
+from components.intake.likeness.fine_structure import MIN_CORRELATION
+from components.intake.likeness.proof import Proofs
+from components.intake.likeness.shared_keys import Index, pairs_sharing_keys
+from components.intake.measuring.facts import in_line
+from components.intake.measuring.pixels import pixels_md5, read_image
+from components.journal import Journal
+from components.parallel import Progress
+from components.types import Image
 
-COLUMN = "near_copy_of"
+COLUMN, CONFLICTS = "near_copy_of", "conflicting_copies"
 
 
-def with_near_copies(facts: pd.DataFrame, cases: Sequence[Case], contract: Contract) -> pd.DataFrame:
-    """The facts, `near_copy_of` filled: the files that a row's image is a near copy of, or no text.
+def with_near_copies(
+    facts: pd.DataFrame,
+    cases: Sequence[Case],
+    contract: Contract,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    journal: Journal | None = None,
+) -> pd.DataFrame:
+    """The facts, `near_copy_of` and `conflicting_copies` filled, with no text where there is nothing to tell.
 
-    `cases` are those of the rows, in their order.
+    `near_copy_of` holds the files that an image is a near copy of; `conflicting_copies` a line for each copy of another
+    class: the image's own file and what was found, parted by a tab.
+
+    Parameters
+    ----------
+    cases
+        Those of the rows, in their order.
+    workers
+        Threads that decode and compare images.
+    progress
+        Called with the number of pairs compared, and of all.
+    journal
+        Correlations of pairs that were compared before, under the stamp of `proof_stamp`; new ones are added.
     """
-    told: list[list[str]] = [[] for _ in cases]
-    files, digests = facts["image_file"].tolist(), facts["pixels_md5"].tolist()
+    files = facts["image_file"].tolist()
+    groups, classes = _numbered(facts["group"]), facts["subject_class"].fillna("").tolist()
+    near: list[list[str]] = [[] for _ in cases]
+    conflicts: list[list[str]] = [[] for _ in cases]
 
-    @lru_cache(maxsize=2048)  # 100 KB each at most, so 200 MB
-    def fine(row: int, level: int | None) -> Fine:
-        image = read_case(cases[row], contract).image
-        if image is None:
-            raise ImageError(
-                f"{files[row]} can't be decoded any more", expected="the image of its hash", remedy="restore the file"
-            )
-        return fine_structure(image, level)
+    def tell_conflict(i: int, j: int, how: str) -> None:
+        if classes[i] and classes[j] and classes[i] != classes[j]:
+            for one, other in ((i, j), (j, i)):
+                found = f"{classes[one]}, while {files[other]} is {classes[other]}; {how}"
+                conflicts[one].append("\t".join((in_line(files[one]), in_line(found))))
 
-    for i, j in _candidates(facts):
-        if digests[i] == digests[j]:
-            continue
-        longest = int(facts["long_side_px"].iloc[[i, j]].max())
+    for i, j in _equal_pixels(facts):
+        tell_conflict(i, j, "their pixels are equal")
+    for i, j, correlation in _proved(facts, cases, contract, workers=workers, progress=progress, journal=journal):
+        if groups[i] != groups[j]:
+            near[i].append(files[j])
+            near[j].append(files[i])
+        tell_conflict(i, j, f"their speckle correlates by {correlation:.2f}")
+    told = {COLUMN: [", ".join(others) for others in near], CONFLICTS: ["\n".join(lines) for lines in conflicts]}
+    return facts.assign(**{name: pd.Series(texts, index=facts.index, dtype="string") for name, texts in told.items()})
+
+
+def _proved(
+    facts: pd.DataFrame,
+    cases: Sequence[Case],
+    contract: Contract,
+    *,
+    workers: int,
+    progress: Progress | None,
+    journal: Journal | None,
+) -> list[tuple[int, int, float]]:
+    """The pairs of near copies, sorted, and by how much they correlate."""
+    digests = facts["pixels_md5"].fillna("").tolist()
+
+    def load(row: int) -> Image | None:
         try:
-            agreed = largest_correlation(partial(fine, i), partial(fine, j), longest_side_px=longest)
-        except ImageError:  # its facts are of an earlier try, or it was removed just now: nothing is told of it
-            continue
-        if agreed >= MIN_CORRELATION:
-            told[i].append(files[j])
-            told[j].append(files[i])
-    texts = pd.Series([", ".join(others) for others in told], index=facts.index, dtype="string")
-    return facts.assign(**{COLUMN: texts})
+            image = read_image(cases[row].image)
+        except (ImageError, OSError):
+            return None
+        # Its facts are of an earlier moment, and so would be what is told of it.
+        return image if pixels_md5(image) == digests[row] else None
+
+    pairs = _candidates(facts, digests, contract)
+    proofs = Proofs(digests, facts["long_side_px"].fillna(1).tolist(), load, workers=workers, journal=journal)
+    proofs.keep(pairs)
+    found = []
+    for done, (place, correlation) in enumerate(proofs.proved(pairs), 1):
+        if progress is not None:
+            progress(done, len(pairs))
+        if correlation >= MIN_CORRELATION:
+            found.append((int(pairs[place, 0]), int(pairs[place, 1]), correlation))
+    return sorted(found)
 
 
-def _candidates(facts: pd.DataFrame) -> list[tuple[int, int]]:
-    groups = pd.factorize(facts["group"])[0].astype(np.int64)
+def _candidates(facts: pd.DataFrame, digests: Sequence[str], contract: Contract) -> Index:
+    """Pairs of different pixels that share a key: of different groups, or of one group and different classes."""
+    apart = facts["group"].fillna("")
+    if contract.group.key != "video":
+        apart = apart + "\0" + facts["subject_class"].fillna("")
     hashes = [None if pd.isna(one) else str(one) for one in facts["perceptual_hash"]]
-    pairs = {(int(i), int(j)) for found in pairs_sharing_keys(hashes, groups) for i, j in found}
-    return sorted(pairs)
+    pairs = pairs_sharing_keys(hashes, _numbered(apart), digests)
+    numbers = _numbered(facts["pixels_md5"])
+    return pairs[numbers[pairs[:, 0]] != numbers[pairs[:, 1]]]
+
+
+def _numbered(names: pd.Series) -> Index:
+    return np.asarray(pd.factorize(names)[0], dtype=np.int64)
+
+
+def _equal_pixels(facts: pd.DataFrame) -> list[tuple[int, int]]:
+    """Each image whose pixels an earlier one has, with the first of each class that has them."""
+    first_of: dict[str, dict[str, int]] = {}
+    pairs = []
+    columns = facts[["pixels_md5", "subject_class"]].itertuples(index=False)
+    for row, (digest, subject_class) in enumerate(columns):
+        if pd.isna(digest) or pd.isna(subject_class):
+            continue
+        known = first_of.setdefault(digest, {})
+        pairs += [(first, row) for other, first in known.items() if other != subject_class]
+        known.setdefault(subject_class, row)
+    return pairs

@@ -89,6 +89,7 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         Rule("colour_doppler", "doppler_share", "between", "{value:.1%} of the frame", high=MAX_DOPPLER_SHARE),
         Rule("black_area", "black_share", "between", "{value:.1%} of the frame", high=MAX_BLACK_SHARE),
         Rule("near_copy", "near_copy_of", "clear", "the speckle of {value}"),
+        Rule("conflicting_copies", "conflicting_copies", "clear", _LINES),
         Rule("exact_copy", "pixels_md5", "unique", "the same pixels as another image (md5 {value})"),
     )
 

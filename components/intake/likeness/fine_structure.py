@@ -35,6 +35,11 @@ def fine_structure(image: Image, level: int | None) -> Fine:
     return np.clip(np.rint(detail + 128), 0, 255).astype(np.uint8)
 
 
+def level_of(longest_side_px: int) -> int:
+    """How often an image is halved so that its longest side has at most `MAX_SIDE_PX` pixels."""
+    return ((longest_side_px - 1) // MAX_SIDE_PX).bit_length()
+
+
 def largest_correlation(first: Shrunk, second: Shrunk, *, longest_side_px: int) -> float:
     """The largest normalised correlation of two images' fine structure, -1 to 1.
 
@@ -42,7 +47,7 @@ def largest_correlation(first: Shrunk, second: Shrunk, *, longest_side_px: int) 
     shrunk by the same power of two, the `longest_side_px` of both to at most `MAX_SIDE_PX`, and once with both
     stretched to the same square.
     """
-    level = ((longest_side_px - 1) // MAX_SIDE_PX).bit_length()
+    level = level_of(longest_side_px)
     return max(_best_match(first(level), second(level)), _best_match(first(None), second(None)))
 
 

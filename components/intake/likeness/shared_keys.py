@@ -1,12 +1,20 @@
 """Perceptual hashes to the pairs of images that share a key: candidates for near copies, without comparing all pairs.
 
-All keys are sorted; images with the same key stand beside each other then. That costs n log n for n images. In a
-bucket of up to `WHOLE_BUCKET` images all pairs are taken, so that a pair there depends on no other image. In a larger
-one (burnt-in words that thousands of frames show, a still object in a long video) `PER_GROUP` images stand for their
-group, and if there are too many still, each is paired with the next `CHAIN` only, or, between two sides, with `CHAIN`
-of the other side: pairs stay a fixed number an image.
-Work goes on in parts of the keys, each with its own share of the memory. Leaves out: the keys themselves
-(perceptual_hash.py) and the proof on pixels (relatives.py).
+All keys are sorted; images with the same key, a bucket, stand beside each other then. That costs n log n for n images.
+In a bucket of up to `WHOLE_BUCKET` images all pairs are taken, so that a pair there depends on no other image. In a
+larger one (burnt-in words that thousands of frames show, a still object in a long video) the images are ordered by the
+digests of their pixels, and taken are
+
+- all pairs among the first `WHOLE_BUCKET`;
+- where the `PER_GROUP` first images of a group stand for it, all pairs among the first `WHOLE_BUCKET` of these, and
+  each of these with the images that begin the first `CHAIN` other groups, or, between two sides, the other side's.
+
+No choice of fewer than all pairs can keep every pair when images come: two images alone must be a pair, so all pairs
+of a bucket would have to stay. What this one keeps: an image that comes takes a pair of one key away only if its
+digest comes before that of the pair's later image (tests/components/intake/likeness/test_shared_keys.py). Digests
+follow no order of names, so of a bucket of n images the next one takes the place of a first one in about `CHAIN` of n
+cases. Work goes on in parts of the keys, each with its own share of the memory. Leaves out: the keys themselves
+(perceptual_hash.py) and the proof on pixels (proof.py).
 """
 
 from __future__ import annotations
@@ -25,19 +33,28 @@ _BLOCK = 10_000  # images whose texts are decoded at once
 Index = NDArray[np.int64]
 
 
-def pairs_sharing_keys(hashes: Sequence[str | None], groups: Index, *, sides: Index | None = None) -> Iterator[Index]:
-    """Pairs (i, j), i < j, of images of different groups that share a key: arrays (pairs 2), each sorted.
+def pairs_sharing_keys(
+    hashes: Sequence[str | None], groups: Index, digests: Sequence[str], *, sides: Index | None = None
+) -> Index:
+    """Pairs (i, j), i < j, of images of different groups that share a key, each once: (pairs 2), sorted.
 
-    `groups` (n) are the numbers of the images' groups; with `sides` (n), 0 or 1, only pairs of different sides are
-    taken. A pair that shares keys of several parts comes several times.
+    `groups` (n) are the numbers of the images' groups, `digests` (n) those of their pixels; with `sides` (n), 0 or 1,
+    only pairs of different sides are taken.
     """
+    count = len(hashes)
     keys, images = _postings(hashes)
+    places = np.empty(count, dtype=np.int64)
+    places[sorted(range(count), key=digests.__getitem__)] = np.arange(count)
     parts = (keys >> np.uint64(KEY_BITS - _PART_BITS)).astype(np.uint8)
+    codes = [np.zeros(0, dtype=np.int64)]
     for part in range(2**_PART_BITS):
         chosen = parts == part
-        shared = _in_buckets(keys[chosen], images[chosen], groups)
-        if shared is not None:
-            yield _pairs(*shared, apart_by=groups if sides is None else sides, two_sides=sides is not None)
+        found = [
+            np.minimum(one, other) * count + np.maximum(one, other)
+            for one, other in _of_part(keys[chosen], images[chosen], places=places, groups=groups, sides=sides)
+        ]
+        codes.append(np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found])))
+    return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(count, 1)), axis=1)
 
 
 def _postings(hashes: Sequence[str | None]) -> tuple[Keys, NDArray[np.int32]]:
@@ -52,68 +69,75 @@ def _postings(hashes: Sequence[str | None]) -> tuple[Keys, NDArray[np.int32]]:
     return keys, np.repeat(np.arange(len(hashes), dtype=np.int32), counts)
 
 
-def _in_buckets(keys: Keys, images: NDArray[np.int32], groups: Index) -> tuple[Keys, NDArray[np.int32]] | None:
-    """The keys that several images have, and these images, by key, group and image; large buckets are thinned."""
+def _of_part(
+    keys: Keys, images: NDArray[np.int32], *, places: Index, groups: Index, sides: Index | None
+) -> Iterator[tuple[Index, Index]]:
+    """The pairs of a part of the keys, as two arrays at a time; a pair may come several times."""
     order = np.argsort(keys, kind="stable")
     keys, images = keys[order], images[order]
-    if len(keys) < 2:
-        return None
     same = keys[1:] == keys[:-1]
     several = np.concatenate([same, [False]]) | np.concatenate([[False], same])
-    keys, images = keys[several], images[several]
+    keys, images = keys[several[: len(keys)]], images[several[: len(keys)]]
     if len(keys) == 0:
-        return None
-    order = np.lexsort((images, groups[images], keys))
-    keys, images = keys[order], images[order]
-    own = groups[images]
-    new_key = np.concatenate([[True], keys[1:] != keys[:-1]])
-    _, in_bucket = _rank_and_size(new_key)
-    rank, size = _rank_and_size(new_key | np.concatenate([[True], own[1:] != own[:-1]]))
-    # Evenly spaced in the group: where the rank's share of PER_GROUP takes a step.
-    stands = (size <= PER_GROUP) | ((rank + 1) * PER_GROUP // size > rank * PER_GROUP // size)
-    kept = (in_bucket <= WHOLE_BUCKET) | stands
-    return keys[kept], images[kept]
+        return
+    order = np.lexsort((places[images], keys))
+    keys, members = keys[order], images[order].astype(np.int64)
+    apart_by = groups if sides is None else sides
+    yield from _among_first(keys, members, apart_by)
+    _, size = _rank_and_size(keys)
+    keys, members = keys[size > WHOLE_BUCKET], members[size > WHOLE_BUCKET]
+    of_group = _rank_in_group(keys, groups[members])
+    stands = of_group < PER_GROUP
+    yield from _among_first(keys[stands], members[stands], apart_by)
+    yield from _with_first(keys[stands], members[stands], of_group[stands] == 0, groups=groups, sides=sides)
 
 
-def _rank_and_size(first: NDArray[np.bool_]) -> tuple[Index, Index]:
-    """For runs that begin where `first` is true: each element's place in its run, and its run's length."""
-    starts = np.flatnonzero(first)
-    sizes = np.diff(np.append(starts, len(first)))
-    return np.arange(len(first)) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
-
-
-def _pairs(keys: Keys, images: NDArray[np.int32], *, apart_by: Index, two_sides: bool) -> Index:
-    first = np.concatenate([[True], keys[1:] != keys[:-1]])
-    rank, size = _rank_and_size(first)
-    count = len(apart_by)
-    codes = [np.zeros(0, dtype=np.int64)]
+def _among_first(keys: Keys, members: Index, apart_by: Index) -> Iterator[tuple[Index, Index]]:
+    """All pairs among the `WHOLE_BUCKET` first of each ordered bucket."""
+    rank, size = _rank_and_size(keys)
     for step in range(1, WHOLE_BUCKET):
-        taken = (rank + step < size) & ((size <= WHOLE_BUCKET) | (step <= CHAIN and not two_sides))
-        at = np.flatnonzero(taken)
-        one, other = images[at].astype(np.int64), images[at + step].astype(np.int64)
-        apart = apart_by[one] != apart_by[other]
-        one, other = one[apart], other[apart]
-        codes.append(np.minimum(one, other) * count + np.maximum(one, other))
-    if two_sides:
-        large = size > WHOLE_BUCKET
-        one, other = _across(keys[large], images[large].astype(np.int64), apart_by)
-        codes.append(np.minimum(one, other) * count + np.maximum(one, other))
-    unique = np.unique(np.concatenate(codes))
-    return np.stack(np.divmod(unique, count), axis=1)
+        at = np.flatnonzero(rank + step < np.minimum(size, WHOLE_BUCKET))
+        yield _apart(members[at], members[at + step], apart_by)
 
 
-def _across(keys: Keys, images: Index, sides: Index) -> tuple[Index, Index]:
-    """For each image of a bucket `CHAIN` of the other side's, spread over all of them: two arrays, pair by pair."""
-    order = np.lexsort((sides[images], keys))
-    keys, images = keys[order], images[order]
-    new_key = np.concatenate([[True], keys[1:] != keys[:-1]])[: len(keys)]
-    place, whole = _rank_and_size(new_key)
-    own = sides[images]
-    rank, size = _rank_and_size(new_key | np.concatenate([[True], own[1:] != own[:-1]])[: len(keys)])
-    others = whole - size
-    at = np.flatnonzero(others > 0)
-    # A bucket's first side begins it, and the second follows.
-    first_of_others = at - place[at] + np.where(own[at] == 0, size[at], 0)
-    spread = rank[at] * others[at] // size[at]
-    pairs = [(images[at], images[first_of_others + (spread + step) % others[at]]) for step in range(CHAIN)]
-    return np.concatenate([one for one, _ in pairs]), np.concatenate([other for _, other in pairs])
+def _apart(one: Index, other: Index, apart_by: Index) -> tuple[Index, Index]:
+    apart = apart_by[one] != apart_by[other]
+    return one[apart], other[apart]
+
+
+def _rank_and_size(*runs: NDArray[np.generic]) -> tuple[Index, Index]:
+    """For runs of equal values (of all arrays at once): each element's place in its run, and its run's length."""
+    if len(runs[0]) == 0:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    new = np.logical_or.reduce([one[1:] != one[:-1] for one in runs])
+    starts = np.flatnonzero(np.concatenate([[True], new]))
+    sizes = np.diff(np.append(starts, len(runs[0])))
+    return np.arange(len(runs[0])) - np.repeat(starts, sizes), np.repeat(sizes, sizes)
+
+
+def _rank_in_group(keys: Keys, own: Index) -> Index:
+    """The place of each image of ordered buckets among those of its group there."""
+    order = np.lexsort((own, keys))  # stable: within a group the order stays
+    rank = np.empty(len(keys), dtype=np.int64)
+    rank[order], _ = _rank_and_size(keys[order], own[order])
+    return rank
+
+
+def _with_first(
+    keys: Keys, members: Index, begins_group: NDArray[np.bool_], *, groups: Index, sides: Index | None
+) -> Iterator[tuple[Index, Index]]:
+    """Each image of an ordered bucket with the images that begin the first `CHAIN` other groups, of the other side."""
+    rank, _ = _rank_and_size(keys)
+    bucket = 2 * np.cumsum(rank == 0)
+    own = np.zeros(len(keys), dtype=np.int64) if sides is None else sides[members]
+    wanted = bucket + (own if sides is None else 1 - own)
+    order = np.argsort((bucket + own)[begins_group], kind="stable")
+    first, codes = members[begins_group][order], (bucket + own)[begins_group][order]
+    start, end = np.searchsorted(codes, wanted, side="left"), np.searchsorted(codes, wanted, side="right")
+    taken = np.zeros(len(keys), dtype=np.int64)
+    for step in range(CHAIN + 1):  # one of these may begin an image's own group
+        at = np.flatnonzero((start + step < end) & (taken < CHAIN))
+        one, other = members[at], first[start[at] + step]
+        apart = groups[one] != groups[other]
+        taken[at[apart]] += 1
+        yield one[apart], other[apart]

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from components.errors import LeakError
 from components.intake.sides.relatives import find_copies
 from components.intake.sides.sources import close_sources
+from components.journal import Journal
+from components.parallel import Progress
 from components.types import Record, Role
 
 _SHOWN = 8
@@ -46,8 +48,17 @@ def check_sources(roles: Mapping[str, Role], same_source: Mapping[str, Iterable[
             )
 
 
-def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
+def check_apart(
+    external: Sequence[Record],
+    internal: Sequence[Record],
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    journal: Journal | None = None,
+) -> None:
     """Make sure that no external image, group or near copy is among the internal ones.
+
+    `workers`, `progress` and `journal` are those of `find_relatives`.
 
     Raises
     ------
@@ -55,7 +66,7 @@ def check_apart(external: Sequence[Record], internal: Sequence[Record]) -> None:
         Naming what they have in common: dataset and image_id of both of each pair, and their correlation.
     """
     refuse_common(external, internal, between="the external and the internal images")
-    copies = find_copies(internal, external)
+    copies = find_copies(internal, external, workers=workers, progress=progress, journal=journal)
     if not copies:
         return
     # By dataset and id: many images lie in one shard, so that the shard's name would tell nothing.

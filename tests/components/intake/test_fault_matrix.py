@@ -532,6 +532,8 @@ OWN = [
     Row("class_folders", "missing_folder", ".", "no folder normal/", without(f"{BUSI}/normal")),
     Row("class_folders", "image_without_mask", "benign (1).png", r"no benign \(1\)_mask.png beside it", without(f"{BUSI}/benign/benign (1)_mask.png")),
     Row("class_folders", "unexpected_lesion", "normal (1)_mask.png", "an object in the mask", lambda folder: save(folder / BUSI / "normal/normal (1)_mask.png", binary(disc()))),
+    Row("class_folders", "conflicting_copies", f"{BUSI}/malignant/malignant (1).png", r"malignant, while .*benign \(1\).png is benign; their pixels are equal", lambda folder: copied_over(folder, f"{BUSI}/benign/benign (1).png", f"{BUSI}/malignant/malignant (1).png")),
+    Row("class_folders", "conflicting_copies", f"{BUSI}/benign/benign (1).png", r"benign, while .*malignant \(1\).png is malignant; their speckle correlates by [01]\.\d\d", lambda folder: looked_at_again(folder, f"{BUSI}/malignant/malignant (1).png", f"{BUSI}/benign/benign (1).png")),
     Row("class_folders", "duplicate_image_id", "benign (1).png", "2 images get the id 'benign_1'", lambda folder: [copied_over(folder, f"{BUSI}/benign/benign (1){s}.png", f"{BUSI}/benign/benign [1]{s}.png") for s in ("", "_mask")] and None),
     Row("class_folders", "undecodable_name", "?.png", "a name that isn't UTF-8", lambda folder: [shutil.copy(folder / f"{BUSI}/benign/benign (1){s}.png", os.fsencode(folder / f"{BUSI}/benign") + b"/\xff" + s.encode() + b".png") for s in ("", "_mask")] and None),
     Row("class_folders", "related_absent", ".", r"\d+ of the 374 names in busi_related_groups.csv are those of no image here", lambda folder: None, phantom=False),

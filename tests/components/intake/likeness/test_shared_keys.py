@@ -11,12 +11,40 @@ from components.intake.likeness.perceptual_hash import keys_to_text
 from components.intake.likeness.shared_keys import CHAIN, PER_GROUP, WHOLE_BUCKET, pairs_sharing_keys
 
 
-def found(keys: list[list[int]], groups: list[int], sides: list[int] | None = None) -> set[tuple[int, int]]:
-    """The pairs of images with these keys."""
+def found(
+    keys: list[list[int]], groups: list[int], sides: list[int] | None = None, digests: list[str] | None = None
+) -> set[tuple[int, int]]:
+    """The pairs of images with these keys; digests are in the images' order if none are given."""
     texts = [keys_to_text(np.array(sorted(set(one)), dtype=np.uint64)) or None for one in keys]
-    numbers = np.array(groups, dtype=np.int64)
-    parts = pairs_sharing_keys(texts, numbers, sides=None if sides is None else np.array(sides, dtype=np.int64))
-    return {(i, j) for pairs in parts for i, j in pairs.tolist()}
+    named = digests or [f"{number:032x}" for number in range(len(keys))]
+    pairs = pairs_sharing_keys(
+        texts,
+        np.array(groups, dtype=np.int64),
+        named,
+        sides=None if sides is None else np.array(sides, dtype=np.int64),
+    ).tolist()
+    assert pairs == sorted(pairs) and len({(i, j) for i, j in pairs}) == len(pairs)
+    return {(i, j) for i, j in pairs}
+
+
+def by_definition(
+    keys: list[list[int]], groups: list[int], sides: list[int] | None, digests: list[str]
+) -> set[tuple[int, int]]:
+    """The same, bucket by bucket, as the module's docstring words it."""
+    apart_by = groups if sides is None else sides
+    pairs = set()
+    for key in {key for one in keys for key in one}:
+        bucket = sorted((k for k, one in enumerate(keys) if key in one), key=lambda k: (digests[k], k))
+        pairs |= {(i, j) for i in bucket[:WHOLE_BUCKET] for j in bucket[:WHOLE_BUCKET] if apart_by[i] != apart_by[j]}
+        if len(bucket) > WHOLE_BUCKET:
+            of_group = {group: [k for k in bucket if groups[k] == group] for group in groups}
+            standing = [k for k in bucket if k in of_group[groups[k]][:PER_GROUP]]
+            some = standing[:WHOLE_BUCKET]
+            pairs |= {(i, j) for i in some for j in some if apart_by[i] != apart_by[j]}
+            begin = [k for k in bucket if k == of_group[groups[k]][0]]
+            for i in standing:
+                pairs |= {(i, j) for j in [j for j in begin if apart_by[j] != apart_by[i]][:CHAIN]}
+    return {(min(pair), max(pair)) for pair in pairs}
 
 
 # Keys of few values, spread over all parts, so that many are shared.
@@ -37,19 +65,60 @@ def test_a_pair_does_not_depend_on_other_images() -> None:
     assert found(keys, [0, 1, 2]) == {(0, 1), (0, 2)} <= found(keys + more, list(range(12)))
 
 
+# Few keys, groups and sides, so that buckets grow large; digests in any order, some twice.
+crowds = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, 2).map(lambda value: value << 43 | 1), max_size=3),
+        st.sampled_from([*range(6), *range(100, 160)]),
+        st.integers(0, 1),
+        st.integers(0, 200).map(lambda value: f"{value:032x}"),
+    ),
+    max_size=60,
+)
+
+
+def apart(
+    images: list[tuple[list[int], int, int, str]], two: bool
+) -> tuple[list[list[int]], list[int], list[int] | None, list[str]]:
+    """Keys, groups, sides if there are `two`, and digests; no group has images of both sides."""
+    groups = [2 * one[1] + one[2] if two else one[1] for one in images]
+    return [one[0] for one in images], groups, [one[2] for one in images] if two else None, [one[3] for one in images]
+
+
+@settings(deadline=None, max_examples=150)
+@given(crowds, st.booleans())
+def test_large_buckets_give_the_pairs_of_the_definition(
+    images: list[tuple[list[int], int, int, str]], two: bool
+) -> None:
+    keys, groups, sides, digests = apart(images, two)
+    assert found(keys, groups, sides, digests) == by_definition(keys, groups, sides, digests)
+
+
+@settings(deadline=None, max_examples=150)
+@given(crowds.filter(len), st.booleans())
+def test_an_image_takes_a_pair_away_only_if_its_digest_comes_before_the_later_ones(
+    images: list[tuple[list[int], int, int, str]], two: bool
+) -> None:
+    keys, groups, sides, digests = apart(images, two)
+    with_last = found(keys, groups, sides, digests)
+    without = found(keys[:-1], groups[:-1], sides and sides[:-1], digests[:-1])
+    for one, other in without - with_last:
+        assert digests[-1] < max(digests[one], digests[other])
+        assert set(keys[-1]) & set(keys[one]) & set(keys[other])
+
+
 def test_a_key_that_thousands_have_gives_a_fixed_number_of_pairs_an_image() -> None:
     count = 5000
     pairs = found([[7]] * count, list(range(count)))
-    assert len(pairs) <= CHAIN * count
-    assert {(k, k + 1) for k in range(count - 1)} <= pairs, "a chain joins them all"
+    assert len(pairs) <= CHAIN * count + WHOLE_BUCKET**2
+    assert {(0, k) for k in range(1, count)} <= pairs, "the first joins them all"
 
 
 def test_a_few_images_stand_for_a_group() -> None:
     video, other = [[7]] * 1000, [[7], [7]]
-    pairs = found(video + other, [0] * 1000 + [1, 2])
-    assert len(pairs) == 2 * PER_GROUP + 1
-    standing = sorted({i for i, j in pairs if j == 1000})
-    assert standing[0] < 300 and standing[-1] == 999, "spread over the video"
+    pairs = found(video + other, [0] * 1000 + [1, 2], digests=[f"{(k * 7919) % 1009:032x}" for k in range(1002)])
+    assert len({i for i, j in pairs if j == 1000}) <= WHOLE_BUCKET + PER_GROUP
+    assert (1000, 1001) in pairs and sum(j == 1000 for _, j in pairs) >= PER_GROUP
 
 
 def test_a_growing_group_takes_no_pair_of_a_small_bucket_away() -> None:
@@ -66,7 +135,7 @@ def test_every_image_of_a_large_bucket_meets_the_other_side(first: int, second: 
     count = first + second
     pairs = found([[7]] * count, list(range(count)), sides=[0] * first + [1] * second)
     assert all(i < first <= j for i, j in pairs)
-    assert len(pairs) <= CHAIN * count
+    assert len(pairs) <= CHAIN * count + WHOLE_BUCKET**2
     for side, others in ((range(first), second), (range(first, count), first)):
         for image in side:
             assert sum(image in pair for pair in pairs) >= min(CHAIN, others)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
+import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
 from components.contract import load_contract
+from components.intake.form.records import load_image
 from components.intake.harmonise import harmonise
 from components.intake.likeness.fine_structure import MIN_CORRELATION
-from components.intake.likeness.perceptual_hash import perceptual_hash
+from components.intake.likeness.perceptual_hash import keys_to_text, perceptual_hash
+from components.intake.likeness.proof import proof_stamp
 from components.intake.measuring.pixels import pixels_md5
 from components.intake.sides.relatives import find_copies, find_relatives, fine_correlation
+from components.journal import LINES, Journal
 from components.phantom import write_dataset
 from components.phantom.layouts.busi import plan
 from components.types import Record
@@ -96,18 +104,162 @@ def test_joins_are_transitive_and_a_group_needs_none(tmp_path: Path) -> None:
     assert [(join.first[1], join.second[1]) for join in found.joins] == [("b", "c")]
 
 
-def test_one_proof_for_each_join_of_many_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looked: list[tuple[str, str]] = []
-
-    def counted(first: Record, second: Record) -> float:
-        looked.append((first.image_id, second.image_id))
-        return fine_correlation(first, second)
-
-    monkeypatch.setattr("components.intake.sides.relatives.fine_correlation", counted)
+def test_one_proof_for_each_join_of_many_copies(tmp_path: Path) -> None:
     copies = [record(tmp_path, f"{k}", np.roll(scene(4), k, axis=0)) for k in range(8)]
-    found = find_relatives({"busi": copies})
+    journal = Journal(tmp_path / "pairs", proof_stamp())
+    found = find_relatives({"busi": copies}, journal=journal)
     assert set(found.cluster.values()) == {"busi/0"}
-    assert len(looked) == len(found.joins) == 7
+    assert len((tmp_path / "pairs" / LINES).read_text().splitlines()) == len(found.joins) == 7
+
+
+class Told:
+    """Proofs whose correlations are given, by the numbers of the images; notes what was asked."""
+
+    asked: ClassVar[list[tuple[int, int]]] = []
+    correlations: ClassVar[dict[tuple[int, int], float]] = {}
+
+    def __init__(self, digests: Sequence[str], *_: object, **__: object) -> None:
+        self.digests = digests
+
+    def keep(self, pairs: NDArray[np.int64]) -> None:
+        """There is no journal."""
+
+    def proved(self, pairs: NDArray[np.int64]) -> Iterator[tuple[int, float]]:
+        for place, (one, other) in reversed(list(enumerate(pairs.tolist()))):
+            Told.asked.append((one, other))
+            yield place, Told.correlations.get((one, other), 0.0)
+
+
+def told_records(keys: list[list[int]], groups: list[int], dataset: str = "a") -> list[Record]:
+    return [
+        Record(
+            dataset=dataset,
+            image_id=f"{number:03}",
+            group=f"{group:03}",
+            role="internal",
+            image_path=Path("none.png"),
+            mask_path=Path("none.png"),
+            height_px=100,
+            width_px=100,
+            pixels_md5=f"{dataset}{number:031x}",
+            phantom=True,
+            perceptual_hash=keys_to_text(np.array(sorted(set(one)), dtype=np.uint64)),
+        )
+        for number, (one, group) in enumerate(zip(keys, groups, strict=True))
+    ]
+
+
+some_images = st.lists(
+    st.tuples(st.lists(st.integers(0, 4), min_size=1, max_size=3), st.integers(0, 9)), min_size=1, max_size=16
+)
+some_likeness = st.sets(st.tuples(st.integers(0, 15), st.integers(0, 15)).filter(lambda pair: pair[0] < pair[1]))
+
+
+@settings(deadline=None, max_examples=200)
+@given(some_images, some_likeness)
+def test_clusters_are_those_of_all_proofs_whatever_is_passed_over(
+    images: list[tuple[list[int], int]], alike: set[tuple[int, int]]
+) -> None:
+    records = told_records([one[0] for one in images], [one[1] for one in images])
+    keys = [set(one[0]) for one in images]
+    share = {
+        (i, j)
+        for i, j in combinations(range(len(records)), 2)
+        if keys[i] & keys[j] and records[i].group != records[j].group
+    }
+    Told.asked, Told.correlations = [], {pair: round(0.5 + 0.01 * pair[1], 4) for pair in alike}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("components.intake.sides.relatives.Proofs", Told)
+        found = find_relatives({"a": records})
+    graph = nx.Graph([(records[i].group, records[j].group) for i, j in share & alike])
+    graph.add_nodes_from(one.group for one in records)
+    name_of = {group: min(groups) for groups in nx.connected_components(graph) for group in groups}
+    assert found.cluster == {("a", one.image_id): f"a/{name_of[one.group]}" for one in records}
+    assert len(set(Told.asked)) == len(Told.asked) and set(Told.asked) <= share
+    assert len(found.joins) == len({one.group for one in records}) - len(set(found.cluster.values()))
+    for join in found.joins:
+        pair = (int(join.first[1]), int(join.second[1]))
+        assert pair in share & alike and join.correlation == Told.correlations[pair]
+
+
+def test_two_long_videos_that_only_share_words_take_few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = 40
+    # Each pair of frames has a key of its own.
+    keys = [[frames * i + j for j in range(frames)] for i in range(frames)]
+    other = [[frames * i + j for i in range(frames)] for j in range(frames)]
+    records = told_records([*keys, *other], [0] * frames + [1] * frames)
+    rounds: list[int] = []
+
+    class Counted(Told):
+        def proved(self, pairs: NDArray[np.int64]) -> Iterator[tuple[int, float]]:
+            rounds.append(len(pairs))
+            return super().proved(pairs)
+
+    Told.correlations = {}
+    monkeypatch.setattr("components.intake.sides.relatives.Proofs", Counted)
+    assert find_relatives({"a": records}).joins == ()
+    assert sum(rounds) == frames**2 and len(rounds) == 11
+
+
+def many(folder: Path) -> dict[str, list[Record]]:
+    """Two datasets of some scenes each in some views, with a group of two scenes."""
+    made = {}
+    for dataset, seeds in (("a", (1, 2, 3)), ("b", (3, 4, 1))):
+        made[dataset] = [
+            record(folder, f"{seed}_{k}", np.roll(scene(seed), 3 * k + (dataset == "b"), axis=0), dataset=dataset)
+            for seed in seeds
+            for k in range(3)
+        ]
+        made[dataset][0] = replace(made[dataset][0], group=made[dataset][-1].group)
+    return made
+
+
+def test_neither_workers_nor_interruptions_change_anything(tmp_path: Path) -> None:
+    datasets, outer = many(tmp_path), many(tmp_path)["b"]
+    alone, copies = find_relatives(datasets), find_copies(datasets["a"], outer)
+    assert len(alone.joins) >= 12 and len(copies) == 6
+    seen: list[tuple[int, int]] = []
+    assert find_relatives(datasets, workers=4, progress=lambda *at: seen.append(at)) == alone
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert seen[-1][0] == seen[-1][1] == seen[0][1] > len(alone.joins) - 1
+    assert find_copies(datasets["a"], outer, workers=4) == copies
+    for which, expected in (("relatives", alone), ("copies", copies)):
+        for stop_at in (1, 2, 4):
+            journal = Journal(tmp_path / which, proof_stamp())
+
+            def stop(done: int, total: int, *, at: int = stop_at) -> None:
+                if done >= at:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                if which == "relatives":
+                    find_relatives(datasets, workers=2, journal=journal, progress=stop)
+                else:
+                    find_copies(datasets["a"], outer, workers=2, journal=journal, progress=stop)
+        journal = Journal(tmp_path / which, proof_stamp())
+        if which == "relatives":
+            assert find_relatives(datasets, workers=2, journal=journal) == expected
+        else:
+            assert find_copies(datasets["a"], outer, workers=2, journal=journal) == expected
+
+
+def test_a_rerun_proves_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = many(tmp_path)
+    journal = Journal(tmp_path / "pairs", proof_stamp())
+    before = find_relatives(datasets, journal=journal)
+    loaded: list[str] = []
+
+    def load(one: Record) -> np.ndarray:
+        loaded.append(one.image_id)
+        return load_image(one)
+
+    monkeypatch.setattr("components.intake.sides.relatives.load_image", load)
+    assert find_relatives(datasets, journal=Journal(tmp_path / "pairs", proof_stamp())) == before
+    assert loaded == []
+    datasets["b"].append(record(tmp_path, "new", cut(scene(4)), dataset="b"))
+    after = find_relatives(datasets, journal=Journal(tmp_path / "pairs", proof_stamp()))
+    assert after.cluster["b", "new"] == after.cluster["b", "4_0"]
+    assert loaded.count("new") == 1 and len(loaded) <= 4
 
 
 def test_copies_between_two_sets_are_found_each_with_one_proof(tmp_path: Path) -> None:
