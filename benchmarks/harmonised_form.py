@@ -43,7 +43,7 @@ from components.intake.measuring.facts import case_key
 from components.journal import Journal, work_folder
 from components.parallel import mapped
 from components.phantom import write_dataset
-from components.types import Record
+from components.types import Record, Span
 
 ROOT = Path(__file__).parents[1]
 CONTRACTS = ROOT / "data/contracts"
@@ -83,7 +83,7 @@ def a_file_each(contract: Contract, raw: Path, out: Path) -> None:
 
 
 def _loose(case: Any, entry: dict[str, Any], contract: Contract, folder: Path) -> Record:
-    nowhere = Place("", (0, 0), (0, 0))
+    nowhere = Place("", Span(0, 0, 0), Span(0, 0, 0))
     record = _record(case, entry["record"], nowhere, contract=contract, folder=folder, phantom=True)
     image, mask = (folder / kind / f"{case.image_id}.png" for kind in ("images", "masks"))
     return replace(record, image_path=image, mask_path=mask, image_span=None, mask_span=None)

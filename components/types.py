@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +23,18 @@ InstanceMask = NDArray[np.uint8]
 """H W, uint8; 0 is background, k the k-th object of the image (objects don't overlap)."""
 
 BoxXyxy = tuple[float, float, float, float]
-Span = tuple[int, int]
-"""Offset and size in bytes of one stored file within a larger one."""
 Role = Literal["internal", "external"]
 Severity = Literal["error", "warning", "info"]
 Exposure = Literal["yes", "no", "unknown"]
 """Whether a model saw images of a dataset (or of its patients) before it was tested on it."""
+
+
+class Span(NamedTuple):
+    """Where one stored file lies within a larger one, in bytes, and the CRC-32 of its bytes."""
+
+    offset_bytes: int
+    size_bytes: int
+    crc32: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,14 @@ was interrupted.) Leaves out: judging the data beyond refusing errors (validate_
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import io
+import os
+import re
 import shutil
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +27,8 @@ from PIL import Image as PilImage
 
 from components.artefacts import replacing_folder, write_json
 from components.contract import CONTRACTS, Contract
-from components.errors import DataFaultsError
-from components.intake.faults import errors, first_of
+from components.errors import DataFaultsError, LayoutError
+from components.intake.faults import acceptance, errors, first_of
 from components.intake.form.coco_export import to_coco
 from components.intake.form.croissant import to_croissant
 from components.intake.form.records import COCO, CROISSANT, MANIFEST_SCHEMA_VERSION, write_manifest
@@ -35,7 +39,7 @@ from components.intake.measuring.facts import case_key, facts_frame, facts_row, 
 from components.intake.measuring.pixels import CasePixels, read_case
 from components.journal import Journal, work_folder
 from components.parallel import Progress, mapped
-from components.types import Fault, Image, ObjectTruth, Record
+from components.types import Fault, Image, ObjectTruth, Record, Span
 
 # Level 3 is twice as fast as Pillow's 6 on speckle, and 2 % larger.
 PNG_LEVEL = 3
@@ -80,13 +84,32 @@ def harmonise(
     ------
     DataFaultsError
         If the dataset has any fault of severity error; `out` then stays as it was.
+    LayoutError
+        If another process is at this dataset, or the disk is full; what was done is taken up by the next try.
     """
+    with _alone(contract, out), _full_disk_told(contract, out):
+        _clear_dead(out)
+        return _harmonise(
+            contract, raw, out=out, phantom=phantom, contracts=contracts, workers=workers, progress=progress
+        )
+
+
+def _harmonise(
+    contract: Contract,
+    raw: Path,
+    *,
+    out: Path,
+    phantom: bool,
+    contracts: Path,
+    workers: int,
+    progress: Progress | None,
+) -> Harmonised:
     reading = read_layout(contract, raw, phantom=phantom, contracts=contracts)
     _refuse(contract, errors(reading.faults))
     work = work_folder(out)
     stamp = work_stamp(contract, phantom=phantom) | {"manifest_version": MANIFEST_SCHEMA_VERSION}
     journal = Journal(work, stamp)
-    cases = [case for case in reading.cases if not _image_accepted(case, contract)]
+    cases = [case for case in reading.cases if not _image_accepted(case, contract, raw)]
     with closing(Spool(work / SPOOL)) as spool:
 
         def one(case: Case) -> tuple[str, dict[str, Any], Encoded | None]:
@@ -110,8 +133,54 @@ def harmonise(
     return Harmonised(tuple(records), resumed)
 
 
+@contextmanager
+def _alone(contract: Contract, out: Path) -> Iterator[None]:
+    """Hold the dataset for one process: two would write into one spool. The system frees it, even after a kill."""
+    place = out.with_name(f".{out.name}.lock.tmp")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with place.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LayoutError(
+                    f"{contract.name} is being harmonised to {out} by another process",
+                    expected="one process at a time for each dataset",
+                    remedy="wait until it has ended; if nothing has changed, nothing is left to do then",
+                ) from None
+            # The last holder may have removed the file between opening and locking; another would then get a new one.
+            if place.exists() and os.fstat(file.fileno()).st_ino == place.stat().st_ino:
+                try:
+                    yield
+                finally:
+                    place.unlink(missing_ok=True)
+                return
+
+
+def _clear_dead(out: Path) -> None:
+    """Remove what killed tries left beside `out` under the names of components/artefacts.py; the work folder stays."""
+    dead = re.compile(rf"\.{re.escape(out.name)}\.[0-9a-f]{{8}}(\.old)?\.tmp")
+    for path in out.parent.iterdir():
+        if dead.fullmatch(path.name):
+            shutil.rmtree(path)
+
+
+@contextmanager
+def _full_disk_told(contract: Contract, out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise LayoutError(
+            f"the disk is full: {contract.name} couldn't be written to {out} ({error.strerror})",
+            expected="room for the images and masks as PNG, twice while they are put into shards",
+            remedy="free some space and run it again; the images that are done are kept",
+        ) from None
+
+
 def _is_whole(entry: dict[str, Any], spool: Spool) -> bool:
-    return all(spool.get(entry["record"][kind]) is not None for kind in ("image", "mask"))
+    return all(spool.get(Span(*entry["record"][kind])) is not None for kind in ("image", "mask"))
 
 
 def _refuse(contract: Contract, found: Sequence[Fault]) -> None:
@@ -123,10 +192,10 @@ def _refuse(contract: Contract, found: Sequence[Fault]) -> None:
         )
 
 
-def _image_accepted(case: Case, contract: Contract) -> bool:
+def _image_accepted(case: Case, contract: Contract, raw: Path) -> bool:
     """Whether the contract leaves this image out because it knows that it can't be read."""
-    known = [one for one in contract.accepted_faults if one.file == case.image.name]
-    return any(one.code == "unreadable_image" for one in known) and read_case(case, contract).image is None
+    known = acceptance("unreadable_image", case.name_of(case.image, raw), contract)
+    return known is not None and read_case(case, contract).image is None
 
 
 def _make(case: Case, contract: Contract, raw: Path) -> tuple[dict[str, Any], Encoded | None]:
@@ -186,7 +255,7 @@ def _publish(
 
 
 def _pack(case: Case, values: dict[str, Any], spool: Spool, shards: ShardWriter) -> Place:
-    image, mask = spool.get(values["image"]), spool.get(values["mask"])
+    image, mask = spool.get(Span(*values["image"])), spool.get(Span(*values["mask"]))
     assert image is not None and mask is not None, "the spool was checked or written in this run"
     return shards.add(case.image_id, image, mask)
 

@@ -2,14 +2,16 @@
 
 A folder holds `manifest.parquet` (a row for each image, the columns of `MANIFEST_SCHEMA`), tar shards with a PNG for
 each image (lossless, native resolution, grey or RGB) and for each instance mask (uint8), `coco.json` and
-`croissant.json`. The manifest says in which shard a PNG lies, and at which bytes: an image is one read. Paths in it are
-relative to the folder, so that it can be moved. Leaves out: how the folder is made (components/intake/harmonise.py) and
+`croissant.json`. The manifest says in which shard a PNG lies, at which bytes, and what their CRC-32 is: an image is one
+read, and what isn't the image that was written is never decoded. Paths in it are relative to the folder, so that it can
+be moved. Leaves out: how the folder is made (components/intake/harmonise.py) and
 how images get their split (components/intake/split.py).
 """
 
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,8 +29,8 @@ from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
 COCO, CROISSANT = "coco.json", "croissant.json"
-# 2: PNGs lie in shards; 1: each was a file of its own.
-MANIFEST_SCHEMA_VERSION = 2
+# 3: each PNG's CRC-32 is known; 2: PNGs lie in shards; 1: each was a file of its own.
+MANIFEST_SCHEMA_VERSION = 3
 SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
 SPLITS = ("train", "val", "test")
 
@@ -55,9 +57,11 @@ MANIFEST_SCHEMA = pa.schema(
         _column("image_path", pa.string(), "shard that holds the image as PNG, grey or RGB; relative to the manifest"),
         _column("image_offset", pa.int64(), "where the image's PNG begins in its shard", unit="byte"),
         _column("image_size", pa.int64(), "length of the image's PNG", unit="byte"),
+        _column("image_crc32", pa.int64(), "CRC-32 of the image's PNG, checked at each reading"),
         _column("mask_path", pa.string(), "shard that holds the instance mask as PNG, uint8; relative to the manifest"),
         _column("mask_offset", pa.int64(), "where the mask's PNG begins in its shard", unit="byte"),
         _column("mask_size", pa.int64(), "length of the mask's PNG", unit="byte"),
+        _column("mask_crc32", pa.int64(), "CRC-32 of the mask's PNG, checked at each reading"),
         _column("height_px", pa.int32(), "native height", unit="pixel"),
         _column("width_px", pa.int32(), "native width", unit="pixel"),
         _column("pixels_md5", pa.string(), "md5 of height, width and decoded RGB pixels"),
@@ -102,19 +106,38 @@ def read_manifest(folder: Path) -> list[Record]:
         )
     try:
         schema = pq.read_schema(path)
-        version = (schema.metadata or {}).get(b"sonoforge.manifest.version", b"none").decode()
-        table = pq.read_table(path) if version == str(MANIFEST_SCHEMA_VERSION) else None
-    except (pa.ArrowInvalid, OSError) as error:
+        version = (schema.metadata or {}).get(b"sonoforge.manifest.version", b"none").decode(errors="replace")
+        _check_version(path, version)
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
         raise LayoutError(
-            f"{path} can't be read: {error}", expected="a Parquet file", remedy="run `harmonise` again"
+            f"{path} can't be read: {' '.join(str(error).split())}",
+            expected="a Parquet file",
+            remedy=_again(folder),
         ) from None
-    if table is None:
+    if not table.schema.equals(MANIFEST_SCHEMA):
         raise LayoutError(
-            f"{path} has manifest version {version}",
-            expected=f"version {MANIFEST_SCHEMA_VERSION}",
-            remedy=f"run `dvc repro harmonise@{folder.name}`: this version of SonoForge writes another form",
+            f"{path} has other columns than version {version}",
+            expected="the columns and types of docs/manifest-schema.md",
+            remedy=_again(folder),
         )
     return [_to_record(row, folder) for row in table.to_pylist()]
+
+
+def _check_version(path: Path, version: str) -> None:
+    if version == str(MANIFEST_SCHEMA_VERSION):
+        return
+    newer = version.isdigit() and int(version) > MANIFEST_SCHEMA_VERSION
+    raise LayoutError(
+        f"{path} has manifest version {version}",
+        expected=f"version {MANIFEST_SCHEMA_VERSION}, which this SonoForge writes",
+        remedy=("update SonoForge, which wrote this one in a later version; or " if newer else "")
+        + _again(path.parent),
+    )
+
+
+def _again(folder: Path) -> str:
+    return f"run `dvc repro harmonise@{folder.name}`, or fetch it again (`dvc pull`)"
 
 
 def read_manifests(folder: Path) -> dict[str, list[Record]]:
@@ -145,20 +168,28 @@ def mask_png(record: Record) -> bytes:
 
 
 def _stored(path: Path, span: Span | None, record: Record) -> bytes:
-    """Read what stands in a file at a span; LayoutError where the file ends before it."""
-    if span is None:
-        return path.read_bytes()
-    offset_bytes, size_bytes = span
-    with path.open("rb") as file:
-        file.seek(offset_bytes)
-        data = file.read(size_bytes)
-    if len(data) != size_bytes:
-        raise LayoutError(
-            f"{path} ends before {record.dataset}/{record.image_id}",
-            expected=f"{size_bytes} bytes from byte {offset_bytes} on",
-            remedy="fetch the shard again (`dvc pull`), or run `harmonise` again",
-        )
+    """Read what stands in a file at a span; LayoutError unless it is what the manifest says was written there."""
+    try:
+        if span is None:
+            return path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(span.offset_bytes)
+            data = file.read(span.size_bytes)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise _not_as_written(f"{path} can't be read for {record.dataset}/{record.image_id}: {reason}", span) from None
+    if len(data) != span.size_bytes:
+        raise _not_as_written(f"{path} ends before {record.dataset}/{record.image_id}", span)
+    if zlib.crc32(data) != span.crc32:
+        raise _not_as_written(f"{path} holds something else than {record.dataset}/{record.image_id}", span)
     return data
+
+
+def _not_as_written(found: str, span: Span | None) -> LayoutError:
+    where = f"{span.size_bytes} bytes from byte {span.offset_bytes} on, of CRC-32 {span.crc32:08x}" if span else "a PNG"
+    return LayoutError(
+        found, expected=where, remedy="fetch the shard again (`dvc pull`), or run the stage `harmonise` again"
+    )
 
 
 def read_split(path: Path) -> pd.DataFrame:
@@ -203,12 +234,17 @@ def _to_row(record: Record, folder: Path) -> dict[str, Any]:
         ("mask", record.mask_path, record.mask_span),
     ):
         row[f"{kind}_path"] = path.relative_to(folder).as_posix()
-        row[f"{kind}_offset"], row[f"{kind}_size"] = span or (0, path.stat().st_size)
+        row[f"{kind}_offset"], row[f"{kind}_size"], row[f"{kind}_crc32"] = span or _whole(path)
     row["flags"] = list(record.flags)
     row["objects"] = [
         {"index": o.index, "label": o.label, "box_xyxy": list(o.box_xyxy), "area_px": o.area_px} for o in record.objects
     ]
     return row
+
+
+def _whole(path: Path) -> Span:
+    data = path.read_bytes()
+    return Span(0, len(data), zlib.crc32(data))
 
 
 def _to_record(row: dict[str, Any], folder: Path) -> Record:
@@ -218,12 +254,24 @@ def _to_record(row: dict[str, Any], folder: Path) -> Record:
         for b in [o["box_xyxy"]]
     )
     spacing = row["spacing_mm"]
-    places = {f"{kind}_span": (row.pop(f"{kind}_offset"), row.pop(f"{kind}_size")) for kind in ("image", "mask")}
+    places = {
+        f"{kind}_span": Span(*(row.pop(f"{kind}_{part}") for part in ("offset", "size", "crc32")))
+        for kind in ("image", "mask")
+    }
     changed = {
-        "image_path": folder / PurePosixPath(row["image_path"]),
-        "mask_path": folder / PurePosixPath(row["mask_path"]),
+        "image_path": _within(folder, row["image_path"]),
+        "mask_path": _within(folder, row["mask_path"]),
         "objects": objects,
         "spacing_mm": None if spacing is None else (spacing[0], spacing[1]),
         "flags": tuple(row["flags"]),
     }
     return Record(**{**row, **changed, **places})
+
+
+def _within(folder: Path, relative: str) -> Path:
+    path = PurePosixPath(relative)
+    if path.is_absolute() or ".." in path.parts:
+        raise LayoutError(
+            f"{folder / MANIFEST} names {relative!r}", expected="a path within its folder", remedy=_again(folder)
+        )
+    return folder / path

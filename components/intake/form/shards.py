@@ -95,7 +95,7 @@ class ShardWriter:
 
     def _append(self, name: str, content: bytes) -> Span:
         self._write(_header(name, content))
-        span = self._size_bytes, len(content)
+        span = Span(self._size_bytes, len(content), zlib.crc32(content))
         self._write(content)
         self._write(_padding(content))
         return span
@@ -126,10 +126,6 @@ def _padding(content: bytes) -> bytes:
     return b"\0" * (-len(content) % tarfile.BLOCKSIZE)
 
 
-Blob = tuple[int, int, int]
-"""Offset and size in bytes of what a spool holds, and its CRC-32."""
-
-
 class Spool:
     """One growing file for the encoded images of a try under way, in the order in which they got done."""
 
@@ -141,18 +137,18 @@ class Spool:
         """Close the file; what it holds stays."""
         self._file.close()
 
-    def add(self, data: bytes) -> Blob:
+    def add(self, data: bytes) -> Span:
         """Append bytes; they are handed to the system before this returns."""
         offset_bytes = self._file.seek(0, os.SEEK_END)
         view = memoryview(data)
         while view:
             view = view[self._file.write(view) :]
-        return offset_bytes, len(data), zlib.crc32(data)
+        return Span(offset_bytes, len(data), zlib.crc32(data))
 
-    def get(self, blob: Blob) -> bytes | None:
-        """The bytes that were added as `blob`, or None where a crash lost them."""
-        offset_bytes, size_bytes, crc = blob
+    def get(self, span: Span) -> bytes | None:
+        """The bytes that were added as `span`, or None where a crash lost them."""
+        offset_bytes, size_bytes, crc32 = span
         with self._path.open("rb") as file:
             file.seek(offset_bytes)
             data = file.read(size_bytes)
-        return data if len(data) == size_bytes and zlib.crc32(data) == crc else None
+        return data if len(data) == size_bytes and zlib.crc32(data) == crc32 else None

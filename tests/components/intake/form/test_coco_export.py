@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from pycocotools import mask as coco_mask
+from pycocotools.coco import COCO
 
 from components.contract import Contract
 from components.intake.form.coco_export import to_coco
@@ -56,6 +57,23 @@ def test_an_annotation_is_its_objects_mask(
         drawn[one["image_id"]][mask] += 1
     for number, record in by_number.items():
         assert np.array_equal(drawn[number], load_instances(record) > 0)
+
+
+def test_pycocotools_loads_the_file_and_draws_the_same_masks(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    out = tmp_path / "out"
+    harmonise(contract_of("jnu_ifm"), tree("jnu_ifm"), out=out, phantom=True, contracts=contracts)
+    loaded = COCO(str(out / "coco.json"))
+    for number, record in enumerate(read_manifest(out), 1):
+        (image,) = loaded.loadImgs(number)
+        assert (image["width"], image["height"]) == (record.width_px, record.height_px)
+        annotations = loaded.loadAnns(loaded.getAnnIds(imgIds=number))
+        assert len(annotations) == len(record.objects)
+        drawn = sum((loaded.annToMask(one) for one in annotations), np.zeros((record.height_px, record.width_px)))
+        assert np.array_equal(drawn, load_instances(record) > 0)
+    names = [one["name"] for one in loaded.loadCats(loaded.getCatIds())]
+    assert names == list(dict.fromkeys(contract_of("jnu_ifm").mask.labels.values()))
 
 
 def test_file_names_are_those_of_the_unpacked_shards(
