@@ -79,7 +79,6 @@ COLUMNS: dict[str, str] = {
     "black_share": "Float64",
     "near_copy_of": "string",
     "conflicting_copies": "string",
-    "conflicting_copies": "string",
 }
 
 # All code that decides what is read from a case; work that was begun by other code is thrown away.
