@@ -210,8 +210,9 @@ class Group(Part):
 class AcceptedFault(Part):
     """An error that the original is known to have: the file is left out, and the error becomes a warning.
 
-    It counts only where `file` (a name, no folder) really shows the fault `code`; a sound file is used. Codes are those
-    of ACCEPTABLE in components/intake/faults.py.
+    It counts only where `file` really shows the fault `code`; a sound file is used. `file` is its path as in reports, or
+    the end of it, down to the bare name if no other file has it. Codes are those of ACCEPTABLE in
+    components/intake/faults.py.
     """
 
     file: Said

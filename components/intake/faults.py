@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from components.contract import Contract
+from components.contract import AcceptedFault, Contract
 from components.errors import ContractError
 from components.types import Fault, Severity
 
@@ -67,6 +67,11 @@ CATALOGUE: dict[str, FaultKind] = {
     ),
     "ignored_file": FaultKind("info", "files that the contract leaves out, with its reason", _NONE),
     "quarantined": FaultKind("info", "files that reviewers took out or corrected, by the contract", _NONE),
+    "ambiguous_entry": FaultKind(
+        "error",
+        "entries of accepted_faults and quarantine that name one file each",
+        "name the file by its path, as it stands in reports",
+    ),
     "quarantine_unused": FaultKind(
         "warning", "quarantine entries that name a file which is used here", "correct the entry, or remove it"
     ),
@@ -220,6 +225,7 @@ ALWAYS_ERRORS = frozenset(
         "no_images",
         "link_outside",
         "no_access",
+        "ambiguous_entry",
         "duplicate_image_id",
         "unreadable_image",
         "unreadable_mask",
@@ -286,23 +292,28 @@ def fault(
 
 def accept_known(faults: Iterable[Fault], contract: Contract) -> list[Fault]:
     """Turn errors that the contract accepts for a file into warnings that say why the file is left out."""
-    known = {(accepted.file, accepted.code): accepted.reason for accepted in contract.accepted_faults}
     result = []
     for one in faults:
-        reason = known.get((one.file.rsplit("/", 1)[-1], one.code))
-        if one.severity == "error" and reason is not None:
+        known = acceptance(one.code, one.file, contract) if one.severity == "error" else None
+        if known is not None:
             one = replace(
                 one,
                 severity="warning",
-                remedy=f"nothing to do: the contract accepts it and leaves the file out ({reason})",
+                remedy=f"nothing to do: the contract accepts it and leaves the file out ({known.reason})",
             )
         result.append(one)
     return result
 
 
-def is_accepted(code: str, file_name: str, contract: Contract) -> bool:
-    """Whether the contract knows this fault of this file."""
-    return any(a.code == code and a.file == file_name for a in contract.accepted_faults)
+def acceptance(code: str, file: str, contract: Contract) -> AcceptedFault | None:
+    """The entry by which a contract accepts this fault of a file, named as in reports; None where there is none."""
+    known = (one for one in contract.accepted_faults if one.code == code and fits(one.file, file))
+    return next(known, None)
+
+
+def fits(entry: str, file: str) -> bool:
+    """Whether a contract's entry names a file: by its path as in reports, or by the end of it, as from a deeper top."""
+    return f"/{file}".endswith(f"/{entry}")
 
 
 def errors(faults: Iterable[Fault]) -> list[Fault]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from components.contract import Contract
-from components.intake.faults import CATALOGUE, by_contract, fault
+from components.intake.faults import CATALOGUE, acceptance, by_contract, fault
 from components.intake.layouts import Case
 from components.intake.measuring.pixels import MAX_OBJECTS
 from components.types import Fault
@@ -145,14 +145,14 @@ def _limits(rule: Rule) -> str:
 
 
 def _accepted(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
-    reasons = {(one.code, one.file): one.reason for one in contract.accepted_faults}
     found = []
     for text in facts["accepted"].dropna():
         for entry in filter(None, text.split("\n")):
             code, file, what = entry.split("\t", 2)
-            reason = reasons[(code, file.rsplit("/", 1)[-1])]
+            entry_of = acceptance(code, file, contract)
+            assert entry_of is not None, "facts hold as accepted what the contract accepts"
             known = fault(code, dataset=contract.name, file=file, found=what)
-            remedy = f"nothing to do: the contract accepts it and leaves the file out ({reason})"
+            remedy = f"nothing to do: the contract accepts it and leaves the file out ({entry_of.reason})"
             found.append(Fault(code, "warning", known.dataset, file, what, known.expected, remedy))
     return found
 

@@ -16,6 +16,7 @@ from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, by_contract, check_codes, fault
 from components.intake.layouts import class_folders, coco, paired_folders, video_folders, xml_polygons
+from components.intake.layouts.naming import ambiguous
 from components.intake.layouts.quarantine import corrections, quarantined
 from components.intake.layouts.reading import (
     Case,
@@ -80,10 +81,11 @@ def read_layout(
         faults.append(fault("phantom_as_real", dataset=contract.name, file=name, found=found))
     related = {} if phantom else _related(contract, contracts)
     faults += _unlike_the_list(reading.cases, contract, related)
+    faults += ambiguous(reading, contract, tree, phantom=phantom)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
     reading = replace(reading, cases=cases, faults=tuple(faults))
     if not phantom:
-        reading = quarantined(reading, contract, folder, mended)
+        reading = quarantined(reading, contract, tree, mended)
     return replace(reading, faults=tuple(accept_known(by_contract(reading.faults, contract), contract)))
 
 

@@ -18,7 +18,9 @@ from components.artefacts import sha256_of
 from components.contract import Contract, Quarantined
 from components.errors import ContractError
 from components.intake.faults import fault
+from components.intake.layouts.naming import candidates, ending_in
 from components.intake.layouts.reading import Case, Corrections, LayoutReading, double_ids, without_annotation
+from components.intake.layouts.tree import Tree
 from components.types import Fault
 
 
@@ -52,8 +54,8 @@ def corrections(contract: Contract, contracts: Path) -> dict[str, Path]:
     return found
 
 
-def quarantined(reading: LayoutReading, contract: Contract, folder: Path, mended: Corrections) -> LayoutReading:
-    """Apply a contract's quarantine to what was read in `folder`; `mended` are its corrections. The files stay.
+def quarantined(reading: LayoutReading, contract: Contract, tree: Tree, mended: Corrections) -> LayoutReading:
+    """Apply a contract's quarantine to what was read in a tree; `mended` are its corrections. The files stay.
 
     Raises
     ------
@@ -62,7 +64,8 @@ def quarantined(reading: LayoutReading, contract: Contract, folder: Path, mended
     """
     if not contract.quarantine:
         return reading
-    entries = _by_path(reading, contract, folder)
+    folder = tree.top
+    entries = _by_path(reading, contract, tree)
     excluded = {path for path, entry in entries.items() if entry.action == "exclude"}
     corrected = {path: mended[entry.file] for path, entry in entries.items() if entry.action == "correct"}
     out = {path.relative_to(folder).as_posix() for path in excluded}
@@ -80,18 +83,19 @@ def quarantined(reading: LayoutReading, contract: Contract, folder: Path, mended
     faults += double_ids(kept, contract, folder)
     if reading.cases and not kept:
         faults.append(fault("no_images", dataset=contract.name, file=".", found="every image is in quarantine"))
-    faults += _reports(contract, entries, folder, reading)
+    faults += _reports(contract, entries, tree, reading)
     gone = tuple(case for case in reading.cases if case.image in excluded)
     return replace(reading, cases=tuple(kept), faults=tuple(faults), excluded=gone)
 
 
-def _by_path(reading: LayoutReading, contract: Contract, folder: Path) -> dict[Path, Quarantined]:
+def _by_path(reading: LayoutReading, contract: Contract, tree: Tree) -> dict[Path, Quarantined]:
     """Entries by the file they speak of, which is named as in a report, or from the dataset's root."""
     entries: dict[Path, Quarantined] = {}
     for entry in contract.quarantine:
-        path = next((base / entry.file for base in (reading.root, folder) if (base / entry.file).is_file()), None)
-        if path is None:
+        named = candidates(entry.file, reading.root, tree)
+        if not named:
             continue
+        path = tree.top / named[0]
         if path in entries:
             raise ContractError(
                 f"contract {contract.name}, quarantine: {entries[path].file} and {entry.file} are one file",
@@ -118,7 +122,7 @@ def _corrected(case: Case, corrected: Mapping[Path, Path], contract: Contract) -
 
 
 def _reports(
-    contract: Contract, entries: Mapping[Path, Quarantined], folder: Path, reading: LayoutReading
+    contract: Contract, entries: Mapping[Path, Quarantined], tree: Tree, reading: LayoutReading
 ) -> list[Fault]:
     """What was done for each entry, and which entries did nothing."""
     paths = {entry.file: path for path, entry in entries.items()}
@@ -126,11 +130,13 @@ def _reports(
     faults = []
     for entry in contract.quarantine:
         path = paths.get(entry.file)
-        name = entry.file if path is None else path.relative_to(folder).as_posix()
+        name = entry.file if path is None else path.relative_to(tree.top).as_posix()
         by = f"{entry.reason} ({entry.reviewer}, {entry.date.isoformat()})"
         code, found = "quarantined", f"excluded: {by}"
         if path is None:
-            code, found = "quarantine_unused", f"no such file to {entry.action}"
+            others = ending_in(entry.file, tree)
+            meant = f"; is {others[0]} meant?" if len(others) == 1 else ""
+            code, found = "quarantine_unused", f"no such file to {entry.action}{meant}"
         elif entry.action == "correct" and path in read:
             found = f"corrected by {entry.replacement}: {by}"
         elif entry.action == "correct":

@@ -19,7 +19,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from components.contract import Contract
-from components.intake.faults import is_accepted
+from components.intake.faults import acceptance
 from components.intake.layouts.instances import OutlineError
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
@@ -107,7 +107,8 @@ def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:
             reader.used.add(image)
         elif number in truncated:
             reader.used.add(image)
-            if is_accepted("truncated_polygons", sheet.name, reader.contract):
+            file = sheet.relative_to(reader.folder).as_posix()
+            if acceptance("truncated_polygons", file, reader.contract) is not None:
                 reader.fault("unlabelled_image", image, f"its outline in {sheet.name} is cut off", severity="warning")
         elif not outlines:
             reader.fault("mark_without_polygon", sheet, f"a mark of {image.name} without polygon")

@@ -577,6 +577,8 @@ OWN = [
     Row("xml_polygons", "image_without_mask", "1_1.jpg", "no 1.xml beside it", without("1.xml")),
     Row("xml_polygons", "unlabelled_image", "1_2.jpg", "no outline in 1.xml", put("1.xml", ddti_xml({"1": json.dumps([SQUARE])}))),
     Row("xml_polygons", "specks", "1_1.jpg", "1 components", put("1.xml", ddti_xml({"1": json.dumps([SQUARE, region((100, 40), (102, 40), (102, 42))])}))),
+    Row("class_folders", "ambiguous_entry", ".", r"the entry twin\.png of quarantine fits 2 files: .*/benign/twin\.png, .*/normal/twin\.png", lambda folder: [written("?")(folder / BUSI / kind / "twin.png") for kind in ("benign", "normal")] and None, lambda c: in_quarantine(c, "twin.png"), phantom=False),
+    Row("class_folders", "quarantine_unused", "twin.png", r"no such file to exclude; is .*/benign/twin\.png meant\?", put(f"{BUSI}/benign/twin.png", "?"), lambda c: in_quarantine(c, "twin.png"), phantom=False),
     Row("class_folders", "no_access", f"{BUSI}/benign", "a folder or file that may not be read", closed(f"{BUSI}/benign")),
     Row("coco", "no_access", COCO, "a folder or file that may not be read", closed(COCO)),
     Row("coco", "bad_annotations", COCO, "can't be read: the end where", put(COCO, "{")),

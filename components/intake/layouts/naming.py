@@ -1,0 +1,65 @@
+"""A contract's entries about single files, to the files that they name; an entry that fits several is a fault.
+
+Leaves out: what the entries do to the files (faults.py, quarantine.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path, PurePosixPath
+
+from components.contract import AcceptedFault, Contract
+from components.intake.faults import fault, fits
+from components.intake.layouts.reading import LayoutReading, some_of
+from components.intake.layouts.tree import Tree
+from components.types import Fault
+
+
+def ambiguous(reading: LayoutReading, contract: Contract, tree: Tree, *, phantom: bool) -> list[Fault]:
+    """A fault for each entry of accepted faults, and of the quarantine of real images, that fits several files."""
+    faults = []
+    for accepted in contract.accepted_faults:
+        files = _of_kind(accepted, reading)
+        faults += _one(contract, "accepted_faults", accepted.file, [_name(path, tree) for path in files])
+    for entry in contract.quarantine if not phantom else ():
+        meant = candidates(entry.file, reading.root, tree)
+        faults += _one(contract, "quarantine", entry.file, meant or ending_in(entry.file, tree))
+    return faults
+
+
+def candidates(entry: str, root: Path, tree: Tree) -> list[str]:
+    """The files that a quarantine's entry names from the dataset's root, or from the tree's top as reports do."""
+    places = dict.fromkeys((root / entry, tree.top / entry))
+    return [_name(place, tree) for place in places if tree.is_file(place)]
+
+
+def ending_in(entry: str, tree: Tree) -> list[str]:
+    """All files whose path ends in an entry."""
+    name = PurePosixPath(entry).name
+    places = (here.files[name] for here in tree.folders.values() if name in here.files)
+    return [file for file in (_name(place, tree) for place in places) if fits(entry, file)]
+
+
+def _of_kind(accepted: AcceptedFault, reading: LayoutReading) -> Collection[Path]:
+    """The files of the kind that an accepted fault is about: an image and its mask may have one name."""
+    files: Iterable[Path]
+    if accepted.code == "unreadable_image":
+        files = (case.image for case in reading.cases)
+    elif accepted.code == "truncated_polygons":
+        files = reading.sheets
+    else:
+        files = (path for case in reading.cases for path in (case.masks or (case.image,)))
+    name = PurePosixPath(accepted.file).name
+    return sorted({path for path in files if path.name == name})
+
+
+def _one(contract: Contract, key: str, entry: str, files: list[str]) -> list[Fault]:
+    fitting = [file for file in files if fits(entry, file)]
+    if len(fitting) < 2:
+        return []
+    found = f"the entry {entry} of {key} fits {len(fitting)} files: {some_of(sorted(fitting))}"
+    return [fault("ambiguous_entry", dataset=contract.name, file=".", found=found)]
+
+
+def _name(path: Path, tree: Tree) -> str:
+    return path.relative_to(tree.top).as_posix()
