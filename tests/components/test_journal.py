@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from components.journal import LINES, Journal, work_folder
+import pytest
+
+from components.journal import LINES, SYNC_ITEMS, SYNC_S, Journal, work_folder
 
 
 def test_what_was_added_is_there_for_the_next_try(tmp_path: Path) -> None:
@@ -55,6 +61,81 @@ def test_only_what_is_kept_stays(tmp_path: Path) -> None:
     for known in (journal, Journal(tmp_path, {})):
         assert [known.get(key) for key in ("one", "two", "three", "four")] == [0, None, 2, 4]
     assert len((tmp_path / LINES).read_text().splitlines()) == 3
+
+
+def test_whatever_was_written_of_it_whole_items_stay(tmp_path: Path) -> None:
+    items = {"one": {"é": [1, 2]}, "two": None, "three": "a\nb", "four": 4.5}
+    journal = Journal(tmp_path / "whole", {})
+    for key, result in items.items():
+        journal.add(key, result)
+    data = (tmp_path / "whole" / LINES).read_bytes()
+    ends = [0, *(at for at, sign in enumerate(data) if sign == ord("\n")), len(data)]
+    for cut in range(len(data) + 1):
+        Journal(tmp_path / "cut", {})
+        (tmp_path / "cut" / LINES).write_bytes(data[:cut])
+        for zeros in (b"", b"\0" * 7):  # what some file systems leave after a loss of power
+            (tmp_path / "cut" / LINES).write_bytes(data[:cut] + zeros)
+            again = Journal(tmp_path / "cut", {})
+            whole = sum(end <= cut for end in ends[1:]) if not zeros else sum(end < cut for end in ends[1:])
+            expected = {key: (items[key] if number < whole else None) for number, key in enumerate(items)}
+            assert {key: again.get(key) for key in items} == expected, cut
+            again.add("five", 5)
+            assert again.get("five") == Journal(tmp_path / "cut", {}).get("five") == 5
+            assert {key: again.get(key) for key in items} == expected
+
+
+def test_what_was_added_reaches_the_disk_after_some_items_or_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    now_s = [0.0]
+    monkeypatch.setattr(os, "fsync", lambda _: synced.append((tmp_path / LINES).stat().st_size))
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    journal = Journal(tmp_path, {})
+    for number in range(SYNC_ITEMS - 1):
+        journal.add(str(number), number)
+    assert synced == []
+    journal.add("last", 1)
+    assert synced == [(tmp_path / LINES).stat().st_size]
+    journal.add("soon", 1)
+    assert len(synced) == 1
+    now_s[0] += SYNC_S
+    journal.add("later", 1)
+    assert len(synced) == 2
+
+
+def test_memory_holds_no_results(tmp_path: Path) -> None:
+    tracemalloc.start()
+    try:
+        journal = Journal(tmp_path, {})
+        for number in range(1000):
+            journal.add(str(number), "x" * 10_000)
+        again = Journal(tmp_path, {})
+        assert again.get("999") == "x" * 10_000
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1_000_000
+
+
+def test_threads_read_while_one_adds(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    journal.add("first", list(range(100)))
+    with ThreadPoolExecutor(4) as pool:
+        read = [pool.submit(journal.get, "first") for _ in range(200)]
+        for number in range(200):
+            journal.add(str(number), number)
+        assert all(one.result() == list(range(100)) for one in read)
+    assert [Journal(tmp_path, {}).get(str(number)) for number in range(200)] == list(range(200))
+
+
+def test_a_replaced_result_goes_with_those_that_arent_kept(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    for key, result in (("one", 1), ("one", 2), ("two", 3)):
+        journal.add(key, result)
+    journal.keep(["one"])
+    assert journal.get("one") == Journal(tmp_path, {}).get("one") == 2
+    assert len((tmp_path / LINES).read_bytes().splitlines()) == 1
 
 
 def test_the_work_folder_is_hidden_and_beside(tmp_path: Path) -> None:
