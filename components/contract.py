@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -24,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from components.contract_text import MD5_PATTERN, NAME_PATTERN, SHA256_PATTERN, Location, RuleError, read_text, refusal
+from components.contract_text import MD5_PATTERN, NAME_PATTERN, SHA256_PATTERN, RuleError, read_text, refusal
 from components.errors import ContractError
 from components.types import Role, Severity
 
@@ -210,8 +210,8 @@ class Group(Part):
 class AcceptedFault(Part):
     """An error that the original is known to have: the file is left out, and the error becomes a warning.
 
-    It counts only where `file` really shows the fault `code`; a sound file is used. `file` is its path as in reports, or
-    the end of it, down to the bare name if no other file has it. Codes are those of ACCEPTABLE in
+    It counts only where `file` really shows the fault `code`; a sound file is used. `file` is its path as in reports,
+    or the end of it, down to the bare name if no other file has it. Codes are those of ACCEPTABLE in
     components/intake/faults.py.
     """
 
@@ -375,7 +375,7 @@ def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
     try:
         contract = Contract.model_validate(text.value)
     except ValidationError as error:
-        raise refusal(text, error.errors(), keys=_keys_at) from None
+        raise refusal(text, error.errors(), schema=Contract) from None
     if contract.name != name:
         raise ContractError(
             f"{path}, line {text.line(('name',))}, names the dataset {contract.name!r}",
@@ -391,18 +391,6 @@ def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
             remedy="correct the name, or write that dataset's contract too",
         )
     return contract
-
-
-def _keys_at(at: Location) -> tuple[str, ...]:
-    """The keys that the schema knows at a place of a contract; none where it isn't a part of keys."""
-    part: type[BaseModel] = Contract
-    for name in (one for one in at if isinstance(one, str)):
-        inner = part.model_fields[name].annotation if name in part.model_fields else None
-        parts = [one for one in (inner, *get_args(inner)) if isinstance(one, type) and issubclass(one, Part)]
-        if not parts:
-            return ()
-        part = parts[0]
-    return tuple(part.model_fields)
 
 
 def check_licence(contract: Contract) -> None:

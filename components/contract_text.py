@@ -8,26 +8,34 @@ Each fault is told with its line, what stands there, what may stand there and wh
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import yaml
+from pydantic import BaseModel
 
 from components.errors import ContractError
 
 Location = tuple[int | str, ...]
-_LISTED = 'docs/data.md lists the keys under "What a contract is"'
+_LISTED = {
+    "a contract": 'docs/data.md lists the keys under "What a contract is"',
+    "these options": 'docs/data.md shows them under "Add a seventh dataset"',
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A contract file as read: its values, and the line on which each of them stands."""
+    """A contract file as read: its values, and the line on which each of them stands.
 
-    path: Path
+    The options of a reader are checked by that reader: `path` then says which they are, and there are no lines.
+    """
+
+    path: Path | str
     value: Any
     lines: Mapping[tuple[str, ...], int]
+    what: Literal["a contract", "these options"] = "a contract"
 
     def line(self, at: Location) -> int | None:
         """The line of a place, or of the nearest one around it (a missing key has none of its own)."""
@@ -162,23 +170,22 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def refusal(
-    text: Text, errors: Sequence[Mapping[str, Any]], *, keys: Callable[[Location], Sequence[str]]
-) -> ContractError:
+def refusal(text: Text, errors: Sequence[Mapping[str, Any]], *, schema: type[BaseModel]) -> ContractError:
     """What pydantic found, as one error: each place with its line, what is there, what may be, and what to do.
 
-    `keys` names the keys that the schema knows at a place.
+    `schema` is what the values should have been; it tells which keys there are.
     """
     # A list whose entries are wrong is called too short besides.
     within = {tuple(one["loc"][:length]) for one in errors for length in range(len(one["loc"]))}
     kept = [one for one in errors if not (one["type"] == "too_short" and tuple(one["loc"]) in within)]
-    told = [_told(text, one, keys=keys) for one in kept]
+    told = [_told(text, one, schema=schema) for one in kept]
+    listed = [_LISTED[text.what]] if any(one["type"] in ("extra_forbidden", "missing") for one in kept) else []
     many = f" ({len(told)} faults)" if len(told) > 1 else ""
     lead = "\n    " if len(told) > 1 else " "
     return ContractError(
         f"{text.path}{many}:{lead}" + lead.join(one.found for one in told),
         expected="; ".join(dict.fromkeys(one.expected for one in told)),
-        remedy="; ".join(dict.fromkeys(one.remedy for one in told)),
+        remedy="; ".join([*dict.fromkeys(one.remedy for one in told), *listed]),
     )
 
 
@@ -189,28 +196,45 @@ class _Told:
     remedy: str
 
 
-def _told(text: Text, error: Mapping[str, Any], *, keys: Callable[[Location], Sequence[str]]) -> _Told:
+def _told(text: Text, error: Mapping[str, Any], *, schema: type[BaseModel]) -> _Told:
     at: Location = tuple(part for part in error["loc"] if part != "[key]")
     name, line = ".".join(map(str, at)), text.line(at)
     where = ", ".join(([f"line {line}"] if line is not None else []) + ([name] if name else []))
     where += ": " if where else ""
     kind, context, value = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
-        inside = f"under {'.'.join(map(str, at[:-1]))}" if len(at) > 1 else "of a contract"
-        known = keys(at[:-1])
+        inside = f"under {'.'.join(map(str, at[:-1]))}" if len(at) > 1 else f"of {text.what}"
+        known = _keys_at(schema, at[:-1])
         like = difflib.get_close_matches(str(at[-1]), known, n=1)
         return _Told(
             f"{where}no key {inside}" + (f"; `{like[0]}` is one" if like else ""),
             f"keys {inside}: {', '.join(known)}",
-            f"correct or remove `{at[-1]}`; {_LISTED}",
+            f"correct or remove `{at[-1]}`",
         )
     if kind == "missing":
-        return _Told(f"{where}is missing", f"the key {name}", f"add {name}; {_LISTED}")
+        return _Told(f"{where}is missing", f"the key {name}", f"add {name}")
     rule = context.get("error")
     if isinstance(rule, RuleError):
         return _Told(where + rule.found, rule.expected, rule.remedy)
+    if rule is not None:
+        return _Told(f"{where}{rule}", f"values that agree in {name or text.what}", f"correct {name or text.what}")
     quotes = " in quotes" if isinstance(value, bool) and kind == "literal_error" else ""
     return _Told(f"{where}{shown(value)}", f"{name}: {_expected(kind, context)}{quotes}", f"correct {name}")
+
+
+def _keys_at(schema: type[BaseModel], at: Location) -> tuple[str, ...]:
+    """The keys that a schema knows at a place of its values."""
+    for name in (one for one in at if isinstance(one, str) and one in schema.model_fields):
+        schema = next(_schemas(schema.model_fields[name].annotation), schema)
+    return tuple(schema.model_fields)
+
+
+def _schemas(kind: Any) -> Iterator[type[BaseModel]]:
+    """The schemas within a type, such as that in `tuple[Part, ...] | None`."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for inner in get_args(kind):
+        yield from _schemas(inner)
 
 
 def _expected(kind: str, context: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.contract import Contract
-from components.errors import ContractError
+from components.contract_text import Text, refusal
 from components.intake.faults import fault
 from components.intake.layouts.pattern import SHADOW, blanks, fixed_folder
 from components.intake.layouts.tree import Tree
@@ -58,12 +58,8 @@ class Options(BaseModel):
         try:
             return cls.model_validate(contract.layout.options)
         except ValidationError as error:
-            lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
-            raise ContractError(
-                f"contract {contract.name}, layout.options: " + "; ".join(lines),
-                expected=f"the options of the reader {contract.layout.reader}",
-                remedy="correct or remove the options named above",
-            ) from None
+            where = f"contract {contract.name}, layout.options of the reader {contract.layout.reader}"
+            raise refusal(Text(where, {}, {}, "these options"), error.errors(), schema=cls) from None
 
 
 @dataclass(frozen=True, slots=True)
