@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -20,6 +21,7 @@ from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 if TYPE_CHECKING:
     from components.intake.showing.tiles import Tile
 
+WORKERS = 2
 REPORTS, SPLIT, SHEETS = Path("reports/data"), Path("data/03_splits/internal.csv"), Path("reports/sheets")
 
 
@@ -50,15 +52,21 @@ def show(
     source: Annotated[
         Path | None, typer.Option(help="Show this folder in its original layout, not the harmonised form.")
     ] = None,
+    show_text: Annotated[
+        bool, typer.Option("--show-text", help="Leave burnt-in text readable; such a sheet isn't to be passed on.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Draw a contact sheet: images with the outlines of their objects, and what is known of each."""
+    """Draw a contact sheet: images with the outlines of their objects, and what is known of each.
+
+    Burnt-in text is covered, and names that may tell of a person are withheld.
+    """
     from components.intake.showing.contact_sheet import label_colours, write_sheet
     from components.intake.showing.tiles import in_order
 
     try:
         contract = load_contract(dataset, CONTRACTS)
-        shelf = _shelf(contract, source)
+        shelf = _shelf(contract, source, flagged=flagged, show_text=show_text)
         chosen = in_order(tile for tile in _of_split(shelf, contract, split) if tile.notes or not flagged)
         pages = -(-len(chosen) // images)
         _check_page(page, pages)
@@ -98,22 +106,36 @@ def show(
         typer.echo(f"No image of {dataset} to show: none is {'flagged' if flagged else f'in {split}'}.")
 
 
-def _shelf(contract: Contract, source: Path | None) -> Shelf:
+def _shelf(contract: Contract, source: Path | None, *, flagged: bool, show_text: bool) -> Shelf:
     """The harmonised form where there is one, else the original layout that the graph, an import or a user put down."""
     from components.intake.form.records import MANIFEST, read_manifest
-    from components.intake.showing.tiles import fault_codes, tiles_of_records
+    from components.intake.showing.flagged import read_flagged, tells
+    from components.intake.showing.tiles import tiles_of_records
 
     labels = list(contract.mask.labels.values())
     folder = HARMONISED / contract.role / contract.name
     if source is not None or not (folder / MANIFEST).is_file():
-        return _raw_shelf(contract, source, labels)
+        return _raw_shelf(contract, source, labels, flagged=flagged, show_text=show_text)
     records = read_manifest(folder)
-    tiles = tiles_of_records(records, faults=fault_codes(REPORTS / contract.name), splits=_splits(contract.name))
+    report = read_flagged(REPORTS / contract.name)
+    tiles = tiles_of_records(
+        records,
+        faults=report.codes(),
+        splits=_splits(contract.name),
+        tells=partial(tells, contract=contract),
+        show_text=show_text,
+    )
+    if flagged:
+        phantom = any(record.phantom for record in records)
+        tiles += report.without_picture({one.image_id for one in records}, contract, phantom=phantom)
     return Shelf("harmonised", folder, tiles, [*labels, *(o.label for record in records for o in record.objects)])
 
 
-def _raw_shelf(contract: Contract, source: Path | None, labels: Sequence[str]) -> Shelf:
+def _raw_shelf(
+    contract: Contract, source: Path | None, labels: Sequence[str], *, flagged: bool, show_text: bool
+) -> Shelf:
     from components.intake.layouts import phantom_notice, read_layout
+    from components.intake.showing.flagged import flagged_of, tells
     from components.intake.showing.tiles import tiles_of_cases
 
     here = [source] if source else [at / contract.name for at in (RAW, IMPORTS) if (at / contract.name).is_dir()]
@@ -127,14 +149,32 @@ def _raw_shelf(contract: Contract, source: Path | None, labels: Sequence[str]) -
         )
     folder = here[0]
     phantom = phantom_notice(folder)
-    reading = read_layout(contract, folder, phantom=phantom, contracts=CONTRACTS)
-    if not reading.cases:
+    if flagged:  # what is wrong with an image shows in its pixels only
+        from components.intake.validate_data import check_data
+
+        checked = check_data(contract, folder, phantom=phantom, contracts=CONTRACTS, workers=WORKERS)
+        cases, faults = checked.cases, checked.faults
+    else:
+        reading = read_layout(contract, folder, phantom=phantom, contracts=CONTRACTS)
+        cases, faults = reading.cases, reading.faults
+    if not cases and not flagged:
         raise LayoutError(
             f"{contract.name}: no image with its annotation in {folder}",
             expected="the dataset in its original layout",
             remedy=f"run `sonoforge data check {contract.name} --source {folder}` to see what is missing",
         )
-    tiles = tiles_of_cases(reading, contract, folder=folder, phantom=phantom)
+    told = flagged_of(faults, cases, folder=folder)
+    tiles = tiles_of_cases(
+        dict(enumerate(cases, 1)),
+        contract,
+        folder=folder,
+        phantom=phantom,
+        faults=told.codes(),
+        tells=partial(tells, contract=contract),
+        show_text=show_text,
+    )
+    if flagged:
+        tiles += told.without_picture({case.image_id for case in cases}, contract, phantom=phantom)
     return Shelf("original layout", folder, tiles, labels)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image as PilImage
 
@@ -109,3 +109,8 @@ def misnamed(path: Path, stored: Stored) -> str:
     """What a file's content is where its name says something else; "" where they agree, or the name says nothing."""
     said = _FORMAT_OF.get(path.suffix.lower())
     return f"{stored.kind} under the name of {said}" if said not in (None, stored.kind) else ""
+
+
+def may_be_an_image(name: PurePath) -> bool:
+    """Whether a file is named like one of pixels."""
+    return name.suffix.lower() in _FORMAT_OF

@@ -7,9 +7,9 @@ out: which images are shown (components/intake/showing/tiles.py, pipelines/comma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import cv2
@@ -58,6 +58,9 @@ class Shown:
             "height_px": self.size_hw[0] if self.size_hw else None,
             "width_px": self.size_hw[1] if self.size_hw else None,
             "problem": self.pixels.problem or None,
+            "file": tile.file or None,
+            "name_withheld": bool(tile.hidden),
+            "text_covered": self.pixels.covered,
             "objects": [
                 {"label": o.label, "box_xyxy": list(o.box_xyxy), "area_px": o.area_px} for o in self.pixels.objects
             ],
@@ -94,8 +97,10 @@ def write_sheet(
         x = GAP_PX + (place % columns) * (PANEL_W_PX + GAP_PX)
         y = HEADER_PX + (place // columns) * (TILE_H_PX + GAP_PX)
         sheet.paste(PilImage.fromarray(panel(pixels, colours)), (x, y))
+        if pixels.image is None:
+            _placeholder(draw, (x, y), tile)
         size_hw = None if pixels.image is None else (pixels.image.shape[0], pixels.image.shape[1])
-        shown.append(Shown(tile, size_hw, TilePixels(None, None, pixels.objects, pixels.problem)))
+        shown.append(Shown(tile, size_hw, replace(pixels, image=None, instances=None)))
         _caption(draw, (x, y + PANEL_H_PX + 6), shown[-1])
     _legend(draw, (GAP_PX, sheet.height - FOOTER_PX + 4), colours)
     with replacing(path) as beside:
@@ -165,20 +170,38 @@ def _caption(draw: ImageDraw.ImageDraw, corner_xy: tuple[int, int], shown: Shown
     if tile.phantom:
         room -= _badge_width(draw) + 8
         _badge(draw, x + PANEL_W_PX - _badge_width(draw), middle)
-    draw.text((x, middle), fitted(draw, tile.image_id, bold, room), fill=TEXT, font=bold, anchor="lm")
+    draw.text((x, middle), fitted(draw, tile.hidden or tile.image_id, bold, room), fill=TEXT, font=bold, anchor="lm")
     kind = tile.subject_class or "no class"
-    group = "a group of its own" if tile.group == tile.image_id else f"group {tile.group}"
+    group = _group(tile)
     lines = [(" · ".join(filter(None, (kind, tile.split))), FAINT), (group, FAINT), (_measures(shown), FAINT)]
-    if notes := ", ".join(filter(None, (shown.pixels.problem, *tile.notes))):
+    covered = f"text covered: {shown.pixels.covered}" if shown.pixels.covered else ""
+    if notes := ", ".join(filter(None, (shown.pixels.problem, covered, *tile.notes))):
         lines.append((notes, WARNING))
     for number, (line, colour) in enumerate(lines, 1):
         place = (x, middle + number * LINE_PX)
         draw.text(place, fitted(draw, line, plain, PANEL_W_PX), fill=colour, font=plain, anchor="lm")
 
 
+def _group(tile: Tile) -> str:
+    if tile.group in ("", tile.image_id):
+        return "a group of its own" if tile.group else ""
+    return "group withheld" if tile.hidden else f"group {tile.group}"
+
+
+def _placeholder(draw: ImageDraw.ImageDraw, corner_xy: tuple[int, int], tile: Tile) -> None:
+    """What is wrong and with which file, where there is no picture."""
+    font = _font(TEXT_PX)
+    lines = [("not shown", FAINT), *((note, WARNING) for note in tile.notes)]
+    lines += [(part, TEXT) for part in ((tile.hidden,) if tile.hidden else PurePosixPath(tile.file).parts)]
+    left, top = corner_xy
+    for number, (line, colour) in enumerate(lines[: PANEL_H_PX // LINE_PX - 2], 1):
+        place = (left + 8, top + 8 + number * LINE_PX)
+        draw.text(place, fitted(draw, line, font, PANEL_W_PX - 16), fill=colour, font=font, anchor="lm")
+
+
 def _measures(shown: Shown) -> str:
     if shown.size_hw is None:
-        return "not decodable"
+        return "no picture"
     spacing = shown.tile.spacing_mm
     count = len(shown.pixels.objects)
     return " · ".join(

@@ -2,20 +2,23 @@
 
 A sheet shows at most `SHEET_IMAGES` images, spread evenly over all that have the fault, with the outlines of their
 objects and the file's name. Images whose tags or names may tell of a person aren't drawn, whatever else is wrong with
-them. Equal data give equal bytes. Leaves out: the drawing itself (components/intake/showing/contact_sheet.py).
+them; a name with a date is withheld, and burnt-in text is covered, as reports are passed on. Equal data give equal
+bytes. Leaves out: the drawing itself (components/intake/showing/contact_sheet.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 
 from components.contract import Contract
 from components.intake.faults import CATALOGUE
-from components.intake.layouts import Case, LayoutReading
+from components.intake.layouts import Case
 from components.intake.showing.contact_sheet import label_colours, write_sheet
-from components.intake.showing.tiles import Tile, tiles_of_cases
+from components.intake.showing.flagged import flagged_of, tells
+from components.intake.showing.tiles import NAME_CODES, Tile, tiles_of_cases
 from components.types import Fault
 
 SHEET_IMAGES = 10
@@ -31,21 +34,25 @@ def write_thumbnails(
     """
     flagged = images_by_code(faults, cases, folder=folder)
     colours = label_colours(list(contract.mask.labels.values()))
+    codes = flagged_of(faults, cases, folder=folder).codes()
     for code, found in flagged.items():
         chosen = spread(found, SHEET_IMAGES)
         out.mkdir(parents=True, exist_ok=True)
         write_sheet(
             out / f"{code}.png",
-            [_tile(case, contract, folder, phantom=phantom) for case in chosen],
+            _tiles(chosen, contract, folder, phantom=phantom, codes=codes),
             title=f"{contract.name}: {code}",
-            subtitle=f"{len(chosen)} of {len(found)} image{'s' if len(found) > 1 else ''}",
+            subtitle=f"{len(chosen)} of {len(found)} image{'s' if len(found) > 1 else ''}, text covered",
             colours=colours,
         )
     return tuple(flagged)
 
 
-def images_by_code(faults: Sequence[Fault], cases: Sequence[Case], *, folder: Path) -> dict[str, list[Case]]:
-    """Which cases each fault stands in, in the catalogue's order, without those that may tell of a person."""
+def images_by_code(faults: Sequence[Fault], cases: Sequence[Case], *, folder: Path) -> dict[str, dict[int, Case]]:
+    """Which cases each fault stands in, by their number from 1, in the catalogue's order.
+
+    Those that may tell of a person are left out.
+    """
     if not faults:
         return {}
     owner: dict[str, int] = {}
@@ -58,7 +65,7 @@ def images_by_code(faults: Sequence[Fault], cases: Sequence[Case], *, folder: Pa
         if one.code not in PRIVATE and one.file in owner:
             numbers.setdefault(one.code, set()).add(owner[one.file])
     shown = {code: sorted(numbers.get(code, set()) - hidden) for code in CATALOGUE}
-    return {code: [cases[number] for number in found] for code, found in shown.items() if found}
+    return {code: {number + 1: cases[number] for number in found} for code, found in shown.items() if found}
 
 
 def _with_folders(file: str) -> set[str]:
@@ -67,13 +74,20 @@ def _with_folders(file: str) -> set[str]:
     return {file, *(parent.as_posix() for parent in path.parents)}
 
 
-def spread(items: Sequence[Case], number: int) -> list[Case]:
+def spread(items: Mapping[int, Case], number: int) -> dict[int, Case]:
     """At most `number` of the items, evenly from first to last."""
     if len(items) <= number:
-        return list(items)
-    return [items[round(k * (len(items) - 1) / (number - 1))] for k in range(number)]
+        return dict(items)
+    keys = list(items)
+    return {key: items[key] for key in (keys[round(k * (len(keys) - 1) / (number - 1))] for k in range(number))}
 
 
-def _tile(case: Case, contract: Contract, folder: Path, *, phantom: bool) -> Tile:
-    (tile,) = tiles_of_cases(LayoutReading(folder, (case,), ()), contract, folder=folder, phantom=phantom)
-    return replace(tile, image_id=Path(case.name_of(case.image, folder)).name)
+def _tiles(
+    cases: Mapping[int, Case], contract: Contract, folder: Path, *, phantom: bool, codes: Mapping[str, Sequence[str]]
+) -> list[Tile]:
+    # What else is wrong with an image stands on the sheets of those faults.
+    names = {image_id: [code for code in found if code in NAME_CODES] for image_id, found in codes.items()}
+    tiles = tiles_of_cases(
+        cases, contract, folder=folder, phantom=phantom, faults=names, tells=partial(tells, contract=contract)
+    )
+    return [replace(tile, image_id=PurePosixPath(tile.file).name) for tile in tiles]

@@ -1,47 +1,51 @@
 """Harmonised records, or the cases of a raw folder, to what a contact sheet shows of each image.
 
 A tile knows what is said of its image (class, group, flags, faults) and decodes its pixels when it is drawn, so that a
-page costs only its own images. Leaves out: drawing (components/intake/showing/contact_sheet.py).
+page costs only its own images. Text that is burnt in is covered, unless it is asked for: a sheet is soon passed on.
+What the finder of text misses (docs/data.md) stays readable. Leaves out: drawing (contact_sheet.py).
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from components.contract import Contract
-from components.errors import LayoutError
 from components.intake.form.records import load_image, load_instances
-from components.intake.layouts import Case, LayoutReading
+from components.intake.layouts import Case
+from components.intake.measuring.burnt_in import brightest, text_boxes
 from components.intake.measuring.pixels import read_case
+from components.intake.measuring.telling_names import DATE, IDENTITY
 from components.types import Image, InstanceMask, ObjectTruth, Record
 
 FAULTS, FACTS = "faults.json", "facts.parquet"
+NAME_CODES = (IDENTITY, DATE)
+COVER_GREY = 96
 # An information, such as that two images are equal, isn't a reason to look at a picture.
 TOLD_SEVERITIES = ("error", "warning")
 
 
 @dataclass(frozen=True, slots=True)
 class TilePixels:
-    """A tile's decoded image and objects; where the image can't be shown, why."""
+    """A tile's decoded image and objects; where it can't be shown, why; and how many lines of text are covered."""
 
     image: Image | None
     instances: InstanceMask | None = None
     objects: tuple[ObjectTruth, ...] = ()
     problem: str = ""
+    covered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One image of a contact sheet; `notes` are its flags and the codes of its faults."""
+    """One image of a contact sheet; `notes` are its flags and the codes of its faults.
+
+    `file` is what is named where nothing can be drawn. `hidden` is printed in place of all names, where these may tell
+    of a person.
+    """
 
     image_id: str
     group: str
@@ -51,6 +55,8 @@ class Tile:
     notes: tuple[str, ...]
     split: str | None
     load: Callable[[], TilePixels]
+    file: str = ""
+    hidden: str = ""
 
 
 def in_order(tiles: Iterable[Tile]) -> list[Tile]:
@@ -63,16 +69,25 @@ def in_order(tiles: Iterable[Tile]) -> list[Tile]:
 
 
 def tiles_of_records(
-    records: Sequence[Record], *, faults: Mapping[str, Sequence[str]], splits: Mapping[str, str]
+    records: Sequence[Record],
+    *,
+    faults: Mapping[str, Sequence[str]],
+    splits: Mapping[str, str],
+    tells: Callable[[Sequence[str]], bool],
+    show_text: bool = False,
 ) -> list[Tile]:
     """Tiles of harmonised images.
 
     Parameters
     ----------
     faults
-        Codes of faults by image id, as `fault_codes` reads them.
+        Codes of errors and warnings by image id.
     splits
         train, val or test by image id; images without one show none.
+    tells
+        Whether names may tell of a person.
+    show_text
+        Whether burnt-in text stays as it is.
     """
     return [
         Tile(
@@ -83,22 +98,30 @@ def tiles_of_records(
             spacing_mm=record.spacing_mm,
             notes=tuple(dict.fromkeys((*record.flags, *faults.get(record.image_id, ())))),
             split=splits.get(record.image_id),
-            load=partial(_load_record, record),
+            load=partial(_load_record, record, show_text=show_text),
+            file=record.image_id,
+            hidden=_hidden(number, (record.image_id, record.group), faults.get(record.image_id, ()), tells),
         )
-        for record in records
+        for number, record in enumerate(records, 1)
     ]
 
 
-def tiles_of_cases(reading: LayoutReading, contract: Contract, *, folder: Path, phantom: bool) -> list[Tile]:
-    """Tiles of a raw folder that nobody harmonised yet; notes are flags, and faults that the layout alone shows."""
-    codes: dict[str, list[str]] = defaultdict(list)
-    for one in reading.faults:
-        if one.severity in TOLD_SEVERITIES:
-            codes[one.file].append(one.code)
+def tiles_of_cases(
+    cases: Mapping[int, Case],
+    contract: Contract,
+    *,
+    folder: Path,
+    phantom: bool,
+    faults: Mapping[str, Sequence[str]],
+    tells: Callable[[Sequence[str]], bool],
+    show_text: bool = False,
+) -> list[Tile]:
+    """Tiles of a raw folder's cases, by their numbers in it; other parameters as in `tiles_of_records`."""
     tiles = []
-    for case in reading.cases:
+    for number, case in cases.items():
         files = [case.name_of(path, folder) for path in (case.image, *case.masks)]
-        notes = (*case.flags, *(code for file in files for code in codes.get(file, ())))
+        codes = faults.get(case.image_id, ())
+        hidden = _hidden(number, (*files, case.image_id, case.group), codes, tells)
         tiles.append(
             Tile(
                 image_id=case.image_id,
@@ -106,48 +129,39 @@ def tiles_of_cases(reading: LayoutReading, contract: Contract, *, folder: Path, 
                 subject_class=case.subject_class,
                 phantom=phantom,
                 spacing_mm=contract.spacing_mm,
-                notes=tuple(dict.fromkeys(notes)),
+                notes=tuple(dict.fromkeys((*case.flags, *codes))),
                 split=None,
-                load=partial(_load_case, case, contract),
+                load=partial(_load_case, case, contract, named=not hidden, show_text=show_text),
+                file=files[0],
+                hidden=hidden,
             )
         )
     return tiles
 
 
-def _load_record(record: Record) -> TilePixels:
-    return TilePixels(load_image(record), load_instances(record), record.objects)
+def _hidden(number: int, names: Sequence[str], codes: Sequence[str], tells: Callable[[Sequence[str]], bool]) -> str:
+    """What stands in place of names that may tell of a person: the image's number in its dataset."""
+    withheld = not set(NAME_CODES).isdisjoint(codes) or tells(names)
+    return f"image {number}, name withheld" if withheld else ""
 
 
-def _load_case(case: Case, contract: Contract) -> TilePixels:
+def _load_record(record: Record, *, show_text: bool) -> TilePixels:
+    image, covered = (load_image(record), 0) if show_text else without_text(load_image(record))
+    return TilePixels(image, load_instances(record), record.objects, covered=covered)
+
+
+def _load_case(case: Case, contract: Contract, *, named: bool, show_text: bool) -> TilePixels:
     pixels = read_case(case, contract)
-    problem = "; ".join(f"{path.name}: {found}" for _, path, found in pixels.problems)
-    return TilePixels(pixels.image, pixels.instances, pixels.objects, problem)
+    told = [f"{path.name}: {found}" if named else code for code, path, found in pixels.problems]
+    image, covered = (pixels.image, 0) if show_text or pixels.image is None else without_text(pixels.image)
+    return TilePixels(image, pixels.instances, pixels.objects, "; ".join(told), covered)
 
 
-def fault_codes(report: Path) -> dict[str, tuple[str, ...]]:
-    """The codes of errors and warnings by image id, from the folder that `validate_data` wrote; empty without it.
-
-    Raises
-    ------
-    LayoutError
-        If the folder's files can't be read.
-    """
-    if not (report / FAULTS).is_file() or not (report / FACTS).is_file():
-        return {}
-    try:
-        faults: list[dict[str, Any]] = json.loads((report / FAULTS).read_text(encoding="utf-8"))["faults"]
-        facts = pd.read_parquet(report / FACTS, columns=["image_id", "image_file", "mask_files"])
-    except (OSError, ValueError, KeyError) as error:
-        raise LayoutError(
-            f"{report} can't be read: {error}",
-            expected=f"{FAULTS} and {FACTS} of the stage `validate_data`",
-            remedy="run the stage again, or remove the folder",
-        ) from None
-    owner: dict[str, str] = {}
-    for image_id, image_file, mask_files in facts.itertuples(index=False):
-        owner |= dict.fromkeys((image_file, *str(mask_files).split("; ")), str(image_id))
-    codes: dict[str, list[str]] = defaultdict(list)
-    for one in faults:
-        if one["severity"] in TOLD_SEVERITIES and one["file"] in owner:
-            codes[owner[one["file"]]].append(one["code"])
-    return {image_id: tuple(dict.fromkeys(found)) for image_id, found in codes.items()}
+def without_text(image: Image) -> tuple[Image, int]:
+    """An image (H W 3) with its lines of burnt-in text covered, and how many these are."""
+    boxes = text_boxes(brightest(image))
+    if boxes:
+        image = image.copy()
+    for x0, y0, x1, y1 in boxes:
+        image[y0:y1, x0:x1] = COVER_GREY
+    return image, len(boxes)

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as PilImage
@@ -26,7 +27,7 @@ def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     for number in range(1, 6):
         mask = np.zeros((160, 180), dtype=np.uint8)
         mask[40:90, 50 : 80 + 10 * number] = 255
-        image = rng.integers(0, 255, (160, 180), dtype=np.uint8)
+        image = cv2.GaussianBlur(rng.integers(60, 190, (160, 180), dtype=np.uint8), (5, 5), 1.0)
         for folder, content in (("original", image), ("GT", mask)):
             at = tmp_path / "data/01_raw/udiat/BUS" / folder
             at.mkdir(parents=True, exist_ok=True)
@@ -87,6 +88,7 @@ def test_filters(harmonised: Path) -> None:
     checked = check_data(load_contract("udiat"), Path("data/01_raw/udiat"), phantom=True)
     checked.facts.to_parquet(report / "facts.parquet")
     fault = {"code": "specks", "severity": "warning", "file": "BUS/GT/000004.png"}
+    fault |= dict.fromkeys(("dataset", "found", "expected", "remedy"), "x")
     (report / "faults.json").write_text(json.dumps({"schema": 1, "faults": [fault]}))
     flagged = show("--flagged")
     assert [(one["image_id"], one["notes"]) for one in flagged["shown"]] == [("000004", ["specks"])]
@@ -119,3 +121,44 @@ def test_text_names_the_sheet(harmonised: Path) -> None:
     result = CliRunner().invoke(app, ["show", "udiat", "--images", "3"])
     assert result.stdout == "reports/sheets/udiat_page_1.png: 3 of 5 images (harmonised), page 1 of 2\n"
     assert CliRunner().invoke(app, ["show", "udiat", "--flagged"]).stdout.startswith("No image of udiat to show")
+
+
+def test_flagged_of_a_raw_folder_lists_what_cannot_be_drawn(project: Path) -> None:
+    raw = Path("data/01_raw/udiat/BUS")
+    (raw / "original/000002.png").write_bytes(b"no image")
+    (raw / "GT/000003.png").unlink()
+    PilImage.fromarray(np.zeros((160, 180), np.uint8)).save(raw / "GT/000004.png")
+    flagged = show("--flagged")
+    told = {one["image_id"]: (one["notes"], one["file"], one["height_px"]) for one in flagged["shown"]}
+    assert told == {
+        "000002": (["unreadable_image"], "BUS/original/000002.png", None),
+        "000003.png": (["image_without_mask"], "BUS/original/000003.png", None),
+        "000004": (["empty_mask"], "BUS/original/000004.png", 160),
+    }
+    assert Path(flagged["sheet"]).is_file()
+
+
+def test_flagged_of_the_harmonised_form_lists_what_it_does_not_hold(harmonised: Path) -> None:
+    from components.intake.validate_data import validate_data
+
+    raw = Path("data/01_raw/udiat")
+    (raw / "BUS/original/000006.png").write_bytes(b"no image")
+    shutil.copy(raw / "BUS/GT/000001.png", raw / "BUS/GT/000006.png")
+    validate_data(load_contract("udiat"), raw, out=Path("reports/data/udiat"), phantom=True)
+    assert [(one["file"], one["notes"]) for one in show("--flagged")["shown"]] == [
+        ("BUS/original/000006.png", ["unreadable_image"])
+    ]
+
+
+def test_text_is_covered_and_names_are_withheld(project: Path) -> None:
+    raw = Path("data/01_raw/udiat/BUS")
+    for kind in ("original", "GT"):
+        (raw / kind / "000005.png").rename(raw / kind / "1961-03-27.png")
+    image = np.asarray(PilImage.open(raw / "original/000001.png")).copy()
+    cv2.putText(image, "SMITH JOHN", (20, 120), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1, cv2.LINE_AA)
+    PilImage.fromarray(image).save(raw / "original/000001.png")
+    covered, readable = show("--out", "a.png"), show("--out", "b.png", "--show-text")
+    assert [one["text_covered"] > 0 for one in covered["shown"]] == [True, *[False] * 4]
+    assert [one["text_covered"] for one in readable["shown"]] == [0] * 5
+    assert [one["name_withheld"] for one in covered["shown"]] == [False] * 4 + [True]
+    assert Path("a.png").read_bytes() != Path("b.png").read_bytes()

@@ -11,10 +11,11 @@ from PIL import Image as PilImage
 
 from components.contract import Contract
 from components.intake.layouts import read_layout
+from components.intake.showing import contact_sheet
 from components.intake.showing.thumbnails import SHEET_IMAGES, images_by_code, spread, write_thumbnails
 from components.intake.validate_data import check_data, validate_data
 from tests.components.intake.raw_trees import Tree, binary, disc, save, speckle
-from tests.components.intake.test_fault_matrix import crosses, drawn, tagged
+from tests.components.intake.test_fault_matrix import crosses, drawn, tagged, text
 
 ContractOf = Callable[[str], Contract]
 
@@ -54,10 +55,12 @@ def test_a_sheet_is_spread_over_all_that_have_the_fault(broken: Path, contract_o
     contract = contract_of("udiat")
     checked = check_data(contract, broken, phantom=True, contracts=contracts)
     found = images_by_code(checked.faults, checked.cases, folder=broken)["specks"]
-    assert [case.image_id for case in found] == [f"{k:06d}" for k in range(2, 21) if k != 4]
+    assert [case.image_id for case in found.values()] == [f"{k:06d}" for k in range(2, 21) if k != 4]
+    assert all(checked.cases[number - 1] == case for number, case in found.items())
     chosen = spread(found, SHEET_IMAGES)
-    assert len(chosen) == SHEET_IMAGES and (chosen[0], chosen[-1]) == (found[0], found[-1])
-    assert spread(found[:3], SHEET_IMAGES) == found[:3]
+    assert len(chosen) == SHEET_IMAGES and {2, 20} <= chosen.keys() and chosen.items() <= found.items()
+    three = {number: found[number] for number in (2, 3, 5)}
+    assert spread(three, SHEET_IMAGES) == three
 
 
 def test_what_may_tell_of_a_person_is_not_drawn(broken: Path, contract_of: ContractOf, contracts: Path) -> None:
@@ -67,7 +70,7 @@ def test_what_may_tell_of_a_person_is_not_drawn(broken: Path, contract_of: Contr
     assert {"identity_tag", "calipers"} <= {one.code for one in checked.faults}
     shown = images_by_code(checked.faults, checked.cases, folder=broken)
     assert "identity_tag" not in shown and "calipers" not in shown
-    assert all(case.image_id != "000003" for cases in shown.values() for case in cases)
+    assert all(case.image_id != "000003" for cases in shown.values() for case in cases.values())
 
 
 def test_a_folder_that_tells_of_a_person_hides_all_in_it(
@@ -96,3 +99,20 @@ def test_the_report_links_its_pictures(broken: Path, tmp_path: Path, contract_of
         assert (out / f"thumbnails/{code}.png").is_file()
         assert f'<img src="../thumbnails/{code}.png"' in front
         assert f"(thumbnails/{code}.png)" in text
+
+
+def test_a_sheet_prints_no_name_with_a_date_and_no_text(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contract, raw = contract_of("udiat"), tree("udiat")
+    for kind in ("original", "GT"):
+        (raw / f"BUS/{kind}/000003.png").rename(raw / f"BUS/{kind}/1961-03-27.png")
+    drawn(text)(raw / "BUS/original/1961-03-27.png")
+    written: list[str] = []
+    real = contact_sheet.fitted
+    monkeypatch.setattr(contact_sheet, "fitted", lambda draw, line, *a: (written.append(line), real(draw, line, *a))[1])
+    checked = check_data(contract, raw, phantom=True, contracts=contracts)
+    codes = write_thumbnails(tmp_path, checked.faults, checked.cases, contract, folder=raw, phantom=True)
+    assert set(codes) == {"date_in_name", "burnt_in_text"}
+    assert any("name withheld" in line for line in written) and any("text covered: 1" in line for line in written)
+    assert not any("1961" in line for line in written)
