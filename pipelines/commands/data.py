@@ -7,6 +7,8 @@ Exit codes: 0 clean, 1 faults (or an import that failed), 2 misuse. Leaves out: 
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,6 +20,7 @@ import typer
 
 from components.contract import CONTRACTS, Contract, contract_names, load_contract
 from components.errors import ContractError, LayoutError, SonoForgeError
+from components.params import PHANTOM_SOURCE
 from pipelines.commands import data_page, data_schema, data_show, data_sides
 from pipelines.commands.data_places import HARMONISED, IMPORTS, MISUSE, RAW
 
@@ -49,11 +52,13 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
+    columns = shutil.get_terminal_size().columns
     for line in _table(rows):
         typer.echo(line)
     for row in rows:
         typer.echo(f"\n{row['name']}: {row['anatomy']}, {row['role']}")
-        typer.echo(f"  licence: {row['licence']['stated']}")
+        for line in textwrap.wrap(f"  licence: {row['licence']['stated']}", columns, subsequent_indent="    "):
+            typer.echo(line)
         typer.echo(f"  source: {row['source']}")
         if row["import"] is not None:
             typer.echo(f"  imported: {row['import']['line']}")
@@ -112,6 +117,7 @@ def import_(
 ) -> None:
     """Check a dataset, copy it under DVC, and make params.yaml use it; nothing is half-imported."""
     from components.intake.imports import ImportFaultsError, import_dataset
+    from pipelines.graph import one_at_a_time
 
     _contract(dataset)
     if not path.exists():
@@ -126,6 +132,7 @@ def import_(
                 workers=workers,
                 progress=progress,
                 pairs_progress=pairs_progress,
+                undisturbed=one_at_a_time(Path(), say=lambda line: typer.echo(line, err=True)),
             )
     except ImportFaultsError as error:
         if error.checked is not None:
@@ -173,13 +180,20 @@ def _import_row(record: ImportRecord) -> dict[str, Any]:
 def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
     """The datasets side by side, in aligned columns."""
     uses = ("train", "redistribute", "commercial")
-    lines = [["dataset", "role", "images here", "in this run", *uses]]
+    lines = [["dataset", "role", "images here", "in this run", "train", "pass on", "commercial"]]
     for row in rows:
         images = "none yet" if row["images"] is None else f"{row['images']}{' phantoms' if row['phantom'] else ''}"
         permissions = [row["licence"][use] for use in uses]
-        lines.append([row["name"], row["role"], images, row["run_source"] or "no", *permissions])
+        lines.append([row["name"], row["role"], images, _in_run(row["run_source"]), *permissions])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def _in_run(source: str | None) -> str:
+    """What of a dataset is in the run: phantoms, an import, another folder, or nothing."""
+    if source is None:
+        return "no"
+    return "phantoms" if source == PHANTOM_SOURCE else "import" if Path(source).parent == IMPORTS else source
 
 
 def _counted(manifest: Path) -> tuple[int | None, bool | None]:
@@ -246,6 +260,7 @@ def _print_checked(checked: Checked, folder: Path, *, as_json: bool) -> None:
 def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
     """What an import did, what its archive was compared with, and what to do next."""
     from components.intake.arrival.import_record import contract_lines
+    from components.intake.layouts.reading import some_of
 
     published = done.record.published
     if published.verdict == "different":
@@ -258,11 +273,14 @@ def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
             "import": _import_row(done.record),
             "changes": list(done.changes),
             "undo": list(done.undo),
+            "left_out": list(done.left_out),
         }
         typer.echo(json.dumps(text, indent=2, ensure_ascii=False))
         return
     _print_checked(done.checked, source, as_json=False)
     typer.echo(f"Imported {len(done.checked.facts)} images to {done.folder.as_posix()} (under DVC).")
+    if done.left_out:
+        typer.echo(f"Not copied, as no part of the dataset: {len(done.left_out)} files ({some_of(done.left_out)}).")
     typer.echo(f"Recorded beside it: {done.record.line()}.")
     if published.verdict != "different":
         typer.echo(f"Compared with the published files: {published.verdict}; {published.reason}.")

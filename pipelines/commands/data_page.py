@@ -1,10 +1,13 @@
 """`sonoforge data page`: what a contract says of a dataset, as a page to read.
 
-Leaves out: the wording (components/intake/showing/dataset_page.py).
+A terminal gets it without tables, as wide as it is; a file or another program gets Markdown. Leaves out: the wording
+(components/intake/showing/dataset_page.py).
 """
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +36,7 @@ def page(
 ) -> None:
     """What a contract says of a dataset: how to get it, what it may be used for, masks, groups, faults."""
     from components.intake.showing.dataset_page import INDEX, pages
+    from components.intake.showing.plain_page import plain
 
     if (dataset is None) != every:
         raise typer.BadParameter("name a dataset, or give --all")
@@ -45,7 +49,8 @@ def page(
     if dataset is not None:
         del written[INDEX]
         if out is None:
-            typer.echo(written[f"{dataset}.md"], nl=False)
+            text = written[f"{dataset}.md"]
+            typer.echo(plain(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text, nl=False)
             return
     folder = out or PAGES
     folder.mkdir(parents=True, exist_ok=True)

@@ -145,7 +145,7 @@ def _licence(contract: Contract) -> str:
 
 
 def _layout(contract: Contract) -> str:
-    options = yaml.dump(contract.layout.options, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=110)
+    options = yaml.dump(contract.layout.options, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=76)
     shape = (sys.modules[READERS[contract.layout.reader].__module__].__doc__ or "").splitlines()[0]
     seen = contract.layout.seen or "not stated"
     return f"{shape}\n\nSeen by whoever wrote this: {seen}.\n\nIts options:\n\n```yaml\n{options.rstrip()}\n```"

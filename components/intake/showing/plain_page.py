@@ -11,11 +11,12 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+_ADDRESS = re.compile(r"<(https?://[^ >]+)>")
 _CELLS = re.compile(r"(?<!\\)\|")
 
 
 def plain(markdown: str, width: int) -> str:
-    """The page without tables and emphasis, wrapped to `width` columns; words longer than that, and code, stay whole."""
+    """The page without tables and emphasis, wrapped to `width` columns; longer words, and code, stay whole."""
     lines: list[str] = []
     fenced = False
     for is_table, block in groupby(markdown.splitlines(), key=lambda line: line.startswith("|")):
@@ -53,7 +54,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    return text.replace("**", "").replace("\\|", "|").replace("`", "").replace("<http", "http").replace(">", "")
+    return _ADDRESS.sub(r"\1", text).replace("**", "").replace("\\|", "|").replace("`", "")
 
 
 def _wrapped(text: str, width: int, *, indent: str) -> list[str]:

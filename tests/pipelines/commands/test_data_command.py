@@ -102,8 +102,11 @@ def test_list_names_every_contract(project: Path, root: Path) -> None:
     assert shown.exit_code == 0
     assert [row["name"] for row in rows] == list(contract_names(root / "data/contracts"))
     assert all(f"{row['name']}: {row['anatomy']}, {row['role']}" in shown.stdout for row in rows)
-    head, *lines = (line.split() for line in shown.stdout.splitlines()[: len(rows) + 1])
-    assert head[-3:] == ["train", "redistribute", "commercial"]
+    table = shown.stdout.splitlines()[: len(rows) + 1]
+    head, *lines = (line.split() for line in table)
+    assert head[-4:] == ["train", "pass", "on", "commercial"]
+    assert all(len(line) <= 80 for line in shown.stdout.splitlines() if "http" not in line)
+    assert next(line for line in lines if line[0] == "busi")[-4] == "phantoms"
     assert {line[0]: line[-3:] for line in lines} == {
         row["name"]: [row["licence"][use] for use in ("train", "redistribute", "commercial")] for row in rows
     }
