@@ -1,8 +1,9 @@
 """Real data from outside, to a checked copy under DVC that the run's parameters name; nothing is half-imported.
 
 `import_dataset` checks, copies beside and renames, hands the folder to DVC, records where it came from and edits
-params.yaml; whatever fails, it undoes what it made itself. One import at a time works in a project. Leaves out: the
-stage that brings an import to data/01_raw (ingest.py).
+params.yaml; whatever fails, it undoes what it made itself. It copies the dataset's root and what is read beside it, not
+what else lies in the folder that was named. One import at a time works in a project. Leaves out: the stage that brings
+an import to data/01_raw (ingest.py), and the lock of a running graph, which callers give.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from components.artefacts import write_text
 from components.contract import CONTRACTS, check_licence, load_contract
 from components.errors import DataFaultsError, LayoutError
-from components.intake.arrival.archives import copy_folder, is_archive, unpack
+from components.intake.arrival.archives import copy_folder, is_archive, remove_files, unpack
 from components.intake.arrival.import_params import IMPORTS, PARAMS, params_with
 from components.intake.arrival.import_record import ImportRecord, record_of, record_path, write_record
 from components.intake.faults import errors, first_of
+from components.intake.layouts import strays
 from components.intake.validate_data import Checked, check_data
 from components.parallel import Progress
 
@@ -45,7 +47,10 @@ class ImportFaultsError(DataFaultsError):
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did: where the data are and came from, what was checked and changed, how to undo it."""
+    """What an import did: where the data are and came from, what was checked and changed, how to undo it.
+
+    `left_out` are the files of the source, by their path there, that lie beside the dataset and weren't copied.
+    """
 
     dataset: str
     folder: Path
@@ -53,6 +58,7 @@ class Imported:
     record: ImportRecord
     changes: tuple[str, ...]
     undo: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def import_dataset(
@@ -64,6 +70,7 @@ def import_dataset(
     workers: int = 1,
     progress: Progress | None = None,
     pairs_progress: Progress | None = None,
+    undisturbed: AbstractContextManager[object] | None = None,
 ) -> Imported:
     """Check a folder or archive in its original layout, then bring it under DVC and into params.yaml.
 
@@ -78,6 +85,8 @@ def import_dataset(
     keep_phantoms
         Leave phantom datasets in the run beside a real internal one, and set split.mix_phantoms; else they are
         removed. An external dataset is never trained on, so it leaves phantoms where they are.
+    undisturbed
+        Held while DVC takes the folder and params.yaml changes, so that no run of the graph reads them meanwhile.
 
     Raises
     ------
@@ -118,19 +127,29 @@ def import_dataset(
             made.beside.mkdir(parents=True)
             made.identity = _identity(made.beside)
             record = record_of(contract, source)
-            if source.is_dir():
-                checked = check(source)
-                copy_folder(source, made.beside)
+            here = source if source.is_dir() else made.beside
+            if here != source:
+                unpack(source, here)
+            checked = check(here)
+            left = strays(contract, here, contracts=root / CONTRACTS)
+            left_out = tuple(path.relative_to(here).as_posix() for path in left)
+            if here == source:
+                copy_folder(source, made.beside, leave=left)
+                record = replace(record, size_bytes=_size_bytes(made.beside))
             else:
-                unpack(source, made.beside)
-                checked = check(made.beside)
-            made.beside.rename(target)
-            _dvc_add(target, root, lock)
-            write_record(record, target)
-            # Read again: somebody may have edited it, while gigabytes were copied.
-            made.old_params, made.new_params, changes = params_with(root, contract, keep_phantoms=keep_phantoms)
-            write_text(root / PARAMS, made.new_params)
-    return Imported(name, target, checked, record, changes, (UNDO_PARAMS, _removal(name)))
+                remove_files(left, here)
+            with undisturbed or nullcontext():
+                made.beside.rename(target)
+                _dvc_add(target, root, lock)
+                write_record(record, target)
+                # Read again: somebody may have edited it, while gigabytes were copied.
+                made.old_params, made.new_params, changes = params_with(root, contract, keep_phantoms=keep_phantoms)
+                write_text(root / PARAMS, made.new_params)
+    return Imported(name, target, checked, record, changes, (UNDO_PARAMS, _removal(name)), left_out)
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _refuse(checked: Checked) -> None:

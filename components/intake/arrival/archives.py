@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -169,17 +169,18 @@ def _write(name: str, opened: IO[bytes], target: Path, budget: _Budget) -> None:
         raise _refused(budget.archive, f"the path {name!r} twice") from None
 
 
-def copy_folder(source: Path, target: Path) -> None:
-    """Make the existing folder `target` a copy of another; links within that become files.
+def copy_folder(source: Path, target: Path, *, leave: Collection[Path] = ()) -> None:
+    """Make the existing folder `target` a copy of the files of another but for those of `leave`.
 
-    What is there already and equal, from an interrupted copy, isn't written again; what doesn't belong there goes.
+    Links within the source become files, empty folders don't come along. What is there already and equal, from an
+    interrupted copy, isn't written again; what doesn't belong there goes.
 
     Raises
     ------
     LayoutError
         If a link leads out of the folder, or nowhere, or to a folder; or if there is a pipe, a socket or a device.
     """
-    top = source.resolve()
+    top, left = source.resolve(), frozenset(leave)
     _clear_strangers(source, target)
     for path in sorted(source.rglob("*")):
         if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(top)):
@@ -194,11 +195,20 @@ def copy_folder(source: Path, target: Path) -> None:
                 expected="plain files and folders",
                 remedy="remove it, or put the file there that it stands for",
             )
-        place = target / path.relative_to(source)
-        if path.is_dir():
-            place.mkdir(exist_ok=True)
-        else:
+        if path.is_file() and path not in left:
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
             _copy_file(path, place)
+
+
+def remove_files(files: Collection[Path], folder: Path) -> None:
+    """Remove files below a folder, and the folders that they leave empty."""
+    for path in files:
+        path.unlink()
+        for parent in path.parents:
+            if parent == folder or any(parent.iterdir()):
+                break
+            parent.rmdir()
 
 
 def _clear_strangers(source: Path, target: Path) -> None:

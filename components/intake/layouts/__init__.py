@@ -25,10 +25,10 @@ from components.intake.layouts.reading import (
     LayoutReading,
     Polygon,
 )
-from components.intake.layouts.tree import MAX_DEPTH, Tree
+from components.intake.layouts.tree import MAX_DEPTH, Tree, files_under
 from components.types import Fault
 
-__all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout"]
+__all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout", "strays"]
 
 READERS: dict[str, Callable[[Contract, Tree, Corrections], LayoutReading]] = {
     "class_folders": class_folders.read,
@@ -87,6 +87,16 @@ def read_layout(
     if not phantom:
         reading = quarantined(reading, contract, tree, mended)
     return replace(reading, faults=tuple(accept_known(by_contract(reading.faults, contract), contract)))
+
+
+def strays(contract: Contract, folder: Path, *, contracts: Path = CONTRACTS) -> tuple[Path, ...]:
+    """The files of a real dataset's folder that no part of it is: they lie outside its root, and nothing reads them.
+
+    Raises what `read_layout` does.
+    """
+    reading = read_layout(contract, folder, contracts=contracts)
+    files = files_under(folder) if reading.root != folder else []
+    return tuple(path for path in files if path not in reading.used and not path.is_relative_to(reading.root))
 
 
 def _refuse_depth(contract: Contract, tree: Tree) -> None:

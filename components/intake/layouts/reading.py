@@ -111,7 +111,7 @@ class LayoutReading:
     """All cases of a folder, and the faults found while reading it (nothing was decoded yet).
 
     `sheets` are the files that outlines were read from, `tables` those of labels, frames or folds. `excluded` are the
-    cases that the contract's quarantine takes out.
+    cases that the contract's quarantine takes out, `used` all files that got a meaning.
     """
 
     root: Path
@@ -120,6 +120,7 @@ class LayoutReading:
     sheets: frozenset[Path] = frozenset()
     tables: frozenset[Path] = frozenset()
     excluded: tuple[Case, ...] = ()
+    used: frozenset[Path] = frozenset()
 
 
 @dataclass(slots=True)
@@ -205,7 +206,14 @@ class Reader:
             parts = [f"{codes[code]} {code}" for code in _UNPAIRED if codes[code]]
             self.fault("no_images", self.folder, "; ".join(["not one image with its annotation", *parts]))
         cases = tuple(sorted(self.cases, key=lambda case: case.image_id))
-        return LayoutReading(self.root, cases, tuple(self.faults), frozenset(self.sheets), frozenset(self.tables))
+        return LayoutReading(
+            self.root,
+            cases,
+            tuple(self.faults),
+            sheets=frozenset(self.sheets),
+            tables=frozenset(self.tables),
+            used=frozenset(self.used),
+        )
 
     def _leftovers(self, options: Options) -> None:
         for path in self.tree.special:

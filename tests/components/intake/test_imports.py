@@ -7,17 +7,20 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from components.artefacts import sha256_of
+from components.contract import load_contract
 from components.errors import ContractError, LayoutError, ParamsError
 from components.intake import imports as module
 from components.intake.arrival.import_params import edited_params
 from components.intake.arrival.import_record import read_record
 from components.intake.imports import ImportFaultsError, import_dataset
-from components.intake.layouts import phantom_notice
+from components.intake.layouts import phantom_notice, strays
 from components.params import load_params
 from tests.components.intake.raw_trees import Tree
 
@@ -260,7 +263,7 @@ def test_a_folder_that_somebody_put_in_the_place_meanwhile_stays(
 ) -> None:
     theirs = project / "data/imports/busi/theirs.txt"
 
-    def copied(source: Path, target: Path) -> None:
+    def copied(source: Path, target: Path, **_: object) -> None:
         theirs.parent.mkdir()
         theirs.write_text("theirs")
         (target / "mine.txt").write_text("mine")
@@ -319,3 +322,59 @@ def test_a_key_that_stands_twice_in_params_is_an_error_for_a_person(tree: Tree, 
     (project / "params.yaml").write_text(text + "gate:" + text.split("\ngate:")[1])
     with pytest.raises(ParamsError, match="isn't YAML"):
         import_dataset("busi", tree("busi"), project)
+
+
+@pytest.mark.parametrize("form", ["folder", "zip"])
+def test_what_lies_beside_the_dataset_isn_t_copied(
+    form: str, tree: Tree, project: Path, dvc_added: list[str], tmp_path: Path
+) -> None:
+    raw = tree("busi_listed")  # its list lies beside the root
+    (raw / "private").mkdir()
+    (raw / "private/letter.txt").write_text("not for others")
+    (raw / "notes.txt").write_text("?")
+    (raw / "Dataset_BUSI_with_GT/README.txt").write_text("the authors' own")
+    source = raw if form == "folder" else Path(shutil.make_archive(str(tmp_path / "archive"), "zip", raw))
+    done = import_dataset("busi_listed", source, project)
+    assert sorted(done.left_out) == ["notes.txt", "private/letter.txt"]
+    copied = {path.relative_to(done.folder).as_posix() for path in done.folder.rglob("*") if path.is_file()}
+    there = {path.relative_to(raw).as_posix() for path in raw.rglob("*") if path.is_file()}
+    assert copied == there - set(done.left_out)
+    assert {"mapping_curated_BUSI.csv", "Dataset_BUSI_with_GT/README.txt"} <= copied
+    assert not (done.folder / "private").exists()
+    if form == "folder":
+        assert done.record.size_bytes == sum(p.stat().st_size for p in done.folder.rglob("*") if p.is_file())
+    # What was copied reads as it did before.
+    assert strays(load_contract("busi_listed", project / "data/contracts"), done.folder) == ()
+
+
+def test_a_graph_that_runs_sees_no_import_happen(tree: Tree, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+    params = project / "params.yaml"
+    before = params.read_text()
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        assert params.read_text() == before and not (project / "data/imports/busi").exists()
+        held.append("begin")
+        yield
+        assert params.read_text() != before and (project / "data/imports/busi.json").is_file()
+        held.append("end")
+
+    def run(command: list[str], *, cwd: Path, **_: object) -> subprocess.CompletedProcess[str]:
+        held.append("dvc add")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    import_dataset("busi", tree("busi"), project, undisturbed=lock())
+    assert held == ["begin", "dvc add", "end"]
+
+
+def test_an_import_that_may_not_begin_leaves_nothing(tree: Tree, project: Path, dvc_added: list[str]) -> None:
+    class Interrupted(nullcontext[None]):
+        def __enter__(self) -> None:
+            raise KeyboardInterrupt
+
+    before = _state(project)
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset("busi", tree("busi"), project, undisturbed=Interrupted())
+    assert _state(project) == before and dvc_added == []
