@@ -253,6 +253,9 @@ class EvaluateParams(Section):
     known here how far the outlines of two people lie apart. 1 mm is about what a linear probe of 7 to 12 MHz resolves
     across its beam, so that no outline can be known much better; 3 px is a drawn line's width and both masks' rounding.
 
+    An interval over fewer than `min_groups` groups (patients, videos) is no claim but INSUFFICIENT: percentile
+    intervals over few clusters are too narrow, and 20 is where warnings of it commonly begin (Cameron and Miller 2015).
+
     `peers` are other people's models to be scored beside ours, by the names that tables give them.
     """
 
@@ -262,6 +265,7 @@ class EvaluateParams(Section):
     figure_cases: int = Field(ge=1)
     nsd_tolerance_px: float = Field(gt=0)
     nsd_tolerance_mm: float = Field(gt=0)
+    min_groups: int = Field(ge=2)
     peers: dict[PeerName, PeerParams] = Field(default_factory=dict)
 
     @model_validator(mode="after")

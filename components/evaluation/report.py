@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from components.artefacts import replacing_folder, write_json, write_text
@@ -73,6 +74,7 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
     parts += ["## Does it beat the ellipse?", _ellipse_section(metrics)]
     parts += ["## Results", _results_section(metrics)]
     parts += ["## Misses", _misses_section(metrics)]
+    parts += ["## Against the others", _others_section(metrics)]
     parts += ["## On what", _on_what_section(metrics)]
     parts += [f"![The {name} cases]({path})" for name, path in case_figures.items()]
     parts += ["## What this doesn't show", _limits_section(metrics, role=role), RESEARCH]
@@ -128,6 +130,8 @@ def beats_words(difference: Mapping[str, Any], confidence: float) -> str:
     low, high = difference[interval_key(confidence)]
     if low is None or high is None:
         return "can't be judged against the ellipse (fewer than two groups)"
+    if not difference["sufficient"]:
+        return f"can't be judged against the ellipse (INSUFFICIENT: {difference['groups']} groups)"
     if low > 0:
         return "beats the ellipse"
     return "is worse than the ellipse" if high < 0 else "isn't shown to beat the ellipse"
@@ -135,7 +139,7 @@ def beats_words(difference: Mapping[str, Any], confidence: float) -> str:
 
 def _results_section(metrics: Mapping[str, Any]) -> str:
     confidence = metrics["confidence"]
-    head = ["dataset", "prompt", "model", "Dice", "IoU", "NSD", "HD95 px", "HD px", "area error", "n"]
+    head = ["dataset", "prompt", "model", "Dice", "skill", "IoU", "NSD", "HD95 px", "HD px", "area error", "n"]
     lines = [_line(head), _line(["---"] * len(head))]
     for name, kind, dataset in _each_prompt(metrics):
         for who, by_metric in dataset["prompts"][kind].items():
@@ -143,11 +147,13 @@ def _results_section(metrics: Mapping[str, Any]) -> str:
                 _interval(by_metric[metric], confidence, decimals=decimals)
                 for metric, decimals in (("dice", 3), ("iou", 3), ("nsd", 3), ("hd95", 1), ("hd", 1), ("area_error", 3))
             ]
+            spans.insert(1, _interval(by_metric["skill"], confidence) if "skill" in by_metric else "–")
             row = [marked_dataset(metrics, name), _prompt(kind), marked_model(metrics, who)]
             lines.append(_line([*row, *spans, str(by_metric["dice"]["n"])]))
     note = (
         f"Means with {100 * confidence:g} % intervals (bootstrap over groups: patients, videos or scenes; every group "
-        "weighs the same), at native resolution. A missed object counts with Dice 0 and a distance of the image's "
+        "weighs the same), at native resolution. Skill is the share of the distance from the ellipse's mean Dice to a "
+        "perfect 1 that is gained: the ellipse has 0. A missed object counts with Dice 0 and a distance of the image's "
         "diagonal. Area error is the difference of areas over the larger one. NSD is the share of both outlines within "
         f"{metrics['nsd_tolerance']['px']:g} px of the other."
     )
@@ -183,6 +189,41 @@ def _misses_section(metrics: Mapping[str, Any]) -> str:
     return "\n\n".join(told)
 
 
+def _others_section(metrics: Mapping[str, Any]) -> str:
+    head = ["dataset", "prompt", "student minus", "Dice", "p", "groups where the student : the other misses more", "p"]
+    lines = [_line(head), _line(["---"] * len(head))]
+    for name, kind, dataset in _each_prompt(metrics):
+        for pair, check in dataset["checks"][kind].items():
+            misses = f"{check['groups_where_student_misses_more']} : {check['groups_where_other_misses_more']}"
+            lines.append(
+                _line(
+                    [
+                        marked_dataset(metrics, name),
+                        _prompt(kind),
+                        marked_model(metrics, pair.removeprefix(f"{SUBJECT}-")),
+                        _interval(dataset["differences"][kind][pair]["dice"], metrics["confidence"], signed=True),
+                        _p(check["signed_rank_p_holm"]),
+                        misses,
+                        _p(check["misses_p_holm"]),
+                    ]
+                )
+            )
+    if len(lines) == 2:
+        return "Nobody else was scored."
+    note = (
+        "Differences on the same cases and prompts. The p values are checks beside the intervals, and decide nothing: "
+        "Wilcoxon's signed ranks of the groups' mean differences, and McNemar's exact test by groups. All of this "
+        "table are one family, corrected by Holm's procedure."
+    )
+    return note + "\n\n" + "\n".join(lines)
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def _share(missed: Mapping[str, Any]) -> str:
     return "–" if missed["mean"] is None else f"{100 * missed['mean']:.1f} %"
 
@@ -206,7 +247,7 @@ def _limits_section(metrics: Mapping[str, Any], *, role: Role) -> str:
     lines = [
         "Every prompt here is drawn from the truth; people draw other boxes and click elsewhere.",
         "An interval speaks of other images of the same sources, not of other hospitals, machines or operators.",
-        "Each comparison stands alone; no correction is made for there being several.",
+        "Each interval stands alone; the p values are corrected for there being several, the intervals aren't.",
         "One training with one seed was tested; another may differ by more than the intervals show.",
     ]
     if role == "internal":
@@ -217,21 +258,20 @@ def _limits_section(metrics: Mapping[str, Any], *, role: Role) -> str:
 
 
 def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
-    """The table that a run ends with: Dice of models and ellipse, and the student's difference to the ellipse."""
+    """The table that a run ends with: Dice of models and ellipse, what the student adds to the ellipse."""
     everybody = dict.fromkeys(who for _, kind, dataset in _each_prompt(metrics) for who in dataset["prompts"][kind])
     contenders = [who for who in everybody if who not in IN_TABLES_ONLY]
     marks = (f"PHANTOM. {phantom_words(metrics)}" if metrics["phantom"] else "", exposure_words(metrics), RESEARCH)
     caption = " ".join(mark for mark in marks if mark)
-    table = Table(title=title or None, caption=caption)
-    for heading in ("dataset", "prompt"):
-        table.add_column(heading)
-    for heading in (
-        *(f"{marked_model(metrics, who)} Dice" for who in contenders),
-        f"{SUBJECT} − {ELLIPSE}",
-        "student misses",
-        "n",
-    ):
-        table.add_column(heading, justify="right")
+    # Widths at which 80 columns hold student, teacher and ellipse, and no digit is cut off.
+    table = Table(title=title or None, caption=caption, box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("dataset", min_width=9, overflow="fold")
+    table.add_column("prompt", min_width=8)
+    for who in contenders:
+        heading = f"{marked_model(metrics, who)} Dice"
+        table.add_column(heading, justify="right", min_width=9 if "(" in heading else 7, overflow="fold")
+    for heading, width in ((f"{SUBJECT} − {ELLIPSE}", 16), ("skill", 5), ("student misses", 8)):
+        table.add_column(heading, justify="right", min_width=width, overflow="fold")
     for name, kind, dataset in _each_prompt(metrics):
         by_who = dataset["prompts"][kind]
         dices = [_mean(by_who[who]["dice"]) if who in by_who else "–" for who in contenders]
@@ -242,9 +282,9 @@ def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
             marked_dataset(metrics, name),
             _prompt(kind),
             *dices,
-            against,
-            str(ours["miss_rate"]["count"]),
-            str(ours["dice"]["n"]),
+            against.replace(" [", "\n["),
+            _mean(ours["skill"]) if "skill" in ours else "–",
+            f"{ours['miss_rate']['count']} of {ours['miss_rate']['n']}",
         )
     return table
 
@@ -270,6 +310,8 @@ def _interval(estimate: Mapping[str, Any], confidence: float, *, signed: bool = 
     low, high = estimate[interval_key(confidence)]
     if low is None or high is None:
         return f"{digits.format(estimate['mean'])} [no interval]"
+    if not estimate["sufficient"]:
+        return f"{digits.format(estimate['mean'])} [INSUFFICIENT: {estimate['groups']} groups]"
     return f"{digits.format(estimate['mean'])} [{digits.format(low)}, {digits.format(high)}]"
 
 

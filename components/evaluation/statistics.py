@@ -12,8 +12,9 @@ columns of a table, and their intervals rest on the same draws. 10,000 resamples
 (benchmarks/metrics.py).
 
 Undefined values (NaN) are left out of the means and counted. One group alone has no interval (NaN); over fewer than
-`Bootstrap.min_groups` groups an interval stands but is no claim (percentile intervals over few clusters are too narrow:
-Cameron, Gelbach and Miller 2008). Leaves out: any choice of what to compare; tests (significance.py).
+`Bootstrap.min_groups` groups an interval stands but is no claim: percentile intervals over few clusters are too narrow
+(Cameron and Miller, Journal of Human Resources 50, 2015). Leaves out: any choice of what to compare; p values
+(significance.py).
 """
 
 from __future__ import annotations
@@ -106,17 +107,54 @@ def cluster_means(
     return tuple(found)
 
 
-def paired_difference(
+def paired_differences(
     first: ArrayLike,
     second: ArrayLike,
     groups: Sequence[object],
     *,
     bootstrap: Bootstrap,
     strata: Sequence[object] | None = None,
-) -> Estimate:
-    """Mean of first minus second, case by case (N each); a pair of which either is NaN is undefined."""
+) -> tuple[Estimate, ...]:
+    """Means of first minus second (N K each), case by case; a pair of which either is NaN is undefined."""
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
-    return cluster_mean(difference, groups, bootstrap=bootstrap, strata=strata)
+    return cluster_means(difference, groups, bootstrap=bootstrap, strata=strata)
+
+
+def cluster_ratio(
+    numerators: ArrayLike,
+    denominators: ArrayLike,
+    groups: Sequence[object],
+    *,
+    bootstrap: Bootstrap,
+    strata: Sequence[object] | None = None,
+) -> Estimate:
+    """The mean of `numerators` over the mean of `denominators` (N each), both resampled together.
+
+    A case of which either is NaN is undefined, and left out of both. The ratio is undefined (NaN) where the mean of the
+    denominators isn't positive, and without an interval where that holds in any resample.
+
+    Raises
+    ------
+    ValueError
+        If the lists differ in length.
+    """
+    numbers = np.stack([np.asarray(one, dtype=np.float64) for one in (numerators, denominators)], axis=1)  # N 2
+    of_strata = strata if strata is not None else [0] * len(numbers)
+    if not len(groups) == len(of_strata) == len(numbers):
+        raise ValueError(f"{len(numbers)} values, {len(groups)} groups, {len(of_strata)} strata")
+    kept = np.isfinite(numbers).all(axis=1)
+    n = int(np.count_nonzero(kept))
+    if n == 0:
+        return _nothing(len(numbers))
+    places = np.flatnonzero(kept).tolist()
+    codes, stratum_of_group = _codes([groups[at] for at in places], [of_strata[at] for at in places])
+    count = len(stratum_of_group)
+    group_means = _group_means(numbers[kept], codes, np.ones((n, 2), dtype=np.bool_), count=count)
+    by_stratum = [group_means[stratum_of_group == stratum] for stratum in np.unique(stratum_of_group)]
+    above, below = np.mean([part.mean(axis=0) for part in by_stratum], axis=0)
+    low, high = _ratio_interval(by_stratum, bootstrap)
+    mean = float(above / below) if below > 0 else math.nan
+    return Estimate(mean, low, high, n=n, groups=count, undefined=len(numbers) - n)
 
 
 def jensen_dice_bound(mean_iou: float) -> float:
@@ -157,13 +195,31 @@ def _intervals(
     columns = by_stratum[0].shape[1]
     if min(len(means) for means in by_stratum) < 2:
         return np.full(columns, math.nan), np.full(columns, math.nan)
+    tail = (1 - bootstrap.confidence) / 2
+    low, high = np.quantile(_resampled(by_stratum, bootstrap), [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def _ratio_interval(by_stratum: Sequence[NDArray[np.float64]], bootstrap: Bootstrap) -> tuple[float, float]:
+    """Bounds of the first column's mean over the second's from the group means of each stratum (G_s 2)."""
+    if min(len(means) for means in by_stratum) < 2:
+        return math.nan, math.nan
+    above, below = _resampled(by_stratum, bootstrap).T
+    if below.min() <= 0:
+        return math.nan, math.nan
+    tail = (1 - bootstrap.confidence) / 2
+    low, high = np.quantile(above / below, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _resampled(by_stratum: Sequence[NDArray[np.float64]], bootstrap: Bootstrap) -> NDArray[np.float64]:
+    """The resampled means (R K) of all strata together."""
     rng = np.random.default_rng(bootstrap.seed)
+    columns = by_stratum[0].shape[1]
     resampled = np.zeros((bootstrap.resamples, columns))
     for means in by_stratum:
         resampled += _resampled_means(means, bootstrap.resamples, rng)
-    tail = (1 - bootstrap.confidence) / 2
-    low, high = np.quantile(resampled / len(by_stratum), [tail, 1 - tail], axis=0)
-    return low, high
+    return resampled / len(by_stratum)
 
 
 def _resampled_means(means: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -1,10 +1,12 @@
 """Scored cases to means with intervals: what `metrics.json` says.
 
-By dataset, kind of prompt and model: each metric's mean, interval, number of cases and of undefined values. By
-dataset and prompt also the paired differences of Dice, NSD and HD95 between the student and each other contender, on
-the same cases. What was made from phantoms is marked: images by dataset, models by who. Every mean Dice is held
-against the bound that the mean IoU sets. An external dataset counts as external only if the student is known never
-to have seen it. Leaves out: words (components/evaluation/report.py).
+By dataset, kind of prompt and model: each metric's mean, interval, number of cases and of undefined values, and whether
+there are enough groups for the interval to be a claim. By dataset and prompt also the paired differences of Dice, NSD
+and HD95 between the student and each other contender, on the same cases, and beside them p values as checks, which
+together are one family. What was made from phantoms is marked: images by dataset, models by who. Every mean Dice is
+held against the bound that the mean IoU sets. An external dataset counts as external only if the student is known never
+to have seen it. Skill is the share of the distance from the ellipse to a perfect mean Dice that a contender gains.
+Leaves out: words (components/evaluation/report.py).
 """
 
 from __future__ import annotations
@@ -15,8 +17,17 @@ from typing import Any
 
 import pandas as pd
 
+from components.evaluation.baselines import ELLIPSE
 from components.evaluation.cases import METRIC_COLUMNS, Contender
-from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean, jensen_dice_bound, paired_difference
+from components.evaluation.significance import holm, miss_test, signed_rank_p
+from components.evaluation.statistics import (
+    Bootstrap,
+    Estimate,
+    cluster_means,
+    cluster_ratio,
+    jensen_dice_bound,
+    paired_differences,
+)
 from components.params import EvaluateParams
 from components.types import Record
 
@@ -27,7 +38,12 @@ DIFFERENCE_COLUMNS = {"dice": "dice", "nsd": "nsd_px", "hd95": "hd95_px"}
 
 def bootstrap_of(params: EvaluateParams) -> Bootstrap:
     """The bootstrap that the parameters describe."""
-    return Bootstrap(resamples=params.bootstrap_resamples, confidence=params.confidence, seed=params.seed)
+    return Bootstrap(
+        resamples=params.bootstrap_resamples,
+        confidence=params.confidence,
+        seed=params.seed,
+        min_groups=params.min_groups,
+    )
 
 
 def summarise(
@@ -51,15 +67,18 @@ def summarise(
         "phantom": models[SUBJECT].phantom or any(record.phantom for record in records),
         "confidence": params.confidence,
         "nsd_tolerance": {"px": params.nsd_tolerance_px, "mm": params.nsd_tolerance_mm},
-        "datasets": {
-            name: _dataset(
-                cases[cases["dataset"] == name],
-                [record for record in records if record.dataset == name],
-                bootstrap=bootstrap,
-            )
-            | _exposure(name, records, models)
-            for name in names
-        },
+        "min_groups": params.min_groups,
+        "datasets": _as_one_family(
+            {
+                name: _dataset(
+                    cases[cases["dataset"] == name],
+                    [record for record in records if record.dataset == name],
+                    bootstrap=bootstrap,
+                )
+                | _exposure(name, records, models)
+                for name in names
+            }
+        ),
     }
 
 
@@ -91,25 +110,47 @@ def _dataset(cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Boots
         "phantom_images": sum(record.phantom for record in records),
         "prompts": {kind: _contenders(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
         "differences": {kind: _differences(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
+        "checks": {kind: _checks(cases[cases["prompt"] == kind]) for kind in kinds},
     }
 
 
 def _contenders(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
-    return {who: _metrics(cases[cases["model"] == who], bootstrap) for who in dict.fromkeys(cases["model"])}
+    found = {who: _metrics(cases[cases["model"] == who], bootstrap) for who in dict.fromkeys(cases["model"])}
+    for who, estimate in _skills(cases, bootstrap).items():
+        found[who]["skill"] = to_json(estimate, bootstrap)
+    return found
+
+
+def _skills(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """What share of the distance from the ellipse's mean Dice to 1 each other contender gains, on common cases.
+
+    Empty where there is no ellipse; undefined where it is perfect.
+    """
+    by_who = {who: of.set_index(["group", "case_id"])["dice"] for who, of in cases.groupby("model", sort=False)}
+    if ELLIPSE not in by_who:
+        return {}
+    found = {}
+    for who, ours in by_who.items():
+        if who != ELLIPSE:
+            both = pd.concat([ours, by_who[ELLIPSE]], axis=1, join="inner", keys=["ours", "ellipse"]).sort_index()
+            gained, possible = both["ours"] - both["ellipse"], 1 - both["ellipse"]
+            groups = both.index.get_level_values("group").tolist()
+            found[str(who)] = cluster_ratio(gained, possible, groups, bootstrap=bootstrap)
+    return found
 
 
 def _metrics(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
     # Millimetres appear only where some image states its spacing; pixels and millimetres are never averaged.
-    shown = [name for name, column in METRIC_COLUMNS.items() if not name.endswith("_mm") or cases[column].notna().any()]
-    groups = cases["group"].tolist()
-    found = {
-        name: to_json(cluster_mean(cases[METRIC_COLUMNS[name]], groups, bootstrap=bootstrap), bootstrap)
-        for name in shown
+    shown = {
+        name: column
+        for name, column in (METRIC_COLUMNS | {"fallback_rate": "fallback"}).items()
+        if not name.endswith(("_mm", "fallback_rate")) or cases[column].notna().any()
     }
-    found["miss_rate"]["count"] = int(cases["miss"].sum())
-    if cases["fallback"].notna().any():
-        rate = to_json(cluster_mean(cases["fallback"], groups, bootstrap=bootstrap), bootstrap)
-        found["fallback_rate"] = rate | {"count": int(cases["fallback"].sum())}
+    estimates = cluster_means(cases[list(shown.values())], cases["group"].tolist(), bootstrap=bootstrap)
+    found = {name: to_json(estimate, bootstrap) for name, estimate in zip(shown, estimates, strict=True)}
+    for name in ("miss_rate", "fallback_rate"):
+        if name in found:
+            found[name]["count"] = int(cases[shown[name]].sum())
     _refuse_impossible(found["dice"]["mean"], found["iou"]["mean"])
     return found
 
@@ -123,14 +164,49 @@ def _refuse_impossible(dice: float | None, iou: float | None) -> None:
 
 
 def _differences(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
-    others = [who for who in dict.fromkeys(cases["model"]) if who != SUBJECT]
-    return {
-        f"{SUBJECT}-{who}": {
-            name: to_json(compare(cases, SUBJECT, who, column=column, bootstrap=bootstrap), bootstrap)
-            for name, column in DIFFERENCE_COLUMNS.items()
+    found = {}
+    for who in _others(cases):
+        estimates = _compared(cases, SUBJECT, who, columns=list(DIFFERENCE_COLUMNS.values()), bootstrap=bootstrap)
+        found[f"{SUBJECT}-{who}"] = {
+            name: to_json(estimate, bootstrap) for name, estimate in zip(DIFFERENCE_COLUMNS, estimates, strict=True)
         }
-        for who in others
-    }
+    return found
+
+
+def _checks(cases: pd.DataFrame) -> dict[str, Any]:
+    """Beside each difference: signed ranks of Dice, and in how many groups one or the other misses more objects."""
+    found = {}
+    for who in _others(cases):
+        both = _both(cases, SUBJECT, who, columns=["dice", "miss"])
+        groups = both.index.get_level_values("group").tolist()
+        ours, theirs = both["first"], both["second"]
+        misses = miss_test(ours["miss"], theirs["miss"], groups)
+        found[f"{SUBJECT}-{who}"] = {
+            "signed_rank_p": _number(signed_rank_p(ours["dice"] - theirs["dice"], groups)),
+            "groups_where_student_misses_more": misses.first_worse,
+            "groups_where_other_misses_more": misses.second_worse,
+            "misses_p": _number(misses.p),
+        }
+    return found
+
+
+def _as_one_family(datasets: dict[str, Any]) -> dict[str, Any]:
+    """The datasets with Holm's correction beside each p value; all that one `metrics.json` holds are the family."""
+    places = [
+        (check, name)
+        for dataset in datasets.values()
+        for by_pair in dataset["checks"].values()
+        for check in by_pair.values()
+        for name in ("signed_rank_p", "misses_p")
+    ]
+    raw = [math.nan if check[name] is None else check[name] for check, name in places]
+    for (check, name), corrected in zip(places, holm(raw), strict=True):
+        check[f"{name}_holm"] = _number(corrected)
+    return datasets
+
+
+def _others(cases: pd.DataFrame) -> list[str]:
+    return [who for who in dict.fromkeys(cases["model"]) if who != SUBJECT]
 
 
 def compare(cases: pd.DataFrame, first: str, second: str, *, column: str = "dice", bootstrap: Bootstrap) -> Estimate:
@@ -138,16 +214,27 @@ def compare(cases: pd.DataFrame, first: str, second: str, *, column: str = "dice
 
     Cases of several datasets are pooled so that every dataset weighs the same.
     """
-    keys = ["dataset", "group", "case_id", "prompt"]
-    one, other = (cases[cases["model"] == who].set_index(keys)[column] for who in (first, second))
-    both = pd.concat([one, other], axis=1, join="inner", keys=["first", "second"]).sort_index()
-    return paired_difference(
+    return _compared(cases, first, second, columns=[column], bootstrap=bootstrap)[0]
+
+
+def _compared(
+    cases: pd.DataFrame, first: str, second: str, *, columns: list[str], bootstrap: Bootstrap
+) -> tuple[Estimate, ...]:
+    both = _both(cases, first, second, columns=columns)
+    return paired_differences(
         both["first"],
         both["second"],
         both.index.get_level_values("group").tolist(),
         strata=both.index.get_level_values("dataset").tolist(),
         bootstrap=bootstrap,
     )
+
+
+def _both(cases: pd.DataFrame, first: str, second: str, *, columns: list[str]) -> pd.DataFrame:
+    """The cases that both have, by dataset, group, case and prompt, the columns under `first` and `second`."""
+    keys = ["dataset", "group", "case_id", "prompt"]
+    sides = [cases[cases["model"] == who].set_index(keys)[columns] for who in (first, second)]
+    return pd.concat(sides, axis=1, join="inner", keys=["first", "second"]).sort_index()
 
 
 def interval_key(confidence: float) -> str:
@@ -162,6 +249,8 @@ def to_json(estimate: Estimate, bootstrap: Bootstrap) -> dict[str, Any]:
         interval_key(bootstrap.confidence): [_number(estimate.low), _number(estimate.high)],
         "n": estimate.n,
         "undefined": estimate.undefined,
+        "groups": estimate.groups,
+        "sufficient": estimate.groups >= bootstrap.min_groups,
     }
 
 

@@ -83,7 +83,13 @@ def prompts() -> PromptParams:
 @pytest.fixture
 def params() -> EvaluateParams:
     return EvaluateParams(
-        bootstrap_resamples=200, confidence=0.95, seed=3, figure_cases=2, nsd_tolerance_px=2.0, nsd_tolerance_mm=0.3
+        bootstrap_resamples=200,
+        confidence=0.95,
+        seed=3,
+        figure_cases=2,
+        nsd_tolerance_px=2.0,
+        nsd_tolerance_mm=0.3,
+        min_groups=2,
     )
 
 

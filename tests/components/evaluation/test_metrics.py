@@ -19,7 +19,7 @@ from scipy import ndimage
 from components.evaluation import metrics
 from components.evaluation.cases import METRIC_COLUMNS
 from components.evaluation.metrics import Score, Tolerances
-from components.evaluation.statistics import Bootstrap, cluster_mean, paired_difference
+from components.evaluation.statistics import Bootstrap, cluster_mean, paired_differences
 from components.types import Mask
 
 SIZE_HW = (12, 16)
@@ -264,7 +264,6 @@ def test_deleting_a_prediction_never_improves_an_aggregate(pairs: list[tuple[Mas
     after: list[Score] = list(before)
     after[which] = score_case(pairs[which][0], np.zeros_like(pairs[which][1]), spacing_mm=spacings[which])
     bootstrap = Bootstrap(resamples=20, confidence=0.9, seed=1)
-    rival = [0.5] * len(pairs)
     for name in before[0]:
         old, new = [s[name] for s in before], [s[name] for s in after]
         one, other = (cluster_mean(v, groups, strata=datasets, bootstrap=bootstrap) for v in (old, new))
@@ -273,7 +272,8 @@ def test_deleting_a_prediction_never_improves_an_aggregate(pairs: list[tuple[Mas
         assert worse_or_equal(name, float(pooled[0]), float(pooled[1])), name
         if one.n:
             assert worse_or_equal(name, other.mean, one.mean), name
-            paired = [paired_difference(v, rival, groups, strata=datasets, bootstrap=bootstrap) for v in (old, new)]
+            both = np.array([old, new]).T
+            paired = paired_differences(both, np.full_like(both, 0.5), groups, strata=datasets, bootstrap=bootstrap)
             assert worse_or_equal(name, paired[1].mean, paired[0].mean), name
         if math.isfinite(one.low):
             assert worse_or_equal(name, other.low, one.low) and worse_or_equal(name, other.high, one.high), name

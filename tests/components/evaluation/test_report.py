@@ -62,10 +62,33 @@ def test_the_report_begins_with_the_ellipse(result) -> None:
 
 
 def test_a_student_that_copies_or_misses_is_called_so() -> None:
-    assert beats_words({"ci95": [0.01, 0.1]}, 0.95) == "beats the ellipse"
-    assert beats_words({"ci95": [-0.01, 0.1]}, 0.95) == "isn't shown to beat the ellipse"
-    assert beats_words({"ci95": [-0.2, -0.1]}, 0.95) == "is worse than the ellipse"
-    assert "can't be judged" in beats_words({"ci95": [None, None]}, 0.95)
+    def said(low: float | None, high: float | None, *, sufficient: bool = True) -> str:
+        return beats_words({"ci95": [low, high], "groups": 9, "sufficient": sufficient}, 0.95)
+
+    assert said(0.01, 0.1) == "beats the ellipse"
+    assert said(-0.01, 0.1) == "isn't shown to beat the ellipse"
+    assert said(-0.2, -0.1) == "is worse than the ellipse"
+    assert "can't be judged" in said(None, None)
+    assert said(0.01, 0.1, sufficient=False) == "can't be judged against the ellipse (INSUFFICIENT: 9 groups)"
+
+
+def test_too_few_groups_are_called_insufficient(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
+    records = make_dataset("busi", 8)
+    arguments = {"models": models, "prompts": prompts, "device": "cpu", "predictor": predictor}
+    for least, insufficient in ((4, False), (5, True)):
+        strict = params.model_copy(update={"min_groups": least})
+        done = validate(records, **arguments, params=strict, partial=tmp_path / str(least))
+        text = report_text(done.metrics, role="internal", case_figures={})
+        assert ("[INSUFFICIENT: 4 groups]" in text) is insufficient
+        assert ("can't be judged against the ellipse (INSUFFICIENT: 4 groups)" in text) is insufficient
+
+
+def test_the_student_stands_against_each_other(result) -> None:
+    text = report_text(result.metrics, role="internal", case_figures={})
+    section = text[text.index("## Against the others") : text.index("## On what")]
+    for who in ("teacher (phantom-trained)", "ellipse", "filled_box", "grabcut"):
+        assert f"| busi (phantom) | exact box | {who} |" in section
+    assert "Holm" in section and "| 0 : 0 | 1.000 |" in section
 
 
 def test_what_is_a_phantoms_is_said_truly(make_dataset, predictor, prompts, params, tmp_path) -> None:

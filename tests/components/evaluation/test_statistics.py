@@ -14,8 +14,9 @@ from components.evaluation.statistics import (
     Bootstrap,
     cluster_mean,
     cluster_means,
+    cluster_ratio,
     jensen_dice_bound,
-    paired_difference,
+    paired_differences,
 )
 
 BOOTSTRAP = Bootstrap(resamples=2000, confidence=0.95, seed=1)
@@ -74,10 +75,11 @@ def test_pairing_removes_what_both_models_share() -> None:
     rng = np.random.default_rng(0)
     hard = rng.normal(0.7, 0.2, size=60)
     first, second = hard + 0.05 + rng.normal(0, 0.01, 60), hard
-    difference = paired_difference(first, second, list(range(60)), bootstrap=BOOTSTRAP)
+    (difference,) = paired_differences(first[:, None], second[:, None], list(range(60)), bootstrap=BOOTSTRAP)
     assert difference.mean == pytest.approx(0.05, abs=0.01)
     assert difference.high - difference.low < 0.01
-    with_gap = paired_difference([*first, math.nan], [*second, 1.0], list(range(61)), bootstrap=BOOTSTRAP)
+    gap = [[*first, math.nan], [*second, 1.0]]
+    (with_gap,) = paired_differences(*(np.array(v)[:, None] for v in gap), list(range(61)), bootstrap=BOOTSTRAP)
     assert (with_gap.n, with_gap.undefined) == (60, 1)
 
 
@@ -148,3 +150,44 @@ def test_a_column_without_any_value_stays_undefined_beside_others() -> None:
     nothing, some = cluster_means([[math.nan, 1.0], [math.nan, 0.0]], ["a", "b"], bootstrap=BOOTSTRAP)
     assert math.isnan(nothing.mean) and (nothing.n, nothing.undefined, nothing.groups) == (0, 2, 0)
     assert (some.mean, some.n, some.undefined) == (0.5, 2, 0)
+
+
+def test_a_ratio_is_that_of_means_over_groups_by_hand() -> None:
+    """Groups a and b: numerators 0.2 and 0.1, denominators 0.4 and 0.1; the ratio of means, no mean of ratios."""
+    found = cluster_ratio([0.3, 0.1, 0.1], [0.4, 0.4, 0.1], ["a", "a", "b"], bootstrap=BOOTSTRAP)
+    assert found.mean == pytest.approx(0.15 / 0.25)
+    # Drawn are aa, ab, ba or bb: 0.5, 0.6 or 1.
+    assert (found.low, found.high) == pytest.approx((0.5, 1.0))
+    assert (found.n, found.groups, found.undefined) == (3, 2, 0)
+
+
+def test_a_ratio_leaves_out_pairs_of_which_one_is_undefined_and_weighs_strata_the_same() -> None:
+    found = cluster_ratio(
+        [0.1, math.nan, 0.3, 0.3, 0.2],
+        [0.2, 0.9, math.nan, 0.4, 0.4],
+        ["1", "1", "2", "1", "2"],
+        strata=["x", "x", "x", "y", "y"],
+        bootstrap=BOOTSTRAP,
+    )
+    assert found.mean == pytest.approx((0.1 + 0.25) / (0.2 + 0.4))
+    assert (found.n, found.groups, found.undefined) == (3, 3, 2)
+    assert math.isnan(found.low), "a stratum of one group has no interval"
+
+
+def test_a_ratio_with_nothing_below_is_undefined_and_where_a_resample_has_nothing_it_has_no_interval() -> None:
+    nothing = cluster_ratio([0.0, 0.0], [0.0, 0.0], ["a", "b"], bootstrap=BOOTSTRAP)
+    assert math.isnan(nothing.mean) and math.isnan(nothing.low) and nothing.n == 2
+    some = cluster_ratio([0.0, 0.1], [0.0, 0.2], ["a", "b"], bootstrap=BOOTSTRAP)
+    assert some.mean == pytest.approx(0.5) and math.isnan(some.low)
+    assert cluster_ratio([math.nan], [1.0], ["a"], bootstrap=BOOTSTRAP).n == 0
+    with pytest.raises(ValueError, match="2 groups"):
+        cluster_ratio([1.0], [1.0], ["a", "b"], bootstrap=BOOTSTRAP)
+
+
+@given(st.integers(0, 10_000))
+def test_a_ratios_interval_is_that_of_resampling_both_together(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    groups = rng.choice(list("abcdef"), 40).tolist()
+    below = rng.uniform(0.1, 0.4, 40)
+    found = cluster_ratio(below * 0.3, below, groups, bootstrap=Bootstrap(200, 0.95, seed=1))
+    assert (found.mean, found.low, found.high) == pytest.approx((0.3, 0.3, 0.3)), "they move as one"

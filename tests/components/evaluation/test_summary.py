@@ -86,6 +86,34 @@ def test_differences_are_taken_on_common_cases_and_datasets_weigh_the_same() -> 
     assert nobody.n == 0 and math.isnan(nobody.mean)
 
 
+def test_checks_stand_beside_differences_and_are_one_family(make_dataset, models, params) -> None:
+    records = make_dataset("busi", 12) + make_dataset("ddti", 12)
+    rows = []
+    for dataset, edge in (("busi", 0.1), ("ddti", 0.001)):
+        for i in range(12):
+            ours = 0.0 if dataset == "ddti" and i < 2 else 0.8 + edge * (1 if dataset == "busi" or i % 2 else -1)
+            rows += [row(dataset, i, "student", ours, group=f"g{i}"), row(dataset, i, "teacher", 0.8, group=f"g{i}")]
+    found = summarise(to_frame(rows), records, models=models, params=params)["datasets"]
+    busi, ddti = (found[name]["checks"]["box"]["student-teacher"] for name in ("busi", "ddti"))
+    assert busi["signed_rank_p"] == pytest.approx(2 / 2**12)
+    assert (busi["groups_where_student_misses_more"], busi["misses_p"]) == (0, 1)
+    assert (ddti["groups_where_student_misses_more"], ddti["groups_where_other_misses_more"]) == (2, 0)
+    assert ddti["misses_p"] == pytest.approx(0.5)
+    assert busi["signed_rank_p_holm"] == pytest.approx(4 * busi["signed_rank_p"]), "the smallest of four p values"
+    assert all(check[f"{name}_holm"] >= check[name] for check in (busi, ddti) for name in ("signed_rank_p", "misses_p"))
+
+
+def test_too_few_groups_make_no_claim(make_dataset, models, params) -> None:
+    records = make_dataset("busi", 8)
+    cases = to_frame([row("busi", i, "student", 0.8 + i / 100) for i in range(8)])
+    for least, enough in ((4, True), (5, False)):
+        strict = params.model_copy(update={"min_groups": least})
+        found = summarise(cases, records, models=models, params=strict)
+        estimate = found["datasets"]["busi"]["prompts"]["box"]["student"]["dice"]
+        assert found["min_groups"] == least
+        assert (estimate["groups"], estimate["sufficient"]) == (4, enough) and estimate["ci95"][0] is not None
+
+
 @pytest.mark.parametrize("iou", [0.2, 0.9, math.nan])
 def test_a_table_that_no_masks_could_give_is_refused(make_dataset, models, params, iou) -> None:
     records = make_dataset("busi", 4)
@@ -99,8 +127,15 @@ def test_a_table_that_no_masks_could_give_is_refused(make_dataset, models, param
 def test_the_interval_is_named_by_its_confidence_and_undefined_is_null(params) -> None:
     assert interval_key(0.95) == "ci95" and interval_key(0.9) == "ci90" and interval_key(0.995) == "ci99.5"
     nothing = Estimate(math.nan, math.nan, math.nan, n=0, groups=0, undefined=3)
-    assert to_json(nothing, BOOTSTRAP) == {"mean": None, "ci90": [None, None], "n": 0, "undefined": 3}
-    assert bootstrap_of(params) == Bootstrap(resamples=200, confidence=0.95, seed=3)
+    assert to_json(nothing, BOOTSTRAP) == {
+        "mean": None,
+        "ci90": [None, None],
+        "n": 0,
+        "undefined": 3,
+        "groups": 0,
+        "sufficient": False,
+    }
+    assert bootstrap_of(params) == Bootstrap(resamples=200, confidence=0.95, seed=3, min_groups=2)
 
 
 def test_no_case_at_all_gives_empty_tables(make_dataset, models, params) -> None:

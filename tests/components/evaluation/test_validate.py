@@ -101,7 +101,8 @@ def test_a_model_that_finds_nothing_is_counted_not_dropped(make_dataset, predict
         predictor=predictor,
     ).metrics
     student = metrics["datasets"]["busi"]["prompts"]["box"]["student"]
-    assert student["dice"] == {"mean": 0.0, "ci95": [0.0, 0.0], "n": 4, "undefined": 0}
+    said = {"mean": 0.0, "ci95": [0.0, 0.0], "n": 4, "undefined": 0, "groups": 2, "sufficient": True}
+    assert student["dice"] == said
     assert student["miss_rate"]["count"] == 4
     assert student["hd95"]["mean"] == pytest.approx(np.hypot(72, 90))
 
@@ -137,6 +138,7 @@ def test_kept_rows_of_another_model_prompt_or_truth_are_not_used(
     changes = {
         "models": {**models, "student": Contender(2, "d" * 64, "hiera_mini", phantom=True)},
         "prompts": prompts.model_copy(update={"evaluate": evaluate}),
+        "params": params.model_copy(update={"nsd_tolerance_px": 4.0}),
     }
     for name, value in {**changes, "device": "cuda"}.items():
         again = type(predictor)()
