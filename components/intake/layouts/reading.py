@@ -40,7 +40,10 @@ SYSTEM_FILES = (f"*/{SYSTEM_FOLDER}/*", f"*/{SHADOW}*", "*/.DS_Store", "*/Thumbs
 
 
 class Options(BaseModel):
-    """What all readers take: `ignore` maps a pattern of paths (relative to the root) to the reason."""
+    """What all readers take: `ignore` maps a pattern of paths to the reason for passing over them.
+
+    Paths are relative to the root; those outside it, to the folder that was given, or bare names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -225,9 +228,12 @@ class Reader:
         for path in self.tree.files():
             if path in self.used:
                 continue
-            name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
-            reasons = [reason for pattern, reason in options.ignore.items() if fnmatch(name, pattern)]
             whole = "/" + path.relative_to(self.folder).as_posix()
+            if path.is_relative_to(self.root):
+                names = {path.relative_to(self.root).as_posix()}
+            else:
+                names = {path.name, whole[1:]}  # such as another dataset of the same archive
+            reasons = [why for pattern, why in options.ignore.items() if any(fnmatch(name, pattern) for name in names)]
             if any(fnmatch(whole, pattern) for pattern in SYSTEM_FILES):
                 reasons.append("left by an operating system")
             if reasons:

@@ -237,13 +237,24 @@ def test_tn3k_keeps_its_parts_apart_and_proves_its_folds(tree: Tree, contract_of
     ]
 
 
-def test_tn3k_reads_out_of_the_distributors_archive(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
-    raw = tree("tn3k")
-    shutil.move(tree("tg3k"), raw.parent / "both/tg3k")
-    shutil.move(raw, raw.parent / "both/Thyroid Dataset/tn3k")
-    checked = check_data(contract_of("tn3k"), raw.parent / "both", phantom=True, contracts=contracts)
-    assert len(checked.facts) == 8
-    assert {one.code for one in checked.faults} == {"unexpected_file"}  # TG3K's files, one by one
+@pytest.mark.parametrize(("name", "images"), [("tn3k", 8), ("tg3k", 4), ("ddti_637", 3)])
+def test_each_of_three_datasets_reads_out_of_their_common_archive(
+    name: str, images: int, tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    whole = tmp_path / "whole"
+    (whole / "Thyroid Dataset").mkdir(parents=True)
+    for one in ("tn3k", "tg3k"):
+        raw = tree(one)
+        inner = raw / one if (raw / one).is_dir() else raw
+        shutil.move(inner, whole / "Thyroid Dataset" / one)
+    ddti_637(whole / "Thyroid Dataset/DDTI dataset/DDTI", "1_or_data/image", "1_or_data/mask")
+    checked = check_data(contract_of(name), whole, phantom=True, contracts=contracts)
+    assert len(checked.facts) == images
+    assert {one.code for one in checked.faults} == {"ignored_file"}, "the two others, with the contract's reason"
+    (whole / "Thyroid Dataset/new").mkdir()
+    (whole / "Thyroid Dataset/new/a.txt").write_text("unknown")
+    checked = check_data(contract_of(name), whole, phantom=True, contracts=contracts)
+    assert [one.file for one in checked.faults if one.code == "unexpected_file"] == ["Thyroid Dataset/new/a.txt"]
 
 
 @pytest.mark.parametrize("here", ["1_or_data", "stage1", "both"])
