@@ -22,7 +22,8 @@ from components.intake.sides.relatives import Join, Key, Relatives
 from components.intake.sides.strata import NO_OBJECT, SIZES, strata_of
 from components.params import SplitParams
 
-REPORT, TEXT, JOINS = "report.json", "report.md", "joins.png"
+REPORT, TEXT, JOINS, ALL_JOINS = "report.json", "report.md", "joins.png", "joins.csv"
+JOIN_COLUMNS = ("first", "second", "reason", "correlation", "split")
 SHOWN_PAIRS, LISTED_JOINS = 24, 100
 ALL_SIZES = "all"
 
@@ -36,17 +37,24 @@ def write_split_report(
     relatives: Relatives,
     recorded: SidesRecord,
 ) -> dict[str, Any]:
-    """Write the report's folder in one piece: report.json, report.md, and joins.png if anything was joined."""
+    """Write the report's folder in one piece: report.json, report.md, and joins.csv and joins.png if any are joined."""
     report = split_report(frame, datasets, params=params, relatives=relatives, recorded=recorded)
     records = {(r.dataset, r.image_id): r for rs in datasets.values() for r in rs}
     with replacing_folder(folder) as beside:
         write_json(beside / REPORT, report)
         shown = shown_joins(relatives.joins)
         if shown:
+            _write_joins(beside / ALL_JOINS, report["joins"])
             title = f"{len(shown)} of {len(relatives.joins)} joined pairs, the least alike first"
             draw_joins(beside / JOINS, shown, records, sides_by_key(frame), title=title)
         write_text(beside / TEXT, report_text(report))
     return report
+
+
+def _write_joins(path: Path, joins: list[dict[str, Any]]) -> None:
+    """All joins as a table, the least alike first."""
+    table = pd.DataFrame(joins, columns=list(JOIN_COLUMNS))
+    table.sort_values(["correlation", "first", "second"]).to_csv(path, index=False, lineterminator="\n")
 
 
 def shown_joins(joins: tuple[Join, ...]) -> list[Join]:
@@ -227,7 +235,7 @@ def _joins_words(joins: list[Mapping[str, Any]]) -> str:
     ]
     lines[-1] += "\n" + "\n".join(rows)
     if len(joins) > LISTED_JOINS:
-        lines.append(f"and {len(joins) - LISTED_JOINS} more in {REPORT}.")
+        lines.append(f"and {len(joins) - LISTED_JOINS} more; [{ALL_JOINS}]({ALL_JOINS}) lists all.")
     return "\n\n".join(lines)
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image as PilImage
 
+from components.intake.form.records import SPLITS
 from components.intake.sides.record import NOTHING_ON_RECORD, Row, SidesRecord
 from components.intake.sides.relatives import Join, find_relatives
 from components.intake.sides.split_report import (
+    LISTED_JOINS,
     SHOWN_PAIRS,
     report_text,
     shown_joins,
@@ -109,8 +112,14 @@ def test_joins_are_shown_with_reason_correlation_and_side(tmp_path: Path) -> Non
             relatives=relatives,
             recorded=NOTHING_ON_RECORD,
         )
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["joins.png", "report.json", "report.md"]
-    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in ("joins.png",))
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
+        "joins.csv",
+        "joins.png",
+        "report.json",
+        "report.md",
+    ]
+    for file in ("joins.csv", "joins.png"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
     assert json.loads((tmp_path / "one/report.json").read_text(encoding="utf-8")) == report
     sides = {row.image_id: row.split for row in frame.itertuples()}
     text = (tmp_path / "one/report.md").read_text(encoding="utf-8")
@@ -118,6 +127,25 @@ def test_joins_are_shown_with_reason_correlation_and_side(tmp_path: Path) -> Non
     assert "1 by near copy, 1 by same pixels" in text and "**PHANTOM.**" in text
     with PilImage.open(tmp_path / "one/joins.png") as picture:
         assert picture.width > 800 and np.asarray(picture).std() > 20
+
+
+def test_the_table_lists_all_joins_and_the_text_points_to_it(tmp_path: Path) -> None:
+    records = [record(tmp_path, f"{k:03}", np.full((40, 40), k // 2, np.uint8)) for k in range(2 * LISTED_JOINS + 20)]
+    relatives = find_relatives({"busi": records})
+    assert len(relatives.joins) == LISTED_JOINS + 10
+    write_split_report(
+        tmp_path / "split",
+        split({"busi": records}, PARAMS, relatives=relatives),
+        {"busi": records},
+        params=PARAMS,
+        relatives=relatives,
+        recorded=NOTHING_ON_RECORD,
+    )
+    table = pd.read_csv(tmp_path / "split/joins.csv")
+    listed = json.loads((tmp_path / "split/report.json").read_text(encoding="utf-8"))["joins"]
+    assert sorted(table["first"]) == sorted(join["first"] for join in listed) and len(table) == LISTED_JOINS + 10
+    assert list(table["correlation"]) == sorted(table["correlation"]) and set(table["split"]) <= set(SPLITS)
+    assert "and 10 more; [joins.csv](joins.csv) lists all." in (tmp_path / "split/report.md").read_text("utf-8")
 
 
 def test_the_picture_is_bounded_and_shows_the_least_alike_first() -> None:
