@@ -22,11 +22,13 @@ from pathlib import Path
 from components.artefacts import write_text
 from components.contract import CONTRACTS, check_licence, load_contract
 from components.errors import DataFaultsError, LayoutError
-from components.intake.arrival.archives import copy_folder, is_archive, remove_files, unpack
+from components.intake.arrival.archives import is_archive, unpack
+from components.intake.arrival.copies import copy_folder, remove_files
 from components.intake.arrival.import_params import IMPORTS, PARAMS, params_with
 from components.intake.arrival.import_record import ImportRecord, record_of, record_path, write_record
 from components.intake.faults import errors, first_of
 from components.intake.layouts import strays
+from components.intake.layouts.reading import readable
 from components.intake.validate_data import Checked, check_data
 from components.parallel import Progress
 
@@ -132,7 +134,7 @@ def import_dataset(
                 unpack(source, here)
             checked = check(here)
             left = strays(contract, here, contracts=root / CONTRACTS)
-            left_out = tuple(path.relative_to(here).as_posix() for path in left)
+            left_out = tuple(readable(path.relative_to(here).as_posix()) for path in left)
             if here == source:
                 copy_folder(source, made.beside, leave=left)
                 record = replace(record, size_bytes=_size_bytes(made.beside))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from components.artefacts import take_place
 from components.errors import LayoutError
-from components.intake.arrival.archives import copy_folder
+from components.intake.arrival.copies import copy_folder
 from components.journal import work_folder
 
 

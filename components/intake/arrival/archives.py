@@ -1,33 +1,39 @@
-"""A folder or an archive from outside, to a plain copy of its files; nothing is ever written outside the target.
+"""An archive from outside, to a folder of its files; nothing is ever written outside the target.
 
-Archives come from strangers: absolute paths, `..`, links, devices, encrypted members, double names and bombs are
-refused before or while unpacking. Leaves out: what the files mean.
+Archives come from strangers: absolute paths, `..`, links, devices, encrypted members, names that are double, deep, not
+UTF-8 or hold control characters, bombs and lists without end are refused before or while unpacking. Archives within an
+archive stay files. Leaves out: folders (copies.py), and what the files mean.
 """
 
 from __future__ import annotations
 
+import bz2
 import errno
-import filecmp
+import gzip
+import io
 import lzma
 import shutil
 import struct
 import tarfile
 import tempfile
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
 
-from components.artefacts import replacing
 from components.errors import LayoutError
 
 MAX_FILES = 1_000_000
 MAX_BYTES = 500 * 2**30
 # Images hardly compress; a few hundred times is what bombs do. Small archives are let be.
 MAX_RATIO, RATIO_FROM_BYTES = 200, 100 * 2**20
+MAX_DEPTH, MAX_SHOWN = 100, 200
+# The list of a zip's files is read at once, as is a name in a tar's header: no reader bounds either by itself.
+MAX_DIRECTORY_BYTES = 256 * 2**20
 _CHUNK_BYTES = 2**20
 # What the readers of archives raise on damaged ones: their own errors, and whatever their parsing stumbles over: names
 # that don't decode (ValueError), fields cut short (IndexError, struct.error), sizes that no file has.
@@ -48,7 +54,10 @@ DAMAGED = (
 # gzip and bz2 tell of damaged streams without a number; a place before a file's start and a name that no file may have
 # come from the archive, too. Any other number is the disk's, such as no space left.
 _ARCHIVES_FAULT = (None, errno.EINVAL, errno.ENAMETOOLONG, errno.EILSEQ)
-_SYMLINK, _TYPE_MASK = 0o120000, 0o170000
+_TYPE_MASK, _PLAIN = 0o170000, (0, 0o100000)
+_COMPRESSED: dict[bytes, Callable[..., Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+_END, _END_BYTES, _END64, _END64_BYTES, _COMMENT_BYTES = b"PK\5\6", 22, b"PK\6\6", 56 + 20, 2**16
+_IN_DIRECTORY = b"PK\1\2"
 
 
 @dataclass(slots=True)
@@ -107,14 +116,17 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files
     budget = _Budget(archive, max_bytes, max_files)
     try:
         if archive.name.lower().endswith(".zip"):
+            _check_directory(archive, max_files)
             with zipfile.ZipFile(archive) as zipped:
                 for name, opened in _zip_members(archive, zipped):
                     _write(name, opened, target, budget)
         else:
-            with tarfile.open(archive) as tarred:
+            with _Stream(archive) as stream, tarfile.TarFile(fileobj=stream, mode="r") as tarred:
                 for name, opened in _tar_members(archive, tarred):
                     _write(name, opened, target, budget)
-                _read_out(tarred, budget)
+                # Only at its end does a compressed stream compare its checksum.
+                while chunk := stream.read(_CHUNK_BYTES):
+                    budget.wrote(len(chunk))
     except DAMAGED as error:
         raise _not_whole(archive, error) from None
     except OSError as error:
@@ -123,12 +135,62 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files
         raise _not_whole(archive, error) from None
 
 
+class _Stream(io.RawIOBase):
+    """The bytes of a tar file, decompressed, of which never more than a chunk is read at once.
+
+    tarfile reads a name as long as its header says at once: one of gigabytes would fill the memory.
+    """
+
+    def __init__(self, archive: Path) -> None:
+        super().__init__()
+        with archive.open("rb") as file:
+            opener = _COMPRESSED.get(file.read(2), open)
+        self._file = opener(archive, "rb")
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _CHUNK_BYTES:
+            raise ValueError(f"a header of {size:,} bytes")
+        return self._file.read(size)
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self._file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _check_directory(archive: Path, max_files: int) -> None:
+    """Refuse a zip whose list of files is too long to be read: zipfile makes an object of each entry at once."""
+    with archive.open("rb") as file:
+        size_bytes = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size_bytes - _END_BYTES - _COMMENT_BYTES - _END64_BYTES))
+        tail = file.read()
+        at = tail.rfind(_END) if tail[-_END_BYTES : -_END_BYTES + 4] != _END else len(tail) - _END_BYTES
+        if at < 0 or at + _END_BYTES > len(tail):
+            return  # no zip, as zipfile will say
+        (directory_bytes,) = struct.unpack_from("<L", tail, at + 12)
+        behind = len(tail) - at
+        if at >= _END64_BYTES and tail.startswith(_END64, at - _END64_BYTES):
+            (directory_bytes,) = struct.unpack_from("<Q", tail, at - _END64_BYTES + 40)
+            behind += _END64_BYTES
+        if directory_bytes > MAX_DIRECTORY_BYTES:
+            raise _refused(archive, f"a list of files of {directory_bytes:,} bytes")
+        file.seek(max(0, size_bytes - behind - directory_bytes))
+        number = sum(block.count(_IN_DIRECTORY) for block in iter(lambda: file.read(_CHUNK_BYTES), b""))
+    if number > max_files + 1:  # one may stand in a comment by chance
+        raise _refused(archive, f"more than {max_files:,} files")
+
+
 def _zip_members(archive: Path, zipped: zipfile.ZipFile) -> Iterator[tuple[str, IO[bytes]]]:
     for member in zipped.infolist():
         if member.is_dir():
             continue
-        if (member.external_attr >> 16) & _TYPE_MASK == _SYMLINK:
-            raise _refused(archive, f"the link {member.filename!r}")
+        if (member.external_attr >> 16) & _TYPE_MASK not in _PLAIN:
+            raise _refused(archive, f"{member.filename!r}, which is a link or a device")
         if member.flag_bits & 1:
             raise _refused(archive, f"the encrypted file {member.filename!r}")
         with zipped.open(member) as opened:
@@ -136,7 +198,8 @@ def _zip_members(archive: Path, zipped: zipfile.ZipFile) -> Iterator[tuple[str, 
 
 
 def _tar_members(archive: Path, tarred: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
-    for member in tarred:
+    while (member := tarred.next()) is not None:
+        tarred.members.clear()  # type: ignore[attr-defined] # else all are kept
         if member.isdir():
             continue
         opened = tarred.extractfile(member) if member.isreg() else None
@@ -146,17 +209,15 @@ def _tar_members(archive: Path, tarred: tarfile.TarFile) -> Iterator[tuple[str, 
             yield member.name, opened
 
 
-def _read_out(tarred: tarfile.TarFile, budget: _Budget) -> None:
-    """Read what follows the last member: only at its end does a compressed stream compare its checksum."""
-    assert tarred.fileobj is not None, "an open archive"
-    while chunk := tarred.fileobj.read(_CHUNK_BYTES):
-        budget.wrote(len(chunk))
-
-
 def _write(name: str, opened: IO[bytes], target: Path, budget: _Budget) -> None:
     path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or not path.parts:
-        raise _refused(budget.archive, f"the path {name!r}")
+    if path.is_absolute() or ".." in path.parts or "\\" in name or not path.parts:
+        raise _refused(budget.archive, f"the path {_shown(name)}")
+    if len(path.parts) > MAX_DEPTH:
+        raise _refused(budget.archive, f"more than {MAX_DEPTH} folders within one another: {_shown(name)}")
+    # Cc are control characters, Cs what stands for bytes that aren't UTF-8.
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name):
+        raise _refused(budget.archive, f"the name {_shown(name)}, with control characters or not in UTF-8")
     budget.file()
     place = target.joinpath(*path.parts)
     try:
@@ -166,66 +227,11 @@ def _write(name: str, opened: IO[bytes], target: Path, budget: _Budget) -> None:
                 budget.wrote(len(chunk))
                 file.write(chunk)
     except (FileExistsError, NotADirectoryError):
-        raise _refused(budget.archive, f"the path {name!r} twice") from None
+        raise _refused(budget.archive, f"the path {_shown(name)} twice") from None
 
 
-def copy_folder(source: Path, target: Path, *, leave: Collection[Path] = ()) -> None:
-    """Make the existing folder `target` a copy of the files of another but for those of `leave`.
-
-    Links within the source become files, empty folders don't come along. What is there already and equal, from an
-    interrupted copy, isn't written again; what doesn't belong there goes.
-
-    Raises
-    ------
-    LayoutError
-        If a link leads out of the folder, or nowhere, or to a folder; or if there is a pipe, a socket or a device.
-    """
-    top, left = source.resolve(), frozenset(leave)
-    _clear_strangers(source, target)
-    for path in sorted(source.rglob("*")):
-        if path.is_symlink() and not (path.is_file() and path.resolve().is_relative_to(top)):
-            raise LayoutError(
-                f"{path} is a link that leads out of {source}, or not to a file",
-                expected="plain files and folders",
-                remedy="replace the link by the file that it means",
-            )
-        if not path.is_file() and not path.is_dir():
-            raise LayoutError(
-                f"{path} is a pipe, a socket or a device",
-                expected="plain files and folders",
-                remedy="remove it, or put the file there that it stands for",
-            )
-        if path.is_file() and path not in left:
-            place = target / path.relative_to(source)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            _copy_file(path, place)
-
-
-def remove_files(files: Collection[Path], folder: Path) -> None:
-    """Remove files below a folder, and the folders that they leave empty."""
-    for path in files:
-        path.unlink()
-        for parent in path.parents:
-            if parent == folder or any(parent.iterdir()):
-                break
-            parent.rmdir()
-
-
-def _clear_strangers(source: Path, target: Path) -> None:
-    for place in sorted(target.rglob("*"), reverse=True):
-        meant = source / place.relative_to(target)
-        if place.is_dir() and not meant.is_dir():
-            place.rmdir()
-        elif not place.is_dir() and not meant.is_file():
-            place.unlink()
-
-
-def _copy_file(path: Path, place: Path) -> None:
-    if place.is_file() and filecmp.cmp(path, place, shallow=False):
-        return
-    # Contents only: a read-only original must not make a copy that can't be removed.
-    with replacing(place) as beside:
-        shutil.copyfile(path, beside)
+def _shown(name: str) -> str:
+    return ascii(name) if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]!a}…"
 
 
 def _not_whole(archive: Path, error: Exception) -> LayoutError:

@@ -30,6 +30,8 @@ from components.types import Fault
 
 __all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout", "strays"]
 
+TOOLS = frozenset({".git", ".dvc", ".dvcignore"})
+
 READERS: dict[str, Callable[[Contract, Tree, Corrections], LayoutReading]] = {
     "class_folders": class_folders.read,
     "coco": coco.read,
@@ -90,13 +92,19 @@ def read_layout(
 
 
 def strays(contract: Contract, folder: Path, *, contracts: Path = CONTRACTS) -> tuple[Path, ...]:
-    """The files of a real dataset's folder that no part of it is: they lie outside its root, and nothing reads them.
+    """The files of a real dataset's folder that no part of it is, and that nothing reads.
+
+    They lie outside its root, or tell Git or DVC what to do: a .dvcignore would hide files from DVC.
 
     Raises what `read_layout` does.
     """
     reading = read_layout(contract, folder, contracts=contracts)
-    files = files_under(folder) if reading.root != folder else []
-    return tuple(path for path in files if path not in reading.used and not path.is_relative_to(reading.root))
+    return tuple(
+        path
+        for path in files_under(folder)
+        if path not in reading.used
+        and not (path.is_relative_to(reading.root) and TOOLS.isdisjoint(path.relative_to(folder).parts))
+    )
 
 
 def _refuse_depth(contract: Contract, tree: Tree) -> None:

@@ -378,3 +378,14 @@ def test_an_import_that_may_not_begin_leaves_nothing(tree: Tree, project: Path, 
     with pytest.raises(KeyboardInterrupt):
         import_dataset("busi", tree("busi"), project, undisturbed=Interrupted())
     assert _state(project) == before and dvc_added == []
+
+
+def test_what_tells_git_or_dvc_what_to_do_isn_t_copied(tree: Tree, project: Path, dvc_added: list[str]) -> None:
+    raw = tree("udiat")
+    for name in ("BUS/original/.dvcignore", ".git/config", ".dvc/config"):
+        (raw / name).parent.mkdir(exist_ok=True)
+        (raw / name).write_text("*\n")
+    done = import_dataset("udiat", raw, project)
+    assert sorted(done.left_out) == [".dvc/config", ".git/config", "BUS/original/.dvcignore"]
+    assert sorted(path.name for path in done.folder.iterdir()) == ["BUS"]
+    assert not list(done.folder.rglob(".dvcignore"))
