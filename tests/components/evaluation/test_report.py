@@ -194,3 +194,23 @@ def test_all_baselines_stand_in_the_report_and_the_console_shows_the_yardstick_a
     console.print(console_table(result.metrics))
     shown = console.export_text()
     assert "grabcut" not in shown and "filled_box" not in shown
+
+
+def test_skill_stands_in_the_table_where_there_is_an_ellipse(result) -> None:
+    text = report_text(result.metrics, role="internal", case_figures={})
+    lines = [line for line in text.splitlines() if line.startswith("| busi (phantom) |") and line.count("|") > 8]
+    skill = {tuple(cell.strip() for cell in line.split("|")[2:4]): line.split("|")[5].strip() for line in lines}
+    found = result.metrics["datasets"]["busi"]["prompts"]["box"]["teacher"]["skill"]
+    assert found["mean"] == 1 and skill["exact box", "teacher (phantom-trained)"].startswith("1.000 [")
+    assert skill["exact box", "ellipse"] == skill["click", "teacher (phantom-trained)"] == "–"
+
+
+def test_the_console_table_cuts_no_number_on_80_columns(result) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(console_table(result.metrics))
+    shown = console.export_text()
+    difference = result.metrics["datasets"]["busi"]["differences"]["box"]["student-ellipse"]["dice"]
+    skill = result.metrics["datasets"]["busi"]["prompts"]["box"]["student"]["skill"]
+    for words in (f"{difference['mean']:+.3f}", f"{skill['mean']:.3f}", "0 of 8", "0 of 4"):
+        assert words in shown
+    assert "…" not in shown and max(len(line) for line in shown.splitlines()) <= 80

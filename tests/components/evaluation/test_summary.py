@@ -160,3 +160,26 @@ def test_an_external_dataset_counts_only_if_the_student_is_known_never_to_have_s
     assert fugc["exposure_basis"] == "stated"
     assert summary("jnu_ifm", stated)["counts_as_external"] is summary("hc18", stated)["counts_as_external"] is False
     assert "counts_as_external" not in summary("busi", stated, role="internal")
+
+
+def test_skill_is_the_share_of_the_distance_to_perfect_that_is_gained(make_dataset, models, params) -> None:
+    """Groups of 2 and 2: the ellipse has 0.8 and 0.6, the student 0.9 and 0.7, so it gains 0.1 of 0.3."""
+    ellipse, student = [0.8, 0.8, 0.6, 0.6], [0.85, 0.95, 0.65, 0.75]
+    rows = [row("busi", i, who, of[i]) for who, of in (("student", student), ("ellipse", ellipse)) for i in range(4)]
+    found = summarise(to_frame(rows), make_dataset("busi", 4), models=models, params=params)
+    by_who = found["datasets"]["busi"]["prompts"]["box"]
+    skill = by_who["student"]["skill"]
+    assert skill["mean"] == pytest.approx(0.1 / 0.3) and skill["n"] == 4
+    # Drawn are both groups, the first twice (0.1 of 0.2) or the second twice (0.1 of 0.4).
+    assert skill["ci95"] == pytest.approx([0.25, 0.5])
+    assert "skill" not in by_who["ellipse"]
+
+
+def test_skill_is_undefined_where_the_ellipse_is_perfect_and_absent_without_a_box(make_dataset, models, params) -> None:
+    records = make_dataset("busi", 4)
+    rows = [row("busi", i, who, dice) for i in range(4) for who, dice in (("student", 0.9), ("ellipse", 1.0))]
+    rows += [row("busi", i, "student", 0.9, prompt="click") for i in range(4)]
+    prompts = summarise(to_frame(rows), records, models=models, params=params)["datasets"]["busi"]["prompts"]
+    assert prompts["box"]["student"]["skill"]["mean"] is None
+    assert prompts["box"]["student"]["skill"]["ci95"] == [None, None]
+    assert "skill" not in prompts["click"]["student"]
