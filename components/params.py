@@ -255,6 +255,7 @@ class EvaluateParams(Section):
 
     An interval over fewer than `min_groups` groups (patients, videos) is no claim but INSUFFICIENT: percentile
     intervals over few clusters are too narrow, and 20 is where warnings of it commonly begin (Cameron and Miller 2015).
+    A subgroup of fewer than `subgroup_min_groups` groups is listed as too small, and never called the worst.
 
     `peers` are other people's models to be scored beside ours, by the names that tables give them.
     """
@@ -266,6 +267,7 @@ class EvaluateParams(Section):
     nsd_tolerance_px: float = Field(gt=0)
     nsd_tolerance_mm: float = Field(gt=0)
     min_groups: int = Field(ge=2)
+    subgroup_min_groups: int = Field(ge=2)
     peers: dict[PeerName, PeerParams] = Field(default_factory=dict)
 
     @model_validator(mode="after")

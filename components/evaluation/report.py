@@ -74,6 +74,7 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
     parts += ["## Does it beat the ellipse?", _ellipse_section(metrics)]
     parts += ["## Results", _results_section(metrics)]
     parts += ["## Misses", _misses_section(metrics)]
+    parts += ["## Subgroups", _subgroups_section(metrics)]
     parts += ["## Against the others", _others_section(metrics)]
     parts += ["## On what", _on_what_section(metrics)]
     parts += [f"![The {name} cases]({path})" for name, path in case_figures.items()]
@@ -187,6 +188,33 @@ def _misses_section(metrics: Mapping[str, Any]) -> str:
     if stood_in:
         told.append("Where a baseline had nothing to go by, and the ellipse stood in:\n" + "\n".join(stood_in))
     return "\n\n".join(told)
+
+
+def _subgroups_section(metrics: Mapping[str, Any]) -> str:
+    lines = [_line(["dataset", "prompt", "by", "the student's Dice (groups)"]), _line(["---"] * 4)]
+    worst = []
+    for name, kind, dataset in _each_prompt(metrics):
+        found = dataset["subgroups"][kind]
+        for by in dict.fromkeys(one["kind"] for one in found["each"]):
+            cells = [_subgroup_cell(one) for one in found["each"] if one["kind"] == by]
+            lines.append(_line([marked_dataset(metrics, name), _prompt(kind), by, "; ".join(cells)]))
+        if (lowest := found["worst"]) is not None:
+            worst.append(
+                f"- **{marked_dataset(metrics, name)}**, {_prompt(kind)}: worst by {lowest['kind']}, {lowest['name']}."
+            )
+    if len(lines) == 2:
+        return "No dataset here has subgroups: nothing that is known tells its objects apart."
+    note = (
+        "By what the truth and the image say of an object. Quarters are of each dataset's objects, by area and by "
+        f"contrast to the surroundings. Subgroups of fewer than {metrics['subgroup_min_groups']} groups are too small "
+        "to be called the worst. No harmonised dataset states a scanner or a site."
+    )
+    return "\n\n".join([note, "\n".join(lines), *(["\n".join(worst)] if worst else [])])
+
+
+def _subgroup_cell(found: Mapping[str, Any]) -> str:
+    mean = _mean(found["models"][SUBJECT]["dice"]) if SUBJECT in found["models"] else "–"
+    return f"{found['name']} {mean} ({found['groups']}{'' if found['enough'] else ', too small'})"
 
 
 def _others_section(metrics: Mapping[str, Any]) -> str:

@@ -3,10 +3,11 @@
 By dataset, kind of prompt and model: each metric's mean, interval, number of cases and of undefined values, and whether
 there are enough groups for the interval to be a claim. By dataset and prompt also the paired differences of Dice, NSD
 and HD95 between the student and each other contender, on the same cases, and beside them p values as checks, which
-together are one family. What was made from phantoms is marked: images by dataset, models by who. Every mean Dice is
-held against the bound that the mean IoU sets. An external dataset counts as external only if the student is known never
-to have seen it. Skill is the share of the distance from the ellipse to a perfect mean Dice that a contender gains.
-Leaves out: words (components/evaluation/report.py).
+together are one family; and the same means by subgroup, of which the student's worst is named. What was made from
+phantoms is marked: images by dataset, models by who. Every mean Dice is held against the bound that the mean IoU sets.
+An external dataset counts as external only if the student is known never to have seen it. Skill is the share of the
+distance from the ellipse to a perfect mean Dice that a contender gains. Leaves out: words
+(components/evaluation/report.py).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from components.evaluation.statistics import (
     jensen_dice_bound,
     paired_differences,
 )
+from components.evaluation.subgroups import Subgroup, find_subgroups, worst_subgroup
 from components.params import EvaluateParams
 from components.types import Record
 
@@ -68,12 +70,14 @@ def summarise(
         "confidence": params.confidence,
         "nsd_tolerance": {"px": params.nsd_tolerance_px, "mm": params.nsd_tolerance_mm},
         "min_groups": params.min_groups,
+        "subgroup_min_groups": params.subgroup_min_groups,
         "datasets": _as_one_family(
             {
                 name: _dataset(
                     cases[cases["dataset"] == name],
                     [record for record in records if record.dataset == name],
                     bootstrap=bootstrap,
+                    subgroup_min_groups=params.subgroup_min_groups,
                 )
                 | _exposure(name, records, models)
                 for name in names
@@ -98,7 +102,9 @@ def _exposure(name: str, records: Sequence[Record], models: Mapping[str, Contend
     }
 
 
-def _dataset(cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Bootstrap) -> dict[str, Any]:
+def _dataset(
+    cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Bootstrap, subgroup_min_groups: int
+) -> dict[str, Any]:
     with_cases = set(cases["image_id"])
     kinds = list(dict.fromkeys(cases["prompt"]))
     return {
@@ -111,6 +117,10 @@ def _dataset(cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Boots
         "prompts": {kind: _contenders(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
         "differences": {kind: _differences(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
         "checks": {kind: _checks(cases[cases["prompt"] == kind]) for kind in kinds},
+        "subgroups": {
+            kind: _subgroups(cases[cases["prompt"] == kind], bootstrap, min_groups=subgroup_min_groups)
+            for kind in kinds
+        },
     }
 
 
@@ -153,6 +163,33 @@ def _metrics(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
             found[name]["count"] = int(cases[shown[name]].sum())
     _refuse_impossible(found["dice"]["mean"], found["iou"]["mean"])
     return found
+
+
+def _subgroups(cases: pd.DataFrame, bootstrap: Bootstrap, *, min_groups: int) -> dict[str, Any]:
+    found = find_subgroups(cases, bootstrap=bootstrap, min_groups=min_groups)
+    worst = worst_subgroup(found, SUBJECT)
+    return {
+        "worst": None if worst is None else {"kind": worst.kind, "name": worst.name},
+        "each": [_subgroup(one, bootstrap) for one in found],
+    }
+
+
+def _subgroup(found: Subgroup, bootstrap: Bootstrap) -> dict[str, Any]:
+    models = {
+        who: {metric: to_json(estimate, bootstrap) for metric, estimate in estimates.items()}
+        for who, estimates in found.estimates.items()
+    }
+    for by_metric in models.values():
+        _refuse_impossible(by_metric["dice"]["mean"], by_metric["iou"]["mean"])
+    return {
+        "kind": found.kind,
+        "name": found.name,
+        "cases": found.cases,
+        "groups": found.groups,
+        "enough": found.enough,
+        "span": None if found.span is None else list(found.span),
+        "models": models,
+    }
 
 
 def _refuse_impossible(dice: float | None, iou: float | None) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from components.artefacts import code_digest
+from components.evaluation.appearance import has_calipers, object_contrast
 from components.evaluation.cases import Contender, Predictor, Row, score_image
 from components.evaluation.metrics import Tolerances
 from components.evaluation.prompts import draw_prompts
@@ -117,9 +118,11 @@ def _score_record(
     )
     if not drawn:
         return []
-    return score_image(
-        record, load_image(record), instances, drawn, models=models, predictor=predictor, tolerances=tolerances
-    )
+    image = load_image(record)
+    rows = score_image(record, image, instances, drawn, models=models, predictor=predictor, tolerances=tolerances)
+    calipers = float(has_calipers(image))
+    contrasts = {index: object_contrast(image, instances, index) for index in {one.object_index for one in drawn}}
+    return [row | {"contrast": contrasts[row["object_index"]], "calipers": calipers} for row in rows]
 
 
 def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
@@ -153,6 +156,8 @@ CASE_COLUMNS = {
     "false_region": "float64",
     "fallback": "float64",
     "quality": "float64",
+    "contrast": "float64",
+    "calipers": "float64",
     "area_px": "int64",
     "predicted_area_px": "int64",
     "height_px": "int64",

@@ -90,6 +90,7 @@ def params() -> EvaluateParams:
         nsd_tolerance_px=2.0,
         nsd_tolerance_mm=0.3,
         min_groups=2,
+        subgroup_min_groups=2,
     )
 
 

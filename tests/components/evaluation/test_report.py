@@ -83,6 +83,17 @@ def test_too_few_groups_are_called_insufficient(make_dataset, predictor, models,
         assert ("can't be judged against the ellipse (INSUFFICIENT: 4 groups)" in text) is insufficient
 
 
+def test_subgroups_are_listed_and_small_ones_called_so(result) -> None:
+    text = report_text(result.metrics, role="internal", case_figures={})
+    section = text[text.index("## Subgroups") : text.index("## Against the others")]
+    assert "| busi (phantom) | exact box | size | smallest 0." in section and "too small)" in section
+    assert "- **busi (phantom)**, exact box: worst by " in section
+    alone = json.loads(json.dumps(result.metrics))
+    for dataset in alone["datasets"].values():
+        dataset["subgroups"] = {kind: {"worst": None, "each": []} for kind in dataset["prompts"]}
+    assert "No dataset here has subgroups" in report_text(alone, role="internal", case_figures={})
+
+
 def test_the_student_stands_against_each_other(result) -> None:
     text = report_text(result.metrics, role="internal", case_figures={})
     section = text[text.index("## Against the others") : text.index("## On what")]

@@ -114,6 +114,35 @@ def test_too_few_groups_make_no_claim(make_dataset, models, params) -> None:
         assert (estimate["groups"], estimate["sufficient"]) == (4, enough) and estimate["ci95"][0] is not None
 
 
+def test_subgroups_stand_under_each_prompt_and_the_students_worst_is_named(make_dataset, models, params) -> None:
+    rows = [
+        row("busi", i, who, 0.5 if who == "student" and i < 4 else 0.9, area_px=10 + i, group=f"g{i}")
+        for i in range(16)
+        for who in ("student", "teacher")
+    ]
+    records = make_dataset("busi", 16)
+    found = summarise(to_frame(rows), records, models=models, params=params)
+    subgroups = found["datasets"]["busi"]["subgroups"]["box"]
+    assert subgroups["worst"] == {"kind": "size", "name": "smallest"}
+    smallest = subgroups["each"][0]
+    assert (smallest["cases"], smallest["groups"], smallest["enough"], smallest["span"]) == (4, 4, True, [10, 13])
+    assert smallest["models"]["student"]["dice"]["mean"] == 0.5 and smallest["models"]["teacher"]["nsd"]["n"] == 4
+    strict = params.model_copy(update={"subgroup_min_groups": 5})
+    found = summarise(to_frame(rows), records, models=models, params=strict)
+    assert found["datasets"]["busi"]["subgroups"]["box"]["worst"] is None and found["subgroup_min_groups"] == 5
+
+
+def test_a_subgroup_that_no_masks_could_give_is_refused(make_dataset, models, params) -> None:
+    # The whole stays possible: only among the small ones is the mean Dice above what the mean IoU allows.
+    rows = [row("busi", i, "student", 0.9 if i < 4 else 0.1, area_px=10 + i, group=f"g{i}") for i in range(16)]
+    for one in rows[:4]:
+        one["iou"] = 0.7
+    for one in rows[4:]:
+        one["iou"] = 0.099
+    with pytest.raises(ValueError, match=r"mean Dice of 0\.9"):
+        summarise(to_frame(rows), make_dataset("busi", 16), models=models, params=params)
+
+
 @pytest.mark.parametrize("iou", [0.2, 0.9, math.nan])
 def test_a_table_that_no_masks_could_give_is_refused(make_dataset, models, params, iou) -> None:
     records = make_dataset("busi", 4)

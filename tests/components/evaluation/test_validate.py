@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from components.errors import LeakError
+from components.evaluation.appearance import object_contrast
 from components.evaluation.cases import Contender, mask_of_row, prompt_from_json
 from components.evaluation.metrics import dice
 from components.evaluation.validate import CASE_COLUMNS, finish, select_test, validate
-from components.intake.form.records import load_instances
+from components.intake.form.records import load_image, load_instances
 from components.journal import LINES
 
 
@@ -40,6 +41,8 @@ def test_every_case_is_scored_for_every_contender(make_dataset, predictor, model
     row = cases[cases["model"] == "student"].iloc[7].to_dict()
     record = next(r for r in records if r.image_id == row["image_id"])
     assert dice(load_instances(record) == 1, mask_of_row(row)) == row["dice"]
+    assert row["contrast"] == object_contrast(load_image(record), load_instances(record), 1) > 1
+    assert row["calipers"] == 0 and cases.groupby("case_id")["contrast"].nunique().eq(1).all()
 
 
 def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
