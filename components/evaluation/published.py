@@ -1,0 +1,63 @@
+"""Figures that others published, and whether their mean Dice can stand beside their mean IoU.
+
+Of two masks with an IoU of J the Dice is 2J / (1 + J), a concave function, so that a mean Dice is at most 2J / (1 + J)
+of the mean IoU J (Jensen), and never below J. A table that breaks this wasn't made from one set of masks with one way
+of averaging. Figures are allowed to be rounded by half of their last digit. A mean Dice that equals the bound fits only
+if all masks have one IoU, or if it was computed from the mean IoU or from pooled pixels. Leaves out: whether figures
+may be compared; docs/evaluation.md says what each was made with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Literal
+
+from components.evaluation.statistics import jensen_dice_bound
+
+Finding = Literal["possible", "equal to the bound", "impossible", "no IoU given"]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A row of somebody's table: mean Dice and mean IoU in per cent, as printed; `seen_in` says where we saw it.
+
+    `prompt` is what the model was given for each object.
+    """
+
+    system: str
+    on: str
+    prompt: str
+    dice_percent: str
+    iou_percent: str | None
+    seen_in: str
+
+
+PUBLISHED = (
+    Published("UniUltra-L", "BUSI, DDTI, TN3K, UDIAT: lowest", "exact box", "93.81", None, "news of the paper"),
+    Published("UniUltra-L", "BUSI, DDTI, TN3K, UDIAT: highest", "exact box", "94.50", None, "news of the paper"),
+    Published("UniUltra mini", "mean, of which sets isn't said", "exact box", "89.21", None, "news of the paper"),
+    Published("SAM-MedUS", "mean of all sets", "not said", "88.0", "78.9", "news of the paper"),
+    Published("SAM-MedUS", "adult kidney", "not said", "93.58", "87.93", "abstract, 10.1117/1.JMI.12.2.027001"),
+    Published("SAM-MedUS", "infant vein", "not said", "78.93", "62.31", "abstract, 10.1117/1.JMI.12.2.027001"),
+    Published("CMU-Net", "BUSI", "none", "84.16", "73.27", "others' tables"),
+)
+
+
+def finding(row: Published) -> Finding:
+    """Whether a row's mean Dice is possible beside its mean IoU."""
+    if row.iou_percent is None:
+        return "no IoU given"
+    dice, iou = (_range(text) for text in (row.dice_percent, row.iou_percent))
+    if dice[0] > jensen_dice_bound(iou[1]) or dice[1] < iou[0]:
+        return "impossible"
+    return "equal to the bound" if dice[1] >= jensen_dice_bound(iou[0]) else "possible"
+
+
+def _range(percent: str) -> tuple[float, float]:
+    """The least and the greatest share that are printed so."""
+    printed = Decimal(percent)
+    exponent = printed.as_tuple().exponent
+    assert isinstance(exponent, int), "a number"
+    half = Decimal(5).scaleb(exponent - 1)
+    return float((printed - half) / 100), float((printed + half) / 100)
