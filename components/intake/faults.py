@@ -166,6 +166,11 @@ CATALOGUE: dict[str, FaultKind] = {
     ),
     "too_many_objects": FaultKind("error", "at most 255 objects an image", "check mask threshold and min_area_px"),
     "specks": FaultKind("info", "no components under min_area_px", "nothing to do: they are no objects"),
+    "covered_object": FaultKind(
+        "warning",
+        "objects of which a part can be seen",
+        "look whether an object was drawn twice, or over another: one that lies wholly under others is left out",
+    ),
     "foreground_share": FaultKind(
         "error", "foreground under expectations.max_foreground_share", "check whether the mask is inverted"
     ),

@@ -79,6 +79,7 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         Rule("unexpected_lesion", "lesion_where_none", "clear", "an object in the mask", file=_MASK),
         Rule("label_conflict", "declared_conflict", "clear", "{value}", file=_MASK),
         Rule("specks", "specks", "between", "{value} components under min_area_px", high=0, file="speck_file"),
+        Rule("covered_object", "covered", "between", "{value} objects wholly under others", high=0, file="mask_file"),
         Rule("foreground_share", _FOREGROUND, "between", "{value:.1%}", high=expect.max_foreground_share, file=_MASK),
         Rule("blank_image", "picture_share", "between", _EVEN, low=MIN_PICTURE_SHARE),
         Rule("only_noise", "neighbour_correlation", "between", _NOISE, low=MIN_NEIGHBOUR_CORRELATION),

@@ -47,11 +47,12 @@ class Layers:
     size_hw
         The frame, in pixels.
     min_area_px
-        Smaller patches are no objects: they are counted in `specks`.
+        Smaller patches are no objects: they are counted in `specks`. `covered`, after `result`, are the objects of
+        which nothing is to be seen under others.
     """
 
     def __init__(self, size_hw: tuple[int, int], *, min_area_px: int) -> None:
-        self.specks = 0
+        self.specks = self.covered = 0
         self._min_area_px = min_area_px
         self._places: NDArray[np.uint16] = np.zeros(size_hw, dtype=np.uint16)  # H W, 0 where no object is
         self._labels: list[str] = []
@@ -86,6 +87,7 @@ class Layers:
         there = histogram(self._places, levels=MAX_OBJECTS + 1)
         order = sorted(range(1, min(len(self._labels), MAX_OBJECTS) + 1), key=lambda place: -self._areas_px[place])
         chosen = [(place, self._labels[place - 1]) for place in order if there[place]]
+        self.covered = len(order) - len(chosen)
         instances, objects = numbered(self._places, chosen, levels=MAX_OBJECTS + 1)
         return instances, objects, MAX_OBJECTS + 1 if self.full else len(objects)
 

@@ -52,9 +52,10 @@ class MaskFile:
 class CasePixels:
     """All that the pixels of one case say; `image` is None where it couldn't be decoded.
 
-    `objects_found` is the number of `objects`, or one more than an instance mask can hold. `problems` are (code, file,
-    what was found), in the codes of components/intake/faults.py; `tags` and `stored` are those of each file that could
-    be decoded, `unknown_codes` those of each mask that has some. `mask_file` is the mask with most foreground,
+    `covered` counts objects that lie wholly under others, and so are none; `objects_found` is the number of `objects`,
+    or one more than an instance mask can hold. `problems` are (code, file, what was found), in the codes of
+    components/intake/faults.py; `tags` and `stored` are those of each file that could be decoded, `unknown_codes` those
+    of each mask that has some. `mask_file` is the mask with most foreground,
     `stray_file` that of `stray_share`, `speck_file` that of the first speck; None where no file is to be named.
     """
 
@@ -66,6 +67,7 @@ class CasePixels:
     unknown_codes: list[tuple[Path, tuple[int, ...]]] = field(default_factory=list)
     stray_share: float = 0.0
     specks: int = 0
+    covered: int = 0
     mask_file: Path | None = None
     stray_file: Path | None = None
     speck_file: Path | None = None
@@ -213,12 +215,15 @@ def unknown_codes(counts: NDArray[np.int64], codes: MaskCodes) -> tuple[int, ...
 def _read_codes(case: Case, codes: MaskCodes, pixels: CasePixels, size_hw: tuple[int, int]) -> None:
     """Masks whose values say which structure a pixel belongs to; each structure is one object."""
     merged = np.full(size_hw, codes.background, dtype=np.uint8)
-    for _, values, _ in _mask_files(case, codes, pixels, size_hw):
+    drawn_codes: set[int] = set()
+    for _, values, counts in _mask_files(case, codes, pixels, size_hw):
+        drawn_codes.update(code for code in codes.labels if counts[code])
         np.copyto(merged, values, where=values != codes.background)
     areas_px = histogram(merged)
     there = [(code, label) for code, label in sorted(codes.labels.items()) if areas_px[code]]
     large = [(code, label) for code, label in there if areas_px[code] >= codes.min_area_px]
     pixels.specks, pixels.speck_file = len(there) - len(large), pixels.mask_file
+    pixels.covered = len(drawn_codes) - len(there)
     pixels.instances, pixels.objects = numbered(merged, large, levels=256)
     pixels.objects_found = len(large)
 
@@ -263,7 +268,7 @@ def _draw_outlines(case: Case, codes: MaskCodes, pixels: CasePixels, size_hw: tu
             if layers.full:
                 break  # there may be any number of outlines
     pixels.instances, pixels.objects, pixels.objects_found = layers.result()
-    pixels.specks = layers.specks
+    pixels.specks, pixels.covered = layers.specks, layers.covered
 
 
 def pixels_md5(image: Image) -> str:

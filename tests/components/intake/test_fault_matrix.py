@@ -580,6 +580,8 @@ OWN = [
     Row("class_folders", "ambiguous_entry", ".", r"the entry twin\.png of quarantine fits 2 files: .*/benign/twin\.png, .*/normal/twin\.png", lambda folder: [written("?")(folder / BUSI / kind / "twin.png") for kind in ("benign", "normal")] and None, lambda c: in_quarantine(c, "twin.png"), phantom=False),
     Row("class_folders", "quarantine_unused", "twin.png", r"no such file to exclude; is .*/benign/twin\.png meant\?", put(f"{BUSI}/benign/twin.png", "?"), lambda c: in_quarantine(c, "twin.png"), phantom=False),
     Row("class_folders", "no_access", f"{BUSI}/benign", "a folder or file that may not be read", closed(f"{BUSI}/benign")),
+    Row("xml_polygons", "covered_object", "1_1.jpg", "1 objects wholly under others", put("1.xml", ddti_xml({"1": json.dumps([SQUARE, SQUARE])}))),
+    Row("coco", "covered_object", "images/p1_a.png", "1 objects wholly under others", annotation(segmentation=[[60, 30, 90, 30, 90, 80, 60, 80]])),
     Row("coco", "no_access", COCO, "a folder or file that may not be read", closed(COCO)),
     Row("coco", "bad_annotations", COCO, "can't be read: the end where", put(COCO, "{")),
     Row("coco", "bad_annotations", COCO, "no list of annotations", put(COCO, '{"images": [], "categories": []}')),

@@ -96,6 +96,22 @@ def test_components_are_objects_and_specks_are_not(tmp_path: Path, contract_of: 
     assert pixels.objects[0].box_xyxy == (20, 20, 61, 61)
 
 
+def test_objects_wholly_under_others_are_counted(tmp_path: Path, contract_of: ContractOf) -> None:
+    save(tmp_path / "i.png", speckle(1))
+    under, over = 7 * disc().astype(np.uint8), 8 * np.ones_like(disc(), dtype=np.uint8)
+    save(tmp_path / "under.png", under)
+    save(tmp_path / "over.png", over)
+    masks = tmp_path / "under.png", tmp_path / "over.png"
+    pixels = read_case(Case("i", tmp_path / "i.png", masks), contract_of("jnu_ifm"))
+    assert (pixels.covered, len(pixels.objects)) == (1, 1)
+    pixels = read_case(Case("i", tmp_path / "i.png", masks[::-1]), contract_of("jnu_ifm"))
+    assert (pixels.covered, len(pixels.objects)) == (0, 2)
+    ring = ((20.0, 20.0), (60.0, 20.0), (60.0, 60.0))
+    twice = Case("i", tmp_path / "i.png", polygons=(ring, ring))
+    pixels = read_case(twice, contract_of("ddti"))
+    assert (pixels.covered, len(pixels.objects)) == (1, 1)
+
+
 def test_several_masks_are_united(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
     contract = contract_of("busi")
     reading = read_layout(contract, tree("busi"), phantom=True, contracts=contracts)
