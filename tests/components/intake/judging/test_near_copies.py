@@ -14,6 +14,7 @@ from components.intake.judging.near_copies import CONFLICTS, with_near_copies
 from components.intake.layouts import read_layout
 from components.intake.likeness.proof import proof_stamp
 from components.intake.measuring.facts import collect_facts
+from components.intake.validate_data import check_data
 from components.journal import Journal
 from tests.components.intake.raw_trees import Tree, save, speckle
 
@@ -162,3 +163,27 @@ def test_an_image_that_changed_after_its_facts_were_taken_proves_nothing(
     assert (with_near_copies(facts, cases, contract, journal=journal)["near_copy_of"] == "").all()
     save(raw / FIRST, speckle(77))
     assert (with_near_copies(facts, cases, contract, journal=journal)["near_copy_of"] != "").any()
+
+
+def test_a_later_check_compares_no_pair_again(
+    tree: Tree, contract_of: ContractOf, contracts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, contract = tree("udiat"), contract_of("udiat")
+    save(raw / FIRST, speckle(77))
+    save(raw / SECOND, _brighter(speckle(77)))
+    seen: list[tuple[int, int]] = []
+    first = check_data(
+        contract,
+        raw,
+        contracts=contracts,
+        pairs_progress=lambda *at: seen.append(at),
+        proofs=Journal(tmp_path / "pairs", proof_stamp()),
+    )
+    assert "near_copy" in {one.code for one in first.faults} and seen == [(1, 1)]
+
+    def read_again(path: Path) -> np.ndarray:
+        raise AssertionError("the pair is known")
+
+    monkeypatch.setattr("components.intake.judging.near_copies.read_image", read_again)
+    again = check_data(contract, raw, contracts=contracts, proofs=Journal(tmp_path / "pairs", proof_stamp()))
+    assert again.faults == first.faults
