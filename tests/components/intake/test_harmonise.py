@@ -207,7 +207,7 @@ def test_errors_stop_it_and_the_old_result_stays(
     harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
     before = (out / MANIFEST).read_bytes()
     save(raw / "BUS/GT/000001.png", np.zeros((160, 180), np.uint8))
-    with pytest.raises(DataFaultsError, match=r"udiat: 1 error; the first, empty_mask in BUS/original/000001\.png"):
+    with pytest.raises(DataFaultsError, match=r"udiat: 1 error; the first, empty_mask in BUS/GT/000001\.png"):
         harmonise(contract_of("udiat"), raw, out=out, phantom=False, contracts=contracts)
     (raw / "BUS/GT/000001.png").unlink()
     with pytest.raises(DataFaultsError, match="image_without_mask"):
