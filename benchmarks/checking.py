@@ -61,7 +61,8 @@ def write_pairs(folder: Path, images: int) -> None:
     mask = np.zeros((SIDE_PX, SIDE_PX), np.uint8)
     mask[20:40, 20:44] = 255
     for number in range(images):
-        pixels = rng.integers(1, 255, (SIDE_PX, SIDE_PX), dtype=np.uint8)
+        # Grains as large as ultrasound's, else each image would be flagged as noise.
+        pixels = cv2.GaussianBlur(rng.integers(1, 255, (SIDE_PX, SIDE_PX), dtype=np.uint8), (5, 5), 1.0)
         cv2.imwrite(str(folder / f"BUS/original/{number:06d}.png"), pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])
         path = folder / f"BUS/GT/{number:06d}.png"
         if number % LINKS == 0:
