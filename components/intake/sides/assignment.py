@@ -27,7 +27,7 @@ from components.intake.sides.strata import Stratum, strata_of
 from components.params import SplitParams
 
 # How much an image's deficit in its dataset, its class and its stratum weighs.
-DATASET_WEIGHT, CLASS_WEIGHT, STRATUM_WEIGHT = 1, 6, 1
+DATASET_WEIGHT, CLASS_WEIGHT, STRATUM_WEIGHT = 1, 3, 2
 
 Shares = Mapping[str, float]
 Pool = tuple[str, ...]
