@@ -32,7 +32,7 @@ name, folder, contracts = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 contract, start = load_contract(name, contracts), time.process_time()
 cases = len(read_layout(contract, folder, phantom=True, contracts=contracts).cases)
 seconds = time.process_time() - start
-print(json.dumps({"images": cases, "seconds": round(seconds, 2)}))
+print(json.dumps({"images": cases, "seconds": seconds}))
 """
 
 
@@ -70,10 +70,10 @@ def measure(images: int, rounds: int, against: Path | None) -> list[dict[str, An
                     for _ in range(rounds)
                 ]
             best = [min(column, key=lambda one: one["seconds"]) for column in zip(*tries, strict=True)]
-            row = {"layout": layout, **best[0]}
+            row = {"layout": layout, **best[0], "seconds": round(best[0]["seconds"], 3)}
             if against is not None:
                 row |= {
-                    "other_seconds": best[1]["seconds"],
+                    "other_seconds": round(best[1]["seconds"], 3),
                     "times_as_fast": round(best[1]["seconds"] / best[0]["seconds"], 1),
                 }
             rows.append(row)
