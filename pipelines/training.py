@@ -57,7 +57,7 @@ def read_sides(job: Job) -> tuple[list[Record], list[Record]]:
             raise LayoutError(
                 f"{job.stage}: none of the {len(records)} {name} images has an object of {least_px} pixels or more",
                 expected="at least one, to train and to choose the weights by",
-                remedy="bring in more images, change split.seed or split.val_share, or lower prompts.min_area_px",
+                remedy="bring in more images, raise split.val_share, or lower prompts.min_area_px",
             )
     return sides
 

@@ -294,7 +294,13 @@ def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
     for command in done.undo:
         typer.echo(f"  {command}")
     place = done.folder.as_posix()
-    typer.echo(f"Next: git add params.yaml {place}.dvc {place}.json, then `dvc repro`")
+    added = f"git add params.yaml {place}.dvc {place}.json"
+    if load_contract(done.dataset).role == "external":
+        typer.echo(f"Next: {added}, then `dvc repro`")
+        return
+    typer.echo(f"Next: {added}")
+    typer.echo("  sonoforge run split && sonoforge data keep-sides  # from then on no image changes its side")
+    typer.echo("  git add data/sides.csv, commit all of it, then `sonoforge run`")
 
 
 @contextmanager

@@ -143,7 +143,9 @@ def dvc_added(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_archive_that_is_not_the_published_one_is_warned_of(as_json: bool, project: Path, udiat: Path) -> None:
     path = project / "data/contracts/udiat.yaml"
-    listed = f"      files:\n        - {{name: udiat.zip, sha256: '{'0' * 64}'}}\n      form: request\n"
+    listed = (
+        f"      files:\n        - {{name: udiat.zip, sha256: '{'0' * 64}', stated_by: the test}}\n      form: request\n"
+    )
     path.write_text(path.read_text().replace("      form: request\n", listed))
     archive = Path(shutil.make_archive(str(project / "udiat"), "zip", udiat))
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
@@ -155,8 +157,9 @@ def test_an_archive_that_is_not_the_published_one_is_warned_of(as_json: bool, pr
         answer = json.loads(result.stdout)
         assert (answer["import"]["sha256"], answer["import"]["published"]["verdict"]) == (digest, "different")
     else:
-        assert f'- {{name: "udiat.zip", sha256: {digest}, size_bytes: {archive.stat().st_size}}}' in result.stdout
+        assert f'- {{name: "udiat.zip", sha256: {digest}, size_bytes: {archive.stat().st_size}, ' in result.stdout
         assert "git add params.yaml data/imports/udiat.dvc data/imports/udiat.json" in result.stdout
+        assert "sonoforge data keep-sides" in result.stdout
 
 
 @pytest.mark.usefixtures("dvc_added")
