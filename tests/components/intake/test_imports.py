@@ -171,7 +171,7 @@ def test_an_external_set_leaves_the_phantoms_that_train(project: Path, contract_
         "datasets.fugc.source: components/phantom -> data/imports/fugc",
         "datasets.fugc.phantom: removed",
     )
-    assert "mix_phantoms: false" in edited and "images: 150, seed: 101" in edited
+    assert "mix_phantoms: false" in edited and "seed: 101" in edited
 
 
 def test_an_external_set_alone_is_warned_of(project: Path, contract_of) -> None:  # type: ignore[no-untyped-def]
