@@ -84,7 +84,7 @@ def _interval_panel(
             if found is None or found["mean"] is None:
                 continue
             axis.plot(found["mean"], place + offset, marker="o", markersize=4.5, color=colours[who])
-            if found[key][0] is not None:
+            if found[key][0] is not None and found["sufficient"]:
                 axis.plot(found[key], [place + offset] * 2, linewidth=1.6, color=colours[who])
         if place and rows[place][0] != rows[place - 1][0]:
             axis.axhline(place - 0.5, color="0.8", linewidth=0.8)

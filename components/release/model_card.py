@@ -146,4 +146,6 @@ def _span(estimate: Mapping[str, Any] | None, decimals: int) -> str:
     interval = next(value for key, value in estimate.items() if key.startswith("ci"))
     if None in interval:
         return f"{estimate['mean']:.{decimals}f}"
+    if not estimate["sufficient"]:
+        return f"{estimate['mean']:.{decimals}f} [INSUFFICIENT: {estimate['groups']} groups]"
     return f"{estimate['mean']:.{decimals}f} [{interval[0]:.{decimals}f}, {interval[1]:.{decimals}f}]"

@@ -72,6 +72,19 @@ def test_fewer_cases_than_asked_for_are_drawn_once_a_row(validated) -> None:
     assert "ellipse" not in legend(figure), "a click has no ellipse"
 
 
+def test_too_few_groups_draw_no_interval(validated) -> None:
+    metrics = validated(images=False, student=False).metrics
+    before = sum(len(axis.lines) for axis in interval_figure(metrics).axes)
+    for dataset in metrics["datasets"].values():
+        for by_who in dataset["prompts"].values():
+            for estimates in by_who.values():
+                for name in ("dice", "hd95"):
+                    estimates[name]["sufficient"] = False
+    after = sum(len(axis.lines) for axis in interval_figure(metrics).axes)
+    marks = 2 * 2 * (3 * 2 + 2)  # panels, datasets; two models at three prompts, the ellipse at two
+    assert marks <= after < before
+
+
 def test_equal_numbers_give_equal_bytes(validated, tmp_path) -> None:
     metrics = validated(images=True, student=True).metrics
     for name in ("a.png", "b.png"):

@@ -7,7 +7,7 @@ import json
 from components.artefacts import read_description
 from components.release.model_card import NOT_PROVIDED, build_card, card_markdown
 
-ESTIMATE = {"mean": 0.8, "ci95": [0.7, 0.9], "n": 30, "undefined": 0}
+ESTIMATE = {"mean": 0.8, "ci95": [0.7, 0.9], "n": 30, "undefined": 0, "groups": 30, "sufficient": True}
 METRICS = {
     "datasets": {
         "busi": {
@@ -41,6 +41,14 @@ def test_the_card_is_filled_from_the_run(make_model) -> None:
     assert "distil 12" in text
     assert "- what the base weights had seen: from scratch (any other no)" in text
     assert "PASS leak: all apart" in text
+
+
+def test_too_few_groups_are_called_insufficient(make_model) -> None:
+    few = json.loads(
+        json.dumps(METRICS).replace('"groups": 30, "sufficient": true', '"groups": 7, "sufficient": false')
+    )
+    card = build_card(read_description(make_model(1)), version="7", gate=GATE, internal=few, external={"datasets": {}})
+    assert "| busi | box | 0.800 [INSUFFICIENT: 7 groups] |" in card_markdown(card)
 
 
 def test_it_makes_no_claim_and_shows_what_a_person_must_write(make_model) -> None:
