@@ -34,6 +34,8 @@ MAX_RATIO, RATIO_FROM_BYTES = 200, 100 * 2**20
 MAX_DEPTH, MAX_SHOWN = 100, 200
 # The list of a zip's files is read at once, as is a name in a tar's header: no reader bounds either by itself.
 MAX_DIRECTORY_BYTES = 256 * 2**20
+# Of one member of a tar: names, attributes and lists of holes take some kilobytes.
+MAX_HEADER_BYTES = 2**20
 _CHUNK_BYTES = 2**20
 # What the readers of archives raise on damaged ones: their own errors, and whatever their parsing stumbles over: names
 # that don't decode (ValueError), fields cut short (IndexError, struct.error), sizes that no file has.
@@ -122,7 +124,7 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files
                     _write(name, opened, target, budget)
         else:
             with _Stream(archive) as stream, tarfile.TarFile(fileobj=stream, mode="r") as tarred:
-                for name, opened in _tar_members(archive, tarred):
+                for name, opened in _tar_members(archive, tarred, stream):
                     _write(name, opened, target, budget)
                 # Only at its end does a compressed stream compare its checksum.
                 while chunk := stream.read(_CHUNK_BYTES):
@@ -138,7 +140,8 @@ def unpack(archive: Path, target: Path, *, max_bytes: int = MAX_BYTES, max_files
 class _Stream(io.RawIOBase):
     """The bytes of a tar file, decompressed, of which never more than a chunk is read at once.
 
-    tarfile reads a name as long as its header says at once: one of gigabytes would fill the memory.
+    tarfile reads a name as long as its header says at once, and a list of holes as far as it goes on: one of gigabytes
+    would fill the memory. So all that is read before a member's content begins is bounded too.
     """
 
     def __init__(self, archive: Path) -> None:
@@ -146,10 +149,19 @@ class _Stream(io.RawIOBase):
         with archive.open("rb") as file:
             opener = _COMPRESSED.get(file.read(2), open)
         self._file = opener(archive, "rb")
+        self._header_left_bytes: int | None = MAX_HEADER_BYTES
+
+    def expect(self, *, header: bool) -> None:
+        """Say whether a member's header or its content is read from now on."""
+        self._header_left_bytes = MAX_HEADER_BYTES if header else None
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _CHUNK_BYTES:
             raise ValueError(f"a header of {size:,} bytes")
+        if self._header_left_bytes is not None:
+            self._header_left_bytes -= size
+            if self._header_left_bytes < 0:
+                raise ValueError(f"a header of more than {MAX_HEADER_BYTES:,} bytes")
         return self._file.read(size)
 
     def seek(self, place: int, whence: int = 0) -> int:
@@ -197,8 +209,13 @@ def _zip_members(archive: Path, zipped: zipfile.ZipFile) -> Iterator[tuple[str, 
             yield member.filename, opened
 
 
-def _tar_members(archive: Path, tarred: tarfile.TarFile) -> Iterator[tuple[str, IO[bytes]]]:
-    while (member := tarred.next()) is not None:
+def _tar_members(archive: Path, tarred: tarfile.TarFile, stream: _Stream) -> Iterator[tuple[str, IO[bytes]]]:
+    while True:
+        stream.expect(header=True)
+        member = tarred.next()
+        stream.expect(header=False)
+        if member is None:
+            return
         tarred.members.clear()  # type: ignore[attr-defined] # else all are kept
         if member.isdir():
             continue

@@ -85,6 +85,19 @@ def _sparse(path: Path) -> Path:
     return path
 
 
+def _endless_holes(path: Path, *, holes_bytes: int) -> Path:
+    """A compressed tar whose one file is said to have more and more holes, in valid headers of so many bytes."""
+    info = tarfile.TarInfo("a.png")
+    info.type = tarfile.GNUTYPE_SPARSE
+    header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    header[482] = 1  # more of the list follows
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}".encode() + b"\0 "
+    holes = b"00000000001\0" * 42 + b"\1" + b"\0" * 7
+    path.write_bytes(gzip.compress(bytes(header) + holes * (holes_bytes // len(holes)), compresslevel=1))
+    return path
+
+
 def _overwritten(path: Path) -> Path:
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
@@ -135,6 +148,7 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "tar with a header of gigabytes": lambda p: _long_name(p / "a.tar.gz", tarfile.XHDTYPE),
     "tar with a global header of gigabytes": lambda p: _long_name(p / "a.tar.gz", tarfile.XGLTYPE),
     "tar that is sparse": lambda p: _sparse(p / "a.tar"),
+    "tar with holes without end": lambda p: _endless_holes(p / "a.tar.gz", holes_bytes=2 * archives.MAX_HEADER_BYTES),
     "no zip": lambda p: (p / "a.zip").write_bytes(b"PK nonsense") and p / "a.zip",  # type: ignore[dict-item,return-value]
     "xz cut up": lambda p: _damaged_tar(p / "a.tar.gz", "xz"),
     "gzip cut up": lambda p: _damaged_tar(p / "a.tar.gz", "gz"),
@@ -307,6 +321,18 @@ def test_a_tar_of_many_files_takes_no_memory_for_them(tmp_path: Path, monkeypatc
         tracemalloc.stop()
     assert written == [str(number) for number in range(5_000)]
     assert peak_bytes < 2_000_000
+
+
+def test_a_header_that_goes_on_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    archive = _endless_holes(tmp_path / "a.tar.gz", holes_bytes=16 * archives.MAX_HEADER_BYTES)
+    (tmp_path / "target").mkdir()
+    tracemalloc.start()
+    with pytest.raises(LayoutError, match="a header of more than 1,048,576 bytes"):
+        unpack(archive, tmp_path / "target")
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # A hole takes a tuple and two numbers; unbounded these came to four times the headers.
+    assert peak_bytes < 16 * archives.MAX_HEADER_BYTES
 
 
 def test_names_that_differ_in_case_are_two_files_and_an_inner_archive_stays_one(tmp_path: Path) -> None:
