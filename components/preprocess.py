@@ -64,13 +64,13 @@ def decode_image(data: bytes, *, name: str, max_px: int = MAX_IMAGE_PX) -> Image
         raise _too_large(name, max_px) from None
     except Exception as error:  # noqa: BLE001 - Pillow's readers raise many kinds on hostile input
         raise ImageError(
-            f"{name}: not a readable image ({_one_line(error)})",
+            f"{name}: not a readable image ({one_line(error)})",
             expected=READABLE,
             remedy="export the image again, or convert it to PNG",
         ) from None
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
     """An error's text without line breaks and addresses in memory, at most 200 characters."""
     text = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "these bytes", " ".join(str(error).split()))
     return text[:200] or type(error).__name__
@@ -130,7 +130,7 @@ def _decode_dicom(data: bytes, *, name: str, max_px: int) -> Image:
         raise
     except Exception as error:  # noqa: BLE001 - pydicom raises many kinds on hostile input
         raise ImageError(
-            f"{name}: not a readable DICOM image ({_one_line(error)})",
+            f"{name}: not a readable DICOM image ({one_line(error)})",
             expected="a single-frame DICOM image, uncompressed or in a syntax that is installed",
             remedy="export the frame as PNG, or as uncompressed DICOM",
         ) from None

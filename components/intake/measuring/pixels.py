@@ -18,7 +18,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
-from PIL import UnidentifiedImageError
 
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
@@ -28,7 +27,7 @@ from components.intake.measuring.identity import FileTags, read_tags
 from components.intake.measuring.layers import MAX_OBJECTS, Layers, drawn, filled, numbered
 from components.intake.measuring.metaimage import decode_metaimage, decode_metaimage_mask, is_metaimage
 from components.intake.measuring.stored import FORMATS, Stored, read_bounded, stored_as
-from components.preprocess import MAX_IMAGE_PX, decode_image
+from components.preprocess import MAX_IMAGE_PX, decode_image, one_line
 from components.types import Image, InstanceMask, ObjectTruth
 
 Grey = NDArray[np.uint8]
@@ -146,17 +145,11 @@ def decode_mask(path: Path, *, max_px: int = MAX_IMAGE_PX) -> MaskFile:
                 file.load()
                 grey = np.asarray(file if file.mode in ("L", "P") else _deep(file), dtype=np.uint8)
             stored = stored_as(data)
-    except (
-        PilImage.DecompressionBombWarning,
-        PilImage.DecompressionBombError,
-        UnidentifiedImageError,
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-    ) as error:
+    except Exception as error:  # noqa: BLE001 - Pillow's readers raise many kinds on hostile input
         raise ImageError(
-            f"{path.name}: not a readable mask ({error})", expected="a whole image file", remedy="fetch it again"
+            f"{path.name}: not a readable mask ({one_line(error)})",
+            expected="a whole image file",
+            remedy="fetch it again",
         ) from None
     return MaskFile(path.name, stored, grey, read_tags(data))
 

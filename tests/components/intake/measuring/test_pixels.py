@@ -52,6 +52,26 @@ def test_sixteen_bit_codes_are_kept_and_too_large_ones_refused(tmp_path: Path) -
         decode_mask(tmp_path / "large.png")
 
 
+def test_a_mask_that_is_no_image_is_told_in_the_same_words_each_time(tmp_path: Path) -> None:
+    (tmp_path / "mask.png").write_bytes(b"nonsense")
+    with pytest.raises(ImageError) as refused:
+        decode_mask(tmp_path / "mask.png")
+    assert refused.value.found == "mask.png: not a readable mask (cannot identify image file these bytes)"
+
+
+def test_a_mask_whose_rows_begin_nowhere_is_refused(tmp_path: Path) -> None:
+    """A TIFF whose place of the pixels is of the type text: Pillow raises a TypeError."""
+    path = tmp_path / "mask.tif"
+    PilImage.fromarray(disc().astype(np.uint8) * 255).save(path)
+    data = bytearray(path.read_bytes())
+    strip_offsets, text = (273).to_bytes(2, "little"), (2).to_bytes(2, "little")
+    at = data.index(strip_offsets + (4).to_bytes(2, "little"))
+    data[at + 2 : at + 4] = text
+    path.write_bytes(data)
+    with pytest.raises(ImageError, match=r"mask\.tif: not a readable mask"):
+        decode_mask(path)
+
+
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
     PilImage.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(ImageError, match="not a readable mask"):
@@ -198,7 +218,8 @@ def test_the_image_alone_is_the_case_s_image(tree: Tree, contract_of: ContractOf
     for name in ("fh_ps_aop", "udiat"):
         contract, raw = contract_of(name), tree(name)
         case = read_layout(contract, raw, phantom=True, contracts=contracts).cases[0]
-        assert np.array_equal(read_image(case.image), read_case(case, contract).image)
+        image = read_case(case, contract).image
+        assert image is not None and np.array_equal(read_image(case.image), image)
 
 
 def test_a_file_too_large_is_refused_unread(tmp_path: Path, contract_of: ContractOf) -> None:
