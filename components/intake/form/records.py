@@ -198,7 +198,8 @@ def read_split(path: Path) -> pd.DataFrame:
     Raises
     ------
     LayoutError
-        If the file is missing, has other columns or names an unknown split.
+        If the file is missing, has other columns, names an unknown split, or an image twice: it could stand in
+        training and in test.
     """
     if not path.is_file():
         raise LayoutError(f"no split file {path}", expected="a CSV file", remedy="run the stage `split`")
@@ -216,6 +217,13 @@ def read_split(path: Path) -> pd.DataFrame:
             f"{path} names the splits {', '.join(unknown)}",
             expected=", ".join(SPLITS),
             remedy="run the stage `split` again",
+        )
+    if (twice := frame.duplicated(["dataset", "image_id"])).any():
+        first = frame[twice].iloc[0]
+        raise LayoutError(
+            f"{path} names {first['dataset']}/{first['image_id']} twice",
+            expected="one row an image",
+            remedy="run the stage `split` again; don't edit its file by hand",
         )
     return frame
 
