@@ -63,6 +63,7 @@ GLYPH_HEIGHT_PX = (7, 40)
 GLYPH_CONTRAST = 70
 GLYPHS_A_LINE = 3
 TEXT_MARGIN = 1.5
+COVER_GREY = 96
 # No console writes more letters; a pattern has any number of parts, and each is held against each.
 MAX_GLYPHS = 500
 
@@ -91,6 +92,16 @@ def text_boxes(bright: Grey) -> list[tuple[int, int, int, int]]:
             )
         )
     return boxes
+
+
+def without_text(image: Image) -> tuple[Image, int]:
+    """An image (H W 3) with its lines of burnt-in text covered, and how many these are."""
+    boxes = text_boxes(brightest(image))
+    if boxes:
+        image = image.copy()
+    for x0, y0, x1, y1 in boxes:
+        image[y0:y1, x0:x1] = COVER_GREY
+    return image, len(boxes)
 
 
 def _lines(bright: Grey) -> list[NDArray[np.int32]]:

@@ -16,14 +16,13 @@ from pathlib import Path
 from components.contract import Contract
 from components.intake.form.records import load_image, load_instances
 from components.intake.layouts import Case
-from components.intake.measuring.burnt_in import brightest, text_boxes
+from components.intake.measuring.burnt_in import without_text
 from components.intake.measuring.pixels import read_case
 from components.intake.measuring.telling_names import DATE, IDENTITY
 from components.types import Image, InstanceMask, ObjectTruth, Record
 
 FAULTS, FACTS = "faults.json", "facts.parquet"
 NAME_CODES = (IDENTITY, DATE)
-COVER_GREY = 96
 # An information, such as that two images are equal, isn't a reason to look at a picture.
 TOLD_SEVERITIES = ("error", "warning")
 
@@ -155,13 +154,3 @@ def _load_case(case: Case, contract: Contract, *, named: bool, show_text: bool) 
     told = [f"{path.name}: {found}" if named else code for code, path, found in pixels.problems]
     image, covered = (pixels.image, 0) if show_text or pixels.image is None else without_text(pixels.image)
     return TilePixels(image, pixels.instances, pixels.objects, "; ".join(told), covered)
-
-
-def without_text(image: Image) -> tuple[Image, int]:
-    """An image (H W 3) with its lines of burnt-in text covered, and how many these are."""
-    boxes = text_boxes(brightest(image))
-    if boxes:
-        image = image.copy()
-    for x0, y0, x1, y1 in boxes:
-        image[y0:y1, x0:x1] = COVER_GREY
-    return image, len(boxes)

@@ -1,6 +1,7 @@
 """Joined pairs of images to one picture: side by side, each with the reason, the correlation and the side.
 
-Leaves out: which images are joined (relatives.py) and what is written about it (split_report.py).
+Burnt-in text is covered, as reports are passed on; images are named as they are, as in the table of joins. Leaves out:
+which images are joined (relatives.py) and what is written about it (split_report.py).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from PIL import ImageDraw, ImageFont
 
 from components.artefacts import replacing
 from components.intake.form.records import load_image
+from components.intake.measuring.burnt_in import without_text
 from components.intake.sides.relatives import Join, Key
 from components.types import Record
 
@@ -47,7 +49,7 @@ def draw_joins(
         top = TITLE_PX + (index // columns) * pair_height
         for place, key in enumerate((join.first, join.second)):
             x = left + place * (PANEL_PX + 2)
-            thumbnail = PilImage.fromarray(load_image(records[key]))
+            thumbnail = PilImage.fromarray(without_text(load_image(records[key]))[0])
             thumbnail.thumbnail((PANEL_PX, PANEL_PX), PilImage.Resampling.LANCZOS)
             page.paste(thumbnail, (x + (PANEL_PX - thumbnail.width) // 2, top + (PANEL_PX - thumbnail.height) // 2))
             pen.text((x, top + PANEL_PX + 4), _short("/".join(key)), font=small, fill=TEXT)

@@ -12,7 +12,8 @@ from components.contract import Contract
 from components.intake.form.records import read_manifest
 from components.intake.harmonise import harmonise
 from components.intake.layouts import read_layout
-from components.intake.showing.tiles import COVER_GREY, Tile, TilePixels, in_order, tiles_of_cases, tiles_of_records
+from components.intake.measuring.burnt_in import COVER_GREY
+from components.intake.showing.tiles import Tile, TilePixels, in_order, tiles_of_cases, tiles_of_records
 from tests.components.intake.raw_trees import Tree, save
 from tests.components.intake.test_fault_matrix import drawn, text
 

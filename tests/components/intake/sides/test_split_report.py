@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image as PilImage
 
 from components.intake.form.records import SPLITS
+from components.intake.measuring.burnt_in import COVER_GREY
+from components.intake.sides.joins_sheet import GAP_PX, PANEL_PX, TITLE_PX, draw_joins
 from components.intake.sides.record import NOTHING_ON_RECORD, Row, SidesRecord
 from components.intake.sides.relatives import Join, find_relatives
 from components.intake.sides.split_report import (
@@ -155,6 +158,17 @@ def test_the_picture_is_bounded_and_shows_the_least_alike_first() -> None:
     )
     shown = shown_joins(joins)
     assert len(shown) == SHOWN_PAIRS and [join.first[1] for join in shown[:3]] == ["0", "2", "4"]
+
+
+def test_burnt_in_text_is_covered_in_the_picture(tmp_path: Path) -> None:
+    dark = (scene(1) // 4).astype(np.uint8)
+    named = cv2.putText(dark.copy(), "JANE DOE", (40, 100), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 250, 1, cv2.LINE_AA)
+    records = {(one.dataset, one.image_id): one for one in [record(tmp_path, "a", dark), record(tmp_path, "b", named)]}
+    join = Join(("busi", "a"), ("busi", "b"), "near copy", 0.9)
+    draw_joins(tmp_path / "joins.png", [join], records, dict.fromkeys(records, "train"), title="")
+    with PilImage.open(tmp_path / "joins.png") as picture:
+        second = np.asarray(picture.convert("L"))[TITLE_PX:, GAP_PX + PANEL_PX + 2 :][:PANEL_PX, :PANEL_PX]
+    assert named.max() > 240 and second.max() < 150 and (second == COVER_GREY).sum() > 500
 
 
 def test_no_joins_no_picture(tmp_path: Path) -> None:
