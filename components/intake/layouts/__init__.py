@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, by_contract, check_codes, fault
 from components.intake.layouts import class_folders, coco, paired_folders, video_folders, xml_polygons
+from components.intake.layouts.names import GROUPED_BY_NAME
 from components.intake.layouts.naming import ambiguous
 from components.intake.layouts.quarantine import corrections, quarantined
 from components.intake.layouts.reading import (
@@ -85,6 +87,7 @@ def read_layout(
     faults += _unlike_the_list(reading.cases, contract, related)
     faults += ambiguous(reading, contract, tree, phantom=phantom)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
+    cases = _spelled_alike(cases) if contract.group.key in GROUPED_BY_NAME else cases
     reading = replace(reading, cases=cases, faults=tuple(faults))
     if not phantom:
         reading = quarantined(reading, contract, tree, mended)
@@ -123,10 +126,29 @@ def phantom_notice(folder: Path) -> bool:
 
 
 def _grouped(case: Case, contract: Contract, related: dict[str, tuple[str, str]]) -> Case:
-    if contract.group.key in ("case", "video"):
+    if contract.group.key in GROUPED_BY_NAME:
         return case
     group, objection = related.get(case.image.stem.casefold(), (case.image_id, ""))
     return replace(case, group=group, flags=(*case.flags, objection) if objection else case.flags)
+
+
+def _spelled_alike(cases: Sequence[Case]) -> tuple[Case, ...]:
+    """The cases, with groups that differ only in how they are written (P1, p1, composed accents or not) made one.
+
+    Copies of a dataset, and its own authors, write a patient's key in several ways; told apart, the patient could
+    stand on both sides of a split.
+    """
+    spelled: dict[str, str] = {}
+    for case in cases:
+        key = _folded(case.group)
+        spelled[key] = min(spelled.get(key, case.group), case.group)
+    return tuple(replace(case, group=spelled[_folded(case.group)]) for case in cases)
+
+
+def _folded(group: str) -> str:
+    """A key without what no reader sees: case, forms of Unicode, invisible signs, blanks around it or in rows."""
+    seen = "".join(sign for sign in group if unicodedata.category(sign) != "Cf")
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).split())
 
 
 def _unlike_the_list(cases: Sequence[Case], contract: Contract, related: Mapping[str, object]) -> list[Fault]:

@@ -197,7 +197,10 @@ class Reader:
         strange = [path for path in files if str(path) != readable(str(path))]
         for path in strange:
             self.fault("undecodable_name", path, "a name that isn't UTF-8")
-        if not strange:
+        if not case.image_id:
+            found = "a name of which no id is left: ids are made of the letters a to z, digits, dot and dash"
+            self.fault("undecodable_name", case.image, found, expected="a name with one such letter or digit at least")
+        elif not strange:
             self.cases.append(case)
 
     def reading(self, options: Options) -> LayoutReading:
