@@ -18,6 +18,9 @@ from pydantic import BaseModel
 
 from components.errors import ContractError
 
+MAX_BYTES = 4_000_000
+# A short text can stand for any number of values, which the schema would go through one by one.
+MAX_VALUES = 1_000_000
 Location = tuple[int | str, ...]
 _LISTED = {
     "a contract": 'docs/data.md lists the keys under "What a contract is"',
@@ -86,6 +89,12 @@ def read_text(path: Path) -> Text:
     ContractError
         If it isn't text in UTF-8, isn't YAML, holds a key twice, is empty, or isn't a list of keys with values.
     """
+    if (size_bytes := path.stat().st_size) > MAX_BYTES:
+        raise ContractError(
+            f"{path}: {size_bytes:,} bytes",
+            expected=f"at most {MAX_BYTES:,} bytes of text",
+            remedy="put what it lists into a file that it names; or another file was meant",
+        )
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -98,6 +107,8 @@ def read_text(path: Path) -> Text:
         loader = _Strict(text)
         try:
             node = loader.get_single_node()
+            if node is not None and _values(node, {}) > MAX_VALUES:
+                raise ValueError(f"it stands for more than {MAX_VALUES:,} values, by names (`*name`) within names")
             value = loader.construct_document(node) if node is not None else None
         finally:
             loader.dispose()
@@ -114,6 +125,16 @@ def read_text(path: Path) -> Text:
             remedy="copy the contract of a dataset with a like folder, and change it",
         )
     return Text(path, value, dict(_lines(node, (), set())))
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node holds where each name (`*name`) is spelled out; one that holds itself counts once."""
+    if id(node) not in known:
+        known[id(node)] = 1
+        inner = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else []
+        inner += node.value if isinstance(node, yaml.SequenceNode) else []
+        known[id(node)] = 1 + sum(_values(part, known) for part in inner)
+    return known[id(node)]
 
 
 def _lines(node: yaml.Node | None, at: tuple[str, ...], seen: set[int]) -> Iterable[tuple[tuple[str, ...], int]]:

@@ -217,7 +217,27 @@ def test_what_cannot_be_read_is_an_error_for_a_person(content: bytes, found: str
 def test_a_short_text_that_stands_for_a_huge_one_is_read_in_no_time(tmp_path: Path) -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
     (tmp_path / "udiat.yaml").write_text(bomb)
-    with pytest.raises(ContractError, match="no key of a contract"):
+    with pytest.raises(ContractError, match="stands for more than"):
+        load_contract("udiat", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["lists", "merges"])
+def test_what_stands_for_too_much_is_refused_before_it_is_spelled_out(kind: str, tmp_path: Path, text: str) -> None:
+    if kind == "lists":
+        steps = "".join(f"    z{n}: &z{n} [{', '.join([f'*z{n - 1}'] * 9)}]\n" for n in range(1, 10))
+        bomb = text.replace("  options:\n", f"  options:\n    z0: &z0 [x, x]\n{steps}", 1)
+    else:
+        steps = "".join(f"m{n}: &m{n}\n  <<: [{', '.join([f'*m{n - 1}'] * 9)}]\n  k{n}: 1\n" for n in range(1, 10))
+        bomb = f"{text}\nm0: &m0 {{a: 1, b: 2}}\n{steps}"
+    assert bomb != text
+    (tmp_path / "udiat.yaml").write_text(bomb)
+    with pytest.raises(ContractError, match=r"stands for more than 1,000,000 values"):
+        load_contract("udiat", tmp_path)
+
+
+def test_a_contract_of_many_megabytes_is_refused_unread(tmp_path: Path, text: str) -> None:
+    (tmp_path / "udiat.yaml").write_text(text + "\n# " + "x" * 5_000_000)
+    with pytest.raises(ContractError, match=r"5,\d{3},\d{3} bytes"):
         load_contract("udiat", tmp_path)
 
 
