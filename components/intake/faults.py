@@ -223,7 +223,8 @@ CATALOGUE: dict[str, FaultKind] = {
     ),
 }
 
-# What no contract may lower: after these, later stages would have no pixels, or would write wrong ones.
+# What no contract may lower: after these, later stages would have no pixels, or would write wrong ones, or would divide
+# the images of one patient, each being its own group.
 ALWAYS_ERRORS = frozenset(
     {
         "phantom_as_real",
@@ -232,6 +233,7 @@ ALWAYS_ERRORS = frozenset(
         "no_access",
         "ambiguous_entry",
         "duplicate_image_id",
+        "group_missing",
         "unreadable_image",
         "unreadable_mask",
         "mask_size_mismatch",

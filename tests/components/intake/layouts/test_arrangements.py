@@ -371,6 +371,9 @@ def test_class_folders_take_the_group_from_names(tmp_path: Path, contract_of: Co
     save(tmp_path / "benign/plain_mask.png", binary(disc()))
     (fault,) = read_layout(named, tmp_path, contracts=contracts).faults
     assert (fault.code, fault.severity, fault.file) == ("group_missing", "error", "benign/plain.png")
+    lowered = named.model_copy(update={"severity": {"group_missing": "warning"}})
+    with pytest.raises(ContractError, match="group_missing can't be less than an error"):
+        read_layout(lowered, tmp_path, contracts=contracts)
 
 
 @pytest.mark.parametrize(
