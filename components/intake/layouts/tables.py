@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -17,7 +18,10 @@ from components.intake.layouts.pattern import blanks, fill
 from components.intake.layouts.reading import Reader, some_of
 
 MAX_ROWS = 1_000_000
-MAX_XLSX_BYTES = 200_000_000  # unpacked; a spreadsheet of 100,000 rows takes a tenth
+MAX_XLSX_BYTES = 100_000_000  # unpacked; a spreadsheet of 100,000 rows takes a fifth
+MAX_CSV_BYTES = 64_000_000
+# One cell in a spreadsheet's last column makes a row of 16,384, and one letter a cell of a CSV.
+MAX_CELLS = 10_000_000
 # Above the header may stand a title and empty rows.
 HEADER_ROWS = 10
 # What csv, zipfile, zlib, openpyxl and the XML parser below it raise on files that aren't what they seem.
@@ -128,13 +132,23 @@ def _key(cell: str, table: LabelTable) -> str:
 
 
 def _csv_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
+    if (size_bytes := path.stat().st_size) > MAX_CSV_BYTES:
+        raise ValueError(f"{size_bytes:,} bytes, more than {MAX_CSV_BYTES:,}")
     with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = []
-        for row in csv.reader(file, delimiter=delimiter):
-            rows.append([cell.strip() for cell in row])
-            if len(rows) > MAX_ROWS:
-                raise ValueError(f"more than {MAX_ROWS:,} rows")
-        return rows
+        return _bounded([cell.strip() for cell in row] for row in csv.reader(file, delimiter=delimiter))
+
+
+def _bounded(found: Iterable[list[str]]) -> list[list[str]]:
+    """The rows of a table, of which and of whose cells there may be so many."""
+    rows, cells = [], 0
+    for row in found:
+        rows.append(row)
+        cells += len(row)
+        if len(rows) > MAX_ROWS:
+            raise ValueError(f"more than {MAX_ROWS:,} rows")
+        if cells > MAX_CELLS:
+            raise ValueError(f"more than {MAX_CELLS:,} cells")
+    return rows
 
 
 def _xlsx_rows(path: Path, sheet: str | None) -> list[list[str]]:
@@ -150,9 +164,5 @@ def _xlsx_rows(path: Path, sheet: str | None) -> list[list[str]]:
         # A copy that was saved again may have another name for its one sheet.
         named = sheet is not None and (sheet in book.sheetnames or len(book.sheetnames) > 1)
         page = book[sheet] if sheet is not None and named else book.worksheets[0]
-        rows = []
-        for row in page.iter_rows(values_only=True):
-            rows.append(["" if cell is None else str(cell).strip() for cell in row])
-            if len(rows) > MAX_ROWS:
-                raise ValueError(f"more than {MAX_ROWS:,} rows")
-        return rows
+        cells = page.iter_rows(values_only=True)
+        return _bounded(["" if cell is None else str(cell).strip() for cell in row] for row in cells)

@@ -100,6 +100,35 @@ def test_too_large_a_fold_isn_t_read(
     assert {one.code for one in faults} == {"fold_mismatch"}
 
 
+@pytest.mark.parametrize("limit", ["MAX_CSV_BYTES", "MAX_CELLS"])
+def test_too_large_a_table_isn_t_held(
+    limit: str, tree: Tree, contract_of: ContractOf, contracts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tree("tn3k")
+    monkeypatch.setattr(f"components.intake.layouts.tables.{limit}", 1000)
+    (raw / "label4trainval.csv").write_text("0000.jpg,1\n" + "," * 1100 + "\n")
+    faults = read_layout(contract_of("tn3k"), raw, contracts=contracts).faults
+    found = [(one.file, one.found) for one in faults if one.code == "bad_table"]
+    assert len(found) == 1 and found[0][0] == "label4trainval.csv" and "more than 1,000" in found[0][1]
+
+
+def test_a_spreadsheet_of_far_cells_isn_t_held(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    raw = tree("udiat")
+    with zipfile.ZipFile(io.BytesIO(WORKBOOK)) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    rows = "".join(f'<row r="{n}"><c r="XFD{n}"><v>1</v></c></row>' for n in range(9, 2009)).encode()
+    # What says how far the sheet reaches may be missing.
+    members[sheet] = re.sub(rb"<dimension[^>]*>", b"", members[sheet])
+    members[sheet] = members[sheet].replace(b"</sheetData>", rows + b"</sheetData>")
+    assert rows in members[sheet], "each row is of 16,384 cells, 33 million in all"
+    with zipfile.ZipFile(raw / "BUS/DatasetB.xlsx", "w", zipfile.ZIP_DEFLATED) as bomb:
+        for name, content in members.items():
+            bomb.writestr(name, content)
+    faults = read_layout(contract_of("udiat"), raw, contracts=contracts).faults
+    assert [one.found for one in faults if one.code == "bad_table"] == ["can't be read: more than 10,000,000 cells"]
+
+
 _REGIONS = st.recursive(
     st.none() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5),
     lambda inner: (
