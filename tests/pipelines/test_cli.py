@@ -46,6 +46,24 @@ def test_a_full_disk_is_said_and_what_to_do(
     assert "Traceback" not in told
 
 
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG, errno.ENOENT])
+def test_what_the_system_says_of_a_path_is_told_with_the_path(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(OSError(number, os.strerror(number), "out/" + "x" * 999), monkeypatch) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("out/xxx") and os.strerror(number) in told and "what to do: look at that path" in told
+    assert len(told) < 700
+
+
+def test_too_long_a_name_is_no_crash(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.argv", ["sonoforge", "data", "check", "busi", "--source", "x" * 300])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "File name too long" in capsys.readouterr().err
+
+
 def test_other_faults_of_the_system_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PermissionError):
         run(PermissionError(errno.EACCES, "Permission denied"), monkeypatch)
