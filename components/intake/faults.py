@@ -7,6 +7,8 @@ validate_data).
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +20,8 @@ from components.types import Fault, Severity
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 LISTED_FILES = 12
+_STEERING = ("Cc", "Cf", "Zl", "Zp")
+_BEGINS_A_TAG, _BACKTICKS = re.compile("<(?=[A-Za-z/!?])"), re.compile("`+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,17 @@ CATALOGUE: dict[str, FaultKind] = {
     "quarantined": FaultKind("info", "files that reviewers took out or corrected, by the contract", _NONE),
     "ambiguous_entry": FaultKind(
         "error",
-        "entries of accepted_faults and quarantine that name one file each",
+        "entries of accepted_faults, quarantine and group.together that name one file each",
         "name the file by its path, as it stands in reports",
     ),
     "quarantine_unused": FaultKind(
         "warning", "quarantine entries that name a file which is used here", "correct the entry, or remove it"
+    ),
+    "together": FaultKind("info", "images that a reviewer found to belong together, by the contract", _NONE),
+    "together_unused": FaultKind(
+        "warning",
+        "images of this folder in the entries of group.together; what an entry doesn't find may stand on another side",
+        "correct the entry; nothing, if the copy is partial",
     ),
     "bad_xml": FaultKind("error", "well-formed XML without entities", _SHEET),
     "truncated_polygons": FaultKind("error", "a complete JSON list of regions in `svg`", _EXPORT),
@@ -130,7 +140,7 @@ CATALOGUE: dict[str, FaultKind] = {
         "strip the file's metadata at the source, or put a stripped copy into the contract's quarantine",
     ),
     "identity_in_name": FaultKind(
-        "warning",
+        "error",
         "names that can't be a person's, a birth date or a record number",
         "rename the file or folder if it is one; else lower this fault's severity in the contract and say why",
     ),
@@ -331,7 +341,7 @@ def errors(faults: Iterable[Fault]) -> list[Fault]:
 def first_of(found: Sequence[Fault]) -> str:
     """How many errors there are, and the first of them, in one line."""
     number = f"{len(found)} error{'s' if len(found) > 1 else ''}"
-    return f"{number}; the first, {found[0].code} in {found[0].file}: {found[0].found}"
+    return f"{number}; the first, {found[0].code} in {_plain(found[0].file)}: {_plain(found[0].found)}"
 
 
 def counts(faults: Iterable[Fault]) -> dict[str, int]:
@@ -379,13 +389,30 @@ def _files(members: Sequence[Fault], listed: int, whole_list: str) -> list[str]:
         by_finding[one.found].append(one.file)
     lines = []
     for found, files in list(by_finding.items())[:listed]:
-        names = ", ".join(f"`{name}`" for name in files[:listed])
+        names = ", ".join(_code(name) for name in files[:listed])
         more = f" and {len(files) - listed} more (all in {whole_list})" if len(files) > listed else ""
-        lines.append(f"- found: {found} — {names}{more}")
+        lines.append(f"- found: {_words(found)} — {names}{more}")
     if len(by_finding) > listed:
         left = sum(len(files) for files in list(by_finding.values())[listed:])
         lines.append(f"- and {left} more files (all in {whole_list})")
     return lines
+
+
+def _plain(text: str) -> str:
+    """A text whose signs that steer a terminal, part lines or turn the reading direction are written out."""
+    return "".join(ascii(one)[1:-1] if unicodedata.category(one) in _STEERING else one for one in text)
+
+
+def _words(text: str) -> str:
+    """The same for a line of Markdown, in which what a file's name says is neither a tag nor a link."""
+    return _BEGINS_A_TAG.sub(r"\\<", _plain(text)).replace("](", "]\\(")
+
+
+def _code(name: str) -> str:
+    """A file's name as code, also where it holds backticks."""
+    plain = _plain(name)
+    fence = "`" * (1 + max(map(len, _BACKTICKS.findall(plain)), default=0))
+    return f"{fence}{plain}{fence}" if len(fence) == 1 else f"{fence} {plain} {fence}"
 
 
 def ordered(faults: Sequence[Fault]) -> list[Fault]:

@@ -184,6 +184,12 @@ def _check_source(source: Path) -> None:
 
 def _check_free(target: Path) -> None:
     parts = (target, _pointer(target), record_path(target))
+    if target.exists() and not record_path(target).exists():
+        raise LayoutError(
+            f"{target} is there, without the record of an import: one was killed here, or somebody put it there",
+            expected="no folder of that name, or that of an import that ended",
+            remedy=f"if it holds nothing of yours, remove it and import again: {_removal(target.name)}",
+        )
     if here := [path for path in parts if path.exists()]:
         raise LayoutError(
             f"{target.name} is imported already ({here[0]})",

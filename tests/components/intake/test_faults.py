@@ -10,7 +10,16 @@ import pytest
 
 from components.contract import AcceptedFault, Contract
 from components.errors import ContractError
-from components.intake.faults import ACCEPTABLE, ALWAYS_ERRORS, CATALOGUE, check_codes, severity_of
+from components.intake.faults import (
+    ACCEPTABLE,
+    ALWAYS_ERRORS,
+    CATALOGUE,
+    as_text,
+    check_codes,
+    fault,
+    first_of,
+    severity_of,
+)
 from components.intake.harmonise import harmonise
 from components.intake.validate_data import check_data, gx_verdicts, plain_verdicts
 from tests.components.intake.raw_trees import Tree, ddti_xml, save
@@ -146,3 +155,25 @@ def test_a_lowered_error_no_longer_stops_the_dataset(
     assert check_data(contract, raw, contracts=contracts).sound
     done = harmonise(contract, raw, out=tmp_path / "out", phantom=False, contracts=contracts)
     assert [len(record.objects) for record in done.records] == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a`b`.png", "`` a`b`.png ``"),
+        ("\x1b[2Jred\n## error.png", r"`\x1b[2Jred\n## error.png`"),
+        ("a\N{RIGHT-TO-LEFT OVERRIDE}gnp.png", r"`a\u202egnp.png`"),
+        ("<script>x</script>.png", "`<script>x</script>.png`"),
+    ],
+)
+def test_no_name_of_a_file_steers_the_terminal_or_the_page(name: str, shown: str) -> None:
+    text = as_text([fault("unexpected_file", dataset="a", file=name, found="x")], title="a")
+    assert text.splitlines()[-1] == f"- found: x — {shown}"
+
+
+def test_what_was_found_is_neither_tag_nor_link() -> None:
+    found = "no <img src=x onerror=y>[a](javascript:b)\x07.png beside it, 3 < 4"
+    faults = [fault("unexpected_file", dataset="a", file="b.png", found=found)]
+    line = as_text(faults, title="a").splitlines()[-1]
+    assert line == r"- found: no \<img src=x onerror=y>[a]\(javascript:b)\x07.png beside it, 3 < 4 — `b.png`"
+    assert "\x07" not in first_of(faults)
