@@ -256,3 +256,18 @@ def test_other_manifests_and_splits_are_refused(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("dataset,split\na,train\n")
     with pytest.raises(LayoutError, match="columns"):
         read_split(tmp_path / "split.csv")
+
+
+def test_no_image_whose_name_tells_of_a_person_gets_in(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    """From the harmonised form on, ids stand in reports and in data/sides.csv, which goes into git."""
+    raw, contract = tree("udiat"), contract_of("udiat")
+    for kind in ("original", "GT"):
+        (raw / f"BUS/{kind}/000003.png").rename(raw / f"BUS/{kind}/Mueller_Anna.png")
+    with pytest.raises(DataFaultsError, match="identity_in_name"):
+        harmonise(contract, raw, out=tmp_path / "out", phantom=True, contracts=contracts)
+    assert not (tmp_path / "out").exists()
+    known = contract.model_copy(update={"severity": {"identity_in_name": "info"}})
+    done = harmonise(known, raw, out=tmp_path / "out", phantom=True, contracts=contracts)
+    assert "Mueller_Anna" in {record.image_id for record in done.records}
