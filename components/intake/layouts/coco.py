@@ -22,6 +22,7 @@ from components.intake.layouts.reading import (
     Case,
     Corrections,
     LayoutReading,
+    OfficialSplit,
     Reader,
     find_root,
     image_id_of,
@@ -38,7 +39,7 @@ class CocoFile(BaseModel):
     json_file: str
     images: str = "."
     prefix: str = ""
-    split: str | None = None
+    split: OfficialSplit | None = None
 
 
 class Coco(NamedOptions):

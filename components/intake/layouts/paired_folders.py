@@ -23,6 +23,7 @@ from components.intake.layouts.reading import (
     Case,
     Corrections,
     LayoutReading,
+    OfficialSplit,
     Reader,
     find_arrangement,
     image_id_of,
@@ -48,7 +49,7 @@ class Part(BaseModel):
     images: str
     masks: str | None
     prefix: str = ""
-    split: str | None = None
+    split: OfficialSplit | None = None
     labels: LabelTable | None = None
     required: bool = True
 

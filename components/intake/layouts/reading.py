@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from types import MappingProxyType
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +28,9 @@ Polygon = tuple[tuple[float, float], ...]
 
 Corrections = Mapping[str, Path]
 NONE_CORRECTED: Corrections = MappingProxyType({})
+
+OfficialSplit = Literal["train", "val", "trainval", "test"]
+"""A side that a dataset's authors give. Another word for `test` would let their test set into training."""
 
 SEARCH_DEPTH = 3
 _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unlabelled_image")
@@ -98,7 +101,7 @@ class Case:
     instances: tuple[Instance, ...] = ()
     group: str = ""
     subject_class: str | None = None
-    official_split: str | None = None
+    official_split: OfficialSplit | None = None
     declared: frozenset[int] | None = None
     flags: tuple[str, ...] = ()
     outlines: Path | None = None

@@ -277,6 +277,7 @@ def test_an_image_that_isn_t_listed_and_a_name_without_group_are_reported(
         ({"files": []}, "files"),
         ({"crowds": "object"}, "crowds"),
         ({"names": "all"}, "needs a blank"),
+        ({"files": [{"json_file": FILE, "images": "images", "split": "testing"}]}, "'trainval' or 'test'"),
     ],
 )
 def test_wrong_options_are_refused(

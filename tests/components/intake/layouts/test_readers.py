@@ -326,6 +326,15 @@ def test_a_missing_folder_and_wrong_options_are_clear_errors(
         read_layout(unknown, tmp_path, contracts=contracts)
 
 
+def test_a_test_set_under_another_word_is_refused(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
+    """Only the word `test` keeps the authors' test set out of training."""
+    contract = contract_of("tn3k")
+    parts = [{**part, "split": "Test"} for part in contract.layout.options["parts"]]
+    layout = contract.layout.model_copy(update={"options": contract.layout.options | {"parts": parts}})
+    with pytest.raises(ContractError, match=r"split: 'Test'\n  expected: .*'trainval' or 'test'"):
+        read_layout(contract.model_copy(update={"layout": layout}), tree("tn3k"), contracts=contracts)
+
+
 def test_the_real_busi_sample_has_no_error(samples: Path, contract_of: ContractOf, contracts: Path) -> None:
     checked = check_data(contract_of("busi"), samples / "busi", contracts=contracts)
     assert checked.sound
