@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator, model_validator
 
@@ -43,12 +43,27 @@ __all__ = [
     "Place",
     "PublishedFile",
     "Quarantined",
+    "Use",
     "check_licence",
     "contract_names",
+    "licence_addresses",
+    "licence_answer",
+    "licence_answers",
     "load_contract",
 ]
 
 CONTRACTS = Path("data/contracts")
+Use = Literal["train", "redistribute", "commercial"]
+_BEFORE: Final[dict[Use, str]] = {
+    "train": "before training",
+    "redistribute": "before passing anything on",
+    "commercial": "before any commercial use",
+}
+_BARRED: Final[dict[Use, str]] = {
+    "train": "the graph refuses to train on it",
+    "redistribute": "keep it out of shared folders, remotes and releases",
+    "commercial": "for research only",
+}
 
 
 class Contract(Part):
@@ -154,6 +169,35 @@ def check_licence(contract: Contract) -> None:
             expected="licence.train yes, or unknown, for a dataset of the role internal",
             remedy="give it the role external, so that it only tests; or get leave and say so under licence",
         )
+
+
+def licence_answer(contract: Contract, use: Use) -> str:
+    """What follows from the licence for one use, in words; empty where it is allowed and asks for nothing."""
+    licence = contract.licence
+    answer = getattr(licence, use)
+    if answer == "no":
+        return _BARRED[use]
+    if answer == "yes":
+        return licence.duties or ""
+    if licence.unknown_because == "not_seen":
+        read = "read it where the images are published, or " if licence_addresses(contract) else ""
+        return f"not known here, as the licence's text wasn't seen: {read}ask the authors, {_BEFORE[use]}"
+    if licence.unknown_because == "contradictory":
+        return f"not known here, as what is stated doesn't agree: ask the authors {_BEFORE[use]}"
+    return f"not known here, as no licence of the images is stated: ask the authors {_BEFORE[use]}"
+
+
+def licence_answers(contract: Contract) -> dict[Use, str]:
+    """What follows from the licence for each use that it sets a bound to, in words."""
+    answers = {use: licence_answer(contract, use) for use in _BEFORE}
+    return {use: answer for use, answer in answers.items() if answer}
+
+
+def licence_addresses(contract: Contract) -> tuple[str, ...]:
+    """Where a licence may be read whose text nobody here saw: the places that still answer."""
+    if contract.licence.unknown_because != "not_seen":
+        return ()
+    return tuple(place.address for place in contract.source.places if place.form != "gone")
 
 
 def contract_names(folder: Path = CONTRACTS) -> tuple[str, ...]:

@@ -95,12 +95,32 @@ class OfficialSplits(Part):
 
 
 class Licence(Part):
-    """What the source states, and what it allows; `unknown` where it doesn't say."""
+    """What the source states, and what it allows; `unknown` where that isn't known here.
+
+    `unknown_because` says why: `not_seen` (there may be a text, but whoever wrote this didn't see it), `not_stated`
+    (the source was seen, and states none), `contradictory` (statements that don't agree). `duties` are what a use
+    that is allowed asks for, such as credit.
+    """
 
     stated: Said
     train: Literal["yes", "no", "unknown"]
     redistribute: Literal["yes", "no", "unknown"]
     commercial: Literal["yes", "no", "unknown"]
+    unknown_because: Literal["not_seen", "not_stated", "contradictory"] | None = None
+    duties: Said | None = None
+
+    @model_validator(mode="after")
+    def _says_why_it_is_unknown(self) -> Self:
+        unknown = [use for use in ("train", "redistribute", "commercial") if getattr(self, use) == "unknown"]
+        if bool(unknown) == (self.unknown_because is not None):
+            return self
+        raise RuleError(
+            f"{', '.join(unknown)} unknown without unknown_because" if unknown else "unknown_because, and nothing is",
+            expected="unknown_because (not_seen, not_stated or contradictory) beside unknown, and only there",
+            remedy="say whether no text was seen, the source states none, or statements don't agree"
+            if unknown
+            else "remove unknown_because",
+        )
 
 
 class Layout(Part):

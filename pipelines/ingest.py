@@ -9,7 +9,7 @@ import logging
 import shutil
 from pathlib import Path
 
-from components.contract import check_licence, load_contract
+from components.contract import check_licence, licence_addresses, licence_answer, load_contract
 from components.errors import ContractError
 from components.intake.ingest import ingest as copy_import
 from components.params import DatasetParams, PhantomParams
@@ -37,7 +37,10 @@ def check_role(job: Job, dataset: DatasetParams) -> None:
         return
     check_licence(contract)
     if contract.role == "internal" and contract.licence.train == "unknown":
-        log.warning("nobody says whether one may train on %s: %s", job.dataset, contract.licence.stated)
+        log.warning("whether one may train on %s: %s", job.dataset, licence_answer(contract, "train"))
+        log.warning("stated: %s", contract.licence.stated)
+        for address in licence_addresses(contract):
+            log.warning("to be read at %s", address)
 
 
 @step(timeout_s=12 * 3600, retries=1)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from components.contract import CONTRACTS, Contract, contract_names, load_contract
+from components.contract import CONTRACTS, Contract, contract_names, licence_answers, load_contract
 from components.errors import ContractError, LayoutError, SonoForgeError
 from components.params import PHANTOM_SOURCE
 from pipelines.commands import data_page, data_schema, data_show, data_sides
@@ -59,6 +59,9 @@ def list_datasets(as_json: AsJson = False) -> None:
         typer.echo(f"\n{row['name']}: {row['anatomy']}, {row['role']}")
         for line in textwrap.wrap(f"  licence: {row['licence']['stated']}", columns, subsequent_indent="    "):
             typer.echo(line)
+        for use, answer in row["licence"]["answers"].items():
+            for line in textwrap.wrap(f"  {use}: {answer}", columns, subsequent_indent="    "):
+                typer.echo(line)
         typer.echo(f"  source: {row['source']}")
         if row["import"] is not None:
             typer.echo(f"  imported: {row['import']['line']}")
@@ -160,7 +163,7 @@ def _row(contract: Contract) -> dict[str, Any]:
         "name": contract.name,
         "role": contract.role,
         "anatomy": contract.anatomy,
-        "licence": contract.licence.model_dump(),
+        "licence": contract.licence.model_dump() | {"answers": licence_answers(contract)},
         "source": contract.source.address,
         "obtain": contract.source.obtain,
         "run_source": _run_sources().get(contract.name),
@@ -279,6 +282,8 @@ def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
         return
     _print_checked(done.checked, source, as_json=False)
     typer.echo(f"Imported {len(done.checked.facts)} images to {done.folder.as_posix()} (under DVC).")
+    for use, answer in licence_answers(load_contract(done.dataset)).items():
+        typer.echo(f"Licence, {use}: {answer}.")
     if done.left_out:
         typer.echo(f"Not copied, as no part of the dataset: {len(done.left_out)} files ({some_of(done.left_out)}).")
     typer.echo(f"Recorded beside it: {done.record.line()}.")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.contract import check_licence, contract_names, load_contract
+from components.contract import Use, check_licence, contract_names, licence_addresses, licence_answer, load_contract
 from components.errors import ContractError
 
 
@@ -51,6 +51,14 @@ quarantine:
         ("  threshold:", "  treshold: 1\n  threshold:", "mask.treshold: no key under mask", "labels", "`treshold`"),
         ("schema_version: 2", "schema_version: 1", "line 1, schema_version: 1", "schema_version: 2", "schema_version"),
         ("role: internal", "role: intern", "line 4, role: 'intern'", "'internal' or 'external'", "correct role"),
+        (
+            'train: "yes"',
+            "train: unknown",
+            "train unknown without unknown_because",
+            "not_stated or",
+            "no text was seen",
+        ),
+        ('train: "yes"', 'train: "yes"\n  unknown_because: not_seen', "and nothing is", "only there", "remove unknown"),
         ('redistribute: "no"', "redistribute: no", "redistribute: false (YAML reads", "'unknown' in quotes", "correct"),
         ("threshold: 128", "threshold: 300", "mask.threshold: 300", "at most 255", "correct mask.threshold"),
         ("threshold: 128", "threshold: yes", "mask.threshold: true (YAML", "a whole number", "correct mask.threshold"),
@@ -307,6 +315,38 @@ def test_a_licence_that_forbids_training_forbids_the_role_internal(tmp_path: Pat
     with pytest.raises(ContractError, match="the licence of udiat forbids to train on it"):
         check_licence(_load(tmp_path, forbidding))
     check_licence(_load(tmp_path, forbidding.replace("role: internal", "role: external")))
+
+
+@pytest.mark.parametrize(
+    ("name", "use", "told"),
+    [
+        ("fh_ps_aop", "train", "text wasn't seen: read it where the images are published, or"),
+        ("fh_ps_aop", "redistribute", "or ask the authors, before passing anything on"),
+        ("busi", "commercial", "what is stated doesn't agree: ask the authors before any commercial use"),
+        ("tn3k", "train", "no licence of the images is stated: ask the authors before training"),
+        ("busi_curated", "train", "doesn't agree"),
+        ("fugc", "train", "credit the authors"),
+        ("psfhs", "commercial", "credit the authors"),
+        ("udiat", "train", "nothing passed on in whole or in part, no changes without written approval"),
+        ("udiat", "redistribute", "keep it out of shared folders"),
+    ],
+)
+def test_what_a_licence_means_for_a_use_is_told(name: str, use: Use, told: str, root: Path) -> None:
+    contract = load_contract(name, root / "data/contracts")
+    assert told in licence_answer(contract, use)
+
+
+def test_where_an_unseen_licence_may_be_read_is_told(root: Path) -> None:
+    unseen, unstated = (load_contract(name, root / "data/contracts") for name in ("bus_bra", "tn3k"))
+    assert "https://zenodo.org/records/8231412" in licence_addresses(unseen)
+    assert licence_addresses(unstated) == ()
+
+
+def test_without_an_address_that_answers_the_authors_alone_are_left(root: Path) -> None:
+    contract = load_contract("fh_ps_aop", root / "data/contracts")
+    gone = tuple(place.model_copy(update={"form": "gone"}) for place in contract.source.places)
+    contract = contract.model_copy(update={"source": contract.source.model_copy(update={"places": gone})})
+    assert licence_answer(contract, "train").endswith("wasn't seen: ask the authors, before training")
 
 
 def test_the_address_to_try_first_is_one_that_answers(root: Path) -> None:

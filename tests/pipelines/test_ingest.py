@@ -64,7 +64,8 @@ def test_real_images_are_trained_on_only_where_the_licence_allows_it(
         assert (tmp_path / "data/01_raw/busi/PHANTOM.txt").is_file()
     else:
         run(real)
-        assert "nobody says whether one may train on busi" in caplog.text
+        assert "whether one may train on busi: not known here, as what is stated doesn't agree" in caplog.text
+        assert "the Kaggle page says CC0" in caplog.text
 
 
 @pytest.mark.usefixtures("plain_steps")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from components.contract import Contract, Place, PublishedFile
+from components.contract import Contract, Place, PublishedFile, Use, licence_addresses, licence_answer
 from components.intake.layouts import READERS
 
 INDEX = "README.md"
@@ -25,10 +25,10 @@ _FORM = {
     "request": "on request; a person decides",
     "gone": "answers no more",
 }
-_ALLOWED = {
-    "train": ("Train a model on it", "the graph refuses to train on it"),
-    "redistribute": ("Pass the data on", "keep it out of shared folders, remotes and releases"),
-    "commercial": ("Use it commercially", "for research only"),
+_USES: Mapping[Use, str] = {
+    "train": "Train a model on it",
+    "redistribute": "Pass the data on",
+    "commercial": "Use it commercially",
 }
 _SHAPE = {
     "binary": "black and white: each connected area of foreground is one object",
@@ -88,7 +88,7 @@ def index(contracts: Sequence[Contract]) -> str:
     explained = (
         "`internal` datasets train and test a model, `external` ones only ever test it. Images are those with\n"
         "annotation, as the authors count them. Train, redistribute and commercial are what the licence allows;\n"
-        "`unknown` where it doesn't say."
+        "`unknown` where that isn't known here: the dataset's page says why, and what to read or whom to ask."
     )
     return f"# The datasets\n\n{_SOURCE}\n\n{_table(head, rows)}\n\n{explained}\n"
 
@@ -136,12 +136,10 @@ def _file(one: PublishedFile) -> str:
 
 def _licence(contract: Contract) -> str:
     licence = contract.licence
-    rows = []
-    for key, (what, if_not) in _ALLOWED.items():
-        answer = getattr(licence, key)
-        meaning = {"yes": "", "no": if_not, "unknown": "nobody says so; ask the authors first"}[answer]
-        rows.append((what, f"**{answer}**", meaning))
-    return f"Stated: {licence.stated}.\n\n{_table(('Use', 'Allowed', 'So'), rows)}"
+    rows = [(what, f"**{getattr(licence, use)}**", licence_answer(contract, use)) for use, what in _USES.items()]
+    read = " or ".join(f"<{address}>" for address in licence_addresses(contract))
+    where = f"\n\nThe licence's text is to be read at {read}." if read else ""
+    return f"Stated: {licence.stated}.\n\n{_table(('Use', 'Allowed', 'So'), rows)}{where}"
 
 
 def _layout(contract: Contract) -> str:

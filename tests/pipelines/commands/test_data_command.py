@@ -110,6 +110,9 @@ def test_list_names_every_contract(project: Path, root: Path) -> None:
     assert {line[0]: line[-3:] for line in lines} == {
         row["name"]: [row["licence"][use] for use in ("train", "redistribute", "commercial")] for row in rows
     }
+    told = " ".join(shown.stdout.split())
+    assert "train: not known here, as the licence's text wasn't seen: read it where the images are published" in told
+    assert "train: credit the authors by the citation" in told
     assert {row["import"] for row in rows} == {None}
     busi = next(row for row in rows if row["name"] == "busi")
     assert (busi["run_source"], busi["images"]) == ("components/phantom", None)
@@ -160,6 +163,7 @@ def test_an_archive_that_is_not_the_published_one_is_warned_of(as_json: bool, pr
         assert f'- {{name: "udiat.zip", sha256: {digest}, size_bytes: {archive.stat().st_size}, ' in result.stdout
         assert "git add params.yaml data/imports/udiat.dvc data/imports/udiat.json" in result.stdout
         assert "sonoforge data keep-sides" in result.stdout
+        assert "Licence, train: within the agreement that each user signs: research only" in result.stdout
 
 
 @pytest.mark.usefixtures("dvc_added")

@@ -116,6 +116,16 @@ def test_what_a_contract_may_add_is_told_too(contract_of: ContractOf) -> None:
     assert "needs an account there" in index([contract])
 
 
+def test_an_unseen_licence_is_not_a_licence_that_nobody_states(contract_of: ContractOf) -> None:
+    text = page(contract_of("bus_bra"))
+    assert (
+        "| **unknown** | not known here, as the licence's text wasn't seen: read it where the images are published"
+        in text
+    )
+    assert "<https://zenodo.org/records/8231412>." in text
+    assert "to be read at" not in page(contract_of("tn3k"))
+
+
 def test_the_index_has_a_row_a_dataset() -> None:
     rows = [line for line in (COMMITTED / INDEX).read_text(encoding="utf-8").splitlines() if line.startswith("| [")]
     assert [row.split("]")[0][3:] for row in rows] == list(NAMES)
