@@ -23,7 +23,7 @@ from components.artefacts import write_text
 from components.contract import CONTRACTS, check_licence, load_contract
 from components.errors import DataFaultsError, LayoutError
 from components.intake.arrival.archives import is_archive, unpack
-from components.intake.arrival.copies import copy_folder, remove_files
+from components.intake.arrival.copies import copy_folder, refuse_changed, remove_files, state_of
 from components.intake.arrival.import_params import IMPORTS, PARAMS, params_with
 from components.intake.arrival.import_record import ImportRecord, record_of, record_path, write_record
 from components.intake.faults import errors, first_of
@@ -97,7 +97,7 @@ def import_dataset(
     ContractError
         If there is no such contract, or its licence forbids what its role needs.
     LayoutError
-        If source, project or target aren't as they must be, or DVC fails.
+        If source, project or target aren't as they must be, the source changes meanwhile, or DVC fails.
     ParamsError
         If params.yaml can't be edited.
     """
@@ -128,15 +128,18 @@ def import_dataset(
         with _undone_on_error(made):
             made.beside.mkdir(parents=True)
             made.identity = _identity(made.beside)
+            before = state_of(source)
             record = record_of(contract, source)
             here = source if source.is_dir() else made.beside
             if here != source:
                 unpack(source, here)
+                refuse_changed(source, before)
             checked = check(here)
             left = strays(contract, here, contracts=root / CONTRACTS)
             left_out = tuple(readable(path.relative_to(here).as_posix()) for path in left)
             if here == source:
                 copy_folder(source, made.beside, leave=left)
+                refuse_changed(source, before, leave=left)
                 record = replace(record, size_bytes=_size_bytes(made.beside))
             else:
                 remove_files(left, here)

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import filecmp
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from components.artefacts import replacing
 from components.errors import LayoutError
+
+State = Mapping[Path, tuple[int, ...]]
+"""For each file what no program can keep while it writes to it: its size, place, and time of change."""
 
 
 def copy_folder(source: Path, target: Path, *, leave: Collection[Path] = ()) -> None:
@@ -44,6 +47,40 @@ def copy_folder(source: Path, target: Path, *, leave: Collection[Path] = ()) -> 
             place = target / path.relative_to(source)
             place.parent.mkdir(parents=True, exist_ok=True)
             _copy_file(path, place)
+
+
+def state_of(source: Path) -> State:
+    """What tells later whether a file, or any file of a folder, was changed, exchanged, added or removed."""
+    state = {}
+    for path in [source, *source.rglob("*")] if source.is_dir() else [source]:
+        try:
+            itself, meant = path.lstat(), path.stat()
+        except OSError:  # a link to nothing, or a file that went away
+            continue
+        if not path.is_dir():
+            state[path] = (itself.st_ino, itself.st_ctime_ns, meant.st_ino, meant.st_ctime_ns, meant.st_size)
+    return state
+
+
+def refuse_changed(source: Path, before: State, *, leave: Collection[Path] = ()) -> None:
+    """Make sure that nothing of a file or folder but `leave` was changed since `before`.
+
+    Raises
+    ------
+    LayoutError
+        Naming one such file: what was checked isn't what was copied.
+    """
+    now = state_of(source)
+    left = frozenset(leave)
+    changed = sorted(
+        path for path in before.keys() | now.keys() if path not in left and before.get(path) != now.get(path)
+    )
+    if changed:
+        raise LayoutError(
+            f"{changed[0]} was changed while it was checked and copied ({len(changed)} such files in {source})",
+            expected="a source that nobody writes to",
+            remedy="wait until its download or copying has ended, then import again",
+        )
 
 
 def remove_files(files: Collection[Path], folder: Path) -> None:

@@ -17,6 +17,7 @@ from components.artefacts import sha256_of
 from components.contract import load_contract
 from components.errors import ContractError, LayoutError, ParamsError
 from components.intake import imports as module
+from components.intake.arrival.copies import copy_folder
 from components.intake.arrival.import_params import edited_params
 from components.intake.arrival.import_record import read_record
 from components.intake.imports import ImportFaultsError, import_dataset
@@ -392,3 +393,31 @@ def test_what_tells_git_or_dvc_what_to_do_isn_t_copied(tree: Tree, project: Path
     assert sorted(done.left_out) == [".dvc/config", ".git/config", "BUS/original/.dvcignore"]
     assert sorted(path.name for path in done.folder.iterdir()) == ["BUS"]
     assert not list(done.folder.rglob(".dvcignore"))
+
+
+@pytest.mark.parametrize("how", ["rewritten", "a link", "added", "gone"])
+def test_what_changes_between_check_and_copy_is_not_imported(
+    how: str, tree: Tree, project: Path, dvc_added: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tree("busi")
+    image = next(raw.rglob("benign (1).png"))
+    before = _state(project)
+
+    def changing(source: Path, target: Path, **leave: object) -> None:
+        if how == "rewritten":
+            content, times = image.read_bytes(), image.stat()
+            image.write_bytes(content[::-1])
+            os.utime(image, ns=(times.st_atime_ns, times.st_mtime_ns))
+        elif how == "a link":
+            image.unlink()
+            image.symlink_to("benign (2).png")
+        elif how == "added":
+            (image.parent / "benign (99).png").write_bytes(b"x")
+        else:
+            image.unlink()
+        copy_folder(source, target, **leave)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("components.intake.imports.copy_folder", changing)
+    with pytest.raises(LayoutError, match=r"benign \(\d+\)\.png was changed while it was checked and copied"):
+        import_dataset("busi", raw, project)
+    assert _state(project) == before and dvc_added == []
