@@ -29,6 +29,8 @@ from components.types import Record
 SIDES = Path("data/sides.csv")
 COLUMNS = ("dataset", "image_id", "pixels_md5", "split")
 _MD5 = re.compile(r"[0-9a-f]{32}")
+# What an editor put before or behind a name would make it that of no image, without a word.
+_DATASET = re.compile(r"[a-z][a-z0-9_]*")
 _RESTORE = f"restore {SIDES.as_posix()} from git; where a merge left it like this, keep one whole row for each image"
 
 
@@ -115,11 +117,17 @@ def read_sides(path: Path) -> SidesRecord:
 
 
 def _row(path: Path, line: int, cells: Sequence[str]) -> Row:
-    if len(cells) != len(COLUMNS) or not all(cells[:2]) or not _MD5.fullmatch(cells[2]):
-        raise _damaged(path, line, ",".join(cells)[:100] or "nothing", "dataset, image id, md5 of the pixels, side")
+    if len(cells) != len(COLUMNS) or not _names_an_image(*cells[:3]):
+        found = repr(",".join(cells)[:100]) if cells else "nothing"
+        raise _damaged(path, line, found, "dataset, image id, md5 of the pixels, side")
     if cells[3] not in SPLITS:
-        raise _damaged(path, line, f"the side {cells[3]!r}", f"one of {', '.join(SPLITS)}")
+        raise _damaged(path, line, f"the side {cells[3][:100]!r}", f"one of {', '.join(SPLITS)}")
     return Row(*cells)
+
+
+def _names_an_image(dataset: str, image_id: str, pixels_md5: str) -> bool:
+    printed = image_id.isprintable() and image_id.strip() == image_id != ""
+    return printed and _DATASET.fullmatch(dataset) is not None and _MD5.fullmatch(pixels_md5) is not None
 
 
 def _damaged(path: Path, line: int, found: str, expected: str) -> LayoutError:
