@@ -16,9 +16,9 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from components.intake.form.coco_export import to_coco
 from components.intake.form.croissant import to_croissant
 from components.intake.form.records import COCO, CROISSANT, MANIFEST_SCHEMA_VERSION, write_manifest
 from components.intake.form.shards import Place, ShardWriter, Spool
-from components.intake.judging.rules import judge
+from components.intake.judging.rules import judge, warned_of
 from components.intake.layouts import Case, read_layout
 from components.intake.measuring.facts import case_key, facts_frame, facts_row, work_stamp
 from components.intake.measuring.pixels import CasePixels, read_case
@@ -127,7 +127,9 @@ def _harmonise(
             elif entry["record"] is not None:
                 resumed += 1
             entries.append(entry)
-        _refuse(contract, errors(judge(facts_frame([entry["facts"] for entry in entries]), contract)))
+        facts = facts_frame([entry["facts"] for entry in entries])
+        _refuse(contract, errors(judge(facts, contract)))
+        cases = _with_warnings(cases, warned_of(facts, contract))
         records = _publish(contract, cases, entries, spool=spool, out=out, phantom=phantom)
     shutil.rmtree(work)
     return Harmonised(tuple(records), resumed)
@@ -177,6 +179,11 @@ def _full_disk_told(contract: Contract, out: Path) -> Iterator[None]:
             expected="room for the images and masks as PNG, twice while they are put into shards",
             remedy="free some space and run it again; the images that are done are kept",
         ) from None
+
+
+def _with_warnings(cases: Sequence[Case], codes: Mapping[str, Sequence[str]]) -> list[Case]:
+    """The cases, with the codes of their warnings beside the authors' flags."""
+    return [replace(case, flags=tuple(dict.fromkeys((*case.flags, *codes.get(case.image_id, ()))))) for case in cases]
 
 
 def _is_whole(entry: dict[str, Any], spool: Spool) -> bool:

@@ -72,7 +72,9 @@ MANIFEST_SCHEMA = pa.schema(
         _column("official_split", pa.string(), "split that the authors give the image", nullable=True),
         _column("spacing_mm", pa.list_(pa.float64()), "a pixel's size: row, column", unit="millimetre", nullable=True),
         _column("spacing_source", pa.string(), "where the spacing comes from", nullable=True),
-        _column("flags", pa.list_(pa.string()), "codes of warnings about the image"),
+        _column(
+            "flags", pa.list_(pa.string()), "what the authors flag in the image, and codes of warnings about its files"
+        ),
     ],
     metadata={"sonoforge.manifest.version": str(MANIFEST_SCHEMA_VERSION)},
 )

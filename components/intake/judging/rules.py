@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from components.contract import Contract
-from components.intake.faults import CATALOGUE, acceptance, by_contract, fault
+from components.intake.faults import CATALOGUE, acceptance, by_contract, fault, severity_of
 from components.intake.layouts import Case
 from components.intake.measuring.pixels import MAX_OBJECTS
 from components.types import Fault
@@ -125,6 +125,19 @@ def judge(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
     ]
     # What a folder's name tells is found with each of its images.
     return by_contract(dict.fromkeys(faults), contract) + _accepted(facts, contract)
+
+
+def warned_of(facts: pd.DataFrame, contract: Contract) -> dict[str, tuple[str, ...]]:
+    """The codes of warnings by image id, in the rules' order, then of what the contract accepts and leaves out."""
+    found: dict[str, list[str]] = {}
+    for rule in rules_of(contract):
+        if severity_of(rule.code, contract) == "warning":
+            for image_id in facts["image_id"][failing(rule, facts)]:
+                found.setdefault(image_id, []).append(rule.code)
+    for image_id, accepted in facts[["image_id", "accepted"]].dropna().itertuples(index=False):
+        for entry in filter(None, accepted.split("\n")):
+            found.setdefault(image_id, []).append(entry.split("\t", 1)[0])
+    return {image_id: tuple(dict.fromkeys(codes)) for image_id, codes in found.items()}
 
 
 def _findings(rule: Rule, row: Mapping[Any, Any]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 DATE, IDENTITY = "date_in_name", "identity_in_name"
+NAME_CODES = (IDENTITY, DATE)
 _YEAR_FIRST = re.compile(
     r"(?<!\d)(?:19|20)\d\d([-_.]?)(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])"
     r"(?P<time>[T_ -]?[0-2]\d[0-5]\d(?:[0-5]\d)?)?(?!\d)"

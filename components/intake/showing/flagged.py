@@ -22,8 +22,8 @@ from components.errors import LayoutError
 from components.intake.faults import severity_of
 from components.intake.layouts import Case
 from components.intake.measuring.stored import may_be_an_image
-from components.intake.measuring.telling_names import telling_names
-from components.intake.showing.tiles import FACTS, FAULTS, NAME_CODES, TOLD_SEVERITIES, Tile, TilePixels
+from components.intake.measuring.telling_names import NAME_CODES, telling_names
+from components.intake.showing.tiles import FACTS, FAULTS, TOLD_SEVERITIES, Tile, TilePixels
 from components.types import Fault
 
 

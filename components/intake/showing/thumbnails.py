@@ -16,9 +16,10 @@ from pathlib import Path, PurePosixPath
 from components.contract import Contract
 from components.intake.faults import CATALOGUE
 from components.intake.layouts import Case
+from components.intake.measuring.telling_names import NAME_CODES
 from components.intake.showing.contact_sheet import label_colours, write_sheet
 from components.intake.showing.flagged import flagged_of, tells
-from components.intake.showing.tiles import NAME_CODES, Tile, tiles_of_cases
+from components.intake.showing.tiles import Tile, tiles_of_cases
 from components.types import Fault
 
 SHEET_IMAGES = 10

@@ -18,11 +18,10 @@ from components.intake.form.records import load_image, load_instances
 from components.intake.layouts import Case
 from components.intake.measuring.burnt_in import without_text
 from components.intake.measuring.pixels import read_case
-from components.intake.measuring.telling_names import DATE, IDENTITY
+from components.intake.measuring.telling_names import NAME_CODES
 from components.types import Image, InstanceMask, ObjectTruth, Record
 
 FAULTS, FACTS = "faults.json", "facts.parquet"
-NAME_CODES = (IDENTITY, DATE)
 # An information, such as that two images are equal, isn't a reason to look at a picture.
 TOLD_SEVERITIES = ("error", "warning")
 

@@ -1,7 +1,8 @@
 """Joined pairs of images to one picture: side by side, each with the reason, the correlation and the side.
 
-Burnt-in text is covered, as reports are passed on; images are named as they are, as in the table of joins. Leaves out:
-which images are joined (relatives.py) and what is written about it (split_report.py).
+Reports are passed on, so burnt-in text is covered as far as it is found, and a name that may tell of a person is
+withheld: its row in the dataset's manifest stands for it. Leaves out: which images are joined (relatives.py) and what
+is written about it (split_report.py).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from PIL import ImageDraw, ImageFont
 from components.artefacts import replacing
 from components.intake.form.records import load_image
 from components.intake.measuring.burnt_in import without_text
+from components.intake.measuring.telling_names import NAME_CODES
 from components.intake.sides.relatives import Join, Key
 from components.types import Record
 
@@ -52,12 +54,20 @@ def draw_joins(
             thumbnail = PilImage.fromarray(without_text(load_image(records[key]))[0])
             thumbnail.thumbnail((PANEL_PX, PANEL_PX), PilImage.Resampling.LANCZOS)
             page.paste(thumbnail, (x + (PANEL_PX - thumbnail.width) // 2, top + (PANEL_PX - thumbnail.height) // 2))
-            pen.text((x, top + PANEL_PX + 4), _short("/".join(key)), font=small, fill=TEXT)
+            pen.text((x, top + PANEL_PX + 4), _short(name_shown(key, records)), font=small, fill=TEXT)
             pen.text((x, top + PANEL_PX + 20), _short(records[key].subject_class or ""), font=small, fill=FAINT)
         said = f"{join.reason}, correlation {join.correlation:.2f}: {sides[join.first]}"
         pen.text((left, top + PANEL_PX + 36), said, font=small, fill=TEXT)
     with replacing(path) as beside:
         page.save(beside, format="PNG")
+
+
+def name_shown(key: Key, records: Mapping[Key, Record]) -> str:
+    """What a picture calls an image: its id, or its row in the manifest where the name may tell of a person."""
+    if set(NAME_CODES).isdisjoint(records[key].flags):
+        return "/".join(key)
+    number = sorted(other for other in records if other[0] == key[0]).index(key) + 1
+    return f"{key[0]} {number}, name withheld"
 
 
 def _short(text: str) -> str:

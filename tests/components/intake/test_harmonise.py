@@ -271,3 +271,19 @@ def test_no_image_whose_name_tells_of_a_person_gets_in(
     known = contract.model_copy(update={"severity": {"identity_in_name": "info"}})
     done = harmonise(known, raw, out=tmp_path / "out", phantom=True, contracts=contracts)
     assert "Mueller_Anna" in {record.image_id for record in done.records}
+
+
+def test_warnings_about_an_image_are_flags_of_its_record(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw, contract = tree("udiat"), contract_of("udiat")
+    for kind in ("original", "GT"):
+        (raw / f"BUS/{kind}/000003.png").rename(raw / f"BUS/{kind}/1961-03-27.png")
+    save(raw / "BUS/original/000002.png", np.random.default_rng(0).integers(0, 256, (160, 180), np.uint8))
+    harmonise(contract, raw, out=tmp_path / "out", phantom=True, contracts=contracts)
+    flags = {record.image_id: record.flags for record in read_manifest(tmp_path / "out")}
+    dated = flags.pop("1961-03-27")
+    assert dated == ("date_in_name",) and flags.pop("000002") == ("only_noise",) and set(flags.values()) == {()}
+    harmless = contract.model_copy(update={"severity": {"date_in_name": "info"}})
+    done = harmonise(harmless, raw, out=tmp_path / "other", phantom=True, contracts=contracts)
+    assert [record.flags for record in done.records if record.image_id == "1961-03-27"] == [()]

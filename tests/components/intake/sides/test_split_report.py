@@ -15,7 +15,7 @@ from PIL import Image as PilImage
 
 from components.intake.form.records import SPLITS
 from components.intake.measuring.burnt_in import COVER_GREY
-from components.intake.sides.joins_sheet import GAP_PX, PANEL_PX, TITLE_PX, draw_joins
+from components.intake.sides.joins_sheet import GAP_PX, PANEL_PX, TITLE_PX, draw_joins, name_shown
 from components.intake.sides.record import NOTHING_ON_RECORD, Row, SidesRecord
 from components.intake.sides.relatives import Join, find_relatives
 from components.intake.sides.split_report import (
@@ -169,6 +169,20 @@ def test_burnt_in_text_is_covered_in_the_picture(tmp_path: Path) -> None:
     with PilImage.open(tmp_path / "joins.png") as picture:
         second = np.asarray(picture.convert("L"))[TITLE_PX:, GAP_PX + PANEL_PX + 2 :][:PANEL_PX, :PANEL_PX]
     assert named.max() > 240 and second.max() < 150 and (second == COVER_GREY).sum() > 500
+
+
+def test_a_name_that_may_tell_of_a_person_is_withheld_in_the_picture(tmp_path: Path) -> None:
+    told = replace(record(tmp_path, "Mueller_Anna_1", scene(1)), flags=("specks", "identity_in_name"))
+    plain = record(tmp_path, "benign_1", scene(1))
+    records = {(one.dataset, one.image_id): one for one in (plain, told)}
+    assert [name_shown(key, records) for key in sorted(records)] == ["busi 1, name withheld", "busi/benign_1"]
+    join = Join(("busi", "Mueller_Anna_1"), ("busi", "benign_1"), "near copy", 0.9)
+    pictures = []
+    for flags in (told.flags, ()):
+        records["busi", "Mueller_Anna_1"] = replace(told, flags=flags)
+        draw_joins(tmp_path / "joins.png", [join], records, dict.fromkeys(records, "train"), title="")
+        pictures.append((tmp_path / "joins.png").read_bytes())
+    assert pictures[0] != pictures[1]
 
 
 def test_no_joins_no_picture(tmp_path: Path) -> None:
