@@ -47,7 +47,7 @@ from components.intake.showing.thumbnails import write_thumbnails
 from components.intake.showing.tiles import FACTS, FAULTS
 from components.journal import Journal, work_folder
 from components.parallel import Progress
-from components.types import Fault
+from components.types import Fault, Severity
 
 FAULTS_TEXT, DOCS, THUMBNAILS = "faults.md", "docs", "thumbnails"
 LAYOUT_RULE, COUNTS_RULE = "layout", "counts"
@@ -280,6 +280,7 @@ def gx_verdicts(
         context.variables.progress_bars = {"globally": False}
         source = context.data_sources.add_pandas(f"{contract.name}{' (phantom)' if checked.phantom else ''}")
         verdicts: dict[str, bool] = {}
+        unmet: dict[str, list[Severity]] = {}
         for name, (frame, expectations) in tables.items():
             suite = context.suites.add(gx.ExpectationSuite(f"{contract.name} {name}", expectations=expectations))
             batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
@@ -293,12 +294,22 @@ def gx_verdicts(
             plain = frame.astype(object).where(frame.notna(), None)
             result = checkpoint.run(batch_parameters={"dataframe": plain}, run_id=run)
             for outcome in next(iter(result.run_results.values())).results:
-                verdicts[outcome.expectation_config.meta["rule"]] = bool(outcome.success)
+                meta = outcome.expectation_config.meta
+                verdicts[meta["rule"]] = bool(outcome.success)
+                unmet.setdefault(suite.name, []).extend([] if outcome.success else [meta["severity"]])
         if docs is not None:
             context.build_data_docs()
             site = Path(scratch) / "gx" / "uncommitted" / "data_docs" / "local_site"
             shown = {code: f"../{place}" for code, place in (pictures or {}).items()}
-            publish(site, docs, title=title(checked), faults=checked.faults, verdicts=verdicts, pictures=shown)
+            publish(
+                site,
+                docs,
+                title=title(checked),
+                faults=checked.faults,
+                verdicts=verdicts,
+                unmet=unmet,
+                pictures=shown,
+            )
     return verdicts
 
 
@@ -308,7 +319,7 @@ def _expectation(rule: Rule, contract: Contract) -> Any:
     severity = severity_of(rule.code, contract)
     common: dict[str, Any] = {
         "column": rule.column,
-        "meta": {"rule": rule.name, "code": rule.code},
+        "meta": {"rule": rule.name, "code": rule.code, "severity": severity},
         "severity": _SEVERITY[severity],
         "notes": f"{severity}: {rule.code}",
     }
@@ -326,7 +337,7 @@ def _layout_expectation() -> Any:
     return expect.ExpectColumnValuesToNotBeInSet(
         column="severity",
         value_set=["error"],
-        meta={"rule": LAYOUT_RULE},
+        meta={"rule": LAYOUT_RULE, "severity": "error"},
         severity="critical",
         notes="error: what was found while reading the folders",
     )
@@ -339,7 +350,7 @@ def _counts_expectation(contract: Contract) -> Any:
     return expect.ExpectColumnPairValuesToBeEqual(
         column_A="stated",
         column_B="found",
-        meta={"rule": COUNTS_RULE},
+        meta={"rule": COUNTS_RULE, "severity": severity},
         severity=_SEVERITY[severity],
         notes=f"{severity}: the authors' numbers of images against those found",
     )

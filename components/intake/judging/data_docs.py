@@ -2,7 +2,8 @@
 
 The site that Great Expectations builds loads scripts, fonts and a logo from other hosts (the logo's address carries
 an identifier of the user), and holds the time and random identifiers of the run. Here remote parts are taken out,
-times and identifiers are made constant, and a front page of our own lists verdict and faults. Leaves out: judging.
+times and identifiers are made constant, and a front page of our own lists verdict and faults. Where a page
+would call all failed for one expectation, however mild, it says by severity what isn't met. Leaves out: judging.
 """
 
 from __future__ import annotations
@@ -15,11 +16,23 @@ from pathlib import Path
 from urllib.parse import quote
 
 from components.intake.faults import SEVERITIES, counts, ordered
-from components.types import Fault
+from components.types import Fault, Severity
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIME = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
 _CONSTANT_TIME = "20000101T000000.000000Z"
+_NO_DATE = "not recorded, so that equal data give equal pages"
+_CALLED = (
+    (re.compile(r" / validate_data / 2000-01-01T00:00:00Z"), ""),
+    (re.compile(r">\s*(?:2000-01-01T00:00:00Z|20000101T000000\.000000Z)\s*<"), f">{_NO_DATE}<"),
+    (re.compile(r"<tr>(?:(?!</tr>).)*?Success Percent.*?</tr>", re.DOTALL), ""),
+    (re.compile(r"Unsuccessful Expectations"), "Expectations not met"),
+    (re.compile(r"Successful Expectations"), "Expectations met"),
+    # The font of these signs would come from another host.
+    (re.compile(r"<i class=\"[^\"]*\bfa-check-circle\b[^\"]*\"[^>]*>\s*</i>"), '<span class="held">met</span>'),
+    (re.compile(r"<i class=\"[^\"]*\bfa-times\b[^\"]*\"[^>]*>\s*</i>"), '<span class="failed">not met</span>'),
+)
+_STATUS = re.compile(r"Data asset: None<br>(.*?Status:</span>).*?</span>", re.DOTALL)
 _REMOTE = (
     re.compile(r"<script[^>]*\bsrc=\"https?:[^>]*>\s*</script>", re.DOTALL),
     re.compile(r"<(?:link|img|iframe)\b[^>]*\b(?:href|src)=\"https?:[^>]*>", re.DOTALL),
@@ -41,10 +54,12 @@ def publish(
     title: str,
     faults: Sequence[Fault],
     verdicts: Mapping[str, bool],
+    unmet: Mapping[str, Sequence[Severity]],
     pictures: Mapping[str, str],
 ) -> None:
     """Copy the pages of a built site to the new folder `docs`, cleaned, with a front page `index.html`.
 
+    `unmet` are, by the name of a suite, the severities of its expectations that aren't met.
     `pictures` are addresses, relative to `docs`, of what shows a code's images.
     """
     numbers: dict[str, str] = {}
@@ -54,8 +69,12 @@ def publish(
             continue  # the front page is our own
         target = docs / page.relative_to(site)
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(_cleaned(page.read_text(encoding="utf-8"), numbers), encoding="utf-8")
-        pages.append(target.relative_to(docs))
+        text = _cleaned(page.read_text(encoding="utf-8"), numbers)
+        place = target.relative_to(docs)
+        if place.parts[0] == "validations":
+            text = _told(text, unmet[place.parts[1]])
+        target.write_text(text, encoding="utf-8")
+        pages.append(place)
     shutil.copytree(site / "static" / "styles", docs / "static" / "styles")
     index = _front_page(title, faults, verdicts, pages, pictures)
     (docs / "index.html").write_text(index, encoding="utf-8")
@@ -68,6 +87,17 @@ def _cleaned(page: str, numbers: dict[str, str]) -> str:
     page = _TIME.sub(_CONSTANT_TIME, page)
     page = _UUID.sub(lambda match: numbers.setdefault(match[0], f"00000000-0000-0000-0000-{len(numbers):012d}"), page)
     return page.replace("</head>", _STYLE + "</head>", 1)
+
+
+def _told(page: str, unmet: Sequence[Severity]) -> str:
+    """The page of one suite's results, with a status by severity in place of "failed", and words for its signs."""
+    sound = "not sound" if "error" in unmet else "sound"
+    number = [f"{unmet.count(severity)} of severity {severity}" for severity in SEVERITIES if severity in unmet]
+    status = f"{sound}; expectations not met: {', '.join(number) or 'none'}"
+    page = _STATUS.sub(lambda match: f"{match[1]} {status}</span>", page, count=1)
+    for pattern, text in _CALLED:
+        page = pattern.sub(text, page)
+    return page
 
 
 def _front_page(
@@ -89,7 +119,7 @@ def _front_page(
         + "</tr>"
         for one in ordered(faults)
     )
-    links = "".join(f'<li><a href="{quote(page.as_posix())}">{html.escape(page.as_posix())}</a></li>' for page in pages)
+    links = "".join(f'<li><a href="{quote(page.as_posix())}">{html.escape(_called(page))}</a></li>' for page in pages)
     shown = "".join(
         f'<h3>{html.escape(code)}</h3><a href="{quote(place)}"><img src="{quote(place)}" alt="{html.escape(code)}"></a>'
         for code, place in pictures.items()
@@ -108,6 +138,11 @@ def _front_page(
 <ul>{links}</ul>
 </body></html>
 """
+
+
+def _called(page: Path) -> str:
+    """What a link to a page of Great Expectations says."""
+    return f"{page.parts[1]}: results" if page.parts[0] == "validations" else f"{page.stem}: {page.parts[0]}"
 
 
 def _word(held: bool) -> str:

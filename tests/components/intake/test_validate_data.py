@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,11 @@ def test_the_report_is_whole_offline_and_the_same_again(
     assert not any('src="http' in page or 'stylesheet" href="http' in page for page in pages)
     assert "Sound" in files[Path("docs/index.html")].decode()
     checked.require_sound(tmp_path / "one" / "faults.md")
+    results = [text.decode() for path, text in files.items() if path.parts[:2] == ("docs", "validations")]
+    assert len(results) == 2
+    for page in results:
+        assert "sound; expectations not met: " in page and "not sound" not in page
+        assert not [wrong for wrong in ("Failed\n", "asset: None", "2000-01-01", "Success Percent") if wrong in page]
 
 
 def _break(raw: Path) -> None:
@@ -103,6 +109,22 @@ def test_both_judges_agree_on_a_broken_tree(
     assert len(plain) == len(rules_of(contract)) + (1 if phantom else 2)
     with pytest.raises(DataFaultsError, match=r"faults\.md"):
         checked.require_sound(Path("faults.md"))
+
+
+def test_the_pages_say_by_severity_what_is_not_met(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    raw = tree("busi")
+    _break(raw)
+    out = tmp_path / "report"
+    validate_data(contract_of("busi"), raw, out=out, phantom=True, contracts=contracts)
+    (images,) = (out / "docs/validations/busi images").rglob("*.html")
+    text = images.read_text()
+    found = re.search(r"Status:</span> (.*?)</span>", text)
+    assert found is not None and found[1].startswith("not sound; expectations not met: ")
+    numbers = [int(number) for number in re.findall(r"(\d+) of severity", found[1])]
+    assert sum(numbers) == text.count(">not met<") > 1
+    assert "busi images: results" in (out / "docs/index.html").read_text()
 
 
 def test_a_report_is_written_for_a_dataset_without_one_pair(
