@@ -32,9 +32,12 @@ def keep_sides(
 ) -> None:
     """Put the sides of the split's real images on record (data/sides.csv), so that no later split changes them."""
     from components.intake.sides.record import SIDES
+    from pipelines.graph import one_at_a_time
 
     try:
-        kept = _kept(SIDES)
+        # Another one, or a split that begins meanwhile, would write what it read before this one wrote.
+        with one_at_a_time(Path(), say=lambda line: typer.echo(line, err=True)):
+            kept = _kept(SIDES)
     except SonoForgeError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(CONTRADICTION if isinstance(error, LeakError) else MISUSE) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from components.intake.split import split
 from components.params import load_params
 from components.types import Record
 from pipelines.commands.data import app
+from pipelines.graph import one_at_a_time
 
 SIDES, SPLIT = Path("data/sides.csv"), Path("data/03_splits/internal.csv")
 INTERNAL = Path("data/02_harmonised/internal")
@@ -170,3 +172,15 @@ def test_what_doesnt_fit_is_refused_and_nothing_is_written(spoil, code: int, sai
     done = CliRunner().invoke(app, ["keep-sides"])
     assert done.exit_code == code and said in done.stderr and "what to do: " in done.stderr
     assert (SIDES.read_bytes() if SIDES.exists() else None) == before
+
+
+def test_nothing_is_kept_while_a_run_or_another_keeping_goes_on(project: Path) -> None:
+    before = SIDES.read_bytes()
+    codes: list[int] = []
+    keeping = threading.Thread(target=lambda: codes.append(CliRunner().invoke(app, ["keep-sides"]).exit_code))
+    with one_at_a_time(project, say=lambda _: None):
+        keeping.start()
+        keeping.join(timeout=1.5)
+        assert keeping.is_alive() and SIDES.read_bytes() == before
+    keeping.join(timeout=30)
+    assert codes == [0] and len(read_sides(SIDES).rows) == 20
