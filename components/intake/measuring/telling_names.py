@@ -49,19 +49,25 @@ _LABELLED_PERSON = re.compile(
     re.IGNORECASE,
 )
 _NAMELIKE = re.compile(r"[^\W\d_a-z][^\W\d_]{2,}")
+_ENDINGS = frozenset({"docx", "jpeg", "json", "pptx", "tiff", "xlsx", "yaml"})
+_IN_BRACKETS = re.compile(r"\s*\(\d+\)")
 _CARET = re.compile(r"[^\W\d_]{2,}\^[^\W\d_]{2,}")
 # Words that datasets name their folders and files by; a pair with one of them is no person.
 _TECHNICAL = (
-    "abdomen angle annotated annotation annotations aop axilla benign bmode breast bus busi caliper cardiac "
-    "carotid case cases cervical class clinic color colour csv curated cyst data database dataset datasets "
-    "demographics details doppler external fetal final fold folder frame frames ground head hospital id ids image "
-    "images img info internal key keys kidney label labeled labelled labels left lesion lesions level linear list "
-    "lists liver longitudinal lymph malignant map mask masks meta mini muscle name names negative nerve new node "
-    "nodule nodules normal number numbers organ original ovary overlay part patient patients phantom picture png "
-    "polyp positive probe prostate pubic raw record records release right sample samples scan scans segmentation "
-    "set sets sheet split study subset sus symphysis table tag test testing thyroid train training trainval "
-    "transverse truth tumor tumour type ultrasound unlabeled unlabelled val valid validation version video videos "
-    "view views volume with without"
+    "abdomen acuson agreement angle annotated annotation annotations aop aplio appendix approval axilla benign "
+    "bmode breast bus busi caliper canon cardiac carotid case cases cervical citation class clinic clinical color "
+    "colour conditions consent csv curated cyst data database dataset datasets demographics description details "
+    "dictionary documentation doppler esaote ethics expert experts external feature features fetal final fold "
+    "folder form frame frames ground guide head healthcare hitachi hospital id ids image images img info inter "
+    "internal intra key keys kidney label labeled labelled labels left lesion lesions level licence license linear "
+    "list lists liver logiq longitudinal lymph malignant manual map mask masks material medison meta metadata "
+    "mindray mini muscle name names negative nerve new node nodule nodules normal notes number numbers observer "
+    "operator organ original ovary overlay part patient patients phantom philips picture png polyp positive probe "
+    "prostate protocol pubic radiologist rater raw reader readers record records release report reports right "
+    "sample samples samsung scan scans segmentation set sets sheet siemens sonographer split study subset "
+    "supplementary sus symphysis table tag terms test testing thyroid toshiba train training trainval transverse "
+    "truth tumor tumour type ultrasound unlabeled unlabelled use val valid validation version video videos view "
+    "views volume voluson with without"
 )
 _NO_PERSON = frozenset(_TECHNICAL.split())
 
@@ -84,9 +90,10 @@ def telling_names(path: PurePosixPath) -> list[tuple[str, str, str]]:
 
 
 def _stem(name: str) -> str:
-    """A file's name without its ending; the last number of a UID is none."""
+    """A file's name without its ending; the last number of a UID is none, nor is a name written as names are."""
     stem, dot, ending = name.rpartition(".")
-    return stem if dot and stem and not ending.isdigit() else name
+    is_ending = ending.lower() in _ENDINGS or (not ending.isdigit() and not _NAMELIKE.fullmatch(ending))
+    return stem if dot and stem and (is_ending or ending.isupper()) else name
 
 
 def _told_by(name: str) -> Iterator[tuple[str, str, str]]:
@@ -120,13 +127,15 @@ def _person(name: str) -> tuple[str, str] | None:
     form = "the form Lastname_Firstname"
     if caret := _CARET.search(name):
         return caret[0], form
-    for between in (r"[_,]", r" "):
+    # BUSI's numbers stand in brackets, also before `_mask`.
+    name = _IN_BRACKETS.sub("", name)
+    for between in (r"[_,]", r" ", r"\."):
         words = [word.strip(" ()[]") for word in re.split(between, name)]
         while words and (words[-1].lower() in _NO_PERSON or not any(sign.isalpha() for sign in words[-1])):
             words.pop()
         personal = [word for word in words if _NAMELIKE.fullmatch(word) and word.lower() not in _NO_PERSON]
         # Titles of datasets have more words than two with blanks between them.
-        if personal == words and len(words) in ((2, 3) if between != " " else (2,)):
+        if personal == words and len(words) in ((2, 3) if between == r"[_,]" else (2,)):
             return "_".join(words), form
     return None
 
@@ -135,7 +144,9 @@ def _labelled_person(name: str) -> tuple[str, str] | None:
     """One capitalised word after a label such as `patient`, or two of any letters, that no dataset names things by."""
     for match in _LABELLED_PERSON.finditer(name):
         words = [word for word in match.groups() if word]
-        known = any(word.lower() in _NO_PERSON for word in words)
+        while words and words[-1].lower() in _NO_PERSON:
+            words.pop()
+        known = not words or words[0].lower() in _NO_PERSON
         if not known and (len(words) == 2 or _NAMELIKE.fullmatch(words[0])):
             return match[0], "a name after a word such as `patient`"
     return None

@@ -174,12 +174,17 @@ def _caption(draw: ImageDraw.ImageDraw, corner_xy: tuple[int, int], shown: Shown
     kind = tile.subject_class or "no class"
     group = _group(tile)
     lines = [(" · ".join(filter(None, (kind, tile.split))), FAINT), (group, FAINT), (_measures(shown), FAINT)]
-    covered = f"text covered: {shown.pixels.covered}" if shown.pixels.covered else ""
+    covered = covered_words(shown.pixels.covered)
     if notes := ", ".join(filter(None, (shown.pixels.problem, covered, *tile.notes))):
         lines.append((notes, WARNING))
     for number, (line, colour) in enumerate(lines, 1):
         place = (x, middle + number * LINE_PX)
         draw.text(place, fitted(draw, line, plain, PANEL_W_PX), fill=colour, font=plain, anchor="lm")
+
+
+def covered_words(lines: int) -> str:
+    """How many lines of text were covered, without promising that these are all."""
+    return f"{lines} line{'' if lines == 1 else 's'} covered, others may stand there" if lines else ""
 
 
 def _group(tile: Tile) -> str:

@@ -43,7 +43,7 @@ def write_thumbnails(
             out / f"{code}.png",
             _tiles(chosen, contract, folder, phantom=phantom, codes=codes),
             title=f"{contract.name}: {code}",
-            subtitle=f"{len(chosen)} of {len(found)} image{'s' if len(found) > 1 else ''}, text covered",
+            subtitle=f"{len(chosen)} of {len(found)} image{'s' if len(found) > 1 else ''}, text covered where found",
             colours=colours,
         )
     return tuple(flagged)
