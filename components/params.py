@@ -17,7 +17,22 @@ from components.errors import ParamsError
 from components.types import Exposure, Role
 
 Share = float
-PromptKind = Literal["box", "box_jitter", "click", "box_click"]
+ObjectPromptKind = Literal["box", "box_jitter", "click", "box_click"]
+PromptKind = (
+    ObjectPromptKind
+    | Literal[
+        "none",
+        "whole_image",
+        "loose_box",
+        "box_jitter_05",
+        "box_jitter_10",
+        "box_jitter_20",
+        "box_clicks_1",
+        "box_clicks_3",
+        "box_clicks_5",
+        "box_nothing",
+    ]
+)
 PHANTOM_SOURCE = "components/phantom"
 
 
@@ -99,7 +114,14 @@ class TrainPrompts(Section):
 
 
 class EvaluatePrompts(Section):
-    """The kinds of prompt that the validations draw, the jitter of `box_jitter`, and their seed."""
+    """The kinds of prompt that the validations draw, the jitter of `box_jitter`, and their seed.
+
+    `kinds` are defined in docs/evaluation.md. Each costs a decoding for each object and model, GrabCut if it has a box,
+    `box_clicks_5` six decodings, so that the file asks for three kinds. All at once:
+
+    --set 'prompts.evaluate.kinds=[none, click, box, box_jitter, box_jitter_05, box_jitter_10, box_jitter_20, loose_box,
+    whole_image, box_click, box_clicks_1, box_clicks_3, box_clicks_5, box_nothing]'
+    """
 
     kinds: tuple[PromptKind, ...] = Field(min_length=1)
     jitter: float = Field(ge=0, le=1)
@@ -287,7 +309,7 @@ class GateParams(Section):
     """
 
     min_cases: int = Field(ge=1)
-    skill_prompt: PromptKind
+    skill_prompt: ObjectPromptKind
     min_skill_dice: float
     min_dice_lower_bound: float = Field(ge=0, le=1)
     teacher_margin_dice: float = Field(ge=0)

@@ -1,8 +1,9 @@
 """One image, its truth and some models to scored cases: a row for each object, prompt and model.
 
-Every model sees the same image and the same prompts; each image is embedded once a model. The baselines stand beside
-them wherever the prompt has a box. A model that needs a box has no row for a prompt without one. Rows are plain JSON
-values, so that they can be kept while a validation runs. Leaves out: the loop over images (validate.py).
+Every model sees the same image and the same prompts, but for clicks that correct its own answer (corrective.py); each
+image is embedded once a model. The baselines stand beside them wherever the prompt has a box. A model that needs a box
+has no row for a prompt without one. Rows are plain JSON values, so that they can be kept while a validation runs; they
+say what was asked and answered, so that `rescore` needs no model. Leaves out: the loop over images (validate.py).
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
+
+import pandas as pd
 
 from components.artefacts import UNRECORDED, PretrainingExposure
 from components.evaluation.baselines import BASELINES
-from components.evaluation.metrics import Tolerances, score_case
-from components.evaluation.prompts import DrawnPrompt
+from components.evaluation.corrective import Predictor, answer_prompts, can_answer
+from components.evaluation.metrics import Score, Tolerances, score_case
+from components.evaluation.prompts import NOTHING, OF_IMAGE, DrawnPrompt, truth_of
 from components.masks import from_rle, to_rle
-from components.types import Image, InstanceMask, Mask, ObjectTruth, Point, Prediction, Prompt, Record
+from components.types import Image, InstanceMask, Mask, Point, Prompt, Record
 
 METRIC_COLUMNS = {
     "dice": "dice",
@@ -34,18 +38,6 @@ METRIC_COLUMNS = {
 """A metric's name in metrics.json, and the column of the cases that it is the mean of."""
 
 Row = dict[str, Any]
-
-
-class Predictor(Protocol):
-    """The two calls by which a model is used; components.promptable.predict is one."""
-
-    def embed(self, segmenter: Any, image: Image) -> Any:
-        """Embed an image (H W 3)."""
-
-    def segment_embedded(
-        self, segmenter: Any, embedding: Any, size_hw: tuple[int, int], prompts: Sequence[Prompt]
-    ) -> list[Prediction]:
-        """One prediction for each prompt, in order, at the image's own size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +69,17 @@ def score_image(
     tolerances: Tolerances,
 ) -> list[Row]:
     """Score all models and the baselines on an image's prompts; rows ordered by model, then as the prompts come."""
-    size_hw = (record.height_px, record.width_px)
     rows: list[Row] = []
     for who, model in models.items():
-        asked = [one for one in drawn if one.prompt.box_xyxy is not None or not model.needs_box]
+        use = model.predictor or predictor
+        asked = [one for one in drawn if can_answer(use, one.prompt, needs_box=model.needs_box)]
         if not asked:
             continue
-        use = model.predictor or predictor
-        embedding = use.embed(model.segmenter, image)
-        found = use.segment_embedded(model.segmenter, embedding, size_hw, [one.prompt for one in asked])
+        found = answer_prompts(use, model.segmenter, image, instances, asked, takes_clicks=not model.needs_box)
         rows += [
-            _row(record, instances, prompt, prediction.mask, who=who, digest=model.digest, tolerances=tolerances)
-            | {"quality": prediction.quality, "fallback": None}
-            for prompt, prediction in zip(asked, found, strict=True)
+            _row(record, instances, one.drawn, one.prediction.mask, who=who, digest=model.digest, tolerances=tolerances)
+            | {"quality": one.prediction.quality, "fallback": None}
+            for one in found
         ]
     for who, baseline in BASELINES.items():
         for prompt in drawn:
@@ -111,10 +101,9 @@ def _row(
     digest: str,
     tolerances: Tolerances,
 ) -> Row:
-    truth = instances == drawn.object_index
-    thing = next(o for o in record.objects if o.index == drawn.object_index)
+    truth = truth_of(drawn.kind, drawn.object_index, instances)
     return {
-        **_identity(record, thing),
+        **_identity(record, drawn),
         "prompt": drawn.kind,
         "prompt_json": prompt_to_json(drawn.prompt),
         "model": who,
@@ -126,14 +115,17 @@ def _row(
     }
 
 
-def _identity(record: Record, thing: ObjectTruth) -> Row:
+def _identity(record: Record, drawn: DrawnPrompt) -> Row:
+    of_image = drawn.kind in OF_IMAGE
+    name = "all" if of_image else f"{drawn.object_index}{'/nothing' if drawn.kind == NOTHING else ''}"
+    labels = sorted({thing.label for thing in record.objects if of_image or thing.index == drawn.object_index})
     return {
-        "case_id": f"{record.dataset}/{record.image_id}/{thing.index}",
+        "case_id": f"{record.dataset}/{record.image_id}/{name}",
         "dataset": record.dataset,
         "image_id": record.image_id,
         "group": record.group,
-        "object_index": thing.index,
-        "label": thing.label,
+        "object_index": drawn.object_index,
+        "label": labels[0] if len(labels) == 1 else "",
         "subject_class": record.subject_class,
         "phantom": record.phantom,
         "flags": ";".join(record.flags),
@@ -149,8 +141,16 @@ def mask_of_row(row: Mapping[Any, Any]) -> Mask:
     return from_rle({"size": [int(row["height_px"]), int(row["width_px"])], "counts": row["mask_counts"]})
 
 
+def rescore(row: Mapping[Any, Any], instances: InstanceMask, *, tolerances: Tolerances) -> Score:
+    """The metrics of a row of the cases once more, from the mask that it carries and the image's instance mask."""
+    truth = truth_of(row["prompt"], int(row["object_index"]), instances)
+    known = not pd.isna(row["spacing_row_mm"])
+    spacing_mm = (float(row["spacing_row_mm"]), float(row["spacing_column_mm"])) if known else None
+    return score_case(truth, mask_of_row(row), tolerances=tolerances, spacing_mm=spacing_mm)
+
+
 def prompt_to_json(prompt: Prompt) -> str:
-    """A prompt as JSON: `box` (x0 y0 x1 y1) where there is one, and `points`."""
+    """A prompt as JSON: `box` (x0 y0 x1 y1) where there is one, and `points`, in the order in which they were given."""
     box: dict[str, Any] = {} if prompt.box_xyxy is None else {"box": list(prompt.box_xyxy)}
     return json.dumps(box | {"points": [asdict(point) for point in prompt.points]})
 

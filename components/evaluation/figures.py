@@ -32,7 +32,21 @@ from components.types import Mask, Record
 COLOURS = {"truth": "#ffffff", SUBJECT: "#56b4e9", "teacher": "#e69f00", "champion": "#cc79a7", ELLIPSE: "#009e73"}
 OTHER_COLOURS = ("#d55e00", "#0072b2", "#999999", "#000000")
 PROMPT_COLOUR = "#f0e442"
-PROMPT_WORDS = {"box": "exact box", "box_jitter": "jittered box", "click": "click", "box_click": "jittered box + click"}
+PROMPT_WORDS = {
+    "box": "exact box",
+    "box_jitter": "jittered box",
+    "click": "click",
+    "box_click": "jittered box + click",
+    "none": "no prompt",
+    "whole_image": "whole image",
+    "loose_box": "loose box",
+    "box_jitter_05": "box moved, scaled by 5 %",
+    "box_jitter_10": "box moved, scaled by 10 %",
+    "box_jitter_20": "box moved, scaled by 20 %",
+    "box_clicks_1": "jittered box, 1 correction",
+    "box_clicks_3": "jittered box, 3 corrections",
+    "box_clicks_5": "jittered box, 5 corrections",
+}
 HALO = [patheffects.withStroke(linewidth=2.6, foreground="black", alpha=0.6)]
 
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.evaluation.cases import Predictor, mask_of_row, prompt_from_json
+from components.evaluation.cases import mask_of_row, prompt_from_json
+from components.evaluation.corrective import Predictor, predict_all
 from components.evaluation.summary import SUBJECT
 from components.intake.form.records import load_image
 from components.promptable import predict
@@ -51,7 +52,7 @@ def golden_parity(
             prompts = [prompt_from_json(text) for text in rows["prompt_json"]]
             size_hw = (record.height_px, record.width_px)
             embedding = predictor.embed(segmenter, load_image(record))
-            found = predictor.segment_embedded(segmenter, embedding, size_hw, prompts)
+            found = predict_all(predictor, segmenter, embedding, size_hw, prompts)
             for (_, row), prediction in zip(rows.iterrows(), found, strict=True):
                 differing = np.count_nonzero(mask_of_row(row.to_dict()) != prediction.mask)
                 worst = max(worst, differing / prediction.mask.size)

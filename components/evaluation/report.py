@@ -26,6 +26,7 @@ from components.evaluation.figures import (
     marked_model,
     write_figure,
 )
+from components.evaluation.prompt_sections import prompt_sections
 from components.evaluation.summary import SUBJECT, interval_key
 from components.evaluation.validate import ValidationResult
 from components.types import Role
@@ -74,6 +75,7 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
     parts += ["## Does it beat the ellipse?", _ellipse_section(metrics)]
     parts += ["## Results", _results_section(metrics)]
     parts += ["## Misses", _misses_section(metrics)]
+    parts += prompt_sections(metrics, interval=_interval)
     parts += ["## Subgroups", _subgroups_section(metrics)]
     parts += ["## Against the others", _others_section(metrics)]
     parts += ["## On what", _on_what_section(metrics)]

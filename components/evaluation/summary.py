@@ -6,7 +6,8 @@ and HD95 between the student and each other contender, on the same cases, and be
 together are one family; and the same means by subgroup, of which the student's worst is named. What was made from
 phantoms is marked: images by dataset, models by who. Every mean Dice is held against the bound that the mean IoU sets.
 An external dataset counts as external only if the student is known never to have seen it. Skill is the share of the
-distance from the ellipse to a perfect mean Dice that a contender gains. Leaves out: words
+distance from the ellipse to a perfect mean Dice that a contender gains. Boxes in which there is nothing enter none of
+these means; they and the jitter curve stand apart, where they were asked for (by_prompt.py). Leaves out: words
 (components/evaluation/report.py).
 """
 
@@ -19,7 +20,9 @@ from typing import Any
 import pandas as pd
 
 from components.evaluation.baselines import ELLIPSE
+from components.evaluation.by_prompt import false_regions, jitter_curves
 from components.evaluation.cases import METRIC_COLUMNS, Contender
+from components.evaluation.prompts import NOTHING, OF_IMAGE
 from components.evaluation.significance import holm, miss_test, signed_rank_p
 from components.evaluation.statistics import (
     Bootstrap,
@@ -106,11 +109,12 @@ def _dataset(
     cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Bootstrap, subgroup_min_groups: int
 ) -> dict[str, Any]:
     with_cases = set(cases["image_id"])
-    kinds = list(dict.fromkeys(cases["prompt"]))
+    kinds = [kind for kind in dict.fromkeys(cases["prompt"]) if kind != NOTHING]
+    of_objects = cases[~cases["prompt"].isin([NOTHING, *OF_IMAGE])]
     return {
         "images": len(with_cases),
         "groups": int(cases["group"].nunique()),
-        "cases": int(cases["case_id"].nunique()),
+        "cases": int(of_objects["case_id"].nunique()),
         "images_without_case": len(records) - len(with_cases),
         "phantom": any(record.phantom for record in records),
         "phantom_images": sum(record.phantom for record in records),
@@ -121,7 +125,28 @@ def _dataset(
             kind: _subgroups(cases[cases["prompt"] == kind], bootstrap, min_groups=subgroup_min_groups)
             for kind in kinds
         },
+        **_by_prompt(cases, bootstrap),
     }
+
+
+def _by_prompt(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+    """`jitter_curve` and `false_regions`, each only where its prompts were asked for."""
+    curves = {
+        who: [
+            {
+                "jitter": point.jitter,
+                "dice": to_json(point.dice, bootstrap),
+                "change": None if point.change is None else to_json(point.change, bootstrap),
+            }
+            for point in points
+        ]
+        for who, points in jitter_curves(cases, bootstrap=bootstrap).items()
+    }
+    invented = {
+        who: to_json(found.rate, bootstrap) | {"count": found.count}
+        for who, found in false_regions(cases, bootstrap=bootstrap).items()
+    }
+    return ({"jitter_curve": curves} if curves else {}) | ({"false_regions": invented} if invented else {})
 
 
 def _contenders(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:

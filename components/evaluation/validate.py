@@ -19,7 +19,8 @@ import pandas as pd
 
 from components.artefacts import code_digest
 from components.evaluation.appearance import has_calipers, object_contrast
-from components.evaluation.cases import Contender, Predictor, Row, score_image
+from components.evaluation.cases import Contender, Row, score_image
+from components.evaluation.corrective import Predictor
 from components.evaluation.metrics import Tolerances
 from components.evaluation.prompts import draw_prompts
 from components.evaluation.summary import summarise
@@ -121,8 +122,9 @@ def _score_record(
     image = load_image(record)
     rows = score_image(record, image, instances, drawn, models=models, predictor=predictor, tolerances=tolerances)
     calipers = float(has_calipers(image))
-    contrasts = {index: object_contrast(image, instances, index) for index in {one.object_index for one in drawn}}
-    return [row | {"contrast": contrasts[row["object_index"]], "calipers": calipers} for row in rows]
+    objects = {one.object_index for one in drawn} - {0}
+    contrasts = {index: object_contrast(image, instances, index) for index in objects}
+    return [row | {"contrast": contrasts.get(row["object_index"]), "calipers": calipers} for row in rows]
 
 
 def to_frame(rows: Sequence[Row]) -> pd.DataFrame:

@@ -74,12 +74,17 @@ def _refused(place: int, found: str, expected: str) -> PromptError:
 
 
 def to_batch(prompts: Sequence[Prompt], *, size_hw: tuple[int, int], size_px: int, device: torch.device) -> PromptBatch:
-    """Turn prompts on one image (native pixels) into a batch in the frame of the model's input, padded with -1."""
+    """Turn prompts on one image (native pixels) into a batch in the frame of the model's input, padded with -1.
+
+    A prompt that says nothing is padding alone, which is how SAM2 itself takes it (its sam2_base, "no points").
+    """
     rows = [_corners_and_clicks(prompt) for prompt in prompts]
-    width = max(len(row) for row in rows)
+    width = max(1, *(len(row) for row in rows))
     coords = np.zeros((len(rows), width, 2))
     labels = np.full((len(rows), width), -1, dtype=np.int64)
     for index, row in enumerate(rows):
+        if not row:
+            continue
         native_xy = np.array([xy for xy, _ in row], dtype=np.float64)
         coords[index, : len(row)] = to_input_xy(native_xy, size_hw=size_hw, size_px=size_px) - SAM2_SHIFT_PX
         labels[index, : len(row)] = [label for _, label in row]
@@ -116,13 +121,23 @@ def segment_embedded(
         As `check_prompts`.
     """
     check_prompts(prompts, size_hw)
-    predictions = []
-    for prompt in prompts:
-        batch = to_batch([prompt], size_hw=size_hw, size_px=segmenter.image_size_px, device=segmenter.device)
-        logits, quality = segmenter.decode(embedding, batch)
-        mask = (to_native(logits.float(), size_hw)[0] > 0).cpu().numpy()
-        predictions.append(Prediction(mask=mask, quality=float(quality[0].clamp(0, 1))))
-    return predictions
+    return [_decoded(segmenter, embedding, size_hw, prompt) for prompt in prompts]
+
+
+@torch.inference_mode()
+def segment_unprompted(segmenter: Segmenter, embedding: Embedding, size_hw: tuple[int, int]) -> Prediction:
+    """Segment an embedded image of native size `size_hw` without any prompt: whatever the model takes for the object.
+
+    For evaluation; everybody else must say what they mean (`check_prompts`).
+    """
+    return _decoded(segmenter, embedding, size_hw, Prompt())
+
+
+def _decoded(segmenter: Segmenter, embedding: Embedding, size_hw: tuple[int, int], prompt: Prompt) -> Prediction:
+    batch = to_batch([prompt], size_hw=size_hw, size_px=segmenter.image_size_px, device=segmenter.device)
+    logits, quality = segmenter.decode(embedding, batch)
+    mask = (to_native(logits.float(), size_hw)[0] > 0).cpu().numpy()
+    return Prediction(mask=mask, quality=float(quality[0].clamp(0, 1)))
 
 
 def segment(segmenter: Segmenter, image: Image, prompts: Sequence[Prompt]) -> list[Prediction]:

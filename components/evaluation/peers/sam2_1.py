@@ -12,12 +12,12 @@ from torch import Tensor
 
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import build_sam2
-from components.promptable.predict import embed, segment_embedded
+from components.promptable.predict import embed, segment_embedded, segment_unprompted
 from components.promptable.segmenter import Segmenter
 from components.teacher.base_weights import OFFICIAL
 from components.teacher.hiera import HIERAS
 
-__all__ = ["NAMES", "NEEDS_BOX", "embed", "load", "segment_embedded"]
+__all__ = ["NAMES", "NEEDS_BOX", "embed", "load", "segment_embedded", "segment_unprompted"]
 
 NAMES = tuple(OFFICIAL)
 NEEDS_BOX = False

@@ -98,23 +98,43 @@ def params() -> EvaluateParams:
 def make_dataset(tmp_path: Path) -> MakeDataset:
     """Write a harmonised dataset of bright, notched blobs on noise, and read it back."""
 
-    def make(name: str, images: int, *, role: Role = "internal", spacing: bool = False, seed: int = 0) -> list[Record]:
+    def make(
+        name: str,
+        images: int,
+        *,
+        role: Role = "internal",
+        spacing: bool = False,
+        seed: int = 0,
+        radii_px: tuple[float, float] = (14, 22),
+    ) -> list[Record]:
         folder = tmp_path / "harmonised" / role / name
         for sub in ("images", "masks"):
             (folder / sub).mkdir(parents=True)
         rng = np.random.default_rng([seed, len(name), ord(name[0])])
-        records = [_record(folder, name, index, role=role, spacing=spacing, rng=rng) for index in range(images)]
+        records = [
+            _record(folder, name, index, role=role, spacing=spacing, radii_px=radii_px, rng=rng)
+            for index in range(images)
+        ]
         write_manifest(folder, records)
         return read_manifest(folder)
 
     return make
 
 
-def _record(folder: Path, name: str, index: int, *, role: Role, spacing: bool, rng: np.random.Generator) -> Record:
+def _record(
+    folder: Path,
+    name: str,
+    index: int,
+    *,
+    role: Role,
+    spacing: bool,
+    radii_px: tuple[float, float],
+    rng: np.random.Generator,
+) -> Record:
     y, x = np.mgrid[: SIZE_HW[0], : SIZE_HW[1]] + 0.5
     cx, cy = rng.uniform(35, 55), rng.uniform(30, 42)
     angle = np.arctan2(y - cy, x - cx)
-    radius = rng.uniform(14, 22) * (1 + 0.3 * np.cos(3 * angle + rng.uniform(0, 6)))
+    radius = rng.uniform(*radii_px) * (1 + 0.3 * np.cos(3 * angle + rng.uniform(0, 6)))
     truth = (np.hypot(x - cx, y - cy) <= radius).astype(np.uint8)
     truth[:2, :2] = 2  # a speck, which must get no prompt
     image = np.where(truth == 1, 190, 60) + rng.integers(-30, 30, SIZE_HW)

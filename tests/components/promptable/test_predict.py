@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import PromptError
-from components.promptable.predict import check_prompts, embed, segment, segment_embedded, to_batch
+from components.promptable.predict import (
+    check_prompts,
+    embed,
+    segment,
+    segment_embedded,
+    segment_unprompted,
+    to_batch,
+)
 from components.promptable.segmenter import Segmenter
 from components.types import Image, Point, Prompt
 
@@ -84,3 +91,27 @@ def test_points_move_in_proportion(width: int, height: int, x: float, y: float) 
 def test_prompts_of_different_length_are_padded() -> None:
     batch = to_batch([BOX, BOTH, CLICK], size_hw=(50, 90), size_px=64, device=torch.device("cpu"))
     assert batch.labels.tolist() == [[2, 3, -1], [2, 3, 1], [1, 0, -1]]
+
+
+def test_no_prompt_is_a_padding_point_as_sam2_takes_it(tiny: Segmenter, image: Image) -> None:
+    size_hw = (image.shape[0], image.shape[1])
+    batch = to_batch([Prompt()], size_hw=size_hw, size_px=64, device=tiny.device)
+    assert batch.coords.shape == (1, 1, 2) and batch.labels.tolist() == [[-1]]
+    embedding = embed(tiny, image)
+    found = segment_unprompted(tiny, embedding, size_hw)
+    assert found.mask.shape == size_hw and 0 <= found.quality <= 1
+    with torch.inference_mode():
+        points = (torch.zeros(1, 1, 2), -torch.ones(1, 1, dtype=torch.int64))
+        sparse, dense = tiny.prompt_encoder(points=points, boxes=None, masks=None)
+        _, quality, _, _ = tiny.mask_decoder(
+            image_embeddings=embedding.s16,
+            image_pe=tiny.prompt_encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=False,
+            repeat_image=False,
+            high_res_features=[embedding.s4, embedding.s8],
+        )
+    assert found.quality == float(quality[0, 0].clamp(0, 1))
+    with pytest.raises(PromptError, match="neither a box nor a point"):
+        segment_embedded(tiny, embedding, size_hw, [Prompt()])
