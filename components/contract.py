@@ -9,6 +9,7 @@ words of a refusal (contract_text.py); what its parts are made of (contract_part
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -50,6 +51,7 @@ __all__ = [
     "licence_answer",
     "licence_answers",
     "load_contract",
+    "unlinked_sources",
 ]
 
 CONTRACTS = Path("data/contracts")
@@ -198,6 +200,39 @@ def licence_addresses(contract: Contract) -> tuple[str, ...]:
     if contract.licence.unknown_because != "not_seen":
         return ()
     return tuple(place.address for place in contract.source.places if place.form != "gone")
+
+
+def unlinked_sources(contract: Contract, folder: Path = CONTRACTS) -> tuple[str, ...]:
+    """What a contract's source has in common with another's although neither links them, in words; often a copy's rest.
+
+    A contract that can't be read is passed over: it is refused where it is used.
+    """
+    found = []
+    for name in contract_names(folder):
+        if name == contract.name:
+            continue
+        with suppress(ContractError):
+            other = load_contract(name, folder)
+            what = " and ".join(_in_common(contract.source, other.source))
+            if what and not (_names(contract, other) or _names(other, contract)):
+                found.append(
+                    f"the source of {contract.name} has {what} of {name}: if its contract was copied, correct source "
+                    f"and licence; if they are of the same patients, name {name} under same_source_as; if of other "
+                    "patients in one archive, under source.shared_with"
+                )
+    return tuple(found)
+
+
+def _names(one: Contract, other: Contract) -> bool:
+    return other.name in (*one.same_source_as, *one.source.shared_with)
+
+
+def _in_common(one: Source, other: Source) -> list[str]:
+    """The addresses and the citation that two sources share, in words."""
+    there = {place.address.rstrip("/").casefold() for place in other.places}
+    addresses = [place.address for place in one.places if place.address.rstrip("/").casefold() in there]
+    cited = " ".join(one.citation.split()).casefold() == " ".join(other.citation.split()).casefold()
+    return [*(f"the address {address}" for address in addresses), *(["the citation"] if cited else [])]
 
 
 def contract_names(folder: Path = CONTRACTS) -> tuple[str, ...]:

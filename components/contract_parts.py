@@ -69,12 +69,16 @@ class Place(Part):
 
 
 class Source(Part):
-    """Where the authors publish the data, and how a person gets them; `places` in the order of preference."""
+    """Where the authors publish the data, and how a person gets them; `places` in the order of preference.
+
+    `shared_with` names datasets of other patients at the same address, such as in one archive.
+    """
 
     title: Said
     places: tuple[Place, ...] = Field(min_length=1)
     obtain: Said
     citation: Said
+    shared_with: tuple[Said, ...] = ()
 
     @property
     def nearest(self) -> Place:

@@ -87,6 +87,7 @@ def check(
     from components.intake.validate_data import check_data
 
     contract = _contract(dataset)
+    data_page.warn_of_copies(contract)
     folder = source or _default_source(contract)
     try:
         with opened_source(folder) as place, _progress(*STEPS, quiet=as_json) as (progress, pairs_progress):
@@ -122,7 +123,7 @@ def import_(
     from components.intake.imports import ImportFaultsError, import_dataset
     from pipelines.graph import one_at_a_time
 
-    _contract(dataset)
+    data_page.warn_of_copies(_contract(dataset))
     if not path.exists():
         _stop(LayoutError(f"no such path: {path}", expected="a folder or an archive", remedy="check the path"), MISUSE)
     try:
@@ -185,11 +186,19 @@ def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
     uses = ("train", "redistribute", "commercial")
     lines = [["dataset", "role", "images here", "in this run", "train", "pass on", "commercial"]]
     for row in rows:
-        images = "none yet" if row["images"] is None else f"{row['images']}{' phantoms' if row['phantom'] else ''}"
+        images = _images_here(row)
         permissions = [row["licence"][use] for use in uses]
         lines.append([row["name"], row["role"], images, _in_run(row["run_source"]), *permissions])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def _images_here(row: dict[str, Any]) -> str:
+    """How many images of a dataset are harmonised; of an import that isn't yet, that it is here."""
+    stale = row["phantom"] and _in_run(row["run_source"]) == "import"
+    if row["images"] is None or stale:
+        return "imported" if row["imported"] else "none yet"
+    return f"{row['images']}{' phantoms' if row['phantom'] else ''}"
 
 
 def _in_run(source: str | None) -> str:
@@ -292,7 +301,7 @@ def _print_imported(done: Imported, source: Path, *, as_json: bool) -> None:
     if published.verdict != "same" and done.record.sha256 is not None:
         typer.echo(f"If it is the authors' file, put this under source.places[].files in {done.dataset}.yaml:")
         typer.echo(f"  {contract_lines(done.record)}")
-    typer.echo("Changed in params.yaml:")
+    typer.echo("Changed in params.yaml:" if done.changes else "Nothing to change in params.yaml: it names this import.")
     for change in done.changes:
         typer.echo(f"  {change}")
     typer.echo("To undo:")

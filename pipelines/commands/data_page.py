@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from components.artefacts import write_text
-from components.contract import CONTRACTS, contract_names, load_contract
+from components.contract import CONTRACTS, Contract, contract_names, load_contract, unlinked_sources
 from components.errors import ContractError
 from pipelines.commands.data_places import MISUSE
 
@@ -42,10 +42,13 @@ def page(
         raise typer.BadParameter("name a dataset, or give --all")
     try:
         names = contract_names() if dataset is None else (dataset,)
-        written = dict(pages([load_contract(name, CONTRACTS) for name in names]))
+        contracts = [load_contract(name, CONTRACTS) for name in names]
+        written = dict(pages(contracts))
     except ContractError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(MISUSE) from None
+    for contract in contracts:
+        warn_of_copies(contract)
     if dataset is not None:
         del written[INDEX]
         if out is None:
@@ -57,3 +60,9 @@ def page(
     for name, text in written.items():
         write_text(folder / name, text)
         typer.echo(f"{(folder / name).as_posix()}")
+
+
+def warn_of_copies(contract: Contract) -> None:
+    """Say on stderr what a contract's source has in common with another's that it doesn't name."""
+    for found in unlinked_sources(contract, CONTRACTS):
+        typer.echo(f"Warning: {found}.", err=True)

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from components.contract import Use, check_licence, contract_names, licence_addresses, licence_answer, load_contract
+from components.contract import (
+    Use,
+    check_licence,
+    contract_names,
+    licence_addresses,
+    licence_answer,
+    load_contract,
+    unlinked_sources,
+)
 from components.errors import ContractError
 
 
@@ -353,6 +361,32 @@ def test_the_address_to_try_first_is_one_that_answers(root: Path) -> None:
     source = load_contract("ddti", root / "data/contracts").source
     assert source.places[0].form == "gone"
     assert source.address == source.places[1].address
+
+
+def test_no_contract_of_the_project_shares_a_source_unsaid(root: Path) -> None:
+    folder = root / "data/contracts"
+    assert [unlinked_sources(load_contract(name, folder), folder) for name in contract_names(folder)] == [()] * len(
+        contract_names(folder)
+    )
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [("", 1), ("same_source_as: [udiat]\n", 0), ("shared", 0)],
+)
+def test_what_a_copied_contract_kept_of_the_other_is_told(link: str, told: int, tmp_path: Path, text: str) -> None:
+    _load(tmp_path, text)
+    copied = text.replace("name: udiat", "name: mine")
+    copied = copied.replace("\nlicence:", "\n  shared_with: [udiat]\nlicence:") if link == "shared" else copied + link
+    mine = _load(tmp_path, copied, "mine")
+    (tmp_path / "broken.yaml").write_text("name: broken")
+    found = unlinked_sources(mine, tmp_path)
+    assert len(found) == len(unlinked_sources(load_contract("udiat", tmp_path), tmp_path)) == told
+    if found:
+        assert "the address http://www2.docm.mmu.ac.uk/STAFF/m.yap/dataset.php and the citation of udiat" in found[0]
+        assert "name udiat under same_source_as" in found[0]
+    other = copied.replace("http://www2.docm.mmu.ac.uk", "https://host").replace("Yap MH, Pons", "Nobody N, Pons")
+    assert unlinked_sources(_load(tmp_path, other, "mine"), tmp_path) == ()
 
 
 def test_all_contracts_of_the_project_can_be_read(root: Path) -> None:

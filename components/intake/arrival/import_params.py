@@ -56,7 +56,8 @@ def edited_params(text: str, contract: Contract, *, keep_phantoms: bool) -> tupl
     changes: list[str] = []
     if contract.name in datasets:
         entry = datasets[contract.name]
-        changes.append(f"datasets.{contract.name}.source: {entry['source']} -> {source}")
+        if entry["source"] != source:
+            changes.append(f"datasets.{contract.name}.source: {entry['source']} -> {source}")
         entry["source"] = source
         if entry.pop("phantom", None) is not None:
             changes.append(f"datasets.{contract.name}.phantom: removed")

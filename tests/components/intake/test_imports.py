@@ -165,6 +165,12 @@ def test_params_keep_their_comments_and_other_lines(project: Path, contract_of) 
     assert "# Every number that a run depends on" in again
 
 
+def test_what_stays_is_not_told_as_a_change(project: Path, contract_of) -> None:  # type: ignore[no-untyped-def]
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    once, _ = edited_params(text, contract_of("busi"), keep_phantoms=False)
+    assert edited_params(once, contract_of("busi"), keep_phantoms=False) == (once, ())
+
+
 def test_an_external_set_leaves_the_phantoms_that_train(project: Path, contract_of) -> None:  # type: ignore[no-untyped-def]
     text = (project / "params.yaml").read_text()
     edited, changes = edited_params(text, contract_of("fugc"), keep_phantoms=False)

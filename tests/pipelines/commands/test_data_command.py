@@ -96,6 +96,15 @@ def test_check_as_json(project: Path, udiat: Path) -> None:
     assert set(first) == {"code", "severity", "dataset", "file", "found", "expected", "remedy"}
 
 
+def test_a_copied_contract_is_warned_of(project: Path, udiat: Path) -> None:
+    text = (project / "data/contracts/udiat.yaml").read_text()
+    (project / "data/contracts/mine.yaml").write_text(text.replace("name: udiat", "name: mine"))
+    for command in (["check", "mine", "--source", str(udiat)], ["page", "mine"], ["page", "--all"]):
+        told = CliRunner().invoke(app, command)
+        assert "Warning: the source of mine has the address" in told.stderr and "Warning" not in told.stdout
+    assert "Warning" not in CliRunner().invoke(app, ["page", "busi"]).stderr
+
+
 def test_list_names_every_contract(project: Path, root: Path) -> None:
     shown = CliRunner().invoke(app, ["list"])
     rows = json.loads(CliRunner().invoke(app, ["list", "--json"]).stdout)
@@ -175,6 +184,7 @@ def test_list_says_where_an_import_came_from(project: Path, udiat: Path) -> None
     assert (rows["udiat"]["import"]["name"], rows["udiat"]["import"]["sha256"]) == ("copy.tar.gz", digest)
     assert rows["busi"]["import"] is None
     shown = CliRunner().invoke(app, ["list"]).stdout
+    assert next(line for line in shown.splitlines() if line.startswith("udiat ")).split()[2] == "imported"
     assert f"from the archive copy.tar.gz ({archive.stat().st_size:,} bytes, sha256 {digest})" in shown
     (project / "data/imports/udiat.json").write_text("{}")
     broken = CliRunner().invoke(app, ["list"])
