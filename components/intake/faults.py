@@ -33,7 +33,10 @@ class FaultKind:
     remedy: str
 
 
-_DECLARE = "restore the file, or declare it under `ignore` in the contract's layout with a reason"
+_DECLARE = (
+    "restore the file, take it away if it doesn't belong to the dataset, or declare it under `ignore` in the "
+    "contract's layout with a reason"
+)
 _EXPORT = "fetch the file again from the source; if the original is like this, accept the fault in the contract"
 _SHEET = "fetch the file again from the source; if the original is like this, put a corrected copy into quarantine"
 _NONE = "nothing to do; the contract says why"

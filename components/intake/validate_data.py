@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -30,19 +30,16 @@ from components.intake.faults import (
     by_contract,
     counts,
     errors,
-    fault,
     first_of,
     severity_of,
 )
 from components.intake.judging.data_docs import publish
 from components.intake.judging.near_copies import with_near_copies
+from components.intake.judging.other_files import other_faults
 from components.intake.judging.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
 from components.intake.layouts import Case, read_layout
-from components.intake.layouts.reading import readable
-from components.intake.layouts.tree import files_under
 from components.intake.likeness.proof import proof_stamp
-from components.intake.measuring.facts import COLUMNS, NAME_COLUMNS, collect_facts, in_line, work_stamp
-from components.intake.measuring.telling_names import telling_names
+from components.intake.measuring.facts import COLUMNS, collect_facts, work_stamp
 from components.intake.showing.thumbnails import write_thumbnails
 from components.intake.showing.tiles import FACTS, FAULTS
 from components.journal import Journal, work_folder
@@ -133,7 +130,7 @@ def check_data(
     reading = read_layout(contract, folder, phantom=phantom, contracts=contracts)
     facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress, journal=journal)
     facts = with_near_copies(facts, reading.cases, contract, workers=workers, progress=pairs_progress, journal=proofs)
-    read = [*reading.faults, *by_contract(other_names(facts, contract, folder), contract)]
+    read = [*reading.faults, *by_contract(other_faults(facts, reading, contract, folder), contract)]
     layout = pd.DataFrame(
         [(one.code, one.severity, one.file, one.found) for one in read],
         columns=["code", "severity", "file", "found"],
@@ -223,24 +220,6 @@ def _require_agreement(contract: Contract, plain: Mapping[str, bool], expected: 
             remedy=f"trust neither: look at the files yourself (`sonoforge data check {contract.name}` lists what the "
             "plain rules found), and report the rules named above as a bug",
         )
-
-
-def other_names(facts: pd.DataFrame, contract: Contract, folder: Path) -> list[Fault]:
-    """What names may tell of a person that `facts` don't hold: those of files that are neither image nor mask."""
-    known = set(facts["image_file"]).union(*facts["mask_files"].str.split("; "))
-    told = {line.split("\t")[0] for column in NAME_COLUMNS for text in facts[column] for line in text.split("\n")}
-    found: dict[tuple[str, str], str] = {}
-    for path in files_under(folder):
-        name = readable(path.relative_to(folder).as_posix())
-        if name not in known:
-            found |= {
-                (code, place): what
-                for code, place, what in telling_names(PurePosixPath(name))
-                if in_line(place) not in told
-            }
-    return [
-        fault(code, dataset=contract.name, file=in_line(place), found=what) for (code, place), what in found.items()
-    ]
 
 
 def title(checked: Checked) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pydicom
 import pytest
 from numpy.typing import NDArray
 from PIL import Image as PilImage
@@ -183,6 +184,26 @@ def tagged(path: Path) -> None:
         image.save(path, pnginfo=info)
 
 
+def stray(name: str) -> Spoil:
+    """A tagged image or MetaImage that no layout asked for."""
+
+    def spoil(path: Path) -> None:
+        (save_mha if name.endswith(".mha") else save)(path, speckle(1))
+        tagged(path)
+
+    return spoil
+
+
+def stray_dicom(path: Path) -> None:
+    dataset = pydicom.Dataset()
+    dataset.PatientName, dataset.PatientID = "Mueller^Hans", "4815162"
+    dataset.file_meta = pydicom.dataset.FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.6.1"
+    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4.5"
+    pydicom.dcmwrite(path, dataset, enforce_file_format=True)
+
+
 def turned(path: Path) -> None:
     image = PilImage.open(path)
     image.load()
@@ -338,6 +359,10 @@ def rows_of_every_tree() -> Iterator[Row]:
             at("Mueller_Hans.txt", written("?")),
         )
         yield Row(name, "date_in_name", "1961-03-27", "a date", under("1961-03-27"))
+        yield Row(name, "identity_tag", "IM0001.dcm", "DICOM PatientName", at("IM0001.dcm", stray_dicom))
+        yield Row(name, "identity_tag", "IM0001", "DICOM PatientName", at("IM0001", stray_dicom))
+        yield Row(name, "identity_tag", "stray.png", "PNG text Author", at("stray.png", stray("stray.png")))
+        yield Row(name, "identity_tag", "stray.mha", "MetaImage PatientName", at("stray.mha", stray("stray.mha")))
         yield Row(
             name, "unexpected_file", "notes.txt", "a file that the layout doesn't know", at("notes.txt", written("?"))
         )
