@@ -29,6 +29,7 @@ from components.contract_parts import (
     Quarantined,
     Said,
     Source,
+    Together,
 )
 from components.contract_text import NAME_PATTERN, RuleError, read_text, refusal
 from components.errors import ContractError
@@ -44,6 +45,7 @@ __all__ = [
     "Place",
     "PublishedFile",
     "Quarantined",
+    "Together",
     "Use",
     "check_licence",
     "contract_names",

@@ -6,11 +6,22 @@ Leaves out: the contract as a whole, its name and its relatives (contract.py), Y
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from components.contract_text import MD5_PATTERN, SHA256_PATTERN, RuleError
 
@@ -22,6 +33,38 @@ Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Whole = Annotated[int, Strict()]
 Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
 Md5 = Annotated[str, StringConstraints(pattern=MD5_PATTERN)]
+
+
+def _has_come(value: object) -> Day:
+    # Pydantic would take a number for seconds since 1970.
+    written = value.isoformat() if isinstance(value, Day) else str(value)
+    try:
+        day = datetime.strptime(written, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise RuleError(
+            f"{written} is no date", expected="a date as 2026-11-22", remedy="write year, month and day so"
+        ) from None
+    # A day more, as it may be tomorrow already where the reviewer sits.
+    if day > datetime.now(UTC).date() + timedelta(days=1):
+        raise RuleError(f"{written} is still to come", expected="the day of the review", remedy="correct the date")
+    return day
+
+
+def _stays_within_its_folder(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or "\\" in value or value == "":
+        raise RuleError(
+            f"{value!r} may lead out of its folder",
+            expected="a path within the folder, with / and without ..",
+            remedy="write it as reports name the file",
+        )
+    return value
+
+
+ReviewDay = Annotated[Day, BeforeValidator(_has_come)]
+"""The day of a review, which has come."""
+PathWithin = Annotated[str, AfterValidator(_stays_within_its_folder)]
+"""A file's path within a folder, as reports name it."""
 
 
 class Part(BaseModel):
@@ -191,17 +234,40 @@ class MaskCodes(Part):
         return self
 
 
+class Together(Part):
+    """Images that a reviewer found to show one patient or lesion: which, why, who and when.
+
+    `files` are images, named as in `Quarantined`.
+    """
+
+    files: tuple[PathWithin, ...]
+    reason: Said
+    reviewer: Said
+    date: ReviewDay
+
+    @field_validator("files")
+    @classmethod
+    def _several(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted(file for file, number in Counter(value).items() if number > 1)
+        if twice or len(value) < 2:
+            found = f"{', '.join(twice)} more than once" if twice else f"{len(value)} of them"
+            raise RuleError(found, expected="two images or more, each once", remedy="name the other image")
+        return value
+
+
 class Group(Part):
     """By which key images belong together: a reader's field, or a list of related images in a CSV file.
 
     `key`: `image` (each its own), `case`, `video`, or `related` (the CSV `related` beside the contract, columns
     group, filename, objection; `related_sha256` pins it, so that whoever depends on the contract depends on it).
+    `together` are images that a reviewer found to belong together: their groups become one.
     """
 
     key: Literal["image", "case", "video", "related"]
     related: Said | None = None
     related_sha256: Sha256 | None = None
     reason: Said
+    together: tuple[Together, ...] = ()
 
     @model_validator(mode="after")
     def _related_has_its_list(self) -> Self:
@@ -236,41 +302,13 @@ class Quarantined(Part):
     pinned by `replacement_sha256`, is read in place of an image, a mask, a sheet of outlines or a table.
     """
 
-    file: str
+    file: PathWithin
     action: Literal["exclude", "correct"]
     reason: Said
     reviewer: Said
-    date: Day
-    replacement: str | None = None
+    date: ReviewDay
+    replacement: PathWithin | None = None
     replacement_sha256: Sha256 | None = None
-
-    @field_validator("date", mode="before")
-    @classmethod
-    def _is_a_day_that_has_come(cls, value: object) -> Day:
-        # Pydantic would take a number for seconds since 1970.
-        written = value.isoformat() if isinstance(value, Day) else str(value)
-        try:
-            day = datetime.strptime(written, "%Y-%m-%d").replace(tzinfo=UTC).date()
-        except ValueError:
-            raise RuleError(
-                f"{written} is no date", expected="a date as 2026-11-22", remedy="write year, month and day so"
-            ) from None
-        # A day more, as it may be tomorrow already where the reviewer sits.
-        if day > datetime.now(UTC).date() + timedelta(days=1):
-            raise RuleError(f"{written} is still to come", expected="the day of the review", remedy="correct the date")
-        return day
-
-    @field_validator("file", "replacement")
-    @classmethod
-    def _stays_within_its_folder(cls, value: str | None) -> str | None:
-        path = PurePosixPath(value or "a")
-        if path.is_absolute() or ".." in path.parts or "\\" in (value or "") or value == "":
-            raise RuleError(
-                f"{value!r} may lead out of its folder",
-                expected="a path within the folder, with / and without ..",
-                remedy="write it as reports name the file",
-            )
-        return value
 
     @model_validator(mode="after")
     def _replacement_goes_with_correct(self) -> Self:

@@ -317,6 +317,52 @@ def test_a_review_has_a_day_that_has_come(written: str, found: str, tmp_path: Pa
     assert found in refused.value.found and "quarantine.0.date" in refused.value.found
 
 
+TOGETHER = """group:
+  together:
+    - files: [original/000001.png, original/000002.png]
+      reason: one lesion, seen twice
+      reviewer: A. Steward
+      date: 2026-11-22
+"""
+
+
+def test_what_belongs_together_has_a_reason_a_reviewer_and_a_date(tmp_path: Path, text: str) -> None:
+    (entry,) = _load(tmp_path, text.replace("group:\n", TOGETHER)).group.together
+    assert entry.files == ("original/000001.png", "original/000002.png")
+    assert (entry.reviewer, entry.date.isoformat()) == ("A. Steward", "2026-11-22")
+    assert _load(tmp_path, text).group.together == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found", "expected"),
+    [
+        (", original/000002.png]", "]", "group.together.0.files: 1 of them", "two images or more"),
+        (
+            "000002.png",
+            "000001.png",
+            "group.together.0.files: original/000001.png more than once",
+            "two images or more",
+        ),
+        ("000002.png", "../../a.png", "'original/../../a.png' may lead out of its folder", "without .."),
+        ("original/000002.png", "/etc/passwd", "group.together.0.files.1: '/etc/passwd' may lead out", "within"),
+        ("      reviewer: A. Steward\n", "", "group.together.0.reviewer: is missing", "reviewer"),
+        ("      reason: one lesion, seen twice\n", "", "group.together.0.reason: is missing", "reason"),
+        ("2026-11-22", "2999-01-01", "2999-01-01 is still to come", "the day of the review"),
+        ("      date:", "      action: exclude\n      date:", "group.together.0.action: no key", "files, reason"),
+        ("files: [", "file: [", "group.together.0.file: no key", "files"),
+    ],
+)
+def test_an_entry_of_what_belongs_together_that_is_wrong_is_refused(
+    old: str, new: str, found: str, expected: str, tmp_path: Path, text: str
+) -> None:
+    assert old in TOGETHER
+    with pytest.raises(ContractError) as refused:
+        _load(tmp_path, text.replace("group:\n", TOGETHER.replace(old, new)))
+    assert found in refused.value.found, refused.value.found
+    assert expected in refused.value.expected, refused.value.expected
+    assert "udiat.yaml" in refused.value.found and "line " in refused.value.found
+
+
 def test_a_licence_that_forbids_training_forbids_the_role_internal(tmp_path: Path, text: str) -> None:
     forbidding = text.replace('train: "yes"', 'train: "no"')
     check_licence(_load(tmp_path, text))

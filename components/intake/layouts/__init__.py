@@ -1,4 +1,4 @@
-"""A raw folder in its original layout, to cases and faults: one module for each shape of folder, one for quarantine.
+"""A raw folder in its original layout, to cases and faults: a module for each shape, two for what reviewers found.
 
 The contract names the shape (`layout.reader`) and its options, so a further dataset of a known shape is one new
 contract. Leaves out: pixels (components/intake/measuring/pixels.py) and judgement (components/intake/validate_data.py).
@@ -27,6 +27,7 @@ from components.intake.layouts.reading import (
     LayoutReading,
     Polygon,
 )
+from components.intake.layouts.together import joined
 from components.intake.layouts.tree import MAX_DEPTH, Tree, files_under
 from components.types import Fault
 
@@ -48,9 +49,9 @@ def read_layout(
 ) -> LayoutReading:
     """Read a dataset's folder by its contract; every case gets its group.
 
-    The contract's quarantine takes out or corrects single files. It and a published list of related images speak of
-    the real images, so they aren't applied to phantoms, which only share the names. `contracts` is the folder in which
-    that list and the corrections stand.
+    The contract's quarantine takes out or corrects single files, its `group.together` joins groups. They and a
+    published list of related images speak of the real images, so they aren't applied to phantoms, which only share the
+    names. `contracts` is the folder in which that list and the corrections stand.
 
     Raises
     ------
@@ -90,7 +91,8 @@ def read_layout(
     cases = _spelled_alike(cases) if contract.group.key in GROUPED_BY_NAME else cases
     reading = replace(reading, cases=cases, faults=tuple(faults))
     if not phantom:
-        reading = quarantined(reading, contract, tree, mended)
+        # First what belongs together: an image that is taken out still links what it links.
+        reading = quarantined(joined(reading, contract, tree), contract, tree, mended)
     return replace(reading, faults=tuple(accept_known(by_contract(reading.faults, contract), contract)))
 
 

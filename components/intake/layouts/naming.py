@@ -1,6 +1,6 @@
 """A contract's entries about single files, to the files that they name; an entry that fits several is a fault.
 
-Leaves out: what the entries do to the files (faults.py, quarantine.py).
+Leaves out: what the entries do to the files (faults.py, quarantine.py, together.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from components.types import Fault
 
 
 def ambiguous(reading: LayoutReading, contract: Contract, tree: Tree, *, phantom: bool) -> list[Fault]:
-    """A fault for each entry of accepted faults, and of the quarantine of real images, that fits several files."""
+    """A fault for each entry of accepted faults, and of what reviewers say of real images, that fits several files."""
     faults = []
     for accepted in contract.accepted_faults:
         files = _of_kind(accepted, reading)
@@ -24,11 +24,15 @@ def ambiguous(reading: LayoutReading, contract: Contract, tree: Tree, *, phantom
     for entry in contract.quarantine if not phantom else ():
         meant = candidates(entry.file, reading.root, tree)
         faults += _one(contract, "quarantine", entry.file, meant or ending_in(entry.file, tree))
+    joined = dict.fromkeys(file for entry in contract.group.together for file in entry.files)
+    for file in joined if not phantom else ():
+        meant = candidates(file, reading.root, tree)
+        faults += _one(contract, "group.together", file, meant or ending_in(file, tree))
     return faults
 
 
 def candidates(entry: str, root: Path, tree: Tree) -> list[str]:
-    """The files that a quarantine's entry names from the dataset's root, or from the tree's top as reports do."""
+    """The files that a reviewer's entry names from the dataset's root, or from the tree's top as reports do."""
     places = dict.fromkeys((root / entry, tree.top / entry))
     return [_name(place, tree) for place in places if tree.is_file(place)]
 

@@ -288,9 +288,11 @@ def _content_digest(path: Path) -> bytes:
 def work_stamp(contract: Contract, *, phantom: bool) -> dict[str, Any]:
     """What must be equal for cases that were decoded before to be usable.
 
-    Of the contract the quarantine stands in the cases' keys; severities and known faults change no fact.
+    Of the contract quarantine and `group.together` stand in the cases' keys; severities and known faults change no
+    fact.
     """
-    said = contract.model_dump(mode="json", exclude={"quarantine", "severity", "known_faults"})
+    left_out: dict[str, Any] = {"quarantine": True, "severity": True, "known_faults": True, "group": {"together"}}
+    said = contract.model_dump(mode="json", exclude=left_out)
     text = json.dumps(said, sort_keys=True)
     return {
         "contract_sha256": hashlib.sha256(text.encode()).hexdigest(),

@@ -178,7 +178,15 @@ def _groups(contract: Contract) -> str:
         ("Same source as", _same_source(contract)),
         ("Pixel spacing", _spacing(contract)),
     ]
-    return _table(("", ""), rows)
+    return _table(("", ""), rows) + _together(contract)
+
+
+def _together(contract: Contract) -> str:
+    rows = [
+        (", ".join(f"`{file}`" for file in one.files), one.reason, one.reviewer, one.date.isoformat())
+        for one in contract.group.together
+    ]
+    return f"\n\nOne group by review:{_after(_table(('Images', 'Reason', 'Reviewer', 'Date'), rows))}" if rows else ""
 
 
 def _same_source(contract: Contract) -> str:

@@ -81,7 +81,8 @@ def _torn(torn: Mapping[str, Sequence[_Claim]], datasets: Datasets, relatives: R
     return LeakError(
         "\n  - ".join([f"{clusters} of relatives with different sides on record:", *told[:LISTED_CLUSTERS], *more]),
         expected="relatives on one side, and every image on the side it has on record",
-        remedy="take the image that links them out by `quarantine` in its dataset's contract; or, if the earlier "
+        remedy="take the image that links them out by `quarantine` in its dataset's contract, or correct the entry of "
+        "`group.together` that does, if it is wrong; or, if the earlier "
         f"division itself leaked, remove the rows of these images from {SIDES.as_posix()}: results measured on them "
         "so far then no longer hold",
     )

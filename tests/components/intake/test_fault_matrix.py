@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL.PngImagePlugin import PngInfo
 
-from components.contract import Contract, Quarantined
+from components.contract import Contract, Quarantined, Together
 from components.intake.faults import ALWAYS_ERRORS, CATALOGUE, severity_of
 from components.intake.validate_data import check_data
 from components.preprocess import decode_image
@@ -402,6 +402,24 @@ def rows_of_every_tree() -> Iterator[Row]:
         )
         yield Row(
             name,
+            "together",
+            image,
+            r"2 images in one group: one lesion \(A\. Reviewer, 2026-01-02\)",
+            lambda folder: None,
+            lambda c, files=(image, tree.other): in_one_group(c, *files),
+            phantom=False,
+        )
+        yield Row(
+            name,
+            "together_unused",
+            "nowhere.png",
+            "no such file to join",
+            lambda folder: None,
+            lambda c, image=image: in_one_group(c, image, "nowhere.png"),
+            phantom=False,
+        )
+        yield Row(
+            name,
             "image_count",
             ".",
             r"\d \(images\)",
@@ -484,6 +502,11 @@ def emptied(folder: Path) -> None:
 def in_quarantine(contract: Contract, file: str) -> Contract:
     entry = Quarantined(file=file, action="exclude", reason="blurred", reviewer="A. Reviewer", date=date(2026, 1, 2))
     return contract.model_copy(update={"quarantine": (entry,)})
+
+
+def in_one_group(contract: Contract, *files: str) -> Contract:
+    entry = Together(files=files, reason="one lesion", reviewer="A. Reviewer", date=date(2026, 1, 2))
+    return contract.model_copy(update={"group": contract.group.model_copy(update={"together": (entry,)})})
 
 
 def expecting(contract: Contract, **changes: object) -> Contract:
@@ -604,6 +627,9 @@ OWN = [
     Row("xml_polygons", "specks", "1_1.jpg", "1 components", put("1.xml", ddti_xml({"1": json.dumps([SQUARE, region((100, 40), (102, 40), (102, 42))])}))),
     Row("class_folders", "ambiguous_entry", ".", r"the entry twin\.png of quarantine fits 2 files: .*/benign/twin\.png, .*/normal/twin\.png", lambda folder: [written("?")(folder / BUSI / kind / "twin.png") for kind in ("benign", "normal")] and None, lambda c: in_quarantine(c, "twin.png"), phantom=False),
     Row("class_folders", "quarantine_unused", "twin.png", r"no such file to exclude; is .*/benign/twin\.png meant\?", put(f"{BUSI}/benign/twin.png", "?"), lambda c: in_quarantine(c, "twin.png"), phantom=False),
+    Row("class_folders", "together_unused", f"{BUSI}/benign/benign (1)_mask.png", "no image with annotation is read from it", lambda folder: None, lambda c: in_one_group(c, "benign/benign (1)_mask.png", "benign/benign (2).png"), phantom=False),
+    Row("class_folders", "together_unused", "benign (1).png", r"no such file to join; is .*/benign/benign \(1\)\.png meant\?", lambda folder: None, lambda c: in_one_group(c, "benign (1).png", "benign/benign (2).png"), phantom=False),
+    Row("class_folders", "ambiguous_entry", ".", r"the entry twin\.png of group\.together fits 2 files: .*/benign/twin\.png, .*/normal/twin\.png", lambda folder: [written("?")(folder / BUSI / kind / "twin.png") for kind in ("benign", "normal")] and None, lambda c: in_one_group(c, "twin.png", "benign/benign (2).png"), phantom=False),
     Row("class_folders", "no_access", f"{BUSI}/benign", "a folder or file that may not be read", closed(f"{BUSI}/benign")),
     Row("xml_polygons", "covered_object", "1_1.jpg", "1 objects wholly under others", put("1.xml", ddti_xml({"1": json.dumps([SQUARE, SQUARE])}))),
     Row("coco", "covered_object", "images/p1_a.png", "1 objects wholly under others", annotation(segmentation=[[60, 30, 90, 30, 90, 80, 60, 80]])),

@@ -344,6 +344,7 @@ def test_the_real_busi_sample_has_no_error(samples: Path, contract_of: ContractO
         "class_count",
         "image_count",
         "related_absent",
+        "together",
         "mask_size_mismatch",
         "specks",
         "burnt_in_text",

@@ -14,6 +14,7 @@ from components.contract import (
     Place,
     PublishedFile,
     Quarantined,
+    Together,
     contract_names,
     load_contract,
 )
@@ -52,7 +53,7 @@ def test_a_page_says_what_a_steward_must_know(name: str) -> None:
         contract.layout.seen or "none",
         *contract.mask.labels.values(),
         *contract.known_faults,
-        *(one.reason for one in contract.accepted_faults),
+        *(one.reason for one in (*contract.accepted_faults, *contract.group.together)),
     ]
     for what in told:
         assert " ".join(what.split()).replace("|", "\\|") in plain
@@ -94,6 +95,8 @@ def test_what_a_contract_may_add_is_told_too(contract_of: ContractOf) -> None:
             PublishedFile(name="c.zip"),
         ),
     )
+    seen = Together(files=("a.png", "b/c.png"), reason="one | lesion", reviewer="A. S.", date=date(2026, 1, 2))
+    contract = contract.model_copy(update={"group": contract.group.model_copy(update={"together": (seen,)})})
     nearer = Place(address="https://host/b", form="account", agreement="sign it")
     contract = contract.model_copy(update={"source": contract.source.model_copy(update={"places": (place, nearer)})})
     text = page(contract)
@@ -101,6 +104,8 @@ def test_what_a_contract_may_add_is_told_too(contract_of: ContractOf) -> None:
         "| Acquisition | not stated |",
         "| Official splits | 100 and 63 |",
         "| Same source as | busi: the same patients, so they must never meet across a test |",
+        "One group by review:",
+        "| `a.png`, `b/c.png` | one \\| lesion | A. S. | 2026-01-02 |",
         "| Pixel spacing | 0.1 mm a row, 0.2 mm a column (the \\| header) |",
         "| `specks` | error |",
         "None is known.",
