@@ -22,6 +22,7 @@ from components.artefacts import code_digest
 from components.contract import Contract
 from components.intake.faults import acceptance
 from components.intake.layouts import Case
+from components.intake.layouts.reading import some_of
 from components.intake.likeness.perceptual_hash import perceptual_hash
 from components.intake.measuring.burnt_in import brightest, find_burnt_in
 from components.intake.measuring.content import content_of
@@ -201,7 +202,7 @@ def _mask_files(case: Case, pixels: CasePixels, folder: Path) -> dict[str, Any]:
     """Which mask each fact of the annotation is about; missing where outlines stand in a sheet of many images."""
     files = {"mask_file": pixels.mask_file, "stray_file": pixels.stray_file, "speck_file": pixels.speck_file}
     unknown = [
-        f"{in_line(case.name_of(path, folder))}\tmask values {', '.join(map(str, codes))}"
+        f"{in_line(case.name_of(path, folder))}\tmask values {some_of(codes)}"
         for path, codes in pixels.unknown_codes
     ]
     return {

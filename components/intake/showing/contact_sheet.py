@@ -243,16 +243,32 @@ def _badge(draw: ImageDraw.ImageDraw, left: float, middle: float) -> None:
 def fitted(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, room_px: float) -> str:
     """The text, its middle replaced by an ellipsis where it is wider than `room_px`: ids differ at both ends.
 
+    It is cut between words, unless that would cost more than half of what fits.
     What isn't printable becomes a question mark: signs that turn the direction of writing make Pillow fail.
     """
     text = "".join(sign if sign.isprintable() else "?" for sign in text)
     if draw.textlength(text, font=font) <= room_px:
         return text
     for kept in range(len(text) - 1, 1, -1):
-        shorter = f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
-        if draw.textlength(shorter, font=font) <= room_px:
-            return shorter
+        head, tail = text[: (kept + 1) // 2], text[len(text) - kept // 2 :]
+        if draw.textlength(f"{head}…{tail}", font=font) <= room_px:
+            words = _between_words(draw, text, font, room_px)
+            return "…".join(words if 2 * len("".join(words)) >= kept else (head, tail))
     return "…"
+
+
+def _between_words(
+    draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont, room_px: float
+) -> tuple[str, str]:
+    """The longest beginning and end of whole words that fit together; empty where none do."""
+    cuts = [at for at in range(1, len(text)) if " " in text[at - 1 : at + 1] or text[at - 1] == "/"]
+    best = ("", "")
+    for head in (text[:at] for at in cuts):
+        for tail in (text[at:] for at in cuts if at > len(head)):
+            longer = len(head) + len(tail) > len("".join(best))
+            if longer and draw.textlength(f"{head}…{tail}", font=font) <= room_px:
+                best = head, tail
+    return best
 
 
 @lru_cache

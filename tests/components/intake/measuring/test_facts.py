@@ -43,6 +43,15 @@ def test_what_could_not_be_decoded_is_missing_not_zero(tree: Tree, contract_of: 
     assert other_size["height_px"] == SIDE_PX and facts.loc[1, ["objects", "foreground_share"]].isna().all()
 
 
+def test_of_many_mask_values_some_are_named(tree: Tree, contract_of: ContractOf) -> None:
+    raw, contract = tree("udiat"), contract_of("udiat")
+    grey = binary(disc())
+    grey[0, :120] = np.arange(1, 121)
+    save(raw / "BUS/GT/000001.png", grey)
+    facts = collect_facts(read_layout(contract, raw).cases, contract, raw)
+    assert facts.iloc[0]["unknown_codes"] == "BUS/GT/000001.png\tmask values 1, 2, 3, 4, 5, …"
+
+
 def test_threads_change_nothing(tree: Tree, contract_of: ContractOf) -> None:
     raw, contract = tree("fugc"), contract_of("fugc")
     cases = read_layout(contract, raw).cases

@@ -124,6 +124,19 @@ def test_a_shortened_text_keeps_both_ends() -> None:
     assert fitted(draw, "anything", font, 1) == "…"
 
 
+def test_a_text_is_shortened_between_words() -> None:
+    draw = ImageDraw.Draw(PilImage.new("RGB", (10, 10)))
+    told = "benign (2).png: benign/benign (2).png (cut off at the end), unreadable_image"
+    cuts = {fitted(draw, told, _font(13), room_px) for room_px in range(230, 330)}
+    for cut in cuts - {told}:
+        head, tail = cut.split("…")
+        assert " " in (head[-1], told[len(head)]) or head[-1] == "/"
+        before = told[-len(tail) - 1]
+        assert " " in (before, tail[0]) or before == "/"
+        assert told.startswith(head) and told.endswith(tail)
+    assert "unreadable_image" in fitted(draw, told, _font(13), 300)
+
+
 def test_labels_get_colours_in_their_order() -> None:
     assert label_colours(["lip", "head", "lip"]) == {"lip": OUTLINES[0], "head": OUTLINES[1]}
     assert len(label_colours([str(k) for k in range(20)])) == 20
