@@ -13,6 +13,7 @@ import contextlib
 import errno
 import logging
 import os
+import re
 import signal
 import sys
 import threading
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 EXIT_FAULT, EXIT_MISUSE, EXIT_INTERRUPTED = 1, 2, 130
 WORKERS = 2
 GRACE_S = 20.0
+_FAILED_WITH = re.compile(r"Finished in state Failed\(.{1,2}(?:Task|Flow) run encountered an exception:? (\w+)")
 
 
 @dataclass(frozen=True)
@@ -271,9 +273,15 @@ def _run_flow(flow: Flow[[Job], None], job: Job, services: Services) -> None:
 
 
 def _untraced(record: logging.LogRecord) -> bool:
-    """Keep Prefect from printing a traceback of what the user is about to read as a plain message."""
+    """Keep Prefect from printing what the user is about to read as a plain message: its traceback, and the final state
+    of a task or flow, which quotes it."""
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, SonoForgeError)
+    quoted = _FAILED_WITH.match(record.getMessage()) if record.name.startswith("prefect") else None
+    return not isinstance(error, SonoForgeError) and (quoted is None or quoted[1] not in _names_below(SonoForgeError))
+
+
+def _names_below(kind: type) -> set[str]:
+    return {kind.__name__}.union(*(_names_below(below) for below in kind.__subclasses__()))
 
 
 def _stop_when_gone(door: psutil.Process) -> None:

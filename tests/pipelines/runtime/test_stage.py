@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import shutil
 import subprocess
 import sys
@@ -9,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import LeakError
 from components.params import load_params
-from pipelines.runtime.stage import Progress, fill, narrowed
+from pipelines.runtime.stage import Progress, _untraced, fill, narrowed
 
 
 def test_a_stage_sees_only_the_sections_that_it_declares(root: Path) -> None:
@@ -45,6 +48,22 @@ def test_progress_always_tells_the_end(caplog: pytest.LogCaptureFixture) -> None
     for done in range(1, 101):
         progress(done, 100)
     assert [record.message for record in caplog.records] == ["images: 100 of 100"]
+
+
+@pytest.mark.parametrize(
+    ("error", "printed"), [(LeakError("a", expected="b", remedy="c"), False), (KeyError("a"), True)]
+)
+@pytest.mark.parametrize("run", ["Task run encountered an exception", "Flow run encountered an exception:"])
+def test_prefect_does_not_tell_what_the_stage_will(error: Exception, run: str, printed: bool) -> None:
+    from prefect.states import exception_to_failed_state
+
+    state = asyncio.run(exception_to_failed_state(error, message=run))
+    for name, message, shown in (
+        ("prefect.task_runs", f"Finished in state {state}", printed),
+        ("prefect.task_runs", "Finished in state Completed()", True),
+        ("components", f"Finished in state {state}", True),
+    ):
+        assert _untraced(logging.LogRecord(name, logging.ERROR, "", 0, message, None, None)) is shown
 
 
 @pytest.mark.parametrize(
