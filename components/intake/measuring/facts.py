@@ -202,8 +202,7 @@ def _mask_files(case: Case, pixels: CasePixels, folder: Path) -> dict[str, Any]:
     """Which mask each fact of the annotation is about; missing where outlines stand in a sheet of many images."""
     files = {"mask_file": pixels.mask_file, "stray_file": pixels.stray_file, "speck_file": pixels.speck_file}
     unknown = [
-        f"{in_line(case.name_of(path, folder))}\tmask values {some_of(codes)}"
-        for path, codes in pixels.unknown_codes
+        f"{in_line(case.name_of(path, folder))}\tmask values {some_of(codes)}" for path, codes in pixels.unknown_codes
     ]
     return {
         **{column: in_line(case.name_of(path, folder)) for column, path in files.items() if path is not None},
