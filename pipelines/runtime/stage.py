@@ -281,7 +281,8 @@ def _untraced(record: logging.LogRecord) -> bool:
 
 
 def _names_below(kind: type) -> set[str]:
-    return {kind.__name__}.union(*(_names_below(below) for below in kind.__subclasses__()))
+    below: list[type] = kind.__subclasses__()
+    return {kind.__name__}.union(*map(_names_below, below))
 
 
 def _stop_when_gone(door: psutil.Process) -> None:
