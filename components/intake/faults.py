@@ -120,6 +120,11 @@ CATALOGUE: dict[str, FaultKind] = {
         "an image for every name in the contract's list of related images",
         "nothing, if the copy is partial; else restore the published names: under others, relatives are told apart",
     ),
+    "flagged_in_list": FaultKind(
+        "info",
+        "images to which the contract's list of related images doesn't object",
+        "look at the image and its class; if it must neither train nor test, take it out by the contract's quarantine",
+    ),
     "bad_table": FaultKind("error", "a table with the columns that the contract names", _SHEET),
     "label_missing": FaultKind("warning", "a row for every image", "complete the table; the class stays unknown"),
     "label_without_image": FaultKind("warning", "an image for every row", "restore the images, or mend the table"),

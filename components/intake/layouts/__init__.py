@@ -88,6 +88,11 @@ def read_layout(
     faults += _unlike_the_list(reading.cases, contract, related)
     faults += ambiguous(reading, contract, tree, phantom=phantom)
     cases = tuple(_grouped(case, contract, related) for case in reading.cases)
+    faults += [
+        fault("flagged_in_list", dataset=contract.name, file=case.name_of(case.image, folder), found=f"flag `{flag}`")
+        for case in cases
+        for flag in case.flags
+    ]
     cases = _spelled_alike(cases) if contract.group.key in GROUPED_BY_NAME else cases
     reading = replace(reading, cases=cases, faults=tuple(faults))
     if not phantom:

@@ -585,6 +585,7 @@ OWN = [
     Row("class_folders", "duplicate_image_id", "benign (1).png", "2 images get the id 'benign_1'", lambda folder: [copied_over(folder, f"{BUSI}/benign/benign (1){s}.png", f"{BUSI}/benign/benign [1]{s}.png") for s in ("", "_mask")] and None),
     Row("class_folders", "undecodable_name", "?.png", "a name that isn't UTF-8", lambda folder: [shutil.copy(folder / f"{BUSI}/benign/benign (1){s}.png", os.fsencode(folder / f"{BUSI}/benign") + b"/\xff" + s.encode() + b".png") for s in ("", "_mask")] and None),
     Row("class_folders", "related_absent", ".", r"\d+ of the 374 names in busi_related_groups.csv are those of no image here", lambda folder: None, phantom=False),
+    Row("class_folders", "flagged_in_list", f"{BUSI}/normal/normal (2).png", "flag `axilla`", lambda folder: None, phantom=False),
     Row("class_folders", "related_unmatched", ".", "374 of the 374 names in busi_related_groups.csv", under_ids, phantom=False),
     Row("paired_folders", "missing_folder", ".", "no folder", without("BUS/GT")),
     Row("paired_folders", "image_without_mask", "BUS/original/000001.png", "no ", without("BUS/GT/000001.png")),

@@ -90,7 +90,7 @@ def test_busi_reads_the_same_in_every_form(
     assert len(original) == 6
     kaggle = {"ignored_file"} if arranged is _kaggle else set()
     # Six images of 780: most of what is said of related ones speaks of others, whatever the names' capitals.
-    assert {one.code for one in reading.faults} == {"related_absent", "together_unused", *kaggle}
+    assert {one.code for one in reading.faults} == {"related_absent", "flagged_in_list", "together_unused", *kaggle}
 
 
 def _by_split(raw: Path) -> None:
@@ -316,6 +316,7 @@ def test_a_curated_list_chooses_from_the_original_busi(
     assert [(one.code, Path(one.file).name) for one in reading.faults] == [
         *(("ignored_file", f"{name}{mask}.png") for name in ("benign (1)", "normal (2)") for mask in ("", "_mask")),
         ("related_absent", ""),
+        ("flagged_in_list", "normal (1).png"),
     ]
     sheet.write_text(sheet.read_text() + "benign;99\n")
     (more,) = (one for one in read_layout(contract, raw, contracts=contracts).faults if one.severity != "info")
