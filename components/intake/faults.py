@@ -192,6 +192,11 @@ CATALOGUE: dict[str, FaultKind] = {
     "foreground_share": FaultKind(
         "error", "foreground under expectations.max_foreground_share", "check whether the mask is inverted"
     ),
+    "inverted_mask": FaultKind(
+        "warning",
+        "foreground on at most half of the frame's outermost pixels",
+        "look whether foreground and background are exchanged; correct the mask under quarantine",
+    ),
     "image_size": FaultKind(
         "error", "sides between expectations.min_side_px and max_side_px", "check the file, or the contract"
     ),

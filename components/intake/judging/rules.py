@@ -23,6 +23,8 @@ MAX_STRAY_SHARE = 0.02
 # Of the frame. A smaller coloured region is a logo or a mark, a smaller black one hides next to nothing.
 MAX_DOPPLER_SHARE = 0.002
 MAX_BLACK_SHARE = 0.001
+# Of the frame's outermost pixels. What a probe shows lies within the frame, or is cut by one side of it.
+MAX_RIM_SHARE = 0.5
 # Ultrasound has 0.30 or more of the one and 0.81 or more of the other (measuring/content.py).
 MIN_PICTURE_SHARE = 0.02
 MIN_NEIGHBOUR_CORRELATION = 0.4
@@ -30,6 +32,7 @@ _LINES = ""
 _MASK, _FOREGROUND = "mask_file", "foreground_share"
 _SHARE = "a share of {value:.1%}"
 _EVEN = "one grey but for {value:.1%} of the frame"
+_RIM = "foreground on {value:.1%} of the frame's outermost pixels"
 _NOISE = "pixels that correlate with those beside them by {value:.2f}"
 
 
@@ -81,6 +84,7 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
         Rule("specks", "specks", "between", "{value} components under min_area_px", high=0, file="speck_file"),
         Rule("covered_object", "covered", "between", "{value} objects wholly under others", high=0, file="mask_file"),
         Rule("foreground_share", _FOREGROUND, "between", "{value:.1%}", high=expect.max_foreground_share, file=_MASK),
+        Rule("inverted_mask", "rim_share", "between", _RIM, high=MAX_RIM_SHARE, file=_MASK),
         Rule("blank_image", "picture_share", "between", _EVEN, low=MIN_PICTURE_SHARE),
         Rule("only_noise", "neighbour_correlation", "between", _NOISE, low=MIN_NEIGHBOUR_CORRELATION),
         Rule("image_size", "short_side_px", "between", "a side of {value} pixels", low=expect.min_side_px),

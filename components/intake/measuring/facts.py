@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from components.artefacts import code_digest
@@ -31,7 +32,7 @@ from components.intake.measuring.stored import MAX_FILE_BYTES, misnamed
 from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
 from components.journal import Journal
 from components.parallel import Progress, mapped
-from components.types import Image
+from components.types import Image, InstanceMask
 
 # Pandas' nullable types: a fact of an image that couldn't be decoded is missing, neither 0 nor false.
 COLUMNS: dict[str, str] = {
@@ -64,6 +65,7 @@ COLUMNS: dict[str, str] = {
     "stray_share": "Float64",
     "stray_file": "string",
     "foreground_share": "Float64",
+    "rim_share": "Float64",
     "objects": "Int64",
     "specks": "Int64",
     "covered": "Int64",
@@ -221,6 +223,7 @@ def _annotation(case: Case, pixels: CasePixels, contract: Contract, frame_px: in
     return {
         "stray_share": pixels.stray_share,
         "foreground_share": sum(truth.area_px for truth in pixels.objects) / frame_px,
+        "rim_share": _rim_share(pixels.instances),
         "objects": pixels.objects_found,
         "specks": pixels.specks,
         "covered": pixels.covered,
@@ -228,6 +231,14 @@ def _annotation(case: Case, pixels: CasePixels, contract: Contract, frame_px: in
         "lesion_where_none": bool(pixels.objects) and may_be_empty,
         "declared_conflict": conflict,
     }
+
+
+def _rim_share(instances: InstanceMask | None) -> float:
+    """How much of the frame's outermost pixels an instance mask (H W) calls an object."""
+    if instances is None:
+        return 0.0
+    rim = (instances[0], instances[-1], instances[1:-1, 0], instances[1:-1, -1])
+    return float(np.concatenate(rim).astype(bool).mean())
 
 
 def _names(labels: set[str]) -> str:

@@ -457,6 +457,13 @@ def rows_of_every_tree() -> Iterator[Row]:
                 "100.0%",
                 at(mask, stored(np.full(tree.shape, tree.codes[0], np.uint8))),
             )
+            yield Row(
+                name,
+                "inverted_mask",
+                mask,
+                "foreground on 100.0% of the frame's outermost pixels",
+                at(mask, stored((tree.codes[0] * ~disc(height=tree.shape[0], width=tree.shape[1])).astype(np.uint8))),
+            )
             yield Row(name, "mask_without_image", mask, "no ", at(image, Path.unlink))
             if name != "video_folders":
                 yield Row(
@@ -563,6 +570,13 @@ def rights_hold_for_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("components.intake.layouts.tree.os.access", access)
 
 
+def notched(width_px: int, height_px: int) -> list[tuple[float, float]]:
+    """An outline of the whole frame but for a slit from below: all but the object, had the two been exchanged."""
+    left, right, top = width_px * 0.4, width_px * 0.5, height_px * 0.2
+    frame = [(0, 0), (width_px, 0), (width_px, height_px), (right, height_px), (right, top), (left, top)]
+    return [*frame, (left, height_px), (0, height_px)]
+
+
 def put(place: str, content: str) -> Spoil:
     return lambda folder: written(content)(folder / place)
 
@@ -632,6 +646,8 @@ OWN = [
     Row("class_folders", "together_unused", "benign (1).png", r"no such file to join; is .*/benign/benign \(1\)\.png meant\?", lambda folder: None, lambda c: in_one_group(c, "benign (1).png", "benign/benign (2).png"), phantom=False),
     Row("class_folders", "ambiguous_entry", ".", r"the entry twin\.png of group\.together fits 2 files: .*/benign/twin\.png, .*/normal/twin\.png", lambda folder: [written("?")(folder / BUSI / kind / "twin.png") for kind in ("benign", "normal")] and None, lambda c: in_one_group(c, "twin.png", "benign/benign (2).png"), phantom=False),
     Row("class_folders", "no_access", f"{BUSI}/benign", "a folder or file that may not be read", closed(f"{BUSI}/benign")),
+    Row("xml_polygons", "inverted_mask", "1_1.jpg", "foreground on 9[0-9]", put("1.xml", ddti_xml({"1": json.dumps([region(*notched(180, 160))])}))),
+    Row("coco", "inverted_mask", "images/p1_a.png", "foreground on 9[0-9]", annotation(segmentation=[[side for corner in notched(180, 160) for side in corner]])),
     Row("xml_polygons", "covered_object", "1_1.jpg", "1 objects wholly under others", put("1.xml", ddti_xml({"1": json.dumps([SQUARE, SQUARE])}))),
     Row("coco", "covered_object", "images/p1_a.png", "1 objects wholly under others", annotation(segmentation=[[60, 30, 90, 30, 90, 80, 60, 80]])),
     Row("coco", "no_access", COCO, "a folder or file that may not be read", closed(COCO)),
