@@ -60,8 +60,8 @@ class _Walk:
         self._take("{")
         more = self._sign() != "}"
         while more:
-            if self._sign() != '"':
-                raise ValueError("a key that isn't text")
+            if (found := self._sign()) != '"':
+                raise ValueError(f"{found or 'the end'} where a key in quotes should stand")
             name = self._value()
             self._take(":")
             if self._sign() == "[":
