@@ -117,7 +117,7 @@ def with_seed(params: Params, seed: int) -> Params:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(None, "is missing"), ("dataset,image_id,pixels_md5,split\nbusi,1\n", "line 2: busi,1")]
+    ("content", "said"), [(None, "is missing"), ("dataset,image_id,pixels_md5,split\nbusi,1\n", "line 2: 'busi,1'")]
 )
 def test_without_a_sound_record_nothing_is_divided(content: str | None, said: str, real: Path) -> None:
     record = real / "data/sides.csv"

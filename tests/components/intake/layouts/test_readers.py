@@ -345,6 +345,7 @@ def test_the_real_busi_sample_has_no_error(samples: Path, contract_of: ContractO
         "image_count",
         "related_absent",
         "together",
+        "flagged_in_list",
         "mask_size_mismatch",
         "specks",
         "burnt_in_text",
