@@ -44,6 +44,12 @@ def ending_in(entry: str, tree: Tree) -> list[str]:
     return [file for file in (_name(place, tree) for place in places) if fits(entry, file)]
 
 
+def suggestion(entry: str, tree: Tree) -> str:
+    """What to add to "no such file": the one file whose path ends in an entry; nothing where there are none or more."""
+    others = ending_in(entry, tree)
+    return f"; is {others[0]} meant?" if len(others) == 1 else ""
+
+
 def _of_kind(accepted: AcceptedFault, reading: LayoutReading) -> Collection[Path]:
     """The files of the kind that an accepted fault is about: an image and its mask may have one name."""
     files: Iterable[Path]

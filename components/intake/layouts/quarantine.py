@@ -18,7 +18,7 @@ from components.artefacts import sha256_of
 from components.contract import Contract, Quarantined
 from components.errors import ContractError
 from components.intake.faults import fault
-from components.intake.layouts.naming import candidates, ending_in
+from components.intake.layouts.naming import candidates, suggestion
 from components.intake.layouts.reading import Case, Corrections, LayoutReading, double_ids, without_annotation
 from components.intake.layouts.tree import Tree
 from components.types import Fault
@@ -134,9 +134,7 @@ def _reports(
         by = f"{entry.reason} ({entry.reviewer}, {entry.date.isoformat()})"
         code, found = "quarantined", f"excluded: {by}"
         if path is None:
-            others = ending_in(entry.file, tree)
-            meant = f"; is {others[0]} meant?" if len(others) == 1 else ""
-            code, found = "quarantine_unused", f"no such file to {entry.action}{meant}"
+            code, found = "quarantine_unused", f"no such file to {entry.action}{suggestion(entry.file, tree)}"
         elif entry.action == "correct" and path in read:
             found = f"corrected by {entry.replacement}: {by}"
         elif entry.action == "correct":

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from components.contract import Contract, Together
 from components.intake.faults import fault
-from components.intake.layouts.naming import candidates, ending_in
+from components.intake.layouts.naming import candidates, suggestion
 from components.intake.layouts.reading import LayoutReading
 from components.intake.layouts.tree import Tree
 from components.types import Fault
@@ -49,10 +49,10 @@ def _found(
         images.update(dict.fromkeys(read))
         if read:
             continue
-        others = [] if named else ending_in(file, tree)
-        meant = f"; is {others[0]} meant?" if len(others) == 1 else ""
-        found = "no image with annotation is read from it" if named else f"no such file to join{meant}"
-        name = named[0].relative_to(tree.top).as_posix() if named else file
+        if named:
+            name, found = named[0].relative_to(tree.top).as_posix(), "no image with annotation is read from it"
+        else:
+            name, found = file, f"no such file to join{suggestion(file, tree)}"
         faults.append(fault("together_unused", dataset=contract.name, file=name, found=found))
     return tuple(images), faults
 
