@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image as PilImage
 from torch import Tensor
 
-from components.evaluation.peers.networks.sam1 import Sam1, inclusive_box, load_sam1
+from components.evaluation.peers.networks.sam1 import Sam1, inclusive_box, load_sam1, scaled_planes
 from components.evaluation.peers.networks.tiny_vit import TinyViT
 from components.types import Image, Prediction, Prompt
 
@@ -52,11 +51,8 @@ def to_input(image: Image) -> tuple[Tensor, tuple[int, int], float]:
     scale = INPUT_PX / max(height_px, width_px)
     inner_hw = (max(1, int(height_px * scale + 0.5)), max(1, int(width_px * scale + 0.5)))
     resized = PilImage.fromarray(image).resize((inner_hw[1], inner_hw[0]), PilImage.Resampling.BILINEAR)
-    pixels = np.asarray(resized, dtype=np.float32)
-    low, high = float(pixels.min()), float(pixels.max())
-    pixels = (pixels - low) / max(high - low, 1e-8)
-    planes = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
-    return F.pad(planes, (0, INPUT_PX - inner_hw[1], 0, INPUT_PX - inner_hw[0])), inner_hw, scale
+    padding = (0, INPUT_PX - inner_hw[1], 0, INPUT_PX - inner_hw[0])
+    return F.pad(scaled_planes(resized), padding), inner_hw, scale
 
 
 @torch.inference_mode()

@@ -15,7 +15,7 @@ import torch
 from PIL import Image as PilImage
 from torch import Tensor
 
-from components.evaluation.peers.networks.sam1 import Sam1, inclusive_box, load_sam1
+from components.evaluation.peers.networks.sam1 import Sam1, inclusive_box, load_sam1, scaled_planes
 from components.evaluation.peers.networks.vit import VIT_B, VisionTransformer
 from components.preprocess import to_input_xy, to_native
 from components.types import Image, Prediction, Prompt
@@ -38,10 +38,7 @@ def load(name: str, state: Mapping[str, Tensor]) -> Sam1:  # noqa: ARG001 - ther
 def to_input(image: Image, input_px: int) -> Tensor:
     """Turn an image (H W 3) into the input (1 3 S S)."""
     resized = PilImage.fromarray(image).resize((input_px, input_px), PilImage.Resampling.BICUBIC)
-    pixels = np.asarray(resized, dtype=np.float32)
-    low, high = float(pixels.min()), float(pixels.max())
-    pixels = (pixels - low) / max(high - low, 1e-8)
-    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
+    return scaled_planes(resized)
 
 
 @torch.inference_mode()

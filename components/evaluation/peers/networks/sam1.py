@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import numpy as np
 import torch
+from PIL import Image as PilImage
 from sam2.modeling.sam.mask_decoder import MaskDecoder
 from sam2.modeling.sam.prompt_encoder import PromptEncoder
 from sam2.modeling.sam.transformer import TwoWayTransformer
@@ -77,6 +79,14 @@ def load_sam1(image_encoder: nn.Module, state: Mapping[str, Tensor], *, input_px
     sam = Sam1(image_encoder, input_px=input_px)
     sam.load_state_dict({_translated(name): tensor for name, tensor in state.items()}, strict=True)
     return sam.eval()
+
+
+def scaled_planes(resized: PilImage.Image) -> Tensor:
+    """An RGB image, scaled by its own smallest and largest value to 0 to 1, as planes (1 3 H W)."""
+    pixels = np.asarray(resized, dtype=np.float32)
+    low, high = float(pixels.min()), float(pixels.max())
+    pixels = (pixels - low) / max(high - low, 1e-8)
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None]
 
 
 def inclusive_box(box: BoxXyxy) -> BoxXyxy:
