@@ -75,9 +75,7 @@ def cluster_means(
         If the lists differ in length.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    of_strata = strata if strata is not None else [0] * len(numbers)
-    if not len(groups) == len(of_strata) == len(numbers):
-        raise ValueError(f"{len(numbers)} values, {len(groups)} groups, {len(of_strata)} strata")
+    of_strata = _of_strata(groups, strata, cases=len(numbers))
     codes, stratum_of_group = _codes(groups, of_strata)
     defined = np.isfinite(numbers)
     group_means = _group_means(numbers, codes, defined, count=len(stratum_of_group))
@@ -139,9 +137,7 @@ def cluster_ratio(
         If the lists differ in length.
     """
     numbers = np.stack([np.asarray(one, dtype=np.float64) for one in (numerators, denominators)], axis=1)  # N 2
-    of_strata = strata if strata is not None else [0] * len(numbers)
-    if not len(groups) == len(of_strata) == len(numbers):
-        raise ValueError(f"{len(numbers)} values, {len(groups)} groups, {len(of_strata)} strata")
+    of_strata = _of_strata(groups, strata, cases=len(numbers))
     kept = np.isfinite(numbers).all(axis=1)
     n = int(np.count_nonzero(kept))
     if n == 0:
@@ -164,6 +160,14 @@ def jensen_dice_bound(mean_iou: float) -> float:
 
 def _nothing(cases: int) -> Estimate:
     return Estimate(math.nan, math.nan, math.nan, n=0, groups=0, undefined=cases)
+
+
+def _of_strata(groups: Sequence[object], strata: Sequence[object] | None, *, cases: int) -> Sequence[object]:
+    """Each case's stratum, the same for all where none are given; ValueError if the lists differ in length."""
+    of_strata = strata if strata is not None else [0] * cases
+    if not len(groups) == len(of_strata) == cases:
+        raise ValueError(f"{cases} values, {len(groups)} groups, {len(of_strata)} strata")
+    return of_strata
 
 
 def _codes(groups: Sequence[object], strata: Sequence[object]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
