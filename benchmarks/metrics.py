@@ -35,9 +35,9 @@ from monai.metrics import compute_dice, compute_hausdorff_distance, compute_surf
 from scipy import ndimage
 
 from components.artefacts import write_json
-from components.evaluation.metrics import Tolerances, boundary, outline_distances, score_case
+from components.evaluation.comparing.statistics import Bootstrap, cluster_mean, cluster_means
+from components.evaluation.scoring.metrics import Tolerances, boundary, outline_distances, score_case
 from components.evaluation.speed import describe_machine
-from components.evaluation.statistics import Bootstrap, cluster_mean, cluster_means
 from components.types import Mask
 
 SIDE_PX = 1024

@@ -19,9 +19,9 @@ from pathlib import Path
 from rich.console import Console
 
 from components.contract import load_contract
-from components.evaluation.cases import Contender
 from components.evaluation.peers import load_peer, peer_names
-from components.evaluation.report import console_table, write_validation
+from components.evaluation.reporting.report import console_table, write_validation
+from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import validate
 from components.intake.harmonise import harmonise
 from components.params import PeerParams, load_params

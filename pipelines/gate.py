@@ -11,7 +11,7 @@ import logging
 from pathlib import Path
 
 from components.artefacts import write_json
-from components.evaluation.summary import bootstrap_of
+from components.evaluation.comparing.summary import bootstrap_of
 from components.intake.likeness.proof import proof_stamp
 from components.journal import Journal
 from components.promptable.predict import pick_device, pin_threads

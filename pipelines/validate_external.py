@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from components.evaluation.cases import Contender
 from components.evaluation.exposure import by_patients
+from components.evaluation.scoring.cases import Contender
 from components.intake.form.records import read_manifest
 from components.intake.likeness.proof import proof_stamp
 from components.intake.sides.apart import check_apart

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from components.artefacts import ModelDescription
-from components.evaluation.cases import Contender
 from components.evaluation.peers import load_peer
-from components.evaluation.report import write_validation
+from components.evaluation.reporting.report import write_validation
+from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
 from components.promptable.predict import pick_device, pin_threads

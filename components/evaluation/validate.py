@@ -2,7 +2,7 @@
 
 Both validations call `validate`; they differ in the records that they hand over. `select_test` picks the internal
 test images by the split. Leaves out: what external images must not share (components/intake/sides/apart.py), files
-that people read (components/evaluation/report.py) and any verdict (components/release/gate.py).
+that people read (components/evaluation/reporting/report.py) and any verdict (components/release/gate.py).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any
 import pandas as pd
 
 from components.artefacts import code_digest
-from components.evaluation.appearance import has_calipers, object_contrast
-from components.evaluation.cases import Contender, Row, score_image
-from components.evaluation.corrective import Predictor
-from components.evaluation.metrics import Tolerances
-from components.evaluation.prompts import draw_prompts
-from components.evaluation.summary import summarise
+from components.evaluation.comparing.summary import summarise
+from components.evaluation.prompting.corrective import Predictor
+from components.evaluation.prompting.prompts import draw_prompts
+from components.evaluation.scoring.appearance import has_calipers, object_contrast
+from components.evaluation.scoring.cases import Contender, Row, score_image
+from components.evaluation.scoring.metrics import Tolerances
 from components.intake.form.records import load_image, load_instances, mask_png
 from components.intake.sides.apart import refuse_common
 from components.journal import Journal

@@ -17,10 +17,10 @@ import pandas as pd
 
 from components.artefacts import ModelDescription
 from components.evaluation.baselines import ELLIPSE
+from components.evaluation.comparing.statistics import Bootstrap, Estimate, cluster_mean
+from components.evaluation.comparing.summary import SUBJECT, compare
 from components.evaluation.exposure import by_patients
 from components.evaluation.parity import Parity
-from components.evaluation.statistics import Bootstrap, Estimate, cluster_mean
-from components.evaluation.summary import SUBJECT, compare
 from components.intake.sides.record import SIDES
 from components.intake.sides.relatives import Key
 from components.intake.sides.sources import Sources

@@ -16,8 +16,8 @@ import pandas as pd
 
 from components.artefacts import read_description
 from components.errors import LeakError
+from components.evaluation.comparing.statistics import Bootstrap
 from components.evaluation.parity import golden_parity
-from components.evaluation.statistics import Bootstrap
 from components.evaluation.validate import select_test
 from components.intake.form.records import read_manifests, read_split
 from components.intake.sides.apart import check_apart

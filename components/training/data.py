@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from components.evaluation.prompts import draw_prompts, exact_box, jitter_box, negative_click, random_click
+from components.evaluation.prompting.prompts import draw_prompts, exact_box, jitter_box, negative_click, random_click
 from components.intake.form.records import load_image, load_instances
 from components.params import AugmentParams, EvaluatePrompts, OptimiseParams, PromptParams, TrainPrompts
 from components.preprocess import normalise, resize_image

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from components.artefacts import PretrainingExposure, sha256_of
 from components.errors import PeerError
-from components.evaluation.cases import Contender
-from components.evaluation.corrective import Predictor
+from components.evaluation.prompting.corrective import Predictor
+from components.evaluation.scoring.cases import Contender
 from components.params import PeerParams
 from components.teacher.base_weights import OFFICIAL, SAM2_EXPOSURE
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image as PilImage
 from scipy import ndimage
 
-from components.evaluation.cases import Contender
+from components.evaluation.scoring.cases import Contender
 from components.intake.form.records import read_manifest, write_manifest
 from components.params import EvaluateParams, EvaluatePrompts, PromptParams
 from components.types import Image, ObjectTruth, Prediction, Prompt, Record, Role

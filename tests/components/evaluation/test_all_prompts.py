@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from components.evaluation.cases import METRIC_COLUMNS, Contender, prompt_from_json, rescore
-from components.evaluation.metrics import Tolerances
 from components.evaluation.parity import golden_parity
-from components.evaluation.report import write_validation
+from components.evaluation.reporting.report import write_validation
+from components.evaluation.scoring.cases import METRIC_COLUMNS, Contender, prompt_from_json, rescore
+from components.evaluation.scoring.metrics import Tolerances
 from components.evaluation.validate import validate
 from components.intake.form.records import load_instances
 from components.params import PromptKind

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image as PilImage
 
 from components.evaluation.baselines import BASELINES, LONGEST_SIDE_PX, filled_box, grabcut, inscribed_ellipse
-from components.evaluation.metrics import dice
-from components.evaluation.prompts import exact_box
+from components.evaluation.prompting.prompts import exact_box
+from components.evaluation.scoring.metrics import dice
 
 
 def test_an_ellipse_by_hand() -> None:

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from components.errors import LeakError
-from components.evaluation.appearance import object_contrast
-from components.evaluation.cases import Contender, mask_of_row, prompt_from_json
-from components.evaluation.metrics import dice
+from components.evaluation.scoring.appearance import object_contrast
+from components.evaluation.scoring.cases import Contender, mask_of_row, prompt_from_json
+from components.evaluation.scoring.metrics import dice
 from components.evaluation.validate import CASE_COLUMNS, finish, select_test, validate
 from components.intake.form.records import load_image, load_instances
 from components.journal import LINES

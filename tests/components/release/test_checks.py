@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from components.artefacts import PretrainingExposure
+from components.evaluation.comparing.statistics import Bootstrap, Estimate
 from components.evaluation.parity import Parity
-from components.evaluation.statistics import Bootstrap, Estimate
 from components.release.checks import (
     _bounded,
     check_clean_tree,

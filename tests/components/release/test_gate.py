@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from components.evaluation.comparing.statistics import Bootstrap
 from components.evaluation.parity import Parity
-from components.evaluation.statistics import Bootstrap
 from components.release.gate import judge
 
 BOOTSTRAP = Bootstrap(resamples=500, confidence=0.95, seed=1)

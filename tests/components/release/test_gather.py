@@ -12,9 +12,9 @@ import pytest
 from PIL import Image as PilImage
 
 from components.artefacts import PretrainingExposure, write_json
-from components.evaluation.cases import Contender
-from components.evaluation.report import write_validation
-from components.evaluation.summary import bootstrap_of
+from components.evaluation.comparing.summary import bootstrap_of
+from components.evaluation.reporting.report import write_validation
+from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import validate
 from components.intake.form.records import read_manifest, write_manifest, write_split
 from components.intake.sides.record import Row, write_sides

@@ -12,12 +12,12 @@ import torch
 from PIL import Image as PilImage
 
 from components.artefacts import sha256_of
-from components.evaluation.cases import Contender
-from components.evaluation.metrics import dice
 from components.evaluation.peers import litemedsam, load_peer
 from components.evaluation.peers.networks.sam1 import Sam1
 from components.evaluation.peers.networks.tiny_vit import TinyViT
-from components.evaluation.prompts import exact_box
+from components.evaluation.prompting.prompts import exact_box
+from components.evaluation.scoring.cases import Contender
+from components.evaluation.scoring.metrics import dice
 from components.params import PeerParams
 from components.types import Point, Prompt
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from components.artefacts import PretrainingExposure
-from components.evaluation.cases import Contender
-from components.evaluation.statistics import Bootstrap, Estimate
-from components.evaluation.summary import bootstrap_of, compare, interval_key, summarise, to_json
+from components.evaluation.comparing.statistics import Bootstrap, Estimate
+from components.evaluation.comparing.summary import bootstrap_of, compare, interval_key, summarise, to_json
+from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import to_frame
 from components.types import Role
 

@@ -18,7 +18,7 @@ Tools differ by 10 % and more from this choice alone (arXiv 2410.02630).
 The nearest boundary pixel comes from a k-d tree over the other outline: exact, and quicker than distance maps, as
 outlines are thin. OpenCV's "precise" distance map is not exact far from the object (benchmarks/metrics.py).
 
-Leaves out: means and intervals (components/evaluation/statistics.py).
+Leaves out: means and intervals (components/evaluation/comparing/statistics.py).
 """
 
 from __future__ import annotations

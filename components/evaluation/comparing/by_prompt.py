@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from components.evaluation.prompts import NOTHING, SHIFT_AND_SCALE
-from components.evaluation.statistics import Bootstrap, Estimate, cluster_means, paired_differences
+from components.evaluation.comparing.statistics import Bootstrap, Estimate, cluster_means, paired_differences
+from components.evaluation.prompting.prompts import NOTHING, SHIFT_AND_SCALE
 
 CURVE = {"box": 0.0, **SHIFT_AND_SCALE}
 """Kinds of prompt on the jitter curve, and their fractions."""

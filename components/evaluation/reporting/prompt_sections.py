@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from components.evaluation.figures import marked_dataset, marked_model
+from components.evaluation.reporting.figures import marked_dataset, marked_model
 
 IntervalWords = Callable[..., str]
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.evaluation.statistics import Bootstrap, cluster_mean
-from components.evaluation.subgroups import find_subgroups, memberships, worst_subgroup
+from components.evaluation.comparing.statistics import Bootstrap, cluster_mean
+from components.evaluation.comparing.subgroups import find_subgroups, memberships, worst_subgroup
 from components.evaluation.validate import to_frame
 
 BOOTSTRAP = Bootstrap(resamples=50, confidence=0.9, seed=1)

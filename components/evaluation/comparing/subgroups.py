@@ -4,7 +4,7 @@ A mean may hide that a model fails on small, faint or rare objects. Subgroups de
 never on a prediction: the class and the anatomical name that the source gives, quarters of the dataset's objects by
 area and by contrast, and whether calipers are seen. Objects for which a property isn't known belong to no subgroup
 of that kind. No harmonised dataset states a scanner or a site. A subgroup with too few groups is listed as such, and is
-never called the worst. Leaves out: intervals (components/evaluation/statistics.py), words (report.py).
+never called the worst. Leaves out: intervals (components/evaluation/comparing/statistics.py), words (report.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from components.evaluation.statistics import Bootstrap, Estimate, cluster_means
+from components.evaluation.comparing.statistics import Bootstrap, Estimate, cluster_means
 
 SUBGROUP_COLUMNS = {"dice": "dice", "iou": "iou", "nsd": "nsd_px", "miss_rate": "miss"}
 QUARTERS = {

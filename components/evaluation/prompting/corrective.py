@@ -18,7 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from scipy import ndimage
 
-from components.evaluation.prompts import CORRECTIVE, DrawnPrompt, central_click, truth_of
+from components.evaluation.prompting.prompts import CORRECTIVE, DrawnPrompt, central_click, truth_of
 from components.types import Image, InstanceMask, Mask, Point, Prediction, Prompt
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)

@@ -17,9 +17,9 @@ import pandas as pd
 
 from components.artefacts import UNRECORDED, PretrainingExposure
 from components.evaluation.baselines import BASELINES
-from components.evaluation.corrective import Predictor, answer_prompts, can_answer
-from components.evaluation.metrics import Score, Tolerances, score_case
-from components.evaluation.prompts import NOTHING, OF_IMAGE, DrawnPrompt, truth_of
+from components.evaluation.prompting.corrective import Predictor, answer_prompts, can_answer
+from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE, DrawnPrompt, truth_of
+from components.evaluation.scoring.metrics import Score, Tolerances, score_case
 from components.masks import from_rle, to_rle
 from components.types import Image, InstanceMask, Mask, Point, Prompt, Record
 

@@ -8,7 +8,7 @@ phantoms is marked: images by dataset, models by who. Every mean Dice is held ag
 An external dataset counts as external only if the student is known never to have seen it. Skill is the share of the
 distance from the ellipse to a perfect mean Dice that a contender gains. Boxes in which there is nothing enter none of
 these means; they and the jitter curve stand apart, where they were asked for (by_prompt.py). Leaves out: words
-(components/evaluation/report.py).
+(components/evaluation/reporting/report.py).
 """
 
 from __future__ import annotations
@@ -20,11 +20,9 @@ from typing import Any
 import pandas as pd
 
 from components.evaluation.baselines import ELLIPSE
-from components.evaluation.by_prompt import false_regions, jitter_curves
-from components.evaluation.cases import METRIC_COLUMNS, Contender
-from components.evaluation.prompts import NOTHING, OF_IMAGE
-from components.evaluation.significance import holm, miss_test, signed_rank_p
-from components.evaluation.statistics import (
+from components.evaluation.comparing.by_prompt import false_regions, jitter_curves
+from components.evaluation.comparing.significance import holm, miss_test, signed_rank_p
+from components.evaluation.comparing.statistics import (
     Bootstrap,
     Estimate,
     cluster_means,
@@ -32,7 +30,9 @@ from components.evaluation.statistics import (
     jensen_dice_bound,
     paired_differences,
 )
-from components.evaluation.subgroups import Subgroup, find_subgroups, worst_subgroup
+from components.evaluation.comparing.subgroups import Subgroup, find_subgroups, worst_subgroup
+from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE
+from components.evaluation.scoring.cases import METRIC_COLUMNS, Contender
 from components.params import EvaluateParams
 from components.types import Record
 

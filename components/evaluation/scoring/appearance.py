@@ -4,7 +4,7 @@ Contrast is the contrast-to-noise ratio of ultrasound (Patterson and Foster, Ult
 of the mean grey values of object and surroundings over the root of the sum of their variances. The surroundings are the
 pixels around the object, no farther than makes a disc's ring as large as the disc, that belong to no object. Calipers
 are what the finder of burnt-in marks sees; what it misses stands in docs/data.md. Leaves out: the subgroups themselves
-(components/evaluation/subgroups.py).
+(components/evaluation/comparing/subgroups.py).
 """
 
 from __future__ import annotations

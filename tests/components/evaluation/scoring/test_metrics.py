@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from monai.metrics import compute_dice, compute_hausdorff_distance, compute_iou, compute_surface_dice
 from scipy import ndimage
 
-from components.evaluation import metrics
-from components.evaluation.cases import METRIC_COLUMNS
-from components.evaluation.metrics import Score, Tolerances
-from components.evaluation.statistics import Bootstrap, cluster_mean, paired_differences
+from components.evaluation.comparing.statistics import Bootstrap, cluster_mean, paired_differences
+from components.evaluation.scoring import metrics
+from components.evaluation.scoring.cases import METRIC_COLUMNS
+from components.evaluation.scoring.metrics import Score, Tolerances
 from components.types import Mask
 
 SIZE_HW = (12, 16)

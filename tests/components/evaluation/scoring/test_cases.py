@@ -7,9 +7,9 @@ import json
 import numpy as np
 
 from components.evaluation.baselines import ELLIPSE, FILLED_BOX, GRABCUT, inscribed_ellipse
-from components.evaluation.cases import Contender, mask_of_row, prompt_from_json, prompt_to_json, score_image
-from components.evaluation.metrics import Tolerances
-from components.evaluation.prompts import DrawnPrompt, draw_prompts
+from components.evaluation.prompting.prompts import DrawnPrompt, draw_prompts
+from components.evaluation.scoring.cases import Contender, mask_of_row, prompt_from_json, prompt_to_json, score_image
+from components.evaluation.scoring.metrics import Tolerances
 from components.intake.form.records import load_image, load_instances
 from components.types import Point, Prompt
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from components.evaluation.corrective import Predictor, answer_prompts, can_answer, corrective_click
-from components.evaluation.prompts import DrawnPrompt
+from components.evaluation.prompting.corrective import Predictor, answer_prompts, can_answer, corrective_click
+from components.evaluation.prompting.prompts import DrawnPrompt
 from components.types import Image, Mask, Point, Prediction, Prompt
 
 BOX = (2.0, 2.0, 12.0, 12.0)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evaluation.prompts import (
+from components.evaluation.prompting.prompts import (
     CORRECTIVE,
     OF_IMAGE,
     SHIFT_AND_SCALE,
@@ -191,7 +191,7 @@ def test_a_prompt_depends_on_its_object_and_seed_alone() -> None:
 def test_a_prompt_is_the_same_in_another_process(root: Path) -> None:
     code = (
         "import numpy as np; from pathlib import Path; from components.types import ObjectTruth, Record;"
-        "from components.evaluation.prompts import draw_prompts;"
+        "from components.evaluation.prompting.prompts import draw_prompts;"
         "m = np.zeros((40, 60), np.uint8); m[5:15, 5:25] = 1;"
         "r = Record('busi', 'one', 'g', 'internal', Path('i'), Path('m'), 40, 60, '0', True,"
         " (ObjectTruth(1, 'lesion', (5, 5, 25, 15), 200),));"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evaluation.significance import holm, miss_test, signed_rank_p
+from components.evaluation.comparing.significance import holm, miss_test, signed_rank_p
 
 
 def test_by_hand_signed_ranks() -> None:

@@ -2,7 +2,7 @@
 
 Outlines run along pixel corners, so that a picture shows exactly the pixels that were scored. Whatever was made
 from phantoms says so in its title. Figures are matplotlib's, made without its global state. Leaves out: which
-numbers matter (components/evaluation/report.py).
+numbers matter (components/evaluation/reporting/report.py).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from matplotlib.lines import Line2D
 
 from components.artefacts import replacing
 from components.evaluation.baselines import BASELINES, ELLIPSE, IN_TABLES_ONLY
-from components.evaluation.cases import mask_of_row, prompt_from_json
-from components.evaluation.summary import SUBJECT, interval_key
+from components.evaluation.comparing.summary import SUBJECT, interval_key
+from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
 from components.intake.form.records import load_image, load_instances
 from components.masks import to_polygons
 from components.types import Mask, Record

@@ -12,8 +12,8 @@ from PIL import Image as PilImage
 from rich.console import Console
 
 from components.artefacts import PretrainingExposure
-from components.evaluation.cases import Contender
-from components.evaluation.report import MAXIM, beats_words, console_table, report_text, write_validation
+from components.evaluation.reporting.report import MAXIM, beats_words, console_table, report_text, write_validation
+from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import validate
 
 

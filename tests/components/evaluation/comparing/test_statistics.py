@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evaluation.statistics import (
+from components.evaluation.comparing.statistics import (
     Bootstrap,
     cluster_mean,
     cluster_means,

@@ -18,7 +18,8 @@ from rich.table import Table
 
 from components.artefacts import replacing_folder, write_json, write_text
 from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
-from components.evaluation.figures import (
+from components.evaluation.comparing.summary import SUBJECT, interval_key
+from components.evaluation.reporting.figures import (
     PROMPT_WORDS,
     case_figure,
     interval_figure,
@@ -26,8 +27,7 @@ from components.evaluation.figures import (
     marked_model,
     write_figure,
 )
-from components.evaluation.prompt_sections import prompt_sections
-from components.evaluation.summary import SUBJECT, interval_key
+from components.evaluation.reporting.prompt_sections import prompt_sections
 from components.evaluation.validate import ValidationResult
 from components.types import Role
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.evaluation.published import PUBLISHED, Published, finding
+from components.evaluation.comparing.published import PUBLISHED, Published, finding
 
-DOCS = Path(__file__).parents[3] / "docs/evaluation.md"
+DOCS = Path(__file__).parents[4] / "docs/evaluation.md"
 
 
 def row(dice: str, iou: str | None) -> Published:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from components.evaluation.statistics import jensen_dice_bound
+from components.evaluation.comparing.statistics import jensen_dice_bound
 
 Finding = Literal["possible", "equal to the bound", "impossible", "no IoU given"]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image as PilImage
 
-from components.evaluation.cases import Contender
-from components.evaluation.figures import case_figure, interval_figure, write_figure
+from components.evaluation.reporting.figures import case_figure, interval_figure, write_figure
+from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import ValidationResult, validate
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from components.evaluation.appearance import has_calipers, object_contrast
+from components.evaluation.scoring.appearance import has_calipers, object_contrast
 
 
 def grey_image(grey: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 The signed rank test asks of the groups' mean differences whether they lean to one side; the exact test of misses
 asks it of the groups in which one model misses more objects than the other (McNemar's, where a group is a case). Both
 take a group (patient, video) as one witness, as the bootstrap does. Shown together, p values are corrected over all
-that are shown (Holm). Leaves out: means and intervals (components/evaluation/statistics.py).
+that are shown (Holm). Leaves out: means and intervals (components/evaluation/comparing/statistics.py).
 """
 
 from __future__ import annotations

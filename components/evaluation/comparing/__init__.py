@@ -1,0 +1,1 @@
+"""Scored cases to means, intervals, differences and parts: what `metrics.json` says."""

@@ -1,0 +1,1 @@
+"""Truth to prompts, drawn or clicked against a mask."""

@@ -1,0 +1,1 @@
+"""A validation to what people read: report and figures."""

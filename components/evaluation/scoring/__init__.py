@@ -1,0 +1,1 @@
+"""A prediction and its truth to the numbers of a case."""
