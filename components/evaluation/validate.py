@@ -73,10 +73,36 @@ def validate(
     progress
         Called with the numbers of images done and of all.
     """
-    ordered = sorted(records, key=lambda record: (record.dataset, record.image_id))
+    ordered = _ordered(records)
+    cases = score_records(
+        ordered,
+        models=models,
+        prompts=prompts,
+        tolerances=Tolerances(px=params.nsd_tolerance_px, mm=params.nsd_tolerance_mm),
+        device=device,
+        partial=partial,
+        predictor=predictor,
+        progress=progress,
+    )
+    metrics = summarise(cases, ordered, models=models, params=params)
+    return ValidationResult(cases=cases, metrics=metrics, records=tuple(ordered))
+
+
+def score_records(
+    records: Sequence[Record],
+    *,
+    models: Mapping[str, Contender],
+    prompts: PromptParams,
+    tolerances: Tolerances,
+    device: str,
+    partial: Path,
+    predictor: Predictor = predict,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """The scored cases alone, of any models by any names; arguments as `validate` takes them."""
+    ordered = _ordered(records)
     # Keys cover all that the rows depend on, so that the folder itself needs no stamp.
     kept = Journal(partial, {})
-    tolerances = Tolerances(px=params.nsd_tolerance_px, mm=params.nsd_tolerance_mm)
     run_key = _run_key(models, prompts, tolerances, device)
     rows: list[Row] = []
     for done, record in enumerate(ordered):
@@ -90,9 +116,11 @@ def validate(
         rows += known
     if progress is not None:
         progress(len(ordered), len(ordered))
-    cases = to_frame(rows)
-    metrics = summarise(cases, ordered, models=models, params=params)
-    return ValidationResult(cases=cases, metrics=metrics, records=tuple(ordered))
+    return to_frame(rows)
+
+
+def _ordered(records: Sequence[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: (record.dataset, record.image_id))
 
 
 def finish(partial: Path) -> None:
