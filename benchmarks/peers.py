@@ -20,7 +20,8 @@ from rich.console import Console
 
 from components.contract import load_contract
 from components.evaluation.peers import load_peer, peer_names
-from components.evaluation.reporting.report import console_table, write_validation
+from components.evaluation.reporting.console import console_table
+from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import validate
 from components.intake.harmonise import harmonise

@@ -84,7 +84,7 @@ def as_record(done: GraphRun) -> dict[str, Any]:
 def _tell(done: GraphRun, root: Path) -> None:
     from rich.console import Console
 
-    from components.evaluation.reporting.report import console_table
+    from components.evaluation.reporting.console import console_table
 
     console = Console()
     if not console.is_terminal:

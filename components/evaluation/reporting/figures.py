@@ -21,8 +21,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from components.artefacts import replacing
-from components.evaluation.baselines import BASELINES, ELLIPSE, IN_TABLES_ONLY
-from components.evaluation.comparing.summary import SUBJECT, interval_key
+from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
+from components.evaluation.comparing.json_form import interval_key
+from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.reporting.words import marked_dataset, marked_model, prompt_words
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
 from components.intake.form.records import load_image, load_instances
 from components.masks import to_polygons
@@ -32,21 +34,6 @@ from components.types import Mask, Record
 COLOURS = {"truth": "#ffffff", SUBJECT: "#56b4e9", "teacher": "#e69f00", "champion": "#cc79a7", ELLIPSE: "#009e73"}
 OTHER_COLOURS = ("#d55e00", "#0072b2", "#999999", "#000000")
 PROMPT_COLOUR = "#f0e442"
-PROMPT_WORDS = {
-    "box": "exact box",
-    "box_jitter": "jittered box",
-    "click": "click",
-    "box_click": "jittered box + click",
-    "none": "no prompt",
-    "whole_image": "whole image",
-    "loose_box": "loose box",
-    "box_jitter_05": "box moved, scaled by 5 %",
-    "box_jitter_10": "box moved, scaled by 10 %",
-    "box_jitter_20": "box moved, scaled by 20 %",
-    "box_clicks_1": "jittered box, 1 correction",
-    "box_clicks_3": "jittered box, 3 corrections",
-    "box_clicks_5": "jittered box, 5 corrections",
-}
 HALO = [patheffects.withStroke(linewidth=2.6, foreground="black", alpha=0.6)]
 
 
@@ -70,7 +57,7 @@ def interval_figure(metrics: Mapping[str, Any]) -> Figure:
     for axis, (metric, label) in zip(axes, (("dice", "Dice"), ("hd95", "HD95 in px")), strict=True):
         _interval_panel(axis, rows, colours, contenders, metric=metric, key=interval_key(metrics["confidence"]))
         axis.set_xlabel(f"{label}, mean and {100 * metrics['confidence']:g} % interval")
-    words = [f"{marked_dataset(metrics, name)}, {PROMPT_WORDS.get(kind, kind)}" for name, kind, _ in rows]
+    words = [f"{marked_dataset(metrics, name)}, {prompt_words(kind)}" for name, kind, _ in rows]
     axes[0].set_yticks(range(len(rows)), words)
     axes[0].invert_yaxis()
     handles = [
@@ -140,9 +127,7 @@ def case_figure(
     # With a champion there are six, too wide for one line.
     ncols = 3 if len(handles) > 5 else len(handles)
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
-    words = (
-        f"{dataset}, {PROMPT_WORDS.get(prompt, prompt)}: the student's best, median and worst cases of {len(ranked)}"
-    )
+    words = f"{dataset}, {prompt_words(prompt)}: the student's best, median and worst cases of {len(ranked)}"
     phantom = _phantom_words({**metrics, "datasets": {dataset: metrics["datasets"][dataset]}})
     figure.suptitle(_title(words, phantom=phantom, width=26 * columns + 12), fontsize=11)
     return figure
@@ -223,16 +208,6 @@ def _palette(metrics: Mapping[str, Any]) -> dict[str, str]:
     """A colour for everybody; peers, whose names are free, get further ones in their order."""
     peers = [who for who in metrics["models"] if who not in COLOURS]
     return {**COLOURS, **dict(zip(peers, cycle(OTHER_COLOURS), strict=False))}
-
-
-def marked_dataset(metrics: Mapping[str, Any], name: str) -> str:
-    """A dataset's name, marked where its images are phantoms."""
-    return f"{name} (phantom)" if metrics["datasets"][name]["phantom"] else name
-
-
-def marked_model(metrics: Mapping[str, Any], who: str) -> str:
-    """A contender's role, marked where it was trained on phantoms; baselines learn from nothing."""
-    return f"{who} (phantom-trained)" if who not in BASELINES and metrics["models"][who]["phantom"] else who
 
 
 def _phantom_words(metrics: Mapping[str, Any]) -> str:

@@ -5,17 +5,15 @@ Each section is there only where its prompts were asked for. Leaves out: all oth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from components.evaluation.reporting.figures import marked_dataset, marked_model
-
-IntervalWords = Callable[..., str]
+from components.evaluation.reporting.words import interval_words, marked_dataset, marked_model
 
 
-def prompt_sections(metrics: Mapping[str, Any], *, interval: IntervalWords) -> list[str]:
-    """The sections in Markdown, heading and text in turn; `interval` words an estimate (report.py)."""
-    curve, invented = _curve_rows(metrics, interval), _false_region_rows(metrics, interval)
+def prompt_sections(metrics: Mapping[str, Any]) -> list[str]:
+    """The sections in Markdown, heading and text in turn."""
+    curve, invented = _curve_rows(metrics), _false_region_rows(metrics)
     parts = []
     if curve:
         head = "| dataset | model | jitter | Dice | change from the exact box |\n| --- | --- | --- | --- | --- |"
@@ -34,22 +32,22 @@ def prompt_sections(metrics: Mapping[str, Any], *, interval: IntervalWords) -> l
     return parts
 
 
-def _curve_rows(metrics: Mapping[str, Any], interval: IntervalWords) -> list[str]:
+def _curve_rows(metrics: Mapping[str, Any]) -> list[str]:
     confidence = metrics["confidence"]
     return [
         f"| {marked_dataset(metrics, name)} | {marked_model(metrics, who)} | {100 * point['jitter']:g} % "
-        f"| {interval(point['dice'], confidence)} "
-        f"| {'–' if point['change'] is None else interval(point['change'], confidence, signed=True)} |"
+        f"| {interval_words(point['dice'], confidence)} "
+        f"| {'–' if point['change'] is None else interval_words(point['change'], confidence, signed=True)} |"
         for name, dataset in metrics["datasets"].items()
         for who, points in dataset.get("jitter_curve", {}).items()
         for point in points
     ]
 
 
-def _false_region_rows(metrics: Mapping[str, Any], interval: IntervalWords) -> list[str]:
+def _false_region_rows(metrics: Mapping[str, Any]) -> list[str]:
     return [
         f"| {marked_dataset(metrics, name)} | {marked_model(metrics, who)} | {found['count']} of {found['n']} "
-        f"| {interval(found, metrics['confidence'])} |"
+        f"| {interval_words(found, metrics['confidence'])} |"
         for name, dataset in metrics["datasets"].items()
         for who, found in dataset.get("false_regions", {}).items()
     ]

@@ -12,7 +12,9 @@ from PIL import Image as PilImage
 from rich.console import Console
 
 from components.artefacts import PretrainingExposure
-from components.evaluation.reporting.report import MAXIM, beats_words, console_table, report_text, write_validation
+from components.evaluation.reporting.console import console_table
+from components.evaluation.reporting.report import report_text, write_validation
+from components.evaluation.reporting.words import MAXIM, beats_words
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import validate
 

@@ -1,0 +1,142 @@
+"""Names, numbers and standing sentences of everything that a validation's results are told with.
+
+Report, console, figures and page word the same thing the same way, because they word it here. Leaves out: which of it
+stands where (sections.py, console.py, page.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components.evaluation.baselines import BASELINES
+from components.evaluation.comparing.json_form import interval_key
+from components.evaluation.comparing.summary import SUBJECT
+from components.types import Role
+
+RESEARCH = "Research software: not a medical device, and not for diagnosis or treatment."
+PHANTOM_MEANS = "Whatever rests on phantoms shows that the machinery works; it says nothing about patients."
+MAXIM = "A model that doesn't beat the ellipse has learned nothing beyond the box that it was given."
+PROMPT_WORDS = {
+    "box": "exact box",
+    "box_jitter": "jittered box",
+    "click": "click",
+    "box_click": "jittered box + click",
+    "none": "no prompt",
+    "whole_image": "whole image",
+    "loose_box": "loose box",
+    "box_jitter_05": "box moved, scaled by 5 %",
+    "box_jitter_10": "box moved, scaled by 10 %",
+    "box_jitter_20": "box moved, scaled by 20 %",
+    "box_clicks_1": "jittered box, 1 correction",
+    "box_clicks_3": "jittered box, 3 corrections",
+    "box_clicks_5": "jittered box, 5 corrections",
+}
+
+
+def marked_dataset(metrics: Mapping[str, Any], name: str) -> str:
+    """A dataset's name, marked where its images are phantoms."""
+    return f"{name} (phantom)" if metrics["datasets"][name]["phantom"] else name
+
+
+def marked_model(metrics: Mapping[str, Any], who: str) -> str:
+    """A contender's role, marked where it was trained on phantoms; baselines learn from nothing."""
+    return f"{who} (phantom-trained)" if who not in BASELINES and metrics["models"][who]["phantom"] else who
+
+
+def phantom_words(metrics: Mapping[str, Any]) -> str:
+    """Which images are phantoms, and whether the student was trained on any, in sentences; empty if neither."""
+    made = [name for name, dataset in metrics["datasets"].items() if dataset["phantom"]]
+    real = [name for name in metrics["datasets"] if name not in made]
+    said = []
+    if made and real:
+        said.append(f"Images of {', '.join(made)} are made by a generator; those of {', '.join(real)} aren't.")
+    elif made:
+        said.append("All images here are made by a generator.")
+    elif real and metrics["model"]["phantom"]:
+        said.append("The images here aren't made by a generator.")
+    if metrics["model"]["phantom"]:
+        said.append("The student was trained on images that are.")
+    return " ".join(said)
+
+
+def exposure_words(metrics: Mapping[str, Any]) -> str:
+    """Which external datasets don't count as external, and why, in sentences; empty if all do."""
+    return " ".join(
+        f"{name}: not counted as external: exposure {_seen(dataset['exposure'][SUBJECT])}; {dataset['exposure_basis']}."
+        for name, dataset in metrics["datasets"].items()
+        if not dataset.get("counts_as_external", True)
+    )
+
+
+def _seen(exposure: str) -> str:
+    return "unknown" if exposure == "unknown" else "known, the model has seen it"
+
+
+def beats_words(difference: Mapping[str, Any], confidence: float) -> str:
+    """What a paired difference of Dice against the ellipse says, in words."""
+    low, high = difference[interval_key(confidence)]
+    if low is None or high is None:
+        return "can't be judged against the ellipse (fewer than two groups)"
+    if not difference["sufficient"]:
+        return f"can't be judged against the ellipse (INSUFFICIENT: {difference['groups']} groups)"
+    if low > 0:
+        return "beats the ellipse"
+    return "is worse than the ellipse" if high < 0 else "isn't shown to beat the ellipse"
+
+
+def limits(metrics: Mapping[str, Any], *, role: Role) -> list[str]:
+    """What a validation of this role doesn't show, in sentences."""
+    lines = [
+        "Every prompt here is drawn from the truth; people draw other boxes and click elsewhere.",
+        "An interval speaks of other images of the same sources, not of other hospitals, machines or operators.",
+        "Each interval stands alone; the p values are corrected for there being several, the intervals aren't.",
+        "One training with one seed was tested; another may differ by more than the intervals show.",
+    ]
+    if role == "internal":
+        lines.append("The test images come from the same datasets as the training images.")
+    if any(dataset["groups"] < 50 for dataset in metrics["datasets"].values()):
+        lines.append("Some datasets have fewer than 50 groups, where bootstrap intervals tend to be too narrow.")
+    return lines
+
+
+def each_prompt(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Each dataset's name, each kind of prompt that has means in it, and the dataset."""
+    for name, dataset in metrics["datasets"].items():
+        for kind in dataset["prompts"]:
+            yield name, kind, dataset
+
+
+def prompt_words(kind: str) -> str:
+    """A kind of prompt, as people call it."""
+    return PROMPT_WORDS.get(kind, kind)
+
+
+def mean_words(estimate: Mapping[str, Any]) -> str:
+    """A mean without its interval; a dash where it is undefined."""
+    return "–" if estimate["mean"] is None else f"{estimate['mean']:.3f}"
+
+
+def interval_words(estimate: Mapping[str, Any], confidence: float, *, signed: bool = False, decimals: int = 3) -> str:
+    """A mean with its interval, or with what keeps it from having one."""
+    if estimate["mean"] is None:
+        return "undefined"
+    digits = f"{{:{'+' if signed else ''}.{decimals}f}}"
+    low, high = estimate[interval_key(confidence)]
+    if low is None or high is None:
+        return f"{digits.format(estimate['mean'])} [no interval]"
+    if not estimate["sufficient"]:
+        return f"{digits.format(estimate['mean'])} [INSUFFICIENT: {estimate['groups']} groups]"
+    return f"{digits.format(estimate['mean'])} [{digits.format(low)}, {digits.format(high)}]"
+
+
+def share_words(missed: Mapping[str, Any]) -> str:
+    """A rate in per cent."""
+    return "–" if missed["mean"] is None else f"{100 * missed['mean']:.1f} %"
+
+
+def p_words(value: float | None) -> str:
+    """A p value with three digits."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
