@@ -15,8 +15,9 @@ from components.evaluation.comparing.summary import bootstrap_of
 from components.intake.likeness.proof import proof_stamp
 from components.journal import Journal
 from components.promptable.predict import pick_device, pin_threads
-from components.release.checks import Evidence
-from components.release.gate import Verdict, gather, judge
+from components.release.checks.evidence import Evidence, Rules
+from components.release.gate import Verdict, judge
+from components.release.gathering import gather
 from components.release.ledger import LEDGER, read_ledger
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import WORKERS, Job, stage
@@ -60,7 +61,8 @@ def collect(job: Job) -> Evidence:
 @step(timeout_s=3600)
 def decide(job: Job, evidence: Evidence) -> Verdict:
     """Run all checks."""
-    return judge(evidence, params=job.params.gate, bootstrap=bootstrap_of(job.params.evaluate))
+    evaluate = job.params.evaluate
+    return judge(evidence, Rules(job.params.gate, bootstrap_of(evaluate), evaluate.subgroup_min_groups))
 
 
 @stage(params=PARAMS, data=DATA, seeds=("evaluate.seed",), timeout_s=8 * 3600, on_gpu=True)

@@ -1,7 +1,7 @@
 """Scored cases and a model loaded again to one number: in how many pixels their masks differ.
 
 The masks that were scored stand in the cases; the same prompts are given to the loaded model. Leaves out: how
-many pixels may differ (components/release/checks.py).
+many pixels may differ (components/release/checks).
 """
 
 from __future__ import annotations

@@ -1,52 +1,40 @@
-"""The evidence of a run to a verdict: PASS, FAIL or INSUFFICIENT, each check with a reason that a person understands.
+"""The evidence about a candidate to a verdict: PASS, FAIL or INSUFFICIENT, each check with a reason in words.
 
 Any FAIL makes the verdict FAIL, else any INSUFFICIENT makes it INSUFFICIENT. All checks must pass, so none needs a
-correction for there being several. Leaves out: acting on the verdict (components/release/promote.py).
+correction for there being several. Leaves out: reading the evidence (gathering.py), acting on the verdict (promote.py).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
+from components.release.checks.check import Check, Outcome, combined
+from components.release.checks.data import check_counts, check_data, check_external, check_leak, check_sides
+from components.release.checks.evidence import Evidence, Rules
+from components.release.checks.making import check_clean_tree, check_provenance
+from components.release.checks.package import check_no_pickle, check_parity
+from components.release.checks.performance import check_floors, check_misses, check_skill
+from components.release.checks.rivals import check_champion, check_teacher
 
-from components.artefacts import read_description
-from components.errors import LeakError
-from components.evaluation.comparing.statistics import Bootstrap
-from components.evaluation.parity import golden_parity
-from components.evaluation.validate import select_test
-from components.intake.form.records import read_manifests, read_split
-from components.intake.sides.apart import check_apart
-from components.intake.sides.record import SIDES, not_on_record, read_sides, sides_by_key
-from components.intake.sides.sources import read_sources
-from components.journal import Journal
-from components.params import GateParams
-from components.release.checks import (
-    Check,
-    Evidence,
-    Outcome,
-    check_champion,
+CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
+    check_provenance,
     check_clean_tree,
-    check_counts,
     check_data,
+    check_leak,
+    check_sides,
+    check_counts,
     check_external,
     check_floors,
-    check_leak,
-    check_misses,
-    check_no_pickle,
-    check_parity,
-    check_provenance,
-    check_sides,
     check_skill,
     check_teacher,
-    combined,
+    check_champion,
+    check_misses,
+    check_parity,
+    check_no_pickle,
 )
-from components.students import load_student
-from components.types import Record
+"""All conditions, in the order in which a record shows them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,96 +62,11 @@ class Verdict:
         return tuple(check.reason for check in self.checks if check.verdict == self.verdict != "PASS")
 
 
-def judge(evidence: Evidence, *, params: GateParams, bootstrap: Bootstrap) -> Verdict:
+def judge(evidence: Evidence, rules: Rules) -> Verdict:
     """Run all checks on the evidence."""
-    checks = (
-        check_provenance(evidence),
-        check_clean_tree(evidence, params),
-        *check_data(evidence),
-        check_leak(evidence),
-        check_sides(evidence),
-        *check_counts(evidence, params),
-        check_external(evidence),
-        *check_floors(evidence, params, bootstrap),
-        *check_skill(evidence, params, bootstrap),
-        check_teacher(evidence, params, bootstrap),
-        check_champion(evidence, params, bootstrap),
-        *check_misses(evidence, params),
-        check_parity(evidence, params),
-        check_no_pickle(evidence),
-    )
-    verdict = combined(check.verdict for check in checks)
+    checks = tuple(found for check in CHECKS for found in check(evidence, rules))
     description = evidence.description
     judged_on = (evidence.cases, evidence.external_cases)
     phantom = description.phantom or any(bool(cases["phantom"].any()) for cases in judged_on)
+    verdict = combined(check.verdict for check in checks)
     return Verdict(verdict, description.name, description.digest, phantom, checks)
-
-
-def gather(
-    root: Path,
-    *,
-    model: Path,
-    internal: Sequence[str],
-    external: Sequence[str],
-    champion: str | None,
-    device: str = "cpu",
-    workers: int = 1,
-    proofs: Journal | None = None,
-) -> Evidence:
-    """Read the evidence about a student from a project's files.
-
-    `model` is its folder, `internal` and `external` the names of the run's datasets, `champion` the digest of the
-    model in use. The saved model is loaded and compared with the masks that were scored, on `device`, which should be
-    the one that they were scored on. `workers` threads look for near copies; pairs that `proofs` holds under the stamp
-    of `proof_stamp` aren't compared again.
-
-    Raises
-    ------
-    ArtefactError
-        If the model folder is incomplete or altered.
-    LayoutError
-        If manifests, the split, its `sources.json` or the record of sides are missing or damaged.
-    """
-    cases = pd.read_parquet(root / "reports/internal/cases.parquet")
-    inner = _records(root / "data/02_harmonised/internal", internal)
-    sides = sides_by_key(read_split(root / "data/03_splits/internal.csv"))
-    segmenter, _ = load_student(model)
-    return Evidence(
-        description=read_description(model),
-        model_folder=model,
-        cases=cases,
-        external_cases=pd.read_parquet(root / "reports/external/cases.parquet"),
-        internal=tuple(internal),
-        external=tuple(external),
-        faults={name: _faults(root, name) for name in (*internal, *external)},
-        leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external), workers, proofs),
-        champion=champion,
-        parity=golden_parity(cases, inner, segmenter.to(device)),
-        sources=read_sources(root / "data/03_splits/sources.json"),
-        real_images=sum(not record.phantom for record in inner),
-        off_record=not_on_record(sides, inner, read_sides(root / SIDES)),
-    )
-
-
-def _records(folder: Path, names: Sequence[str]) -> list[Record]:
-    return [record for name, records in read_manifests(folder).items() if name in names for record in records]
-
-
-def _faults(root: Path, name: str) -> list[dict[str, Any]] | None:
-    path = root / "reports/data" / name / "faults.json"
-    if not path.is_file():
-        return None
-    found = json.loads(path.read_text(encoding="utf-8"))
-    faults: list[dict[str, Any]] = found["faults"] if isinstance(found, dict) else found
-    return faults
-
-
-def _leak(
-    root: Path, internal: Sequence[Record], external: Sequence[Record], workers: int, proofs: Journal | None
-) -> str | None:
-    try:
-        select_test(internal, read_split(root / "data/03_splits/internal.csv"))
-        check_apart(external, internal, workers=workers, journal=proofs)
-    except LeakError as error:
-        return error.found
-    return None

@@ -1,6 +1,6 @@
 """A gate's record (`gate.json`) read and judged: well-formed, and its verdict the one that follows from its checks.
 
-Leaves out: making the checks (checks.py) and gathering their evidence (gate.py).
+Leaves out: making the checks (checks, gate.py) and gathering their evidence (gathering.py).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.errors import ReleaseError
-from components.release.checks import Outcome, combined
+from components.release.checks.check import Outcome, combined
 from components.release.released import remedy_for
 
 AGAIN = "run the stage `gate` again: `dvc repro gate`"

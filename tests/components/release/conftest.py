@@ -14,10 +14,11 @@ import pytest
 import torch
 
 from components.artefacts import ModelDescription, PretrainingExposure, save_model, write_json
+from components.evaluation.comparing.statistics import Bootstrap
 from components.evaluation.parity import Parity
 from components.evaluation.validate import to_frame
 from components.params import GateParams
-from components.release.checks import Evidence
+from components.release.checks.evidence import Evidence, Rules
 from components.tracking import RegisteredVersion
 
 MakeModel = Callable[..., Path]
@@ -195,6 +196,12 @@ def gate_params() -> GateParams:
         max_parity_px_share=0.0,
         require_clean_tree=True,
     )
+
+
+@pytest.fixture
+def rules(gate_params: GateParams) -> Rules:
+    """The limits, with intervals of few resamples."""
+    return Rules(gate_params, Bootstrap(resamples=300, confidence=0.95, seed=1), subgroup_min_groups=5)
 
 
 @pytest.fixture

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from components.evaluation.comparing.statistics import Bootstrap
 from components.evaluation.parity import Parity
 from components.release.gate import judge
-
-BOOTSTRAP = Bootstrap(resamples=500, confidence=0.95, seed=1)
 
 
 def verdicts(verdict: Any) -> dict[str, str]:
     return {check.id: check.verdict for check in verdict.checks}
 
 
-def test_a_good_candidate_passes(make_evidence, gate_params) -> None:
-    verdict = judge(make_evidence(), params=gate_params, bootstrap=BOOTSTRAP)
+def test_a_good_candidate_passes(make_evidence, rules) -> None:
+    verdict = judge(make_evidence(), rules)
     assert verdict.verdict == "PASS", [c for c in verdict.checks if c.verdict != "PASS"]
     assert verdict.reasons == ()
     record = verdict.as_json()
@@ -61,19 +59,19 @@ def test_a_good_candidate_passes(make_evidence, gate_params) -> None:
         ),
     ],
 )
-def test_each_fault_is_named(make_evidence, cases_of, gate_params, changes, check, expected) -> None:
+def test_each_fault_is_named(make_evidence, cases_of, rules, changes, check, expected) -> None:
     changes = {key: cases_of(**value) if key.endswith("cases") else value for key, value in changes.items()}
-    verdict = judge(make_evidence(**changes), params=gate_params, bootstrap=BOOTSTRAP)
+    verdict = judge(make_evidence(**changes), rules)
     assert verdicts(verdict)[check] == expected
     assert expected == "PASS" or verdict.verdict in (expected, "FAIL")
     assert expected == "PASS" or verdict.reasons
 
 
-def test_misses_are_counted(make_evidence, cases_of, gate_params) -> None:
+def test_misses_are_counted(make_evidence, cases_of, rules) -> None:
     cases = cases_of()
     students = cases[(cases["model"] == "student") & (cases["dataset"] == "ddti")].index
     cases.loc[students[:2], "miss"] = 1.0
-    verdict = judge(make_evidence(cases=cases), params=gate_params, bootstrap=BOOTSTRAP)
+    verdict = judge(make_evidence(cases=cases), rules)
     assert verdicts(verdict)["misses:ddti"] == "FAIL"
     assert verdicts(verdict)["misses:busi"] == "PASS"
     assert verdict.verdict == "FAIL"
@@ -89,39 +87,39 @@ def test_misses_are_counted(make_evidence, cases_of, gate_params) -> None:
         ({"seeds": {}}, "provenance"),
     ],
 )
-def test_what_isnt_known_of_its_making_is_insufficient(make_evidence, make_model, gate_params, record, check) -> None:
-    verdict = judge(make_evidence(model=make_model(**record)), params=gate_params, bootstrap=BOOTSTRAP)
+def test_what_isnt_known_of_its_making_is_insufficient(make_evidence, make_model, rules, record, check) -> None:
+    verdict = judge(make_evidence(model=make_model(**record)), rules)
     assert verdicts(verdict)[check] == "INSUFFICIENT"
     assert verdict.verdict == "INSUFFICIENT"
 
 
-def test_a_dirty_tree_names_its_paths_and_can_be_allowed(make_evidence, make_model, gate_params) -> None:
+def test_a_dirty_tree_names_its_paths_and_can_be_allowed(make_evidence, make_model, rules) -> None:
     evidence = make_evidence(model=make_model(dirty=["components/types.py"]))
-    named = next(c for c in judge(evidence, params=gate_params, bootstrap=BOOTSTRAP).checks if c.id == "clean_tree")
+    named = next(c for c in judge(evidence, rules).checks if c.id == "clean_tree")
     assert "components/types.py" in named.reason
-    lenient = gate_params.model_copy(update={"require_clean_tree": False})
-    assert judge(evidence, params=lenient, bootstrap=BOOTSTRAP).verdict == "PASS"
+    lenient = replace(rules, limits=rules.limits.model_copy(update={"require_clean_tree": False}))
+    assert judge(evidence, lenient).verdict == "PASS"
 
 
-def test_a_failure_outweighs_what_isnt_known(make_evidence, gate_params) -> None:
-    verdict = judge(make_evidence(leak="group g1", faults={}), params=gate_params, bootstrap=BOOTSTRAP)
+def test_a_failure_outweighs_what_isnt_known(make_evidence, rules) -> None:
+    verdict = judge(make_evidence(leak="group g1", faults={}), rules)
     assert verdict.verdict == "FAIL"
     assert verdict.reasons == ("group g1",)
 
 
-def test_the_model_in_use_stays_so(make_evidence, make_model, digest_of, gate_params) -> None:
+def test_the_model_in_use_stays_so(make_evidence, make_model, digest_of, rules) -> None:
     model = make_model()
     evidence = make_evidence(model=model, champion=digest_of(model))
-    assert judge(evidence, params=gate_params, bootstrap=BOOTSTRAP).verdict == "PASS"
+    assert judge(evidence, rules).verdict == "PASS"
 
 
-def test_a_pickle_in_the_folder_is_found(make_evidence, make_model, gate_params) -> None:
+def test_a_pickle_in_the_folder_is_found(make_evidence, make_model, rules) -> None:
     import pickle
 
     model = make_model()
     (model / "card.json").write_bytes(pickle.dumps({"a": 1}))
     (model / "extra.pt").write_bytes(b"x")
-    verdict = judge(make_evidence(model=model), params=gate_params, bootstrap=BOOTSTRAP)
+    verdict = judge(make_evidence(model=model), rules)
     found = next(check for check in verdict.checks if check.id == "no_pickle")
     assert found.verdict == "FAIL"
     assert found.value == "card.json, extra.pt"

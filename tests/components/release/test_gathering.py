@@ -22,8 +22,10 @@ from components.intake.sides.sources import write_sources
 from components.params import Params, load_params
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads
-from components.release.checks import check_external
-from components.release.gate import gather, judge
+from components.release.checks.data import check_external
+from components.release.checks.evidence import Rules
+from components.release.gate import judge
+from components.release.gathering import gather
 from components.students import build_student, load_student, student_adapter, student_hiera
 from components.types import ObjectTruth, Record, Role
 
@@ -112,19 +114,22 @@ def test_the_saved_student_gives_the_scored_masks(project: Path, params: Params)
     assert evidence.leak is None
     assert (evidence.real_images, evidence.off_record) == (0, ())
     assert evidence.faults == {"busi": [], "fugc": []}
-    verdict = judge(evidence, params=params.gate, bootstrap=bootstrap_of(params.evaluate))
+    verdict = judge(evidence, Rules(params.gate, bootstrap_of(params.evaluate), params.evaluate.subgroup_min_groups))
     by_id = {check.id: check.verdict for check in verdict.checks}
     assert by_id["parity"] == by_id["leak"] == by_id["external"] == by_id["data:busi"] == "PASS"
     assert by_id["cases:busi"] == by_id["teacher"] == "INSUFFICIENT"
     assert verdict.verdict == "FAIL"  # an untrained student doesn't beat the ellipse
 
 
-def test_a_student_trained_on_patients_of_the_external_set_has_no_external_set(project: Path, tmp_path: Path) -> None:
+def test_a_student_trained_on_patients_of_the_external_set_has_no_external_set(
+    project: Path, params: Params, tmp_path: Path
+) -> None:
     root = tmp_path / "project"
     shutil.copytree(project, root)
     write_sources(root / "data/03_splits/sources.json", (("busi", "busi_curated", "fugc"),))
     evidence = gather(root, model=root / "models/student", internal=["busi"], external=["fugc"], champion=None)
-    check = check_external(evidence)
+    rules = Rules(params.gate, bootstrap_of(params.evaluate), params.evaluate.subgroup_min_groups)
+    (check,) = check_external(evidence, rules)
     assert check.verdict == "INSUFFICIENT" and "fugc (exposure yes)" in check.reason
     assert "fugc counts as busi does (yes): the same patients" in check.reason
 

@@ -1,0 +1,56 @@
+"""What a verdict rests on, and by which rules it is judged.
+
+Leaves out: reading the evidence from a project's files (components/release/gathering.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.artefacts import ModelDescription
+from components.evaluation.comparing.statistics import Bootstrap
+from components.evaluation.parity import Parity
+from components.intake.sides.relatives import Key
+from components.intake.sides.sources import Sources
+from components.params import GateParams
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a verdict rests on.
+
+    `cases` and `external_cases` are the validations' tables; `internal` and `external` the names of the run's
+    datasets of each role. `faults` holds each dataset's faults (None where its data were never judged); `leak` what
+    was found on both sides of a boundary, if anything. `sources` says which datasets hold the same patients.
+    `champion` is the digest of the model in use, if there is one. `real_images` counts the real images of the split,
+    `off_record` names those whose sides aren't on record.
+    """
+
+    description: ModelDescription
+    model_folder: Path
+    cases: pd.DataFrame
+    external_cases: pd.DataFrame
+    internal: tuple[str, ...]
+    external: tuple[str, ...]
+    faults: Mapping[str, Sequence[Mapping[str, Any]] | None]
+    leak: str | None
+    champion: str | None
+    parity: Parity
+    sources: Sources
+    real_images: int
+    off_record: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Limits and margins (declared in `params.yaml` before training), how intervals are made, and from how many groups
+    on a subgroup is judged."""
+
+    limits: GateParams
+    bootstrap: Bootstrap
+    subgroup_min_groups: int

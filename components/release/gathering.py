@@ -1,0 +1,96 @@
+"""A project's files to the evidence about a candidate.
+
+Leaves out: what the evidence amounts to (components/release/checks, gate.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from components.artefacts import read_description
+from components.errors import LeakError
+from components.evaluation.parity import golden_parity
+from components.evaluation.validate import select_test
+from components.intake.form.records import read_manifests, read_split
+from components.intake.sides.apart import check_apart
+from components.intake.sides.record import SIDES, not_on_record, read_sides, sides_by_key
+from components.intake.sides.sources import read_sources
+from components.journal import Journal
+from components.release.checks.evidence import Evidence
+from components.students import load_student
+from components.types import Record
+
+
+def gather(
+    root: Path,
+    *,
+    model: Path,
+    internal: Sequence[str],
+    external: Sequence[str],
+    champion: str | None,
+    device: str = "cpu",
+    workers: int = 1,
+    proofs: Journal | None = None,
+) -> Evidence:
+    """Read the evidence about a student from a project's files.
+
+    `model` is its folder, `internal` and `external` the names of the run's datasets, `champion` the digest of the
+    model in use. The saved model is loaded and compared with the masks that were scored, on `device`, which should be
+    the one that they were scored on. `workers` threads look for near copies; pairs that `proofs` holds under the stamp
+    of `proof_stamp` aren't compared again.
+
+    Raises
+    ------
+    ArtefactError
+        If the model folder is incomplete or altered.
+    LayoutError
+        If manifests, the split, its `sources.json` or the record of sides are missing or damaged.
+    """
+    cases = pd.read_parquet(root / "reports/internal/cases.parquet")
+    inner = _records(root / "data/02_harmonised/internal", internal)
+    sides = sides_by_key(read_split(root / "data/03_splits/internal.csv"))
+    segmenter, _ = load_student(model)
+    return Evidence(
+        description=read_description(model),
+        model_folder=model,
+        cases=cases,
+        external_cases=pd.read_parquet(root / "reports/external/cases.parquet"),
+        internal=tuple(internal),
+        external=tuple(external),
+        faults={name: _faults(root, name) for name in (*internal, *external)},
+        leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external), workers, proofs),
+        champion=champion,
+        parity=golden_parity(cases, inner, segmenter.to(device)),
+        sources=read_sources(root / "data/03_splits/sources.json"),
+        real_images=sum(not record.phantom for record in inner),
+        off_record=not_on_record(sides, inner, read_sides(root / SIDES)),
+    )
+
+
+def _records(folder: Path, names: Sequence[str]) -> list[Record]:
+    return [record for name, records in read_manifests(folder).items() if name in names for record in records]
+
+
+def _faults(root: Path, name: str) -> list[dict[str, Any]] | None:
+    path = root / "reports/data" / name / "faults.json"
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    faults: list[dict[str, Any]] = found["faults"] if isinstance(found, dict) else found
+    return faults
+
+
+def _leak(
+    root: Path, internal: Sequence[Record], external: Sequence[Record], workers: int, proofs: Journal | None
+) -> str | None:
+    try:
+        select_test(internal, read_split(root / "data/03_splits/internal.csv"))
+        check_apart(external, internal, workers=workers, journal=proofs)
+    except LeakError as error:
+        return error.found
+    return None
