@@ -133,7 +133,8 @@ class CHAdapter(nn.Module):
         if self.config.edge:
             if edge is None:
                 raise ValueError("an adapter with an edge branch needs the edge stem's map")
-            total = total + self._edge_feature(edge, size_hw=(x.shape[1], x.shape[2]))
+            # Whole numbers also where ONNX's exporter, while it traces, has sizes as tensors.
+            total = total + self._edge_feature(edge, size_hw=(int(x.shape[1]), int(x.shape[2])))
         return total * self.config.scale
 
     def _edge_feature(self, edge: Tensor, *, size_hw: tuple[int, int]) -> Tensor:

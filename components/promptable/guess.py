@@ -32,14 +32,17 @@ def draw_guess(coords: Tensor, labels: Tensor, *, image_size_px: int) -> Tensor:
     centres = (torch.arange(cells, device=coords.device, dtype=coords.dtype) + 0.5) * 4  # input pixels
     x, y = centres[None, None, :], centres[None, :, None]
     xy = coords + _SHIFT_PX
-    guess = _ellipse(xy, labels, x, y)
-    sigma_px = CLICK_SIGMA_SHARE * image_size_px
-    for place in range(labels.shape[1]):
-        label = labels[:, place, None, None]
-        sign = (label == 1).to(coords.dtype) - (label == 0).to(coords.dtype)  # N 1 1
-        squared = (x - xy[:, place, 0, None, None]) ** 2 + (y - xy[:, place, 1, None, None]) ** 2
-        guess = guess + sign * LOGIT * torch.exp(-squared / (2 * sigma_px**2))
+    guess = _ellipse(xy, labels, x, y) + _bumps(xy, labels, centres, sigma_px=CLICK_SIGMA_SHARE * image_size_px)
     return guess[:, None]
+
+
+def _bumps(xy: Tensor, labels: Tensor, centres: Tensor, *, sigma_px: float) -> Tensor:
+    """N cells cells: a Gaussian at each click, of its sign, added up."""
+    # All points at once: a loop over them would be frozen at one number of points when the decoder is exported.
+    sign = (labels == 1).to(xy.dtype) - (labels == 0).to(xy.dtype)  # N P
+    along = torch.exp(-((centres - xy[..., None]) ** 2) / (2 * sigma_px**2))  # N P 2 cells; a Gaussian is separable
+    bumps = along[:, :, 1, :, None] * along[:, :, 0, None, :]  # N P cells cells
+    return LOGIT * (sign[..., None, None] * bumps).sum(dim=1)
 
 
 def _ellipse(xy: Tensor, labels: Tensor, x: Tensor, y: Tensor) -> Tensor:

@@ -58,6 +58,22 @@ def save_segmenter(
     return save_model(folder, segmenter.state_dict(), description)
 
 
+def check_preprocessing(folder: Path, description: ModelDescription) -> None:
+    """Refuse a model folder that was made with another version of components/preprocess.py.
+
+    Raises
+    ------
+    ArtefactError
+        Naming both versions.
+    """
+    if description.preprocess_version != PREPROCESS_VERSION:
+        raise ArtefactError(
+            f"{folder} was made with preprocessing version {description.preprocess_version}",
+            expected=f"version {PREPROCESS_VERSION}",
+            remedy="use the SonoForge version that made it, or train again",
+        )
+
+
 def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tuple[Segmenter, ModelDescription]:
     """Build the segmenter that a model folder describes and load its weights, in evaluation mode on the CPU.
 
@@ -71,12 +87,7 @@ def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tupl
         raise ArtefactError(
             f"{folder} holds a {description.kind}", expected=f"a {kind}", remedy=f"name a {kind}'s folder"
         )
-    if description.preprocess_version != PREPROCESS_VERSION:
-        raise ArtefactError(
-            f"{folder} was made with preprocessing version {description.preprocess_version}",
-            expected=f"version {PREPROCESS_VERSION}",
-            remedy="use the SonoForge version that made it, or train again",
-        )
+    check_preprocessing(folder, description)
     try:
         hiera = HieraConfig(**description.config["hiera"])
         adapter = AdapterConfig(**description.config["adapter"])

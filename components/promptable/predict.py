@@ -8,20 +8,43 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from components.errors import PromptError
 from components.preprocess import to_input, to_input_xy, to_native
-from components.promptable.segmenter import Embedding, PromptBatch, Segmenter
+from components.promptable.segmenter import Embedding, PromptBatch
 from components.types import Image, Prediction, Prompt
 
 # SAM2's prompt encoder takes pixel indices and adds half a pixel; ours count from the corner of the first pixel.
 SAM2_SHIFT_PX = 0.5
 
-
 INFERENCE_THREADS = 2
+
+
+class Promptable(Protocol):
+    """What predicting needs of a model: a `Segmenter`, or the same one exported (exported.py)."""
+
+    @property
+    def image_size_px(self) -> int:
+        """The side of its square input."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it takes its tensors."""
+        ...
+
+    def encode(self, images: Tensor) -> Embedding:
+        """Images (B 3 S S) to embeddings."""
+        ...
+
+    def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+        """Prompts to mask logits (N S/4 S/4) and estimates of each mask's IoU (N)."""
+        ...
 
 
 def pick_device() -> torch.device:
@@ -104,14 +127,14 @@ def _corners_and_clicks(prompt: Prompt) -> list[tuple[tuple[float, float], int]]
 
 
 @torch.inference_mode()
-def embed(segmenter: Segmenter, image: Image) -> Embedding:
+def embed(segmenter: Promptable, image: Image) -> Embedding:
     """Embed one image (H W 3 uint8); the costly part, once an image."""
     return segmenter.encode(to_input(image, segmenter.image_size_px)[None].to(segmenter.device))
 
 
 @torch.inference_mode()
 def segment_embedded(
-    segmenter: Segmenter, embedding: Embedding, size_hw: tuple[int, int], prompts: Sequence[Prompt]
+    segmenter: Promptable, embedding: Embedding, size_hw: tuple[int, int], prompts: Sequence[Prompt]
 ) -> list[Prediction]:
     """Segment an embedded image of native size `size_hw`, one prediction for each prompt, in order.
 
@@ -125,7 +148,7 @@ def segment_embedded(
 
 
 @torch.inference_mode()
-def segment_unprompted(segmenter: Segmenter, embedding: Embedding, size_hw: tuple[int, int]) -> Prediction:
+def segment_unprompted(segmenter: Promptable, embedding: Embedding, size_hw: tuple[int, int]) -> Prediction:
     """Segment an embedded image of native size `size_hw` without any prompt: whatever the model takes for the object.
 
     For evaluation; everybody else must say what they mean (`check_prompts`).
@@ -133,14 +156,14 @@ def segment_unprompted(segmenter: Segmenter, embedding: Embedding, size_hw: tupl
     return _decoded(segmenter, embedding, size_hw, Prompt())
 
 
-def _decoded(segmenter: Segmenter, embedding: Embedding, size_hw: tuple[int, int], prompt: Prompt) -> Prediction:
+def _decoded(segmenter: Promptable, embedding: Embedding, size_hw: tuple[int, int], prompt: Prompt) -> Prediction:
     batch = to_batch([prompt], size_hw=size_hw, size_px=segmenter.image_size_px, device=segmenter.device)
     logits, quality = segmenter.decode(embedding, batch)
     mask = (to_native(logits.float(), size_hw)[0] > 0).cpu().numpy()
     return Prediction(mask=mask, quality=float(quality[0].clamp(0, 1)))
 
 
-def segment(segmenter: Segmenter, image: Image, prompts: Sequence[Prompt]) -> list[Prediction]:
+def segment(segmenter: Promptable, image: Image, prompts: Sequence[Prompt]) -> list[Prediction]:
     """Segment an image (H W 3 uint8), one prediction for each prompt, in order.
 
     Raises

@@ -101,18 +101,24 @@ class Segmenter(nn.Module):
 
     def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
         """Turn prompts into mask logits (N S/4 S/4) and the model's estimate of each mask's IoU (N, 0 to 1)."""
+        rows = prompts.image_index
+        each = Embedding(s4=embedding.s4[rows], s8=embedding.s8[rows], s16=embedding.s16[rows])
+        return self.decode_each(each, prompts.coords, prompts.labels)
+
+    def decode_each(self, embedding: Embedding, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode N prompts (N P 2 and N P, as in `PromptBatch`) on N embeddings, one for each; as `decode`."""
         guess = None
         if self.draws_prompts:
-            guess = draw_guess(prompts.coords, prompts.labels, image_size_px=self.image_size_px)
-        sparse, dense = self.prompt_encoder(points=(prompts.coords, prompts.labels), boxes=None, masks=guess)
+            guess = draw_guess(coords, labels, image_size_px=self.image_size_px)
+        sparse, dense = self.prompt_encoder(points=(coords, labels), boxes=None, masks=guess)
         logits, quality, _, _ = self.mask_decoder(
-            image_embeddings=embedding.s16[prompts.image_index],
+            image_embeddings=embedding.s16,
             image_pe=self.prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=False,
             repeat_image=False,
-            high_res_features=[embedding.s4[prompts.image_index], embedding.s8[prompts.image_index]],
+            high_res_features=[embedding.s4, embedding.s8],
         )
         return logits[:, 0], quality[:, 0]
 

@@ -20,7 +20,7 @@ Undefined values (NaN) are left out of the means and counted. One group alone ha
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -211,9 +211,7 @@ def _ratio_interval(by_stratum: Sequence[NDArray[np.float64]], bootstrap: Bootst
     above, below = _resampled(by_stratum, bootstrap).T
     if below.min() <= 0:
         return math.nan, math.nan
-    tail = (1 - bootstrap.confidence) / 2
-    low, high = np.quantile(above / below, [tail, 1 - tail])
-    return float(low), float(high)
+    return percentile_interval(above / below, bootstrap.confidence)
 
 
 def _resampled(by_stratum: Sequence[NDArray[np.float64]], bootstrap: Bootstrap) -> NDArray[np.float64]:
@@ -228,14 +226,31 @@ def _resampled(by_stratum: Sequence[NDArray[np.float64]], bootstrap: Bootstrap) 
 
 def _resampled_means(means: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """The means (R K) of `resamples` draws of groups (G K) with replacement, in chunks that fit the cache."""
-    groups = len(means)
+    return np.concatenate([shares @ means for shares in _draws(len(means), resamples, rng)])
+
+
+def _draws(groups: int, resamples: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+    """Each draw of groups with replacement as the share that every group has in it (R G), some draws at a time."""
     step = max(1, min(resamples, CHUNK_ENTRIES // groups))
-    out = np.empty((resamples, means.shape[1]))
-    weights = np.empty((step, groups))
     for start in range(0, resamples, step):
-        stop = min(start + step, resamples)
-        picks = rng.integers(groups, size=(stop - start, groups), dtype=np.int32)
-        for row, drawn in enumerate(picks):
-            weights[row] = np.bincount(drawn, minlength=groups)
-        out[start:stop] = weights[: stop - start] @ means
-    return out / groups
+        picks = rng.integers(groups, size=(min(step, resamples - start), groups), dtype=np.int32)
+        yield np.stack([np.bincount(drawn, minlength=groups) for drawn in picks]) / groups
+
+
+def group_draws(groups: int, bootstrap: Bootstrap) -> Iterator[NDArray[np.float64]]:
+    """The resamples of one dataset's groups as shares (R G), a part at a time: for what is no mean of cases."""
+    return _draws(groups, bootstrap.resamples, np.random.default_rng(bootstrap.seed))
+
+
+def percentile_interval(resampled: NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Lower and upper bound from resampled values (R)."""
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(resampled, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def group_weights(groups: Sequence[object]) -> NDArray[np.float64]:
+    """Each case's weight (N) in a mean over groups of the mean over each group's cases; they sum to 1."""
+    codes, _ = _codes(groups, [0] * len(groups))
+    counts = np.bincount(codes)
+    return np.asarray(1.0 / (counts[codes] * len(counts)), dtype=np.float64)

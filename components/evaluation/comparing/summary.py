@@ -4,11 +4,9 @@ By dataset, kind of prompt and model: each metric's mean, interval, number of ca
 there are enough groups for the interval to be a claim. By dataset and prompt also the paired differences of Dice, NSD
 and HD95 between the student and each other contender, on the same cases, and beside them p values as checks, which
 together are one family; and the same means by subgroup, of which the student's worst is named. What was made from
-phantoms is marked: images by dataset, models by who. Every mean Dice is held against the bound that the mean IoU sets.
-An external dataset counts as external only if the student is known never to have seen it. Skill is the share of the
-distance from the ellipse to a perfect mean Dice that a contender gains. Boxes in which there is nothing enter none of
-these means; they and the jitter curve stand apart, where they were asked for (by_prompt.py). Leaves out: words
-(components/evaluation/reporting/report.py).
+phantoms is marked: images by dataset, models by who. An external dataset counts as external only if the student is
+known never to have seen it. Boxes in which there is nothing enter none of these means; they and the jitter curve stand
+apart, where they were asked for (by_prompt.py). Leaves out: words (components/evaluation/reporting/report.py).
 """
 
 from __future__ import annotations
@@ -19,20 +17,13 @@ from typing import Any
 
 import pandas as pd
 
-from components.evaluation.baselines import ELLIPSE
 from components.evaluation.comparing.by_prompt import false_regions, jitter_curves
+from components.evaluation.comparing.json_form import number, to_json
+from components.evaluation.comparing.means import contenders, subgroup_means
 from components.evaluation.comparing.significance import holm, miss_test, signed_rank_p
-from components.evaluation.comparing.statistics import (
-    Bootstrap,
-    Estimate,
-    cluster_means,
-    cluster_ratio,
-    jensen_dice_bound,
-    paired_differences,
-)
-from components.evaluation.comparing.subgroups import Subgroup, find_subgroups, worst_subgroup
+from components.evaluation.comparing.statistics import Bootstrap, Estimate, paired_differences
 from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE
-from components.evaluation.scoring.cases import METRIC_COLUMNS, Contender
+from components.evaluation.scoring.cases import Contender
 from components.params import EvaluateParams
 from components.types import Record
 
@@ -118,11 +109,13 @@ def _dataset(
         "images_without_case": len(records) - len(with_cases),
         "phantom": any(record.phantom for record in records),
         "phantom_images": sum(record.phantom for record in records),
-        "prompts": {kind: _contenders(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
+        "prompts": {kind: contenders(cases[cases["prompt"] == kind], bootstrap=bootstrap) for kind in kinds},
         "differences": {kind: _differences(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
         "checks": {kind: _checks(cases[cases["prompt"] == kind]) for kind in kinds},
         "subgroups": {
-            kind: _subgroups(cases[cases["prompt"] == kind], bootstrap, min_groups=subgroup_min_groups)
+            kind: subgroup_means(
+                cases[cases["prompt"] == kind], subject=SUBJECT, bootstrap=bootstrap, min_groups=subgroup_min_groups
+            )
             for kind in kinds
         },
         **_by_prompt(cases, bootstrap),
@@ -149,82 +142,6 @@ def _by_prompt(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
     return ({"jitter_curve": curves} if curves else {}) | ({"false_regions": invented} if invented else {})
 
 
-def _contenders(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
-    found = {who: _metrics(cases[cases["model"] == who], bootstrap) for who in dict.fromkeys(cases["model"])}
-    for who, estimate in _skills(cases, bootstrap).items():
-        found[who]["skill"] = to_json(estimate, bootstrap)
-    return found
-
-
-def _skills(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
-    """What share of the distance from the ellipse's mean Dice to 1 each other contender gains, on common cases.
-
-    Empty where there is no ellipse; undefined where it is perfect.
-    """
-    by_who = {who: of.set_index(["group", "case_id"])["dice"] for who, of in cases.groupby("model", sort=False)}
-    if ELLIPSE not in by_who:
-        return {}
-    found = {}
-    for who, ours in by_who.items():
-        if who != ELLIPSE:
-            both = pd.concat([ours, by_who[ELLIPSE]], axis=1, join="inner", keys=["ours", "ellipse"]).sort_index()
-            gained, possible = both["ours"] - both["ellipse"], 1 - both["ellipse"]
-            groups = both.index.get_level_values("group").tolist()
-            found[str(who)] = cluster_ratio(gained, possible, groups, bootstrap=bootstrap)
-    return found
-
-
-def _metrics(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
-    # Millimetres appear only where some image states its spacing; pixels and millimetres are never averaged.
-    shown = {
-        name: column
-        for name, column in (METRIC_COLUMNS | {"fallback_rate": "fallback"}).items()
-        if not name.endswith(("_mm", "fallback_rate")) or cases[column].notna().any()
-    }
-    estimates = cluster_means(cases[list(shown.values())], cases["group"].tolist(), bootstrap=bootstrap)
-    found = {name: to_json(estimate, bootstrap) for name, estimate in zip(shown, estimates, strict=True)}
-    for name in ("miss_rate", "fallback_rate"):
-        if name in found:
-            found[name]["count"] = int(cases[shown[name]].sum())
-    _refuse_impossible(found["dice"]["mean"], found["iou"]["mean"])
-    return found
-
-
-def _subgroups(cases: pd.DataFrame, bootstrap: Bootstrap, *, min_groups: int) -> dict[str, Any]:
-    found = find_subgroups(cases, bootstrap=bootstrap, min_groups=min_groups)
-    worst = worst_subgroup(found, SUBJECT)
-    return {
-        "worst": None if worst is None else {"kind": worst.kind, "name": worst.name},
-        "each": [_subgroup(one, bootstrap) for one in found],
-    }
-
-
-def _subgroup(found: Subgroup, bootstrap: Bootstrap) -> dict[str, Any]:
-    models = {
-        who: {metric: to_json(estimate, bootstrap) for metric, estimate in estimates.items()}
-        for who, estimates in found.estimates.items()
-    }
-    for by_metric in models.values():
-        _refuse_impossible(by_metric["dice"]["mean"], by_metric["iou"]["mean"])
-    return {
-        "kind": found.kind,
-        "name": found.name,
-        "cases": found.cases,
-        "groups": found.groups,
-        "enough": found.enough,
-        "span": None if found.span is None else list(found.span),
-        "models": models,
-    }
-
-
-def _refuse_impossible(dice: float | None, iou: float | None) -> None:
-    """Refuse a mean Dice that no set of masks with this mean IoU can have; rounding is allowed for."""
-    if (dice is None) != (iou is None) or (
-        dice is not None and iou is not None and not iou - 1e-9 <= dice <= jensen_dice_bound(iou) + 1e-9
-    ):
-        raise ValueError(f"a mean Dice of {dice} beside a mean IoU of {iou}: these aren't the same masks, scored once")
-
-
 def _differences(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
     found = {}
     for who in _others(cases):
@@ -244,10 +161,10 @@ def _checks(cases: pd.DataFrame) -> dict[str, Any]:
         ours, theirs = both["first"], both["second"]
         misses = miss_test(ours["miss"], theirs["miss"], groups)
         found[f"{SUBJECT}-{who}"] = {
-            "signed_rank_p": _number(signed_rank_p(ours["dice"] - theirs["dice"], groups)),
+            "signed_rank_p": number(signed_rank_p(ours["dice"] - theirs["dice"], groups)),
             "groups_where_student_misses_more": misses.first_worse,
             "groups_where_other_misses_more": misses.second_worse,
-            "misses_p": _number(misses.p),
+            "misses_p": number(misses.p),
         }
     return found
 
@@ -263,7 +180,7 @@ def _as_one_family(datasets: dict[str, Any]) -> dict[str, Any]:
     ]
     raw = [math.nan if check[name] is None else check[name] for check, name in places]
     for (check, name), corrected in zip(places, holm(raw), strict=True):
-        check[f"{name}_holm"] = _number(corrected)
+        check[f"{name}_holm"] = number(corrected)
     return datasets
 
 
@@ -297,24 +214,3 @@ def _both(cases: pd.DataFrame, first: str, second: str, *, columns: list[str]) -
     keys = ["dataset", "group", "case_id", "prompt"]
     sides = [cases[cases["model"] == who].set_index(keys)[columns] for who in (first, second)]
     return pd.concat(sides, axis=1, join="inner", keys=["first", "second"]).sort_index()
-
-
-def interval_key(confidence: float) -> str:
-    """The name under which an interval stands: `ci95` for a confidence of 0.95."""
-    return f"ci{100 * confidence:g}"
-
-
-def to_json(estimate: Estimate, bootstrap: Bootstrap) -> dict[str, Any]:
-    """An estimate as JSON; what is undefined (NaN) becomes None."""
-    return {
-        "mean": _number(estimate.mean),
-        interval_key(bootstrap.confidence): [_number(estimate.low), _number(estimate.high)],
-        "n": estimate.n,
-        "undefined": estimate.undefined,
-        "groups": estimate.groups,
-        "sufficient": estimate.groups >= bootstrap.min_groups,
-    }
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

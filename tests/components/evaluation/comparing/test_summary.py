@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from components.artefacts import PretrainingExposure
-from components.evaluation.comparing.statistics import Bootstrap, Estimate
-from components.evaluation.comparing.summary import bootstrap_of, compare, interval_key, summarise, to_json
+from components.evaluation.comparing.statistics import Bootstrap
+from components.evaluation.comparing.summary import bootstrap_of, compare, summarise
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import to_frame
 from components.types import Role
@@ -153,17 +153,7 @@ def test_a_table_that_no_masks_could_give_is_refused(make_dataset, models, param
     assert summarise(to_frame(possible), records, models=models, params=params)["datasets"]["busi"]["cases"] == 4
 
 
-def test_the_interval_is_named_by_its_confidence_and_undefined_is_null(params) -> None:
-    assert interval_key(0.95) == "ci95" and interval_key(0.9) == "ci90" and interval_key(0.995) == "ci99.5"
-    nothing = Estimate(math.nan, math.nan, math.nan, n=0, groups=0, undefined=3)
-    assert to_json(nothing, BOOTSTRAP) == {
-        "mean": None,
-        "ci90": [None, None],
-        "n": 0,
-        "undefined": 3,
-        "groups": 0,
-        "sufficient": False,
-    }
+def test_the_bootstrap_is_that_of_the_parameters(params) -> None:
     assert bootstrap_of(params) == Bootstrap(resamples=200, confidence=0.95, seed=3, min_groups=2)
 
 

@@ -1,0 +1,1 @@
+"""Validation images to `calibration.json`: confidence, when to abstain, and the guard."""

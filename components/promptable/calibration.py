@@ -1,0 +1,205 @@
+"""A model's own estimate of an IoU to a confidence that was held against truth, and whether to abstain.
+
+`calibration.json` belongs to one model, by the digest of its weights: a monotone map from the model's estimate to the
+IoU that such estimates had on the validation side, the confidence below which an outline comes with a warning, how both
+were chosen, and the guard against images that the model doesn't know (guard.py). A model folder without the file isn't
+calibrated, and whoever uses it must say so. Leaves out: how all this is fitted (components/evaluation/calibrating).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from components.artefacts import write_json
+from components.errors import ArtefactError
+from components.promptable.guard import Guard, GuardFinding
+
+CALIBRATION = "calibration.json"
+CALIBRATION_FOLDER = "calibration"
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+
+class QualityMap(_Frozen):
+    """A monotone map of the model's own IoU estimate to a calibrated one: straight between `points`, level beyond them.
+
+    `points` are pairs of estimate and IoU, both ascending.
+    """
+
+    points: tuple[tuple[Share, Share], ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        estimates, ious = zip(*self.points, strict=True)
+        if any(low >= high for low, high in pairwise(estimates)) or list(ious) != sorted(ious):
+            raise ValueError("`points` must ascend: the estimates strictly, the IoU never falling")
+        return self
+
+    def apply(self, quality: ArrayLike) -> NDArray[np.float64]:
+        """Calibrated IoU of estimates (any shape); NaN stays NaN."""
+        estimates, ious = zip(*self.points, strict=True)
+        return np.asarray(np.interp(np.asarray(quality, dtype=np.float64), estimates, ious))
+
+
+class HowChosen(_Frozen):
+    """On what, and by which rule, map, threshold and guard were chosen; all figures are of the validation side.
+
+    A failure is an IoU below `failure_iou`. `reached` says whether some threshold keeps failures that pass without a
+    warning to `max_failure_share` of all cases, `failure_bound` the share that the rule gives the chosen one (of no
+    threshold at all where none reaches it), `kept_share`, `kept_dice` and `kept_iou` what passes. `ece_before` and
+    `ece_after` are the expected calibration errors of the estimate and of the calibrated one, the latter with each
+    group's cases mapped by a fit without them (None with fewer than two groups). `sufficient` is false with fewer
+    groups than `calibrate.min_groups` asks for. The guard was fitted on `guard_images` training images; its threshold
+    is the lowest that flags at most `guard_false_alarm_share` of images like the `guard_val_images`, or
+    (`guard_reached` false) the highest score among them, if they are too few to tell such a share.
+    """
+
+    kinds: tuple[str, ...]
+    cases: int
+    groups: int
+    sufficient: bool
+    failure_iou: Share
+    max_failure_share: Share
+    reached: bool
+    failure_bound: Share
+    kept_share: Share
+    kept_dice: Share | None
+    kept_iou: Share | None
+    ece_before: Share
+    ece_after: Share | None
+    guard_images: int
+    guard_val_images: int
+    guard_false_alarm_share: Share
+    guard_reached: bool
+    phantom: bool
+
+    @property
+    def told(self) -> str:
+        """The choice in sentences."""
+        aim = (
+            f"at most {self.max_failure_share:.0%} of all outlines pass without a warning and yet have an IoU below "
+            f"{self.failure_iou:g}"
+        )
+        on = f"{self.cases} validation cases in {self.groups} groups ({', '.join(self.kinds)})"
+        found = (
+            f"The lowest threshold at which, by {on}, {aim}; {self.kept_share:.0%} of them passed."
+            if self.reached
+            else f"By {on}, no threshold is known to keep to the aim that {aim}: every outline carries a warning."
+        )
+        few = "" if self.sufficient else " These are too few groups to hold either as known."
+        drawn = " They are phantoms, so that it says nothing about patients." if self.phantom else ""
+        return found + few + drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a calibrated model says of one outline: its confidence (0 to 1), whether to abstain, and why."""
+
+    confidence: float
+    abstain: bool
+    reasons: tuple[str, ...]
+
+
+class Calibration(_Frozen):
+    """The content of `calibration.json`, bound to a model by the digest of its weights."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    model_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    quality: QualityMap
+    threshold: Share
+    how: HowChosen
+    guard: Guard
+
+    def held_back(self, confidence: ArrayLike, *, flagged: ArrayLike = False) -> NDArray[np.bool_]:
+        """Whether outlines of these confidences (any shape) come with a warning; `flagged`: the guard's finding.
+
+        All do where no threshold reached the declared aim.
+        """
+        low = np.asarray(confidence, dtype=np.float64) < self.threshold
+        return np.asarray(low | np.asarray(flagged, dtype=bool) | (not self.how.reached))
+
+    def judge(self, quality: float, *, empty: bool, finding: GuardFinding | None) -> Judged:
+        """Judge one outline by the model's own estimate; an empty one (`empty`) is never to be relied on."""
+        confidence = float(self.quality.apply(quality))
+        reasons = []
+        if empty:
+            reasons.append("the mask is empty")
+        if not self.how.reached:
+            reasons.append(
+                "no threshold reached its aim when this model was calibrated, so that every outline must be checked"
+            )
+        elif confidence < self.threshold:
+            reasons.append(f"confidence {confidence:.2f} is below the threshold {self.threshold:.2f}")
+        if finding is not None and finding.flagged:
+            reasons.append("the image doesn't look like the ultrasound that the model knows")
+        return Judged(confidence, bool(reasons), tuple(reasons))
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> Path:
+    """Write `calibration.json` into a folder, in one piece; returns its path."""
+    path = folder / CALIBRATION
+    write_json(path, calibration.model_dump(mode="json", by_alias=True))
+    return path
+
+
+def read_calibration(folder: Path, *, model_digest: str) -> Calibration | None:
+    """Read a folder's calibration, which must be that of the model with this digest; None where it carries none.
+
+    Raises
+    ------
+    ArtefactError
+        If the file isn't a calibration, or is another model's.
+    """
+    path = folder / CALIBRATION
+    if not path.is_file():
+        return None
+    calibration = _parse(path)
+    if calibration.model_digest != model_digest:
+        raise ArtefactError(
+            f"{path} is the calibration of the weights {calibration.model_digest[:12]}",
+            expected=f"that of {model_digest[:12]}, beside which it stands",
+            remedy="calibrate this model (`dvc repro calibrate`), or take the file away: it is uncalibrated then",
+        )
+    return calibration
+
+
+def find_calibration(model: Path, *, model_digest: str) -> Calibration | None:
+    """The calibration that a model folder carries, else the one that the graph keeps beside it for these very weights.
+
+    The graph's stages write `models/student` and `models/calibration`; everywhere else a model folder carries its own.
+    None where there is neither, or where the one beside it is another model's.
+
+    Raises
+    ------
+    ArtefactError
+        If the file that the folder carries is another model's, or either isn't a calibration.
+    """
+    if (model / CALIBRATION).is_file():
+        return read_calibration(model, model_digest=model_digest)
+    beside = model.parent / CALIBRATION_FOLDER / CALIBRATION
+    if not beside.is_file():
+        return None
+    calibration = _parse(beside)
+    return calibration if calibration.model_digest == model_digest else None
+
+
+def _parse(path: Path) -> Calibration:
+    try:
+        return Calibration.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ArtefactError(
+            f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}",
+            expected="a calibration of schema 1",
+            remedy="calibrate the model again (`dvc repro calibrate`), or restore the file",
+        ) from None
