@@ -26,7 +26,7 @@ from ruamel.yaml import YAML
 
 from components.artefacts import write_text
 from components.errors import ParamsError, SonoForgeError
-from components.params import load_params, parse_params
+from components.params import Params, load_params, parse_params
 from pipelines.interrupts import ends_as_interrupts
 
 STAGES = (
@@ -36,8 +36,10 @@ STAGES = (
     "split",
     "finetune",
     "distil",
+    "calibrate",
     "validate_internal",
     "validate_external",
+    "package",
     "gate",
     "promote",
 )
@@ -214,6 +216,22 @@ def set_params(root: Path, assignments: Sequence[str]) -> tuple[str, ...]:
     if changes:
         write_text(path, out.getvalue())
     return tuple(changes)
+
+
+def params_with(root: Path, assignments: Sequence[str]) -> Params:
+    """The parameters of `params.yaml` with some values changed, as `set_params` takes them; the file stays as it is.
+
+    Raises
+    ------
+    ParamsError
+        If an assignment isn't one, or the result isn't valid.
+    """
+    path = root / "params.yaml"
+    load_params(path)
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for one in assignments:
+        _assign(document, one)
+    return parse_params(document, origin=", ".join(["params.yaml", *assignments]))
 
 
 def _assign(document: Any, assignment: str) -> str | None:

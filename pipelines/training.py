@@ -1,4 +1,4 @@
-"""What the two trainings share: the split's records, curves that survive an interruption, a fingerprint.
+"""What the trainings share: the split's records, curves that survive an interruption, a fingerprint.
 
 Leaves out: the training itself (components/training).
 """
@@ -43,19 +43,23 @@ def records_of(root: Path, side: str) -> list[Record]:
 
 
 def read_sides(job: Job) -> tuple[list[Record], list[Record]]:
-    """The records of train and val.
+    """The records of train and val, as `sides_of`."""
+    return sides_of(job.root, least_px=job.params.prompts.min_area_px, who=job.stage)
+
+
+def sides_of(root: Path, *, least_px: int, who: str) -> tuple[list[Record], list[Record]]:
+    """The records of train and val; `who` reads them, for errors.
 
     Raises
     ------
     LayoutError
-        If one of them has no object that is large enough for a prompt.
+        If one of them has no object of `least_px` pixels or more, as a prompt needs.
     """
-    sides = records_of(job.root, "train"), records_of(job.root, "val")
-    least_px = job.params.prompts.min_area_px
+    sides = records_of(root, "train"), records_of(root, "val")
     for name, records in zip(("train", "val"), sides, strict=True):
         if not any(one.area_px >= least_px for record in records for one in record.objects):
             raise LayoutError(
-                f"{job.stage}: none of the {len(records)} {name} images has an object of {least_px} pixels or more",
+                f"{who}: none of the {len(records)} {name} images has an object of {least_px} pixels or more",
                 expected="at least one, to train and to choose the weights by",
                 remedy="bring in more images, raise split.val_share, or lower prompts.min_area_px",
             )
@@ -75,10 +79,14 @@ def fingerprint(job: Job) -> str:
 
 
 class Curve:
-    """A training's metrics by epoch: told to the tracking run, kept beside the checkpoint, written at the end."""
+    """A training's metrics by epoch: told to the tracking run, kept beside the checkpoint, written at the end.
 
-    def __init__(self, job: Job, key: str) -> None:
+    `under` comes before the metrics' names in the run, for a stage that trains several models.
+    """
+
+    def __init__(self, job: Job, key: str, *, under: str = "") -> None:
         self._job = job
+        self._under = under
         self._path = job.scratch / "curve.json"
         self._key = key
         self._rows: dict[int, dict[str, float]] = {}
@@ -87,13 +95,17 @@ class Curve:
             if kept["fingerprint"] == key:
                 self._rows = {int(epoch): row for epoch, row in kept["epochs"].items()}
         for epoch, row in self._rows.items():
-            job.run.log_metrics(row, step=epoch)
+            self.log(row, step=epoch)
+
+    def log(self, metrics: dict[str, float], step: int = 0) -> None:
+        """Tell the tracking run metrics that don't stand in the curve itself."""
+        self._job.run.log_metrics({f"{self._under}{name}": value for name, value in metrics.items()}, step=step)
 
     def report(self, metrics: dict[str, float], epoch: int) -> None:
         """Take an epoch's metrics."""
         self._rows[epoch] = metrics
         write_json(self._path, {"fingerprint": self._key, "epochs": self._rows})
-        self._job.run.log_metrics(metrics, step=epoch)
+        self.log(metrics, step=epoch)
 
     def write(self, path: Path) -> None:
         """Write the whole curve as CSV, a row for each epoch."""
@@ -122,14 +134,22 @@ class Curve:
         return sorted({name for row in self._rows.values() for name in row} - {"images_per_second"})
 
 
-def conclude(job: Job, result: FitResult, curve: Curve, *, train: Sequence[Record], val: Sequence[Record]) -> None:
-    """Write the curve, record the result, and clear what only an interrupted training needs."""
-    path = job.root / "reports/training" / f"{job.stage}.csv"
+def conclude(
+    job: Job,
+    result: FitResult,
+    curve: Curve,
+    *,
+    train: Sequence[Record],
+    val: Sequence[Record],
+    path: Path | None = None,
+) -> None:
+    """Write the curve (to `reports/training/<stage>.csv` unless said otherwise), and record the result."""
+    path = path or job.root / "reports/training" / f"{job.stage}.csv"
     curve.write(path)
     job.run.log_artifact(path)
-    job.run.log_figure(curve.figure(job.stage), f"{job.stage}.png")
-    job.run.log_metrics({"best_val_dice": result.best_dice, "best_epoch": result.best_epoch + 1, "steps": result.steps})
-    job.run.log_metrics({"train_images": len(train), "val_images": len(val), "seconds": result.seconds})
+    job.run.log_figure(curve.figure(path.stem), f"{path.stem}.png")
+    curve.log({"best_val_dice": result.best_dice, "best_epoch": result.best_epoch + 1, "steps": result.steps})
+    curve.log({"train_images": len(train), "val_images": len(val), "seconds": result.seconds})
     log.info("best val Dice %.4f in epoch %d of %d", result.best_dice, result.best_epoch + 1, result.epochs)
 
 

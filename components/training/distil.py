@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from components.errors import ParamsError
-from components.params import AugmentParams, DistilParams, PromptParams
+from components.params import AugmentParams, DistilParams, DistilTerms, PromptParams
 from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, training_sets
@@ -35,10 +35,12 @@ class _Distillation:
     validation: list[Batch]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        with torch.no_grad(), autocast(self.params.amp, self.teacher.device):
-            target = neck_features(self.teacher, self.teacher.stages(batch.images))
         features = neck_features(self.network, self.network.stages(batch.images))
-        losses = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
+        losses: dict[str, Tensor] = {}
+        if weighs_features(self.params.terms):
+            with torch.no_grad(), autocast(self.params.amp, self.teacher.device):
+                target = neck_features(self.teacher, self.teacher.stages(batch.images))
+            losses = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
         if self.params.mask_weight > 0:
             logits, quality = self.network.decode(self.network.embed_levels(features["sum"]), batch.prompts)
             masks = mask_loss(logits, quality, batch.truth, self.params.loss)
@@ -47,6 +49,11 @@ class _Distillation:
 
     def validate(self) -> dict[str, float]:
         return validation_scores(self.network, self.validation)
+
+
+def weighs_features(terms: DistilTerms) -> bool:
+    """Whether any of the teacher's features is distilled."""
+    return terms.block > 0 or terms.adapter > 0 or terms.sum > 0
 
 
 def take_over_decoder(student: Segmenter, teacher: Segmenter) -> None:
@@ -68,10 +75,13 @@ def distil(
     checkpoint_folder: Path,
     fingerprint: str,
     report: Report,
+    takes_over: bool = True,
 ) -> FitResult:
     """Distil a teacher into a student in place; the student ends with the weights that were best on `val`.
 
     `fingerprint` and `report` as in components.training.finetune.finetune. Both segmenters take the same input size.
+    Without `takes_over` the student's decoder starts from its own weights (for ablation); with no features weighed
+    either, it learns nothing of the teacher.
 
     Raises
     ------
@@ -85,7 +95,7 @@ def distil(
     if student.image_size_px != teacher.image_size_px:
         raise ValueError(f"student and teacher take {student.image_size_px} and {teacher.image_size_px} pixels")
     terms = params.terms
-    if params.mask_weight == 0 and terms.block == terms.adapter == terms.sum == 0:
+    if params.mask_weight == 0 and not weighs_features(terms):
         raise ParamsError(
             "params.yaml: distil.mask_weight and all of distil.terms are 0: nothing to learn",
             expected="a weight above 0",
@@ -98,7 +108,8 @@ def distil(
             remedy="set distil.terms.adapter=0, or give both an adapter",
         )
     device = pick_device()
-    take_over_decoder(student, teacher)
+    if takes_over:
+        take_over_decoder(student, teacher)
     images, validation = training_sets(
         train, val, params, image_size_px=student.image_size_px, prompts=prompts, augment=augment
     )

@@ -1,0 +1,84 @@
+"""An ablation from data to its files: it goes on where it was, and trains nothing twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from components.params import Params
+from components.training.ablation import trainings
+from components.training.ablation.progress import Moment
+from components.training.ablation.run import ablate
+from components.training.ablation.trainings import Data
+from components.training.ablation.variants import chosen_variants
+from components.types import Record
+
+
+def test_it_is_resumed_and_finished_variants_are_taken(
+    discs: list[Record], tiny: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The digest of the project's code is another one as soon as somebody saves a file.
+    monkeypatch.setattr(trainings, "code_digest", lambda *places: "code")
+    # Two threads on a core that is shared with other tests wait for each other most of the time.
+    monkeypatch.setattr("components.training.ablation.run.pin_threads", lambda: None)
+    data = Data(discs[:2], discs[2:4], "data")
+    told: list[Moment] = []
+
+    def run(names: list[str], data: Data, *, stop_in: str = "") -> dict[str, Any]:
+        def tell(moment: Moment) -> None:
+            told.append(moment)
+            if moment.variant == stop_in and moment.epoch:
+                raise KeyboardInterrupt
+
+        told.clear()
+        return ablate(
+            chosen_variants(tiny, names),
+            tiny,
+            data,
+            discs[4:6],
+            work=tmp_path / "work",
+            base_folder=tmp_path,
+            device="cpu",
+            out=tmp_path / "out",
+            tell=tell,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(["student_alone"], data, stop_in="student_alone")
+    assert not (tmp_path / "out").exists()
+    found = run(["student_alone"], data)
+    # The first epoch of the one that was interrupted isn't repeated.
+    assert [(one.variant, one.epoch) for one in told] == [("student_alone", 0), ("student_alone", 2)]
+    assert told[-1].left_s == 0
+
+    assert [one["name"] for one in found["variants"]] == ["teacher_as_drawn", "student", "student_alone"]
+    teacher, student, alone = found["variants"]
+    assert teacher["digest"] != student["digest"] != alone["digest"]
+    assert alone["prompts"]["box_jitter"]["difference"]["n"] == student["prompts"]["box_jitter"]["pooled"]["n"] == 3
+    assert json.loads((tmp_path / "out/ablation.json").read_text()) == found
+    cases = pd.read_parquet(tmp_path / "out/cases.parquet")
+    assert {"teacher_as_drawn", "student", "student_alone", "ellipse"} <= set(cases["model"])
+    assert cases.groupby("case_id")["prompt_json"].nunique().eq(1).all()
+    text = (tmp_path / "out/ablation.md").read_text()
+    assert "PHANTOM" in text and "`student_alone`" in text
+    assert not list((tmp_path / "work").rglob("checkpoint.pt"))
+
+    again = run(["student_alone"], data)
+    assert not told and again == found
+
+    # A model that isn't as it was written is trained again; so is everything on other data.
+    (next((tmp_path / "work").glob("teacher_as_drawn-*")) / "model/weights.safetensors").write_bytes(b"altered")
+    run(["teacher_as_drawn"], data)
+    assert {one.variant for one in told} == {"teacher_as_drawn"}
+    run(["teacher_as_drawn"], replace(data, digest="other"))
+    assert {one.variant for one in told} == {"teacher_as_drawn"}
+
+
+def test_the_code_that_trainings_rest_on_is_there() -> None:
+    assert all(place.exists() for place in trainings.CODE)
+    assert not any("ablation" in place.parts for place in trainings.CODE)
