@@ -198,8 +198,8 @@ class MaskLossParams(Section):
     quality: float = Field(ge=0)
 
 
-class OptimiseParams(Section):
-    """What both trainings share.
+class FitParams(Section):
+    """What all trainings share.
 
     `schedule`: `exponential` multiplies the rate by `gamma` each epoch (the paper: 0.98), `cosine` falls to zero
     over all epochs. `accumulate` batches make one step. `amp`: `off`, `bf16`, or `auto` (bf16 on a GPU that has
@@ -218,10 +218,15 @@ class OptimiseParams(Section):
     weight_decay: float = Field(ge=0)
     clip_norm: float = Field(gt=0)
     amp: Literal["off", "bf16", "auto"]
-    loss: MaskLossParams
     patience_epochs: int = Field(ge=1)
     checkpoint_seconds: float = Field(gt=0)
     loader_workers: int = Field(ge=0)
+
+
+class OptimiseParams(FitParams):
+    """What the trainings of teacher and student share: the losses of their masks."""
+
+    loss: MaskLossParams
 
 
 class FinetuneParams(OptimiseParams):
@@ -246,6 +251,50 @@ class DistilParams(OptimiseParams):
     levels: tuple[Literal[4, 8, 16], ...] = Field(min_length=1)
     terms: DistilTerms
     mask_weight: float = Field(ge=0)
+
+
+class UnetLossParams(Section):
+    """Weights of binary cross entropy and soft Dice; nnU-Net weighs them alike (Isensee et al. 2021)."""
+
+    bce: float = Field(ge=0)
+    dice: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if self.bce == self.dice == 0:
+            raise ValueError("bce and dice are both 0: nothing to learn")
+        return self
+
+
+class UnetParams(FitParams):
+    """The baseline that learns: a U-Net that is given the box as an input channel (components/unet).
+
+    `channels` at each level, the first at half the input's size and each further one at half of that; multiples of 8,
+    or fewer than 8. It learns from the images, augmentation and boxes of `prompts.train` that the models learn from,
+    clicks left out.
+    """
+
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2, max_length=5)
+    loss: UnetLossParams
+
+    @model_validator(mode="after")
+    def _channels_make_groups(self) -> Self:
+        if odd := [width for width in self.channels if width > 8 and width % 8]:
+            raise ValueError(f"channels {', '.join(map(str, odd))}: each level has fewer than 8 or a multiple of 8")
+        return self
+
+
+class SpreadParams(Section):
+    """Sister students: distilled exactly as the student, but for the seed; how far their results lie apart is what luck
+    alone does. At least three say something; none are trained unless asked for."""
+
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed stands twice in `seeds`: its students would be the same")
+        return self
 
 
 class PeerParams(Section):
@@ -279,6 +328,9 @@ class EvaluateParams(Section):
     intervals over few clusters are too narrow, and 20 is where warnings of it commonly begin (Cameron and Miller 2015).
     A subgroup of fewer than `subgroup_min_groups` groups is listed as too small, and never called the worst.
 
+    `reliability_bins` are the bins of confidence in the reliability table; the guard is tried on
+    `not_ultrasound_images` of each kind of image that isn't ultrasound (components/evaluation/not_ultrasound.py).
+
     `peers` are other people's models to be scored beside ours, by the names that tables give them.
     """
 
@@ -290,6 +342,8 @@ class EvaluateParams(Section):
     nsd_tolerance_mm: float = Field(gt=0)
     min_groups: int = Field(ge=2)
     subgroup_min_groups: int = Field(ge=2)
+    reliability_bins: int = Field(default=10, ge=2)
+    not_ultrasound_images: int = Field(default=8, ge=1)
     peers: dict[PeerName, PeerParams] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -299,24 +353,108 @@ class EvaluateParams(Section):
         return self
 
 
-class GateParams(Section):
-    """Limits of the gate, declared before training.
+class CalibrateParams(Section):
+    """How the student's own IoU estimate becomes a confidence, and when it abstains; all on the validation side.
 
-    `min_cases`: fewer test cases in a set make the verdict INSUFFICIENT. `skill_prompt`: the prompt at which the
-    student must beat the inscribed ellipse by more than `min_skill_dice` (lower confidence bound, each internal
-    set). Margins are Dice; `max_parity_px_share` the share of pixels in which the masks of the model folder, loaded
-    again, may differ from those that were scored.
+    `kinds` are the prompts that it answers there. An outline with an IoU below `failure_iou` is a failure (0.5 is a
+    Dice of 0.67: half of what either outlines is the other's). The threshold is the lowest confidence at which failures
+    that pass without a warning are expected to be at most `max_failure_share` of all outlines (conformal risk control,
+    arXiv 2208.02814); where none reaches that, as with fewer than 1 / share - 1 groups, every outline carries a
+    warning. Blocks of the isotonic map hold at least `min_block_cases`, fewer than `min_groups` groups are said to be
+    too few.
+
+    The guard is fitted on at most `guard_images` training images, and flags at most `false_alarm_share` of images like
+    those of the validation side.
+    """
+
+    kinds: tuple[ObjectPromptKind, ...] = Field(min_length=1)
+    failure_iou: Share = Field(gt=0, lt=1)
+    max_failure_share: Share = Field(gt=0, lt=1)
+    min_block_cases: int = Field(ge=1)
+    min_groups: int = Field(ge=2)
+    guard_images: int = Field(ge=1)
+    false_alarm_share: Share = Field(gt=0, lt=1)
+
+
+class DocumentParams(Section):
+    """The documents beside the report: which of the statements that only people can make must be there.
+
+    `required` names keys of docs/statements.yaml; one that is empty there keeps the gate from saying PASS.
+    """
+
+    required: tuple[str, ...] = ()
+
+
+class PackageParams(Section):
+    """How the built Bento is tried before the gate judges it.
+
+    `golden_per_dataset`: the first test images of each dataset whose scored masks it must give again. `repeats`: how
+    often each of them is embedded and clicked on for the latencies; of fewer than 20 requests in all, a 95th percentile
+    says little.
+    """
+
+    golden_per_dataset: int = Field(ge=1)
+    repeats: int = Field(ge=1)
+
+
+class GateParams(Section):
+    """Limits and margins of the gate, declared before training; docs/evaluation.md says what each check asks.
+
+    `min_cases`: fewer test cases in a set make the verdict INSUFFICIENT (so do fewer groups than
+    `evaluate.min_groups`). Everything is judged at `skill_prompt`, but for the jitter curve and false regions.
+
+    Each internal set by itself, lower confidence bounds: the student's Dice and NSD reach `min_dice_lower_bound` and
+    `min_nsd_lower_bound`; it beats the inscribed ellipse by more than `min_skill_dice`, and gains more than
+    `min_skill_share` of the distance from the ellipse to a perfect outline.
+
+    Margins of Dice by which it may be worse than teacher and model in use: over all sets, and (`…_each`) in each set,
+    where there are fewer witnesses. `max_miss_rate` is of objects missed; `champion_margin_miss_rate` how much higher
+    the rate may be than that of the model in use (upper bound). `min_subgroup_dice`: mean Dice of the worst subgroup;
+    `champion_margin_subgroup_dice`: the largest loss of any subgroup's mean against the model in use.
+
+    `max_jitter_loss_dice`: what the jitter of `box_jitter_20` may cost of the exact box's Dice. `max_false_regions`:
+    the share of boxes without an object that may be answered with a region; None declares no limit.
+    `max_calibration_error`: expected calibration error of the stated confidence; `champion_margin_aurc`: how much
+    larger the area under the risk-coverage curve may be than that of the model in use.
+
+    `min_seeds`: sister students that must stand beside the candidate (0: none; see `spread`), and
+    `max_seed_advantage_dice`, how far its mean Dice may lie above theirs.
+
+    `max_parity_px_share`: the share of pixels in which the masks of the model folder, loaded again, may differ from
+    those that were scored; `max_export_px_share` and `max_export_dice_difference`: the same of the exported model and
+    of the built service, and the largest difference of Dice. Latencies (milliseconds, 95th percentile), the time to
+    start (seconds) and the peak of memory (megabytes) are those of the built service.
     """
 
     min_cases: int = Field(ge=1)
     skill_prompt: ObjectPromptKind
-    min_skill_dice: float
     min_dice_lower_bound: float = Field(ge=0, le=1)
+    min_nsd_lower_bound: float = Field(ge=0, le=1)
+    min_skill_dice: float
+    min_skill_share: float = Field(le=1)
     teacher_margin_dice: float = Field(ge=0)
+    teacher_margin_dice_each: float = Field(ge=0)
     champion_margin_dice: float = Field(ge=0)
+    champion_margin_dice_each: float = Field(ge=0)
     max_miss_rate: float = Field(ge=0, le=1)
+    champion_margin_miss_rate: float = Field(ge=0, le=1)
+    min_subgroup_dice: float = Field(ge=0, le=1)
+    champion_margin_subgroup_dice: float = Field(ge=0)
+    max_jitter_loss_dice: float = Field(ge=0, le=1)
+    max_false_regions: float | None = Field(ge=0, le=1)
+    max_calibration_error: float = Field(ge=0, le=1)
+    champion_margin_aurc: float = Field(ge=0)
+    min_seeds: int = Field(ge=0)
+    max_seed_advantage_dice: float = Field(ge=0)
     max_parity_px_share: float = Field(ge=0, le=1)
+    max_export_px_share: float = Field(ge=0, le=1)
+    max_export_dice_difference: float = Field(ge=0, le=1)
+    max_embed_p95_ms: float = Field(gt=0)
+    max_segment_p95_ms: float = Field(gt=0)
+    max_start_s: float = Field(gt=0)
+    max_memory_mb: float = Field(gt=0)
     require_clean_tree: bool
+    require_approval: bool
 
 
 class Params(Section):
@@ -331,8 +469,19 @@ class Params(Section):
     student: StudentParams
     finetune: FinetuneParams
     distil: DistilParams
+    unet: UnetParams
+    spread: SpreadParams
+    calibrate: CalibrateParams
     evaluate: EvaluateParams
+    package: PackageParams
+    document: DocumentParams
     gate: GateParams
+
+    @model_validator(mode="after")
+    def _sisters_have_seeds_of_their_own(self) -> Self:
+        if self.distil.seed in self.spread.seeds:
+            raise ValueError(f"spread.seeds holds {self.distil.seed}, the seed of distil: name other ones")
+        return self
 
     def names(self, role: Role) -> tuple[str, ...]:
         """Names of the run's datasets that have this role, in the file's order."""

@@ -36,10 +36,13 @@ STAGES = (
     "split",
     "finetune",
     "distil",
+    "train_unet",
+    "spread",
     "calibrate",
     "validate_internal",
     "validate_external",
     "package",
+    "document",
     "gate",
     "promote",
 )

@@ -3,7 +3,7 @@
 Two descriptions are held against those of the ultrasound images that the guard was fitted on: a few statistics of the
 image (colour, grey values, how rough it is, and in which direction) and the means and spreads of the embedding's
 channels, which are there anyway. Each is a robust distance, every feature in units of its own spread over those images;
-the larger one decides. No second network, a few thousand numbers, well under a millisecond beside an embedding's tens.
+the larger one decides. No second network, some thousand numbers, a few milliseconds an image.
 It tells what is far from what it has seen; it doesn't tell that an outline is good, and other anatomy or another
 machine may be far too.
 

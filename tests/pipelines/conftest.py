@@ -40,7 +40,8 @@ def shrink(params: dict[str, Any], images: Mapping[str, int]) -> dict[str, Any]:
     params["model"]["image_size_px"] = 64
     for training in ("finetune", "distil"):
         params[training] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0}
-    params["evaluate"] |= {"bootstrap_resamples": 100, "figure_cases": 1}
+    params["prompts"]["evaluate"]["kinds"] = ["box", "box_jitter", "click"]
+    params["evaluate"] |= {"bootstrap_resamples": 100, "figure_cases": 1, "not_ultrasound_images": 1}
     return params
 
 
@@ -90,8 +91,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     # The record of sides as it is shipped: those of real images in a clone's own record mean nothing here.
     (folder / "data/sides.csv").write_text("dataset,image_id,pixels_md5,split\n", encoding="utf-8")
     params = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    (folder / "docs").mkdir()
+    shutil.copy(root / "docs/statements.yaml", folder / "docs")
     (folder / "params.yaml").write_text(yaml.safe_dump(shrink(params, SMALL), sort_keys=False), encoding="utf-8")
     shutil.copy(root / "dvc.yaml", folder)
+    # What a Bento carries of the code.
+    for name in ("components", "serving", "requirements.lock.txt"):
+        (folder / name).symlink_to(root / name)
     return folder
 
 

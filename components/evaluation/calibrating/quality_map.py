@@ -43,7 +43,22 @@ def fit_quality_map(quality: Vector, iou: Vector, groups: Sequence[str], *, min_
     for start, stop in zip(starts, [*starts[1:], len(levels)], strict=False):
         own = slice(start, stop)
         points.append((_mean(levels[own], mass[own]), _mean(mean_iou[own], mass[own])))
-    return QualityMap(points=tuple(points))
+    return QualityMap(points=_to_ends(points, low=float(levels[0]), high=float(levels[-1])))
+
+
+def _to_ends(points: list[tuple[float, float]], *, low: float, high: float) -> tuple[tuple[float, float], ...]:
+    """Go on from the outermost centres, at the slope beside them, to the lowest and highest estimate met.
+
+    Else all cases in the outer half of the worst and of the best block would be equal, and no threshold could part
+    them.
+    """
+    if len(points) < 2:
+        return tuple(points)
+    (x0, y0), (x1, y1) = points[:2]
+    (x2, y2), (x3, y3) = points[-2:]
+    first = (low, max(0.0, y0 - (y1 - y0) / (x1 - x0) * (x0 - low)))
+    last = (high, min(1.0, y3 + (y3 - y2) / (x3 - x2) * (high - x3)))
+    return ((first,) if low < x0 else ()) + tuple(points) + ((last,) if high > x3 else ())
 
 
 def _join_small(

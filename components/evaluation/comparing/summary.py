@@ -6,7 +6,8 @@ and HD95 between the student and each other contender, on the same cases, and be
 together are one family; and the same means by subgroup, of which the student's worst is named. What was made from
 phantoms is marked: images by dataset, models by who. An external dataset counts as external only if the student is
 known never to have seen it. Boxes in which there is nothing enter none of these means; they and the jitter curve stand
-apart, where they were asked for (by_prompt.py). Leaves out: words (components/evaluation/reporting/report.py).
+apart, where they were asked for (by_prompt.py), and so do students of other seeds (seeds.py). Leaves out: words
+(components/evaluation/reporting/report.py).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pandas as pd
 from components.evaluation.comparing.by_prompt import false_regions, jitter_curves
 from components.evaluation.comparing.json_form import number, to_json
 from components.evaluation.comparing.means import contenders, subgroup_means
+from components.evaluation.comparing.seeds import seed_spread, without_sisters
 from components.evaluation.comparing.significance import holm, miss_test, signed_rank_p
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, paired_differences
 from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE
@@ -56,7 +58,10 @@ def summarise(
     """
     bootstrap = bootstrap_of(params)
     names = sorted({record.dataset for record in records})
+    seeds = seed_spread(cases, models)
+    cases = without_sisters(cases)
     return {
+        **seeds,
         "schema": SCHEMA,
         "model": _described(models[SUBJECT]),
         "models": {who: _described(model) for who, model in models.items()},
