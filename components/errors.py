@@ -90,5 +90,9 @@ class TrainingError(SonoForgeError):
     """A training that can't go on: nothing to learn from, or numbers that aren't finite."""
 
 
+class StatementsError(SonoForgeError):
+    """`docs/statements.yaml`, what people have to say, is missing or holds an unknown key or what isn't a text."""
+
+
 class ReleaseError(SonoForgeError):
     """A promotion or rollback that isn't allowed, or that finds nothing to act on."""

@@ -1,44 +1,66 @@
-"""A released model's description, verdict and results to its card, as JSON and as Markdown.
+"""A model's description and results, people's statements and, once there is one, the verdict, to its card.
 
-Everything that the run knows is filled in from it; what only a person can say reads NOT PROVIDED. The card makes
-no claim of fitness for any clinical use. Leaves out: where the card is put (components/release/promote.py).
+Everything that the run knows is filled in from it; what only a person can say reads NOT PROVIDED until
+`docs/statements.yaml` says it. Without a verdict the card is a draft, and says so. The card makes no claim of fitness
+for any clinical use. Leaves out: where the card is put (dossier.py for the draft, promote.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ReleaseError
+from components.release.documents.marking import shown
+from components.release.documents.statements import LABELS, NOT_PROVIDED
 
-NOT_PROVIDED = "NOT PROVIDED"
 USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 PHANTOM = "Trained on phantoms, images made by a generator: its masks mean nothing on patients."
 PERSON_WRITES = (
-    "intended population",
-    "intended users and setting",
-    "clinical limitations found in use",
+    "intended_use",
+    "intended_population",
+    "intended_users",
+    "intended_setting",
+    "clinical_limitations",
     "contact",
-    "approved by",
+    "approved_by",
 )
+NOTHING_STATED: Mapping[str, str] = {}
+DRAFT = "none yet: this card is a draft"
+_PACKAGE = ("bento", "latency_ms", "start_s", "peak_memory_mb", "machine")
 
 
 def build_card(
     description: ModelDescription,
     *,
     version: str,
-    gate: Mapping[str, Any],
+    gate: Mapping[str, Any] | None,
     internal: Mapping[str, Any],
     external: Mapping[str, Any],
+    statements: Mapping[str, str] = NOTHING_STATED,
+    package: Mapping[str, Any] | None = None,
+    calibration: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The card as JSON values; `internal` and `external` are the validations' `metrics.json`.
+    """The card as JSON values.
+
+    Parameters
+    ----------
+    gate
+        The verdict on the model (`gate.json`); None makes the card a draft.
+    internal, external
+        The validations' `metrics.json`.
+    statements
+        What people state, by key of `LABELS`.
+    package, calibration
+        `reports/package.json` and `calibration.json`, where there are any.
 
     Raises
     ------
     ReleaseError
         If these aren't a validation's results.
     """
+    results = {"internal": _results(internal, role="internal"), "external": _results(external, role="external")}
     return {
         "schema": 1,
         "name": description.name,
@@ -53,18 +75,22 @@ def build_card(
         "pretraining_exposure": description.pretraining_exposure.model_dump(mode="json"),
         "preprocess_version": description.preprocess_version,
         "provenance": dict(description.provenance),
-        "verdict": gate["verdict"],
-        "checks": list(gate["checks"]),
-        "results": {"internal": _results(internal, role="internal"), "external": _results(external, role="external")},
-        "to_be_written_by_a_person": dict.fromkeys(PERSON_WRITES, NOT_PROVIDED),
+        "verdict": None if gate is None else gate["verdict"],
+        "checks": [] if gate is None else list(gate["checks"]),
+        "results": results,
+        "not_ultrasound": internal.get("guard"),
+        "abstains_below": None if calibration is None else calibration["threshold"],
+        "package": None if package is None else {key: package[key] for key in _PACKAGE if key in package},
+        "limits": _limits(results, external, calibrated=calibration is not None, measured=package is not None),
+        "to_be_written_by_a_person": {LABELS[key]: statements.get(key) or NOT_PROVIDED for key in PERSON_WRITES},
     }
 
 
 def _results(metrics: Mapping[str, Any], *, role: str) -> dict[str, Any]:
-    """Per dataset and prompt, the student's Dice, HD95 and misses, and the difference to the ellipse."""
+    """Per dataset and prompt, the student's results."""
     try:
         return _by_dataset(metrics)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
         raise ReleaseError(
             f"the {role} metrics aren't a validation's results ({type(error).__name__}: {error})",
             expected="for each dataset and prompt the student's Dice, HD95 and misses",
@@ -78,6 +104,8 @@ def _by_dataset(metrics: Mapping[str, Any]) -> dict[str, Any]:
             kind: {
                 **{metric: by_who["student"][metric] for metric in ("dice", "hd95", "miss_rate")},
                 "dice_above_ellipse": dataset["differences"][kind].get("student-ellipse", {}).get("dice"),
+                "worst_subgroup": _worst(dataset.get("subgroups", {}).get(kind)),
+                "confidence": _confidence(dataset.get("confidence", {}).get(kind, {}).get("student")),
             }
             for kind, by_who in dataset["prompts"].items()
         }
@@ -85,10 +113,84 @@ def _by_dataset(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _worst(subgroups: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The subgroup in which the student's mean Dice is lowest; None where none is large enough."""
+    if subgroups is None or subgroups["worst"] is None:
+        return None
+    named = subgroups["worst"]
+    one = next(one for one in subgroups["each"] if (one["kind"], one["name"]) == (named["kind"], named["name"]))
+    return {**named, "dice": one["models"]["student"]["dice"], "cases": one["cases"], "groups": one["groups"]}
+
+
+def _confidence(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """How far the model's estimate of its IoU holds: calibration error; if calibrated, abstentions and Dice of the rest."""
+    return None if found is None else {key: found.get(key) for key in ("ece", "aurc", "abstained", "dice_kept")}
+
+
+def _limits(results: Mapping[str, Any], external: Mapping[str, Any], *, calibrated: bool, measured: bool) -> list[str]:
+    """What these results don't show."""
+    found = ["Every prompt of the tests was drawn from the truth; people draw other boxes and click elsewhere."]
+    if not any(dataset.get("counts_as_external") for dataset in external["datasets"].values()):
+        found.append("No dataset that counts as external was tested: nothing is known beyond the sources.")
+    few = sorted({name for name, _, one in _each(results) if not one["dice"].get("sufficient", True)})
+    if few:
+        found.append(f"Too few groups for a claim: {', '.join(few)}.")
+    if not calibrated:
+        found.append("The model's estimate of its IoU isn't calibrated, and nothing makes it abstain.")
+    if not measured:
+        found.append("Speed and memory of the packed service weren't measured.")
+    return found
+
+
+def _each(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Dataset, kind of prompt and what was found, of both validations."""
+    for by_dataset in results.values():
+        for name, by_kind in by_dataset.items():
+            for kind, found in by_kind.items():
+                yield name, kind, found
+
+
 def card_markdown(card: Mapping[str, Any]) -> str:
     """The card as Markdown."""
+    parts = [
+        f"# {card['name']} {card['version']}",
+        f"**{card['use']}**",
+        "\n".join(f"- {key}: {value}" for key, value in _facts(card).items()),
+        "## Results at the image's own resolution",
+        *(_table(role, card["results"][role]) for role in ("internal", "external")),
+        *_section("Where it does worst", _worst_lines(card)),
+        *_section("How far its own estimate holds", _confidence_lines(card)),
+        *_section("The packed service", _package_lines(card)),
+        *_section("Limits", [f"- {line}" for line in card["limits"]]),
+        *_section(
+            "Checks", [f"- {check['verdict']} {check['id']}: {shown(check['reason'])}" for check in card["checks"]]
+        ),
+        "## To be written by a person",
+        "\n".join(f"- {key}: {shown(value)}" for key, value in card["to_be_written_by_a_person"].items()),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def card_record(
+    card: Mapping[str, Any], path: str, *, statements: Mapping[str, str], required: Collection[str]
+) -> dict[str, Any]:
+    """What `documents.json` says of the card."""
+    lines = {**_facts(card), **card["to_be_written_by_a_person"]}
+    lacking = [key for key, value in lines.items() if value == NOT_PROVIDED]
+    return {
+        "name": "model_card",
+        "path": path,
+        "items": len(lines),
+        "filled": len(lines) - len(lacking),
+        "not_applicable": 0,
+        "not_provided": lacking,
+        "missing_required": sorted(key for key in PERSON_WRITES if key in required and not statements.get(key)),
+    }
+
+
+def _facts(card: Mapping[str, Any]) -> dict[str, str]:
     provenance = card["provenance"]
-    facts = {
+    return {
         "version": card["version"],
         "weights sha256": card["digest"],
         "task": card["task"],
@@ -99,20 +201,50 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "commit": provenance.get("git_sha", NOT_PROVIDED),
         "parameters sha256": provenance.get("params_sha256", NOT_PROVIDED),
         "seeds": ", ".join(f"{key} {value}" for key, value in (provenance.get("seeds") or {}).items()) or NOT_PROVIDED,
-        "verdict of the gate": card["verdict"],
+        "verdict of the gate": card["verdict"] or DRAFT,
     }
-    parts = [
-        f"# {card['name']} {card['version']}",
-        f"**{card['use']}**",
-        "\n".join(f"- {key}: {value}" for key, value in facts.items()),
-        "## Results at the image's own resolution",
-        *(_table(role, card["results"][role]) for role in ("internal", "external")),
-        "## Checks",
-        "\n".join(f"- {check['verdict']} {check['id']}: {check['reason']}" for check in card["checks"]),
-        "## To be written by a person",
-        "\n".join(f"- {key}: {value}" for key, value in card["to_be_written_by_a_person"].items()),
+
+
+def _section(title: str, lines: list[str]) -> list[str]:
+    """A heading with its lines; nothing where there are none."""
+    return [f"## {title}", "\n".join(lines)] if lines else []
+
+
+def _worst_lines(card: Mapping[str, Any]) -> list[str]:
+    return [
+        f"- {name}, {kind}: {worst['kind']} {shown(worst['name'])}, Dice {_span(worst['dice'], 3)}, {worst['cases']} "
+        "cases"
+        for name, kind, found in _each(card["results"])
+        if (worst := found["worst_subgroup"]) is not None
     ]
-    return "\n\n".join(parts) + "\n"
+
+
+def _confidence_lines(card: Mapping[str, Any]) -> list[str]:
+    lines = [
+        f"- {name}, {kind}: calibration error {_span(held['ece'], 3)}, abstains in a share of "
+        f"{_span(held['abstained'], 3)}, Dice of the others {_span(held['dice_kept'], 3)}"
+        for name, kind, found in _each(card["results"])
+        if (held := found["confidence"]) is not None
+    ]
+    if card["abstains_below"] is not None:
+        lines.append(f"- abstains below a calibrated estimate of {card['abstains_below']:.3f}")
+    flagged = (card["not_ultrasound"] or {}).get("not_ultrasound", [])
+    lines += [f"- {one['kind']} isn't ultrasound: {one['flagged']} of {one['n']} flagged" for one in flagged]
+    return lines
+
+
+def _package_lines(card: Mapping[str, Any]) -> list[str]:
+    if card["package"] is None:
+        return []
+    package = card["package"]
+    lines = [
+        f"- {what}: {spent['p50']:.0f} ms in half of {spent['n']} requests, {spent['p95']:.0f} ms in 95 of 100"
+        for what, spent in package.get("latency_ms", {}).items()
+    ]
+    lines += [f"- start: {package['start_s']:.1f} s"] * ("start_s" in package)
+    lines += [f"- greatest memory: {package['peak_memory_mb']:.0f} MB"] * ("peak_memory_mb" in package)
+    lines += [f"- {key}: {shown(str(value))}" for key, value in sorted((package.get("machine") or {}).items())]
+    return lines
 
 
 def _exposure_words(exposure: Mapping[str, Any]) -> str:
