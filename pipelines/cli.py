@@ -12,7 +12,7 @@ import sys
 import typer
 
 from components.errors import SonoForgeError
-from pipelines.commands import ablate, bench, data, model, release, run, segment, serve
+from pipelines.commands import ablate, approve, bench, data, model, release, run, segment, serve
 from pipelines.interrupts import ends_as_interrupts
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -41,6 +41,7 @@ run.register(app)
 app.add_typer(model.app, name="model")
 segment.register(app)
 release.register(app)
+approve.register(app)
 ablate.register(app)
 bench.register(app)
 serve.register(app)

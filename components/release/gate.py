@@ -39,13 +39,19 @@ CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate says of one model (by its digest), and why."""
+    """What the gate says of one model (by its digest), and why.
+
+    `champion` is the digest of the model in use beside which it was judged (None: there was none), `needs_approval`
+    whether a person must approve before it is promoted.
+    """
 
     verdict: Outcome
     model_name: str
     model_digest: str
     phantom: bool
     checks: tuple[Check, ...]
+    champion: str | None
+    needs_approval: bool
 
     def as_json(self) -> dict[str, Any]:
         """The content of `reports/gate.json`."""
@@ -53,6 +59,8 @@ class Verdict:
             "verdict": self.verdict,
             "model": {"name": self.model_name, "digest": self.model_digest},
             "phantom": self.phantom,
+            "champion": self.champion,
+            "approval": {"required": self.needs_approval},
             "checks": [check.as_json() for check in self.checks],
         }
 
@@ -69,4 +77,12 @@ def judge(evidence: Evidence, rules: Rules) -> Verdict:
     judged_on = (evidence.cases, evidence.external_cases)
     phantom = description.phantom or any(bool(cases["phantom"].any()) for cases in judged_on)
     verdict = combined(check.verdict for check in checks)
-    return Verdict(verdict, description.name, description.digest, phantom, checks)
+    return Verdict(
+        verdict,
+        description.name,
+        description.digest,
+        phantom,
+        checks,
+        champion=evidence.champion,
+        needs_approval=rules.limits.require_approval,
+    )

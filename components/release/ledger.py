@@ -21,10 +21,12 @@ from typing import Any, Literal
 
 from components.errors import ReleaseError
 
-Action = Literal["promote", "refuse", "rollback"]
+Action = Literal["promote", "refuse", "rollback", "approve"]
 START = "0" * 64
 RELEASED = Path("models/released")
 LEDGER = RELEASED / "ledger.jsonl"
+ADDED = frozenset({"package_sha256", "calibration_sha256"})
+"""Fields that came later than the first ledgers."""
 
 
 def released_folder(root: Path, digest: str) -> Path:
@@ -34,7 +36,11 @@ def released_folder(root: Path, digest: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line: who did what when; digests of the model in use before and after, and of the gate's record."""
+    """One line: who did what when; digests of the model in use before and after, and of the gate's record.
+
+    `package_sha256` is the digest of the list of all files that were judged (`files.json`), `calibration_sha256` that
+    of its calibration. Lines that were written before these fields were know nothing of them (`ADDED`).
+    """
 
     number: int
     at: str
@@ -46,6 +52,8 @@ class Entry:
     gate_sha256: str | None
     reason: str
     previous: str
+    package_sha256: str | None = None
+    calibration_sha256: str | None = None
     digest: str = ""
 
     def sealed(self) -> Entry:
@@ -58,6 +66,8 @@ class Entry:
 
     def _content_digest(self) -> str:
         content = {key: value for key, value in asdict(self).items() if key != "digest"}
+        # A field that is absent counts as one that doesn't exist, so that older lines keep their digests.
+        content = {key: value for key, value in content.items() if value is not None or key not in ADDED}
         return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
@@ -87,11 +97,17 @@ class Ledger:
         """The entries that concern a model."""
         return tuple(entry for entry in self.entries if digest in (entry.source, entry.target, entry.candidate))
 
+    def package_of(self, digest: str) -> str | None:
+        """The digest of the package with which a model was promoted last; None if it was promoted without one."""
+        packages = [e.package_sha256 for e in self.entries if e.action == "promote" and e.target == digest]
+        return packages[-1] if packages else None
+
     def _pointers(self) -> tuple[str | None, str | None]:
         champion: str | None = None
         previous: str | None = None
         for entry in self.entries:
-            if entry.action != "refuse":
+            # A model that is in use and is promoted with another package is still what it was, and so is the former.
+            if entry.action != "refuse" and entry.source != entry.target:
                 champion, previous = entry.target, entry.source
         return champion, previous
 
@@ -131,10 +147,13 @@ def append(
     candidate: str | None,
     gate_sha256: str | None,
     reason: str,
+    package_sha256: str | None = None,
+    calibration_sha256: str | None = None,
 ) -> Entry:
     """Write one entry at the end and make sure that it is on the disk; the caller holds the release lock.
 
-    `source` and `target` are the digests of the model in use before and after, `candidate` that of the model judged.
+    `source` and `target` are the digests of the model in use before and after, `candidate` that of the model judged,
+    the others as `Entry` has them.
 
     Raises
     ------
@@ -153,6 +172,8 @@ def append(
         gate_sha256=gate_sha256,
         reason=reason,
         previous=ledger.head,
+        package_sha256=package_sha256,
+        calibration_sha256=calibration_sha256,
     ).sealed()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:

@@ -5,6 +5,7 @@ Leaves out: making the checks (checks, gate.py) and gathering their evidence (ga
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.errors import ReleaseError
 from components.release.checks.check import Outcome, combined
+from components.release.ledger import Ledger
 from components.release.released import remedy_for
 
 AGAIN = "run the stage `gate` again: `dvc repro gate`"
@@ -69,3 +71,29 @@ def read_gate(path: Path) -> dict[str, Any]:
             remedy=remedy_for(path.parent, f"{AGAIN}; promote only what it says itself"),
         )
     return record.model_dump(mode="json")
+
+
+def refuse_outdated(record: Mapping[str, Any], ledger: Ledger) -> None:
+    """Refuse a PASS that was given beside another model than the one in use now: it says nothing of that one.
+
+    The model in use itself, and one that was in use before, were let through by a verdict that held then; bringing one
+    back is a person's choice.
+
+    Raises
+    ------
+    ReleaseError
+        If the verdict is a PASS, on a model that was never in use, and compares it with another than the one in use.
+    """
+    candidate, beside = record["model"]["digest"], record.get("champion")
+    known = any(entry.action == "promote" and entry.target == candidate for entry in ledger.entries)
+    if record["verdict"] != "PASS" or known or beside == ledger.champion:
+        return
+    raise ReleaseError(
+        f"the verdict was given beside {_short(beside)}; in use now is {_short(ledger.champion)}",
+        expected="a verdict beside the model in use",
+        remedy="score and judge again: `dvc repro -f -s validate_internal validate_external gate`, then promote",
+    )
+
+
+def _short(digest: str | None) -> str:
+    return "no model" if digest is None else f"the model {digest[:12]}"

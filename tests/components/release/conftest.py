@@ -19,6 +19,8 @@ from components.evaluation.parity import Parity
 from components.evaluation.validate import to_frame
 from components.params import GateParams
 from components.release.checks.evidence import Evidence, Rules
+from components.release.files import MODEL, list_files, package_digest
+from components.release.ledger import LEDGER, read_ledger
 from components.tracking import RegisteredVersion
 
 MakeModel = Callable[..., Path]
@@ -124,12 +126,32 @@ def write_gate(tmp_path: Path, digest_of: Callable[[Path], str]) -> Callable[...
                 "verdict": verdict,
                 "model": {"name": "hiera_mini", "digest": digest_of(model)},
                 "phantom": True,
+                "champion": read_ledger(tmp_path / LEDGER).champion,
                 "checks": [failed],
             },
         )
         return path
 
     return write
+
+
+@pytest.fixture
+def judged(tmp_path: Path, write_gate: Callable[..., Path]) -> Callable[..., dict[str, Path]]:
+    """The papers on a model folder: a verdict, and the record of the package that it was judged in."""
+
+    def write(model: Path, verdict: str = "PASS") -> dict[str, Path]:
+        return {"gate": write_gate(model, verdict), "package": write_package(model)}
+
+    return write
+
+
+def write_package(model: Path) -> Path:
+    """The record of a package of a model folder's own files, beside the folder."""
+    files = {MODEL + name: digest for name, digest in list_files(model).items()}
+    path = model.with_name(f"{model.name}_package.json")
+    about = {"name": "hiera_mini", "digest": files[MODEL + "weights.safetensors"]}
+    write_json(path, {"schema": 1, "model": about, "files": files, "package_sha256": package_digest(files)})
+    return path
 
 
 def _cases(
@@ -188,13 +210,33 @@ def gate_params() -> GateParams:
     return GateParams(
         min_cases=20,
         skill_prompt="box_jitter",
-        min_skill_dice=0.0,
         min_dice_lower_bound=0.6,
+        min_nsd_lower_bound=0.4,
+        min_skill_dice=0.0,
+        min_skill_share=0.1,
         teacher_margin_dice=0.03,
+        teacher_margin_dice_each=0.05,
         champion_margin_dice=0.01,
+        champion_margin_dice_each=0.03,
         max_miss_rate=0.05,
+        champion_margin_miss_rate=0.05,
+        min_subgroup_dice=0.5,
+        champion_margin_subgroup_dice=0.05,
+        max_jitter_loss_dice=0.1,
+        max_false_regions=None,
+        max_calibration_error=0.1,
+        champion_margin_aurc=0.02,
+        min_seeds=0,
+        max_seed_advantage_dice=0.02,
         max_parity_px_share=0.0,
+        max_export_px_share=0.001,
+        max_export_dice_difference=0.01,
+        max_embed_p95_ms=1000,
+        max_segment_p95_ms=500,
+        max_start_s=60,
+        max_memory_mb=2000,
         require_clean_tree=True,
+        require_approval=False,
     )
 
 

@@ -59,8 +59,13 @@ def write_dataset(root: Path, name: str, role: Role, *, images: int = 3) -> list
 def params(root: Path) -> Params:
     whole = load_params(root / "params.yaml")
     evaluate = whole.evaluate.model_copy(update={"bootstrap_resamples": 100, "figure_cases": 1})
+    drawn = whole.prompts.evaluate.model_copy(update={"kinds": ("box", "box_jitter", "click")})
     return whole.model_copy(
-        update={"model": whole.model.model_copy(update={"image_size_px": 64}), "evaluate": evaluate}
+        update={
+            "model": whole.model.model_copy(update={"image_size_px": 64}),
+            "prompts": whole.prompts.model_copy(update={"evaluate": drawn}),
+            "evaluate": evaluate,
+        }
     )
 
 
