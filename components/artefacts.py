@@ -61,7 +61,7 @@ class ModelDescription(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
-    kind: Literal["teacher", "student"]
+    kind: Literal["teacher", "student", "unet"]
     name: str
     config: dict[str, Any]
     image_size_px: int = Field(ge=32, le=4096)
@@ -156,15 +156,24 @@ def write_text(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
-def save_model(folder: Path, tensors: Mapping[str, torch.Tensor], description: ModelDescription) -> ModelDescription:
-    """Write a model folder in one piece; returns the description with the weights' sha256."""
+def weights_digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """The sha256 that these weights have as a model folder's file: the digest by which a model is known."""
+    return hashlib.sha256(_as_safetensors(tensors)).hexdigest()
+
+
+def _as_safetensors(tensors: Mapping[str, torch.Tensor]) -> bytes:
     # Stages that only move data import this module too; torch would cost each of them four seconds.
     from safetensors.torch import save
 
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def save_model(folder: Path, tensors: Mapping[str, torch.Tensor], description: ModelDescription) -> ModelDescription:
+    """Write a model folder in one piece; returns the description with the weights' sha256."""
     with replacing_folder(folder) as beside:
         weights = beside / WEIGHTS
         # Written by us, so that a full disk is an OSError like any other; safetensors would wrap it.
-        weights.write_bytes(save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}))
+        weights.write_bytes(_as_safetensors(tensors))
         described = description.model_copy(update={"weights_sha256": sha256_of(weights)})
         write_json(beside / DESCRIPTION, described.model_dump(mode="json"))
     return described

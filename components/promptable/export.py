@@ -1,0 +1,168 @@
+"""A `Segmenter` to two ONNX files: the encoder, once an image, and the decoder, once a prompt of any number of points.
+
+What is written was compared with PyTorch first, for several numbers of points. All weights lie within the files,
+nothing is pickled. Leaves out: reading and running them (exported.py).
+
+torch.onnx's exporter by TorchScript is used, a tenth of the time of the one by dynamo for the same numbers; dynamo also
+writes the paths of the source files into the model. It freezes what Python decides while it traces, which is why
+nothing on the way may depend on the number of points, and why the outcome is compared.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from components.artefacts import replacing, weights_digest
+from components.errors import ArtefactError
+from components.preprocess import PREPROCESS_VERSION
+from components.promptable.exported import (
+    COORDS,
+    DECODER,
+    ENCODER,
+    IMAGE,
+    LABELS,
+    LEVELS,
+    LOGITS,
+    QUALITY,
+    Exported,
+    metadata,
+    open_session,
+    seal,
+)
+from components.promptable.segmenter import Embedding, PromptBatch, Segmenter
+
+OPSET = 17
+LARGEST_DIFFERENCE = 1e-4
+# Labels as in `PromptBatch`: the prompt that is traced, and those that are compared.
+_TRACED = (2, 3, 1)
+_COMPARED = ((1,), (-1,), (2, 3), (2, 3, 1, 0, -1))
+
+
+class _Encoder(nn.Module):
+    """1 3 S S to the three maps of an `Embedding`."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        super().__init__()
+        self.segmenter = segmenter
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        embedding = self.segmenter.encode(image)
+        return embedding.s4, embedding.s8, embedding.s16
+
+
+class _Decoder(nn.Module):
+    """The three maps and one prompt (1 P 2, 1 P) to logits (1 S/4 S/4) and quality (1)."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        super().__init__()
+        self.segmenter = segmenter
+
+    def forward(self, s4: Tensor, s8: Tensor, s16: Tensor, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        return self.segmenter.decode_each(Embedding(s4, s8, s16), coords, labels)
+
+
+def export_onnx(segmenter: Segmenter, folder: Path) -> None:
+    """Write `encoder.onnx` and `decoder.onnx` into a folder, each in one piece, after comparing them with PyTorch.
+
+    Raises
+    ------
+    ArtefactError
+        If ONNX Runtime gives other numbers than PyTorch; nothing is written.
+    """
+    facts = metadata(
+        weights_sha256=weights_digest(segmenter.state_dict()),
+        image_size_px=segmenter.image_size_px,
+        preprocess_version=PREPROCESS_VERSION,
+    )
+    image = _random_image(segmenter)
+    prompt = _random_prompt(segmenter, _TRACED)
+    with torch.no_grad():
+        embedding = segmenter.encode(image)
+    encoder = _traced(_Encoder(segmenter), (image,), inputs=(IMAGE,), outputs=LEVELS, facts=facts)
+    decoder = _traced(
+        _Decoder(segmenter),
+        (embedding.s4, embedding.s8, embedding.s16, prompt.coords, prompt.labels),
+        inputs=(*LEVELS, COORDS, LABELS),
+        outputs=(LOGITS, QUALITY),
+        facts=facts,
+    )
+    _compare(segmenter, Exported(open_session(encoder), open_session(decoder), segmenter.image_size_px))
+    for name, model in ((ENCODER, encoder), (DECODER, decoder)):
+        with replacing(folder / name) as beside:
+            beside.write_bytes(model)
+
+
+def _traced(
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    *,
+    inputs: tuple[str, ...],
+    outputs: tuple[str, ...],
+    facts: Mapping[str, str],
+) -> bytes:
+    """A network as a serialised, checked and sealed ONNX model."""
+    # The exporter restores the mode that it finds at the top in all modules.
+    network.train(next(network.children()).training)
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # It warns of each size that it freezes, all of which follow from the image size, and of its own age.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            example,
+            file,  # type: ignore[arg-type]  # this exporter takes files too
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_axes={COORDS: {1: "points"}, LABELS: {1: "points"}} if COORDS in inputs else None,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load_model_from_string(file.getvalue())
+    # Its notes on shapes between nodes are optional, and wrong for `tile`.
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model, full_check=True)
+    onnx.helper.set_model_props(model, {**facts, "opset": str(OPSET)})
+    serialised: bytes = model.SerializeToString(deterministic=True)
+    return serialised + seal(serialised)
+
+
+def _compare(segmenter: Segmenter, exported: Exported) -> None:
+    """Refuse an export whose embedding, logits or quality aren't PyTorch's."""
+    image = _random_image(segmenter)
+    with torch.no_grad():
+        embedding, other = segmenter.encode(image), exported.encode(image.cpu())
+        pairs = [(getattr(embedding, level), getattr(other, level)) for level in LEVELS]
+        for labels in _COMPARED:
+            prompt = _random_prompt(segmenter, labels)
+            on_cpu = PromptBatch(prompt.image_index.cpu(), prompt.coords.cpu(), prompt.labels.cpu())
+            pairs += zip(segmenter.decode(embedding, prompt), exported.decode(other, on_cpu), strict=True)
+    for ours, theirs in pairs:
+        difference = float((ours.cpu() - theirs).abs().max()) / max(1.0, float(ours.abs().max()))
+        if not difference <= LARGEST_DIFFERENCE:
+            raise ArtefactError(
+                f"ONNX Runtime's numbers differ from PyTorch's by {difference:.2g} of the largest",
+                expected=f"at most {LARGEST_DIFFERENCE:g}",
+                remedy="look for what depends on the example that was traced; report it with the model's description",
+            )
+
+
+def _random_image(segmenter: Segmenter) -> Tensor:
+    size_px = segmenter.image_size_px
+    return torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(1)).to(segmenter.device)
+
+
+def _random_prompt(segmenter: Segmenter, labels: tuple[int, ...]) -> PromptBatch:
+    """One prompt of these labels, in random places."""
+    coords = torch.rand(1, len(labels), 2, generator=torch.Generator().manual_seed(2)) * segmenter.image_size_px
+    return PromptBatch(
+        image_index=torch.zeros(1, dtype=torch.int64, device=segmenter.device),
+        coords=coords.to(segmenter.device),
+        labels=torch.tensor([labels], device=segmenter.device),
+    )

@@ -1,0 +1,102 @@
+"""Masks by ONNX Runtime through the same door, and files that aren't this model's refused."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.artefacts import DESCRIPTION
+from components.errors import ArtefactError, PromptError
+from components.promptable.exported import DECODER, ENCODER, load_exported, unsealed
+from components.promptable.predict import INFERENCE_THREADS, embed, segment, segment_embedded, segment_unprompted
+from components.types import Image, Point, Prompt
+from tests.components.promptable.conftest import Pair
+
+SIZE_HW = (50, 90)
+BOX = Prompt(box_xyxy=(10.0, 5.0, 60.0, 40.0))
+CLICKS = Prompt(points=(Point(30.5, 20.5), Point(2.5, 2.5, positive=False)))
+BOTH = Prompt(box_xyxy=(0.0, 0.0, 90.0, 50.0), points=(Point(30.5, 20.5),))
+
+
+@pytest.fixture
+def image() -> Image:
+    return np.random.default_rng(0).integers(0, 256, size=(*SIZE_HW, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(as_it_starts: Pair, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(as_it_starts.folder, tmp_path / "model"))
+
+
+def test_masks_are_pytorchs(pair: Pair, image: Image) -> None:
+    found = segment(pair.exported, image, [BOX, CLICKS, BOTH])
+    expected = segment(pair.segmenter, image, [BOX, CLICKS, BOTH])
+    found.append(segment_unprompted(pair.exported, embed(pair.exported, image), SIZE_HW))
+    expected.append(segment_unprompted(pair.segmenter, embed(pair.segmenter, image), SIZE_HW))
+    for one, other in zip(found, expected, strict=True):
+        assert one.mask.shape == SIZE_HW and one.mask.dtype == np.bool_
+        assert np.mean(one.mask != other.mask) < 1e-3  # where a logit is 0 but for its last bits
+        assert one.quality == pytest.approx(other.quality, abs=1e-4)
+
+
+def test_senseless_prompts_are_refused_alike(pair: Pair, image: Image) -> None:
+    with pytest.raises(PromptError, match="neither a box nor a point"):
+        segment(pair.exported, image, [Prompt()])
+
+
+def test_many_threads_give_the_same_bits(pair: Pair, image: Image) -> None:
+    embedding = embed(pair.exported, image)
+    expected = segment_embedded(pair.exported, embedding, SIZE_HW, [BOX])[0]
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(segment_embedded, pair.exported, embedding, SIZE_HW, [BOX]) for _ in range(8)]
+        for job in jobs:
+            assert np.array_equal(job.result()[0].mask, expected.mask)
+            assert job.result()[0].quality == expected.quality
+
+
+def test_sessions_have_as_many_threads_as_torch_is_pinned_to(pair: Pair) -> None:
+    for session in (pair.exported.encoder, pair.exported.decoder):
+        assert session.get_session_options().intra_op_num_threads == INFERENCE_THREADS
+        assert session.get_providers() == ["CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize("name", [ENCODER, DECODER, DESCRIPTION])
+def test_an_incomplete_folder_is_refused(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ArtefactError, match=name):
+        load_exported(folder)
+
+
+@pytest.mark.parametrize("place", [0, 100_000, -40, -1])
+def test_an_altered_file_is_refused(folder: Path, place: int) -> None:
+    data = bytearray((folder / ENCODER).read_bytes())
+    data[place] ^= 1
+    (folder / ENCODER).write_bytes(bytes(data))
+    with pytest.raises(ArtefactError, match="was altered"):
+        load_exported(folder)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 84, 100_000])
+def test_a_file_cut_short_is_refused(folder: Path, kept: int) -> None:
+    (folder / ENCODER).write_bytes((folder / ENCODER).read_bytes()[:kept])
+    with pytest.raises(ArtefactError, match="was altered"):
+        unsealed(folder / ENCODER)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("weights_sha256", '"' + 64 * "0" + '"'), ("image_size_px", "96"), ("preprocess_version", "99")]
+)
+def test_another_models_files_are_refused(folder: Path, key: str, value: str) -> None:
+    lines = (folder / DESCRIPTION).read_text().splitlines()
+    changed = [
+        f'  "{key}": {value}{"," if line.endswith(",") else ""}' if f'"{key}"' in line else line for line in lines
+    ]
+    assert changed != lines
+    (folder / DESCRIPTION).write_text("\n".join(changed))
+    with pytest.raises(ArtefactError) as caught:
+        load_exported(folder)
+    assert value.strip('"') in str(caught.value)
