@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from components.artefacts import read_description
+from components.artefacts import ModelDescription, read_description
 from components.promptable.model_folder import save_segmenter
 from components.promptable.segmenter import Segmenter
 from components.students import build_student, student_adapter, student_hiera
 from components.teacher.build import load_teacher
 from components.training.distil import distil as train_student
-from components.training.loop import FitResult
+from components.training.loop import FitResult, Report
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
@@ -47,7 +47,22 @@ def train(job: Job, student: Segmenter, records: tuple[list[Record], list[Record
     teacher, _ = load_teacher(job.root / TEACHER)
     key = fingerprint(job)
     curve = Curve(job, key)
-    result = train_student(
+    result = learn(job, student, teacher, records, key=key, report=curve.report)
+    conclude(job, result, curve, train=records[0], val=records[1])
+    return result
+
+
+def learn(
+    job: Job,
+    student: Segmenter,
+    teacher: Segmenter,
+    records: tuple[list[Record], list[Record]],
+    *,
+    key: str,
+    report: Report,
+) -> FitResult:
+    """Distil as the job's parameters say, with its checkpoint in the job's scratch."""
+    return train_student(
         student,
         teacher,
         records[0],
@@ -57,19 +72,22 @@ def train(job: Job, student: Segmenter, records: tuple[list[Record], list[Record
         augment=job.params.augment,
         checkpoint_folder=job.scratch,
         fingerprint=key,
-        report=curve.report,
+        report=report,
     )
-    conclude(job, result, curve, train=records[0], val=records[1])
-    return result
 
 
 @step(timeout_s=600, retries=2)
 def save(job: Job, student: Segmenter, records: list[Record]) -> str:
     """Write the model folder; returns the digest of its weights."""
+    return write_student(job, student, records, job.root / MODEL).digest
+
+
+def write_student(job: Job, student: Segmenter, records: list[Record], folder: Path) -> ModelDescription:
+    """Write a student, distilled on `records` as the job's parameters say, as a model folder."""
     params = job.params.student
     teacher = read_description(job.root / TEACHER)
-    description = save_segmenter(
-        job.root / MODEL,
+    return save_segmenter(
+        folder,
         student,
         kind="student",
         name=params.name,
@@ -81,7 +99,6 @@ def save(job: Job, student: Segmenter, records: list[Record]) -> str:
         pretraining_exposure=teacher.pretraining_exposure,
         provenance=job.provenance.lasting(),
     )
-    return description.digest
 
 
 @stage(params=PARAMS, data=DATA, seeds=("distil.seed",), timeout_s=15 * 24 * 3600, on_gpu=True)

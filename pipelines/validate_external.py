@@ -29,6 +29,7 @@ DATA = (
     "data/03_splits/sources.json",
     "models/teacher",
     "models/student",
+    "models/unet",
 )
 
 
@@ -64,7 +65,7 @@ def seen_by_patients(job: Job, models: dict[str, Contender]) -> dict[str, Conten
 def validate_external(job: Job) -> None:
     """Score the models on the external images."""
     records = read_external(job)
-    models = seen_by_patients(job, load_contenders(job, ("student", "teacher", "champion")))
+    models = seen_by_patients(job, load_contenders(job, ("teacher", "champion", "unet_box")))
     result = score(job, records, models)
     record(job, result, write(job, result, "external"))
 

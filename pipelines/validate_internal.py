@@ -13,7 +13,14 @@ from pipelines.runtime.steps import step
 from pipelines.validation import load_contenders, record, score, write
 
 PARAMS = ("prompts", "evaluate")
-DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv", "models/teacher", "models/student")
+DATA = (
+    "data/02_harmonised/internal",
+    "data/03_splits/internal.csv",
+    "models/teacher",
+    "models/student",
+    "models/unet",
+    "models/spread",
+)
 
 
 @step(timeout_s=600, retries=2)
@@ -29,7 +36,7 @@ def read_test(job: Job) -> list[Record]:
 def validate_internal(job: Job) -> None:
     """Score the models on the internal test images."""
     records = read_test(job)
-    models = load_contenders(job, ("student", "teacher", "champion"))
+    models = load_contenders(job, ("teacher", "champion", "unet_box", "sisters"))
     result = score(job, records, models)
     record(job, result, write(job, result, "internal"))
 

@@ -10,7 +10,11 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from components.artefacts import ModelDescription
+from components.errors import ArtefactError
+from components.evaluation.comparing.seeds import SISTER
 from components.evaluation.peers import load_peer
 from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
@@ -23,13 +27,17 @@ from components.release.released import released_model
 from components.students import load_student
 from components.teacher.build import load_teacher
 from components.types import Record, Role
+from components.unet import predict as unet_predict
+from components.unet.model_folder import load_unet
+from components.unet.network import BoxUnet
 from pipelines.runtime.stage import Job, Progress
 from pipelines.runtime.steps import step
 
 
 @step(timeout_s=600, retries=2)
 def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
-    """Load the student and, of `roles`, the teacher and the model in use (unless the student is that model); and peers.
+    """Load the student, the peers, and of `roles`: `teacher`, `champion` (the model in use, unless it is the student),
+    `unet_box`, and `sisters` (students of other seeds, which come last).
 
     Peers are loaded first, so that weights that aren't there are said before anything else is read.
     """
@@ -37,20 +45,60 @@ def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
     device = pick_device()
     named = job.params.evaluate.peers.items()
     peers = {who: load_peer(who, params, root=job.root, device=device) for who, params in named}
-    student, description = load_student(job.root / "models/student")
-    models = {"student": _contender(student.to(device), description)}
+    models = {"student": _of_segmenter(*load_student(job.root / "models/student"), device)}
     if "teacher" in roles:
-        teacher, description = load_teacher(job.root / "models/teacher")
-        models["teacher"] = _contender(teacher.to(device), description)
+        models["teacher"] = _of_segmenter(*load_teacher(job.root / "models/teacher"), device)
     in_use = read_ledger(job.root / LEDGER).champion if "champion" in roles else None
     if in_use is not None and in_use != models["student"].digest:
-        champion, description = load_student(released_model(job.root, in_use))
-        models["champion"] = _contender(champion.to(device), description)
-    return models | peers
+        models["champion"] = _of_segmenter(*load_student(released_model(job.root, in_use)), device)
+    if "unet_box" in roles:
+        models["unet_box"] = _of_unet(*load_unet(job.root / "models/unet"), device)
+    return models | peers | (_sisters(job.root, device) if "sisters" in roles else {})
 
 
-def _contender(segmenter: Segmenter, description: ModelDescription) -> Contender:
-    return Contender(segmenter, description.digest, description.name, description.phantom, description.exposure)
+def _of_segmenter(segmenter: Segmenter, description: ModelDescription, device: torch.device) -> Contender:
+    return Contender(
+        segmenter.to(device),
+        description.digest,
+        description.name,
+        description.phantom,
+        description.exposure,
+        seed=description.provenance.get("seeds", {}).get("distil.seed"),
+    )
+
+
+def _of_unet(network: BoxUnet, description: ModelDescription, device: torch.device) -> Contender:
+    return Contender(
+        network.to(device),
+        description.digest,
+        description.name,
+        description.phantom,
+        description.exposure,
+        predictor=unet_predict,
+        needs_box=True,
+    )
+
+
+def _sisters(root: Path, device: torch.device) -> dict[str, Contender]:
+    """The students of other seeds that the stage `spread` lists, by role.
+
+    Raises
+    ------
+    ArtefactError
+        If a folder isn't the one that the list names.
+    """
+    found = {}
+    for sister in json.loads((root / "models/spread/spread.json").read_text(encoding="utf-8"))["sisters"]:
+        folder = root / "models/spread" / str(sister["seed"])
+        contender = _of_segmenter(*load_student(folder), device)
+        if (contender.digest, contender.seed) != (sister["digest"], sister["seed"]):
+            raise ArtefactError(
+                f"{folder} holds the student {contender.digest[:12]} of seed {contender.seed}",
+                expected=f"{sister['digest'][:12]} of seed {sister['seed']}, as spread.json says",
+                remedy="restore the folder: `dvc checkout`, or train again: `dvc repro --force spread`",
+            )
+        found[f"{SISTER}{sister['seed']}"] = contender
+    return found
 
 
 @step(timeout_s=7 * 24 * 3600)

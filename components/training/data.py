@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from components.evaluation.prompting.prompts import draw_prompts, exact_box, jitter_box, negative_click, random_click
 from components.intake.form.records import load_image, load_instances
-from components.params import AugmentParams, EvaluatePrompts, OptimiseParams, PromptParams, TrainPrompts
+from components.params import AugmentParams, EvaluatePrompts, FitParams, PromptParams, TrainPrompts
 from components.preprocess import normalise, resize_image
 from components.promptable.predict import to_batch
 from components.promptable.segmenter import PromptBatch
@@ -266,13 +266,13 @@ def _validation_sample(record: Record, *, image_size_px: int, prompts: EvaluateP
 def training_sets(
     train: Sequence[Record],
     val: Sequence[Record],
-    params: OptimiseParams,
+    params: FitParams,
     *,
     image_size_px: int,
     prompts: PromptParams,
     augment: AugmentParams,
 ) -> tuple[TrainingImages, list[Batch]]:
-    """What either training learns from, and the fixed batches that choose its weights."""
+    """What a training learns from, and the fixed batches that choose its weights."""
     images = TrainingImages(
         train,
         image_size_px=image_size_px,

@@ -1,10 +1,10 @@
-"""The training loop that fine-tuning and distillation share: batches to the best weights by validation Dice.
+"""The training loop that all trainings share: batches to the best weights by validation Dice.
 
 It can be stopped at any moment: a checkpoint (everything needed to go on, with the place in the epoch) is written
 after every epoch, at least every so many seconds, and on Ctrl-C. The same task taken up again continues there; a
 checkpoint of another task (other data, parameters or code versions) is set aside with a log line.
 
-Leaves out: what is trained and how it is scored (finetune.py, distil.py), and where metrics go (`report`).
+Leaves out: what is trained and how it is scored (finetune.py, distil.py, unet.py), and where metrics go (`report`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from components.artefacts import replacing
 from components.errors import TrainingError
-from components.params import OptimiseParams
+from components.params import FitParams
 from components.training.allocator import keep_freed_memory
 from components.training.data import Batch, TrainingImages, ahead, training_loader
 
@@ -75,14 +75,14 @@ class _Progress:
 
 
 def autocast(amp: str, device: torch.device) -> AbstractContextManager[object]:
-    """Automatic mixed precision as `OptimiseParams.amp` says: `bf16`, `off`, or `auto`."""
+    """Automatic mixed precision as `FitParams.amp` says: `bf16`, `off`, or `auto`."""
     has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
     if amp == "bf16" or (amp == "auto" and has_bf16):
         return torch.autocast(device.type, dtype=torch.bfloat16)
     return nullcontext()
 
 
-def learning_rate_factor(step: int, *, steps_per_epoch: int, params: OptimiseParams) -> float:
+def learning_rate_factor(step: int, *, steps_per_epoch: int, params: FitParams) -> float:
     """The factor on the learning rate at a step: linear warm-up, then cosine to zero or gamma each epoch."""
     if step < params.warmup_steps:
         return (step + 1) / params.warmup_steps
@@ -99,7 +99,7 @@ class Trainer:
         self,
         task: Task,
         images: TrainingImages,
-        params: OptimiseParams,
+        params: FitParams,
         *,
         folder: Path,
         fingerprint: str,

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from components.params import DistilTerms, MaskLossParams
+from components.params import DistilTerms, MaskLossParams, UnetLossParams
 from components.promptable.segmenter import Segmenter
 from components.promptable.trunk import StageFeature
 
@@ -56,12 +56,27 @@ def mask_loss(logits: Tensor, quality: Tensor, truth: Tensor, params: MaskLossPa
     truth
         N H W, 0 or 1.
     """
-    full = F.interpolate(logits[:, None].float(), size=truth.shape[-2:], mode="bilinear", align_corners=False)[:, 0]
+    full = _at_size_of(truth, logits)
     return {
         "dice": params.dice * dice_loss(full, truth),
         "focal": params.focal * focal_loss(full, truth, gamma=params.focal_gamma, alpha=params.focal_alpha),
         "quality": params.quality * quality_loss(quality, full, truth),
     }
+
+
+def unet_loss(logits: Tensor, truth: Tensor, params: UnetLossParams) -> dict[str, Tensor]:
+    """Weighted binary cross entropy and soft Dice of N masks by name: logits N h w, truth N H W (0 or 1)."""
+    full = _at_size_of(truth, logits)
+    return {
+        "bce": params.bce * F.binary_cross_entropy_with_logits(full, truth),
+        "dice": params.dice * dice_loss(full, truth),
+    }
+
+
+def _at_size_of(truth: Tensor, logits: Tensor) -> Tensor:
+    """Logits (N h w) brought to the truth's size by bilinear interpolation, N H W."""
+    size_hw = truth.shape[-2:]
+    return F.interpolate(logits[:, None].float(), size=size_hw, mode="bilinear", align_corners=False)[:, 0]
 
 
 def neck_features(segmenter: Segmenter, stages: Sequence[StageFeature]) -> dict[str, list[Tensor]]:

@@ -5,23 +5,35 @@ Leaves out: everything that is reported (components/evaluation, at native resolu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch
 
 
-@torch.inference_mode()
 def validation_scores(segmenter: Segmenter, batches: Sequence[Batch]) -> dict[str, float]:
-    """Mean `dice` and `iou` over all objects of the batches, masks thresholded at logit 0."""
-    dices: list[torch.Tensor] = []
-    ious: list[torch.Tensor] = []
+    """A segmenter's `mask_scores`."""
+
+    def logits_of(batch: Batch) -> Tensor:
+        return segmenter.decode(segmenter.encode(batch.images), batch.prompts)[0]
+
+    return mask_scores(logits_of, batches, device=segmenter.device)
+
+
+@torch.inference_mode()
+def mask_scores(
+    logits_of: Callable[[Batch], Tensor], batches: Sequence[Batch], *, device: torch.device
+) -> dict[str, float]:
+    """Mean `dice` and `iou` over all objects of the batches, masks (`logits_of` gives N h w) thresholded at logit 0."""
+    dices: list[Tensor] = []
+    ious: list[Tensor] = []
     for batch in batches:
-        moved = batch.to(segmenter.device)
-        logits, _ = segmenter.decode(segmenter.encode(moved.images), moved.prompts)
+        moved = batch.to(device)
+        logits = logits_of(moved)
         size = moved.truth.shape[-2:]
         full = F.interpolate(logits[:, None].float(), size=size, mode="bilinear", align_corners=False)[:, 0]
         predicted, truth = (full > 0).flatten(1), (moved.truth > 0).flatten(1)

@@ -40,6 +40,7 @@ def shrink(params: dict[str, Any], images: Mapping[str, int]) -> dict[str, Any]:
     params["model"]["image_size_px"] = 64
     for training in ("finetune", "distil"):
         params[training] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0}
+    params["unet"] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0, "channels": [8, 8]}
     params["prompts"]["evaluate"]["kinds"] = ["box", "box_jitter", "click"]
     params["evaluate"] |= {"bootstrap_resamples": 100, "figure_cases": 1, "not_ultrasound_images": 1}
     return params

@@ -122,6 +122,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Pr
         params["model"]["image_size_px"] = 64
         for training in ("finetune", "distil"):
             params[training] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0}
+        params["unet"] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0, "channels": [8, 8]}
         params["evaluate"] |= {"bootstrap_resamples": 100, "figure_cases": 1}
 
     made.edit(shrink)  # type: ignore[arg-type]

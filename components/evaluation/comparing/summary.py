@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from components.evaluation.comparing.by_prompt import false_regions, jitter_curves
+from components.evaluation.comparing.confidence_tables import confidence_by_prompt
 from components.evaluation.comparing.json_form import number, to_json
 from components.evaluation.comparing.means import contenders, subgroup_means
 from components.evaluation.comparing.seeds import seed_spread, without_sisters
@@ -79,6 +80,7 @@ def summarise(
                     subgroup_min_groups=params.subgroup_min_groups,
                 )
                 | _exposure(name, records, models)
+                | _confidence(cases[cases["dataset"] == name], models, params)
                 for name in names
             }
         ),
@@ -99,6 +101,13 @@ def _exposure(name: str, records: Sequence[Record], models: Mapping[str, Contend
         "exposure_basis": models[SUBJECT].exposure.basis,
         "counts_as_external": found[SUBJECT] == "no",
     }
+
+
+def _confidence(cases: pd.DataFrame, models: Mapping[str, Contender], params: EvaluateParams) -> dict[str, Any]:
+    """How far student and model in use can be trusted where they say how sure they are; nothing where neither does."""
+    bins, bootstrap = params.reliability_bins, bootstrap_of(params)
+    found = confidence_by_prompt(cases, models, bins=bins, bootstrap=bootstrap)
+    return {"confidence": found} if found else {}
 
 
 def _dataset(

@@ -23,6 +23,7 @@ from matplotlib.lines import Line2D
 from components.artefacts import replacing
 from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
 from components.evaluation.comparing.json_form import interval_key
+from components.evaluation.comparing.seeds import without_sisters
 from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.reporting.words import marked_dataset, marked_model, prompt_words
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
@@ -108,7 +109,7 @@ def case_figure(
     `cases` are a validation's cases, `metrics` its means; there must be some of this dataset and prompt.
     """
     of_prompt = cases[(cases["dataset"] == dataset) & (cases["prompt"] == prompt)]
-    ours = of_prompt[~of_prompt["model"].isin(IN_TABLES_ONLY)]
+    ours = without_sisters(of_prompt[~of_prompt["model"].isin(IN_TABLES_ONLY)])
     colours = _palette(metrics)
     student = ours[ours["model"] == SUBJECT].sort_values(["dice", "case_id"], ascending=[False, True])
     ranked = student["case_id"].tolist()

@@ -21,6 +21,8 @@ from components.evaluation.prompting.corrective import Predictor, answer_prompts
 from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE, DrawnPrompt, truth_of
 from components.evaluation.scoring.metrics import Score, Tolerances, score_case
 from components.masks import from_rle, to_rle
+from components.promptable.calibration import Calibration
+from components.promptable.guard import check_image
 from components.types import Image, InstanceMask, Mask, Point, Prompt, Record
 
 METRIC_COLUMNS = {
@@ -46,7 +48,8 @@ class Contender:
 
     `phantom` says whether any image that it was trained on was a phantom, `exposure` which datasets it had seen.
     `predictor` is the model's own way to be used (None: the run's), `needs_box` says that it can't answer a prompt
-    without a box.
+    without a box. `calibration` is what it carries, if anything: its confidence, and its guard. `seed` is that of its
+    distillation, where its folder says it.
     """
 
     segmenter: Any
@@ -56,6 +59,8 @@ class Contender:
     exposure: PretrainingExposure = UNRECORDED
     predictor: Predictor | None = None
     needs_box: bool = False
+    calibration: Calibration | None = None
+    seed: int | None = None
 
 
 def score_image(
@@ -75,10 +80,13 @@ def score_image(
         asked = [one for one in drawn if can_answer(use, one.prompt, needs_box=model.needs_box)]
         if not asked:
             continue
-        found = answer_prompts(use, model.segmenter, image, instances, asked, takes_clicks=not model.needs_box)
+        embedding = use.embed(model.segmenter, image)
+        found = answer_prompts(use, model.segmenter, embedding, instances, asked, takes_clicks=not model.needs_box)
+        score = None if model.calibration is None else check_image(model.calibration.guard, image, embedding).score
         rows += [
             _row(record, instances, one.drawn, one.prediction.mask, who=who, digest=model.digest, tolerances=tolerances)
-            | {"quality": one.prediction.quality, "fallback": None}
+            | {"quality": one.prediction.quality, "fallback": None, "guard_score": score}
+            | _confidence(model.calibration, one.prediction.quality, score)
             for one in found
         ]
     for who, baseline in BASELINES.items():
@@ -87,8 +95,19 @@ def score_image(
                 answer = baseline(image, prompt.prompt.box_xyxy)
                 fallback = None if answer.fell_back is None else float(answer.fell_back)
                 row = _row(record, instances, prompt, answer.mask, who=who, digest="", tolerances=tolerances)
-                rows.append(row | {"quality": None, "fallback": fallback})
+                rows.append(
+                    row | {"quality": None, "fallback": fallback, "guard_score": None} | _confidence(None, 0, None)
+                )
     return rows
+
+
+def _confidence(calibration: Calibration | None, quality: float, guard_score: float | None) -> Row:
+    """What a calibration says of an estimate on an image of this guard's score; nothing without one."""
+    if calibration is None or guard_score is None:
+        return {"confidence": None, "abstain": None}
+    confidence = float(calibration.quality.apply(quality))
+    flagged = guard_score > calibration.guard.threshold
+    return {"confidence": confidence, "abstain": float(calibration.held_back(confidence, flagged=flagged))}
 
 
 def _row(

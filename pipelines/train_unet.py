@@ -1,0 +1,86 @@
+"""The training side of the split to `models/unet`: a U-Net that is given the box, the trained baseline of all tables.
+
+Takes up the last checkpoint of an interrupted run. Leaves out: teacher and student, of which it knows nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from components.training.loop import FitResult
+from components.training.unet import train_unet as train_network
+from components.types import Record
+from components.unet.model_folder import save_unet
+from components.unet.network import BoxUnet, build_unet
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
+from pipelines.training import PROMPTS, Curve, clear_scratch, conclude, fingerprint, read_sides
+
+PARAMS = ("model.image_size_px", *PROMPTS, "augment", "unet")
+DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv")
+MODEL = Path("models/unet")
+
+log = logging.getLogger(__name__)
+
+
+@step(timeout_s=600, retries=2)
+def read_records(job: Job) -> tuple[list[Record], list[Record]]:
+    """Read the records of train and val."""
+    return read_sides(job)
+
+
+@step(timeout_s=600, retries=2)
+def build(job: Job) -> BoxUnet:
+    """Build the network with random weights."""
+    params = job.params.unet
+    return build_unet(params.channels, image_size_px=job.params.model.image_size_px, seed=params.seed)
+
+
+@step(timeout_s=14 * 24 * 3600)
+def train(job: Job, network: BoxUnet, records: tuple[list[Record], list[Record]]) -> FitResult:
+    """Train from wherever an interrupted run left it; the network ends with its best weights."""
+    key = fingerprint(job)
+    curve = Curve(job, key)
+    result = train_network(
+        network,
+        records[0],
+        records[1],
+        job.params.unet,
+        prompts=job.params.prompts,
+        augment=job.params.augment,
+        checkpoint_folder=job.scratch,
+        fingerprint=key,
+        report=curve.report,
+    )
+    conclude(job, result, curve, train=records[0], val=records[1])
+    return result
+
+
+@step(timeout_s=600, retries=2)
+def save(job: Job, network: BoxUnet, records: list[Record]) -> str:
+    """Write the model folder; returns the digest of its weights."""
+    description = save_unet(
+        job.root / MODEL,
+        network,
+        phantom=any(record.phantom for record in records),
+        trained_on=tuple(sorted({record.dataset for record in records})),
+        provenance=job.provenance.lasting(),
+    )
+    return description.digest
+
+
+@stage(params=PARAMS, data=DATA, seeds=("unet.seed",), timeout_s=15 * 24 * 3600, on_gpu=True)
+def train_unet(job: Job) -> None:
+    """Train the box-fed U-Net."""
+    records = read_records(job)
+    network = build(job)
+    train(job, network, records)
+    digest = save(job, network, records[0])
+    job.run.log_tags({"sonoforge.weights_sha256": digest})
+    job.run.log_artifact(job.root / MODEL / "model.json")
+    clear_scratch(job)
+
+
+if __name__ == "__main__":
+    train_unet.main()
