@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 
 from components.artefacts import read_description, write_json
+from components.release.packaged import CANDIDATE, PACKAGE
 from components.release.promote import Promotion
 from components.release.promote import promote as release
 from components.tracking import find_run
@@ -17,44 +19,50 @@ from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
 
 PARAMS = ()
-DATA = ("models/student", "reports/gate.json", "reports/internal/metrics.json", "reports/external/metrics.json")
+DATA = (
+    "models/candidate",
+    "reports/package.json",
+    "reports/gate.json",
+    "reports/internal/metrics.json",
+    "reports/external/metrics.json",
+)
 PROMOTION = Path("reports/promotion.json")
 
 log = logging.getLogger(__name__)
 
 
-@step(timeout_s=3600, retries=1)
+@step(timeout_s=2 * 3600, retries=1)
 def move_champion(job: Job) -> Promotion:
-    """Register and point to the student on PASS; record the refusal on any other verdict."""
+    """Pack, register and point to the candidate on PASS; record the refusal on any other verdict."""
     reports = job.root / "reports"
-    model = job.root / "models/student"
+    model = job.root / CANDIDATE
     return release(
         job.root,
         model=model,
         gate=reports / "gate.json",
+        package=job.root / PACKAGE,
         internal=json.loads((reports / "internal/metrics.json").read_text(encoding="utf-8")),
         external=json.loads((reports / "external/metrics.json").read_text(encoding="utf-8")),
         run_id=find_run(job.root, digest=read_description(model).digest),
+        pack=partial(pack, job.root),
     )
 
 
-@step(timeout_s=3600, retries=1)
-def pack(job: Job, folder: Path) -> str:
-    """Build the Bento of the released model; returns its tag."""
+def pack(root: Path, folder: Path) -> str:
+    """Build the Bento of a released folder, which must be the one that was judged; returns its tag."""
     # BentoML takes seconds to import, and a refusal needs none of it.
-    from components.release.bento import build_bento
+    from components.release.bento import release_bento
 
-    return build_bento(job.root, folder).tag
+    return release_bento(root, folder).tag
 
 
-@stage(params=PARAMS, data=DATA, timeout_s=2 * 3600)
+@stage(params=PARAMS, data=DATA, timeout_s=3 * 3600)
 def promote(job: Job) -> None:
-    """Release the student if the gate allows it."""
+    """Release the candidate if the gate allows it."""
     promotion = move_champion(job)
-    tag = pack(job, job.root / promotion.folder) if promotion.folder is not None else None
-    write_json(job.root / PROMOTION, {**promotion.as_json(), "bento": tag})
-    log.info("%s: %s", promotion.action, tag or "; ".join(promotion.reasons))
-    job.run.log_tags({"sonoforge.action": promotion.action, "sonoforge.bento": tag or ""})
+    write_json(job.root / PROMOTION, promotion.as_json())
+    log.info("%s: %s", promotion.action, promotion.bento or "; ".join(promotion.reasons))
+    job.run.log_tags({"sonoforge.action": promotion.action, "sonoforge.bento": promotion.bento or ""})
     job.run.log_artifact(job.root / PROMOTION)
 
 

@@ -1,8 +1,9 @@
-"""A released model folder to a Bento: the service's code, the weights, card and verdict, and pinned requirements.
+"""A model folder to a Bento: the service's code, the model with its papers, and pinned requirements.
 
-The Bento is immutable and knows what it carries: its version begins with the weights' digest and ends with that of
-the code, its labels hold both. `BENTOML_HOME` says where Bentos are kept; the caller sets it before importing this.
-Leaves out: the service itself (serving/service.py), containers, and running anything.
+A candidate's Bento is what the gate judges; the release's must be the same in every file, and has the papers besides.
+A Bento is immutable and knows what it carries: its version begins with the weights' digest and ends with that of all
+that went in, its labels hold the digests of weights and code. `BENTOML_HOME` says where Bentos are kept; the caller
+sets it before importing this. Leaves out: the service itself (serving/service.py), containers, and running anything.
 """
 
 from __future__ import annotations
@@ -20,11 +21,21 @@ import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
 from packaging.requirements import InvalidRequirement, Requirement
 
-from components.artefacts import ModelDescription
+from components.artefacts import ModelDescription, sha256_of
 from components.errors import ReleaseError, SonoForgeError
-from components.release.released import checked_description
+from components.release.files import (
+    FILES,
+    MODEL,
+    PAPERS,
+    bento_files,
+    differences,
+    list_files,
+    package_digest,
+)
+from components.release.released import intact_description, read_listing
 
 NAME = "sonoforge"
+CANDIDATE = "sonoforge-candidate"
 SERVICE = "serving.service:SonoForge"
 CODE = ("components", "serving")
 PINS = "requirements.lock.txt"
@@ -46,30 +57,35 @@ RUNTIME = (
     "torch",
 )
 """What the service imports; everything else that these need follows from their own metadata."""
+_PLACE = "project"
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltBento:
-    """A Bento in the local store: its tag, folder, and the digests of its weights and code."""
+    """A Bento in the local store: its tag, folder, and the digests of its weights, of its code and of its package (None
+    if it was built without one)."""
 
     tag: str
     folder: Path
     model_digest: str
     code_digest: str
+    package: str | None = None
 
 
-def build_bento(root: Path, model: Path) -> BuiltBento:
-    """Build a Bento of the project's code and a released model folder, or find the one that is built already.
+def build_bento(root: Path, model: Path, *, name: str = NAME) -> BuiltBento:
+    """Build a Bento of the project's code and a model folder, or find the one that is built already.
+
+    Folders in the model folder stay behind: a candidate's golden images are nobody else's.
 
     Raises
     ------
     ReleaseError
         If the weights were altered, or BentoML can't build.
     """
-    description = checked_description(model)
+    description = intact_description(model)
     code_digest = _code_digest(root)
-    version = f"{description.digest[:12]}-{code_digest[:8]}"
-    known = find_bento(f"{NAME}:{version}")
+    version = f"{description.digest[:12]}-{_version_of(code_digest, model)}"
+    known = find_bento(f"{name}:{version}")
     if known is not None:
         return known
     labels = {
@@ -78,6 +94,7 @@ def build_bento(root: Path, model: Path) -> BuiltBento:
         "code_digest": code_digest[:32],
         "git_sha": str(description.provenance.get("git_sha", "unknown")),
         "phantom": str(description.phantom).lower(),
+        _PLACE: _place(root),
     }
     with tempfile.TemporaryDirectory(prefix="sonoforge-bento-") as scratch:
         context = Path(scratch)
@@ -86,7 +103,7 @@ def build_bento(root: Path, model: Path) -> BuiltBento:
         try:
             bentoml.build(
                 SERVICE,
-                name=NAME,
+                name=name,
                 version=version,
                 labels=labels,
                 description=(model / "card.md").read_text(encoding="utf-8") if (model / "card.md").is_file() else None,
@@ -96,13 +113,80 @@ def build_bento(root: Path, model: Path) -> BuiltBento:
             )
         except BentoMLException as error:
             raise ReleaseError(
-                f"BentoML couldn't build {NAME}:{version}: {error}",
+                f"BentoML couldn't build {name}:{version}: {error}",
                 expected="a Bento",
-                remedy="mend what it names, then promote again",
+                remedy="mend what it names, then run the same again",
             ) from None
-    built = find_bento(f"{NAME}:{version}")
+    built = find_bento(f"{name}:{version}")
     assert built is not None, "BentoML says that it built the Bento"
     return built
+
+
+def build_candidate(root: Path, model: Path) -> BuiltBento:
+    """Build the Bento that is to be judged, anew; a candidate's that was built here before goes.
+
+    Raises
+    ------
+    ReleaseError
+        If the weights were altered, or BentoML can't build.
+    """
+    for bento in _all(CANDIDATE):
+        if bento.info.labels.get(_PLACE) == _place(root):
+            bentoml.delete(bento.tag)
+    return build_bento(root, model, name=CANDIDATE)
+
+
+def release_bento(root: Path, model: Path) -> BuiltBento:
+    """The Bento of a released model, which must be the judged one (`files.json` in the model folder) and its papers.
+
+    It is built of the project's code unless it is there already, as it is when a released model comes back. A model
+    that was released before packages were judged has no such list, and nothing to compare.
+
+    Raises
+    ------
+    ReleaseError
+        If it isn't what was judged, or as `build_bento`.
+    """
+    judged = read_listing(model / FILES)
+    if judged is None:
+        return build_bento(root, model)
+    known = bento_of(intact_description(model).digest, package=package_digest(judged))
+    if known is not None and _has_papers_of(model, known):
+        return known
+    built = build_bento(root, model)
+    if wrong := differences(bento_files(built.folder), judged):
+        bentoml.delete(built.tag)
+        named = ", ".join(wrong[:5]) + (f", and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+        raise ReleaseError(
+            f"the Bento isn't the one that was judged: {named}",
+            expected=f"the files of the package {package_digest(judged)[:12]}, and the papers of its release",
+            remedy="judge what is there now, `dvc repro`; or promote from the commit at which it was judged",
+        )
+    return built
+
+
+def _all(name: str) -> list[bentoml.Bento]:
+    """All Bentos of a name; BentoML itself refuses to list a name that has none."""
+    return [bento for bento in bentoml.list() if bento.tag.name == name]
+
+
+def _has_papers_of(model: Path, bento: BuiltBento) -> bool:
+    carried = bento.folder / MODEL
+    return all(
+        (carried / name).is_file() and (carried / name).read_bytes() == (model / name).read_bytes()
+        for name in PAPERS
+        if (model / name).is_file()
+    )
+
+
+def _version_of(code_digest: str, model: Path) -> str:
+    inputs = {name: digest for name, digest in list_files(model).items() if "/" not in name}
+    return package_digest({"code": code_digest, **inputs})[:8]
+
+
+def _place(root: Path) -> str:
+    """Which project a Bento was built in; several may share a store."""
+    return hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:32]
 
 
 def find_bento(tag: str) -> BuiltBento | None:
@@ -111,23 +195,26 @@ def find_bento(tag: str) -> BuiltBento | None:
     Raises
     ------
     ReleaseError
-        If the model in it is altered, or isn't the one after which it is named.
+        If the model in it isn't the one after which it is named, or a file isn't the one that was judged.
     """
     try:
         bento = bentoml.get(tag)
     except (NotFound, BentoMLException, ValueError):
         return None
     folder = Path(bento.path)
-    description = _carried(bento.tag, folder / "src" / "model")
+    description = _carried(bento.tag, folder)
     labels = bento.info.labels
-    return BuiltBento(str(bento.tag), folder, description.digest, str(labels.get("code_digest", "")))
+    listing = folder / MODEL / FILES
+    package = sha256_of(listing) if listing.is_file() else None
+    return BuiltBento(str(bento.tag), folder, description.digest, str(labels.get("code_digest", "")), package)
 
 
-def _carried(tag: bentoml.Tag, model: Path) -> ModelDescription:
-    """The description of the model in a Bento, which must be the one that the Bento's version names."""
+def _carried(tag: bentoml.Tag, bento: Path) -> ModelDescription:
+    """The description of the model in a Bento, after making sure that the Bento is what its papers say."""
     remedy = f"delete it, `bentoml delete {tag}`, and promote the model again"
     try:
-        description = checked_description(model)
+        description = intact_description(bento / MODEL)
+        judged = read_listing(bento / MODEL / FILES)
     except SonoForgeError as error:
         raise ReleaseError(error.found, expected=error.expected, remedy=remedy) from None
     if not str(tag.version).startswith(f"{description.digest[:12]}-"):
@@ -136,22 +223,31 @@ def _carried(tag: bentoml.Tag, model: Path) -> ModelDescription:
             expected="those whose digest its version begins with",
             remedy=remedy,
         )
+    wrong = [] if judged is None else differences(bento_files(bento), judged)
+    if wrong:
+        raise ReleaseError(
+            f"the Bento {tag} isn't as it was built: {', '.join(wrong[:5])}",
+            expected="the files that its files.json lists",
+            remedy=remedy,
+        )
     return description
 
 
-def bento_of(digest: str) -> BuiltBento | None:
+def bento_of(digest: str, *, package: str | None = None) -> BuiltBento | None:
     """The newest Bento in the local store that carries the weights with this digest, if there is one.
+
+    With `package` it must also be of that package: the one that the ledger names.
 
     Raises
     ------
     ReleaseError
-        If the weights in it were altered.
+        If the weights in it were altered, or another file that was judged.
     """
-    bentos = sorted(bentoml.list(NAME), key=lambda bento: bento.info.creation_time, reverse=True)
+    bentos = sorted(_all(NAME), key=lambda bento: bento.info.creation_time, reverse=True)
     for bento in bentos:
         if str(bento.tag.version).startswith(f"{digest[:12]}-"):
             found = find_bento(str(bento.tag))
-            if found is not None and found.model_digest == digest:
+            if found is not None and found.model_digest == digest and package in (None, found.package):
                 return found
     return None
 
@@ -191,10 +287,13 @@ def _normal(name: str) -> str:
 
 
 def _stage(root: Path, model: Path, context: Path) -> None:
-    """Lay out what goes into the Bento: code without caches, and the model folder."""
+    """Lay out what goes into the Bento: code without caches, and the files of the model folder."""
     for part in CODE:
         shutil.copytree(root / part, context / part, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "*.tmp"))
-    shutil.copytree(model, context / "model")
+    (context / "model").mkdir()
+    for path in model.iterdir():
+        if path.is_file():
+            shutil.copy2(path, context / "model" / path.name)
 
 
 def _code_digest(root: Path) -> str:

@@ -1,11 +1,12 @@
 """A judged student to the model in use, or to a recorded refusal; and back again.
 
-On PASS the model folder is copied to `models/released/<first 12 digits of its digest>`, with its card and the
-verdict, entered in the ledger, and pointed at by the registry's alias `champion` (the former one by `previous`). On
+On PASS the files of the candidate that were judged, and no others, are copied to `models/released/<first 12 digits of
+the digest>`, with card, verdict and the list of the package (`files.json`). Its Bento is built before anything moves.
+Then it is entered in the ledger and pointed at by the registry's alias `champion` (the former one by `previous`). On
 any other verdict the refusal is recorded in the same form and nothing else moves. The ledger is written before the
 aliases; should a crash come between, the next call puts the aliases right.
 
-Leaves out: the verdict (gate.py), building a Bento (bento.py) and serving.
+Leaves out: the verdict (gate.py), how a Bento is built (bento.py) and serving.
 """
 
 from __future__ import annotations
@@ -13,33 +14,41 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypedDict
 
 from filelock import FileLock
 
 from components import tracking
-from components.artefacts import (
-    DESCRIPTION,
-    WEIGHTS,
-    ModelDescription,
-    replacing_folder,
-    sha256_of,
-    write_json,
-    write_text,
-)
+from components.artefacts import ModelDescription, replacing_folder, sha256_of, write_json, write_text
 from components.errors import ReleaseError
+from components.release.files import (
+    CALIBRATION,
+    FILES,
+    MODEL,
+    Listing,
+    differences,
+    list_files,
+    listing_text,
+    model_files,
+    package_digest,
+)
 from components.release.ledger import LEDGER, RELEASED, Ledger, append, read_ledger, released_folder
 from components.release.model_card import build_card, card_markdown
-from components.release.released import CARD_JSON, checked_description, read_card, released_model
+from components.release.packaged import AGAIN, read_package
+from components.release.released import CARD_JSON, checked_description, read_card, read_listing, released_model
 
 REGISTRY_NAME = "sonoforge"
 CHAMPION, PREVIOUS = "champion", "previous"
 CARD_MARKDOWN, GATE = "card.md", "gate.json"
 NO_METRICS: Mapping[str, Any] = {"datasets": {}}
+
+
+Pack = Callable[[Path], str]
+"""Builds the Bento of a complete model folder; returns its tag."""
 
 
 class Registry(Protocol):
@@ -70,7 +79,8 @@ class Promotion:
     """What became of a candidate: the content of `reports/promotion.json`.
 
     `source` and `target` are the digests of the model in use before and after, `folder` where the released model
-    stands (relative to the project), `ledger` the digest of the ledger's entry.
+    stands (relative to the project), `package` the digest of the list of its files, `ledger` that of the ledger's
+    entry.
     """
 
     action: Literal["promoted", "refused", "already champion", "rolled back"]
@@ -83,6 +93,8 @@ class Promotion:
     folder: str | None
     reasons: tuple[str, ...]
     ledger: str
+    package: str | None = None
+    bento: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, with `from` and `to` for the models before and after."""
@@ -95,18 +107,21 @@ def promote(
     *,
     model: Path,
     gate: Path,
+    package: Path | None = None,
     internal: Mapping[str, Any] = NO_METRICS,
     external: Mapping[str, Any] = NO_METRICS,
     run_id: str | None = None,
     who: str | None = None,
     registry: Registry = tracking,
+    pack: Pack | None = None,
 ) -> Promotion:
-    """Release a student if its gate says PASS, else record the refusal.
+    """Release a candidate if its gate says PASS, else record the refusal.
 
     Parameters
     ----------
-    model, gate
-        The student's folder, and the gate's record (`gate.json`), which must have judged these very weights.
+    model, gate, package
+        The candidate's folder, the gate's record (`gate.json`) and the package's (`package.json`), which must both be
+        about these very files. A model that is released already has its package's list with it and needs no `package`.
     internal, external
         Content of the validations' `metrics.json`, for the card; where they name a model, it must be this one. A
         model that is released already keeps the card that it was given.
@@ -114,23 +129,26 @@ def promote(
         The MLflow run that made the model.
     who
         Who promotes; by default whoever runs this.
+    pack
+        Builds the Bento of the released folder before the ledger is written; None: there is to be none.
 
     Raises
     ------
     ReleaseError
-        If the gate judged other weights, its record or the metrics are broken or of others, or the ledger was tampered
-        with.
+        If the gate judged other weights or another package, files aren't those that were judged, its record, the
+        package's or the metrics are broken or of others, or the ledger was tampered with.
     ArtefactError
         If the model folder is incomplete or altered.
     """
     record, description = _judged(model, gate)
+    files = _packaged(root, model, description, package, record=record)
     for role, metrics in (("internal", internal), ("external", external)):
         _refuse_foreign(metrics, description, role=role)
     who = who or actor()
     with _lock(root):
         ledger = read_ledger(root / LEDGER)
         if record["verdict"] != "PASS":
-            return _refuse(root, description, record, gate=gate, who=who, ledger=ledger)
+            return _refuse(root, description, record, gate=gate, files=files, who=who, ledger=ledger)
         card = {"gate": record, "internal": internal, "external": external}
         draft = build_card(description, version=description.digest[:12], **card)
         folder = released_folder(root, description.digest)
@@ -143,34 +161,40 @@ def promote(
             run_id=run_id,
             tags=_tags(description),
         ).version
-        if model.resolve() != folder.resolve():
-            _release(folder, model, gate, card=build_card(description, version=str(version), **card))
+        if _is_released(root, model, description):
+            bento = pack(folder) if pack is not None else None
+        else:
+            final = build_card(description, version=str(version), **card)
+            bento = _release(folder, model, gate, card=final, files=files, pack=pack)
         known = ledger.champion == description.digest
-        source = ledger.previous if known else ledger.champion
+        named = _named(files)
         digest = ledger.head
-        if not known:
+        if not known or ledger.package_of(description.digest) != named["package_sha256"]:
             digest = append(
                 root / LEDGER,
                 action="promote",
                 who=who,
-                source=source,
+                source=ledger.champion,
                 target=description.digest,
                 candidate=description.digest,
                 gate_sha256=sha256_of(gate),
-                reason="the gate says PASS",
+                reason="the gate says PASS" + (", of another package" if known else ""),
+                **named,
             ).digest
         _sync_aliases(root, registry)
         return Promotion(
-            action="already champion" if known else "promoted",
+            action="already champion" if digest == ledger.head else "promoted",
             verdict="PASS",
             candidate=description.digest,
             name=description.name,
             version=version,
-            source=source,
+            source=ledger.previous if known else ledger.champion,
             target=description.digest,
             folder=folder.relative_to(root).as_posix(),
             reasons=(),
             ledger=digest,
+            package=named["package_sha256"],
+            bento=bento,
         )
 
 
@@ -257,6 +281,62 @@ def _judged(model: Path, gate: Path) -> tuple[dict[str, Any], ModelDescription]:
     return record, description
 
 
+def _is_released(root: Path, model: Path, description: ModelDescription) -> bool:
+    return model.resolve() == released_folder(root, description.digest).resolve()
+
+
+def _packaged(
+    root: Path, model: Path, description: ModelDescription, package: Path | None, *, record: Mapping[str, Any]
+) -> Listing:
+    """The list of the files that were judged, which must be those that are there.
+
+    It is empty for a model that was released before packages were judged.
+    """
+    if package is None:
+        listing = read_listing(model / FILES)
+        if listing is None and not _is_released(root, model, description):
+            raise ReleaseError(
+                f"{model} was never packaged", expected="a candidate whose Bento was built and tried", remedy=AGAIN
+            )
+        return listing or {}
+    found = read_package(package)
+    if found.model.digest != description.digest:
+        raise ReleaseError(
+            f"{package} is about the weights {found.model.digest[:12]}, {model} holds {description.digest[:12]}",
+            expected="a package of the model that is to be promoted",
+            remedy="run the graph to its end: `dvc repro`",
+        )
+    judged = record.get("package_sha256", found.package_sha256)
+    if judged != found.package_sha256:
+        raise ReleaseError(
+            f"the gate judged the package {str(judged)[:12]}, {package} is {found.package_sha256[:12]}",
+            expected="the package that was judged",
+            remedy="run the graph to its end: `dvc repro`",
+        )
+    expected = model_files(found.files)
+    there = {name: digest for name, digest in list_files(model).items() if name in expected}
+    if wrong := differences(there, expected):
+        raise ReleaseError(
+            f"{model} isn't as it was judged: {', '.join(wrong)}",
+            expected=f"the files that {package} lists",
+            remedy=f"`dvc checkout {model.name}`, or {AGAIN}",
+        )
+    return found.files
+
+
+class _Named(TypedDict):
+    package_sha256: str | None
+    calibration_sha256: str | None
+
+
+def _named(files: Listing) -> _Named:
+    """What the ledger's entry says of the package."""
+    return {
+        "package_sha256": package_digest(files) if files else None,
+        "calibration_sha256": files.get(MODEL + CALIBRATION),
+    }
+
+
 def _refuse_foreign(metrics: Mapping[str, Any], description: ModelDescription, *, role: str) -> None:
     """Refuse results of other weights: the card would state them as this model's."""
     model = metrics.get("model", {"digest": description.digest})
@@ -270,7 +350,14 @@ def _refuse_foreign(metrics: Mapping[str, Any], description: ModelDescription, *
 
 
 def _refuse(
-    root: Path, description: ModelDescription, record: Mapping[str, Any], *, gate: Path, who: str, ledger: Ledger
+    root: Path,
+    description: ModelDescription,
+    record: Mapping[str, Any],
+    *,
+    gate: Path,
+    files: Listing,
+    who: str,
+    ledger: Ledger,
 ) -> Promotion:
     reasons = tuple(check["reason"] for check in record["checks"] if check["verdict"] != "PASS")
     gate_sha256 = sha256_of(gate)
@@ -292,6 +379,7 @@ def _refuse(
             candidate=description.digest,
             gate_sha256=gate_sha256,
             reason=f"{record['verdict']}: {'; '.join(reasons)}",
+            **_named(files),
         ).digest
     return Promotion(
         action="refused",
@@ -304,17 +392,22 @@ def _refuse(
         folder=None,
         reasons=reasons,
         ledger=digest,
+        package=_named(files)["package_sha256"],
     )
 
 
-def _release(folder: Path, model: Path, gate: Path, *, card: Mapping[str, Any]) -> None:
-    """Write the released folder: weights, description, card, verdict."""
+def _release(
+    folder: Path, model: Path, gate: Path, *, card: Mapping[str, Any], files: Listing, pack: Pack | None
+) -> str | None:
+    """Write the released folder: the files that were judged, card, verdict, their list; returns its Bento's tag."""
     with replacing_folder(folder) as beside:
-        for name in (WEIGHTS, DESCRIPTION):
+        for name in model_files(files):
             shutil.copy2(model / name, beside / name)
         shutil.copy2(gate, beside / GATE)
+        write_text(beside / FILES, listing_text(files))
         write_json(beside / CARD_JSON, dict(card))
         write_text(beside / CARD_MARKDOWN, card_markdown(card))
+        return pack(beside) if pack is not None else None
 
 
 def _sync_aliases(root: Path, registry: Registry) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """What stands in `models/released`, held against the ledger: a released model is the one that was promoted, or none.
 
 A model folder vouches for its weights only by its own description, which whoever swaps the weights can swap, too. The
-ledger's chain can't be rewritten unseen, so the digest that it names decides. Leaves out: the ledger itself
+ledger's chain can't be rewritten unseen, so the digests that it names decide: of the weights, and of the list of the
+package's files (`files.json`), by which calibration and ONNX files are known. Leaves out: the ledger itself
 (ledger.py), and moving anything (promote.py).
 """
 
@@ -13,7 +14,8 @@ from typing import Any
 
 from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, read_description, sha256_of
 from components.errors import ArtefactError, ReleaseError
-from components.release.ledger import LEDGER, read_ledger, released_folder
+from components.release.files import FILES, differences, list_files, model_files
+from components.release.ledger import LEDGER, Ledger, read_ledger, released_folder
 
 CARD_JSON = "card.json"
 RESTORE = (
@@ -28,12 +30,12 @@ def released_model(root: Path, digest: str) -> Path:
     Raises
     ------
     ReleaseError
-        If the folder is gone, unreadable, or another model's.
+        If the folder is gone, unreadable, or another model's, or a file of its package was changed.
     """
     folder = released_folder(root, digest)
     if not folder.is_dir():
         raise ReleaseError(f"{folder} is gone", expected=f"the released model {digest[:12]}", remedy=RESTORE)
-    _compare(folder, (digest,))
+    _compare(folder, (digest,), read_ledger(root / LEDGER))
     return folder
 
 
@@ -43,14 +45,15 @@ def check_released(folder: Path) -> None:
     Raises
     ------
     ReleaseError
-        If it stands among released models and isn't the one whose digest its name begins, or the ledger was tampered
-        with.
+        If it stands among released models and isn't the one whose digest its name begins, a file of its package was
+        changed, or the ledger was tampered with.
     """
     for place in _places(folder):
-        ledger = place.parent / LEDGER.name
-        if ledger.is_file():
-            promoted = {entry.target for entry in read_ledger(ledger).entries if entry.action == "promote"}
-            _compare(place, tuple(digest for digest in promoted if digest and digest[:12] == place.name))
+        path = place.parent / LEDGER.name
+        if path.is_file():
+            ledger = read_ledger(path)
+            promoted = {entry.target for entry in ledger.entries if entry.action == "promote"}
+            _compare(place, tuple(digest for digest in promoted if digest and digest[:12] == place.name), ledger)
 
 
 def checked_description(folder: Path) -> ModelDescription:
@@ -61,11 +64,25 @@ def checked_description(folder: Path) -> ModelDescription:
     Raises
     ------
     ReleaseError
-        If the weights are missing or altered, or the released model isn't the promoted one.
+        If the weights or another file of its package are missing or altered, or the released model isn't the promoted
+        one.
     ArtefactError
         If there is no description.
     """
     check_released(folder)
+    return intact_description(folder)
+
+
+def intact_description(folder: Path) -> ModelDescription:
+    """Read a model folder's description and make sure that its files are those that it lists, wherever it stands.
+
+    Raises
+    ------
+    ReleaseError
+        If the weights or another file of its package are missing or altered.
+    ArtefactError
+        If there is no description.
+    """
     description = read_description(folder)
     weights = folder / WEIGHTS
     found = sha256_of(weights) if weights.is_file() else "no file"
@@ -75,7 +92,46 @@ def checked_description(folder: Path) -> ModelDescription:
             expected=f"{description.weights_sha256}, as {DESCRIPTION} says",
             remedy=remedy_for(folder, "restore the folder from a backup or `dvc checkout`; don't use these weights"),
         )
+    _check_package(folder)
     return description
+
+
+def read_listing(path: Path) -> dict[str, str] | None:
+    """The list of a package's files (`files.json`); None where there is none.
+
+    Raises
+    ------
+    ReleaseError
+        If it isn't such a list.
+    """
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        if not all(isinstance(name, str) and isinstance(digest, str) for name, digest in files.items()):
+            raise TypeError("it lists something else than files and their sha256")
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise ReleaseError(
+            f"{path} isn't a list of files: {type(error).__name__}: {error}",
+            expected="each file of the package with its sha256",
+            remedy=remedy_for(path.parent, RESTORE),
+        ) from None
+    return dict(files)
+
+
+def _check_package(folder: Path) -> None:
+    """Make sure that the files of a model folder are those that its list names, if it has a list."""
+    listing = read_listing(folder / FILES)
+    if listing is None:
+        return
+    expected = model_files(listing)
+    found = {name: digest for name, digest in list_files(folder).items() if name in expected}
+    if wrong := differences(found, expected):
+        raise ReleaseError(
+            f"{folder} isn't as it was judged: {', '.join(wrong)}",
+            expected=f"the files with the sha256 that its {FILES} lists",
+            remedy=remedy_for(folder, RESTORE),
+        )
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:
@@ -108,7 +164,7 @@ def _places(folder: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((folder.parent.resolve() / folder.name, folder.resolve())))
 
 
-def _compare(folder: Path, digests: tuple[str, ...]) -> None:
+def _compare(folder: Path, digests: tuple[str, ...], ledger: Ledger) -> None:
     expected = f"the weights {' or '.join(digests) or 'of a promoted model'}, as the ledger says"
     try:
         found = read_description(folder).digest
@@ -116,6 +172,14 @@ def _compare(folder: Path, digests: tuple[str, ...]) -> None:
         raise ReleaseError(error.found, expected=expected, remedy=RESTORE) from None
     if found not in digests:
         raise ReleaseError(f"{folder} holds the weights {found}", expected=expected, remedy=RESTORE)
+    package = ledger.package_of(found)
+    if package is None:  # It was released before packages were judged.
+        return
+    listing = folder / FILES
+    listed = sha256_of(listing) if listing.is_file() else "no file"
+    if listed != package:
+        raise ReleaseError(f"{listing} has sha256 {listed}", expected=f"{package}, as the ledger says", remedy=RESTORE)
+    _check_package(folder)
 
 
 def _no_card(path: Path, why: str) -> ArtefactError:

@@ -6,6 +6,7 @@ Leaves out: what a promotion is (components/release).
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,25 +56,28 @@ def promote(
 ) -> None:
     """Bring a model into use and build its Bento, if its gate says PASS; else record the refusal and exit with 1."""
     from components.artefacts import read_description
+    from components.release.packaged import PACKAGE
     from components.release.promote import NO_METRICS
     from components.release.promote import promote as release
     from components.tracking import find_run
 
     root = _root()
-    folder = resolve(root, ref).folder
-    kept = folder / "gate.json"
+    chosen = resolve(root, ref).folder
+    kept = chosen / "gate.json"
     # A released model keeps the verdict and the card that it was given; today's reports are of another.
     released = kept.is_file()
+    folder = chosen if released else _candidate(root, chosen)
     done = release(
         root,
         model=folder,
         gate=kept if released else root / REPORTS / "gate.json",
+        package=None if released else root / PACKAGE,
         internal=NO_METRICS if released else _metrics(root, "internal"),
         external=NO_METRICS if released else _metrics(root, "external"),
         run_id=find_run(root, digest=read_description(folder).digest),
+        pack=partial(_bento, root),
     )
-    bento = None if done.folder is None else _bento(root, root / done.folder)
-    _tell(done, as_json=as_json, bento=bento)
+    _tell(done, as_json=as_json)
     if done.action == "refused":
         raise typer.Exit(1)
 
@@ -146,6 +150,23 @@ def _root() -> Path:
     return root
 
 
+def _candidate(root: Path, chosen: Path) -> Path:
+    """The candidate that was packaged of a model folder: what is released is what was built and tried."""
+    from components.artefacts import read_description
+    from components.release.packaged import CANDIDATE
+
+    digest = read_description(chosen).digest
+    folder = root / CANDIDATE
+    found = read_description(folder).digest if folder.is_dir() else None
+    if found != digest:
+        raise ReleaseError(
+            f"{CANDIDATE.as_posix()} holds the weights {found[:12]}" if found else f"no {CANDIDATE.as_posix()}",
+            expected=f"the candidate of {digest[:12]}, whose Bento was built and tried",
+            remedy="run the graph to its end: `dvc repro`",
+        )
+    return folder
+
+
 def _metrics(root: Path, role: str) -> dict[str, Any]:
     path = root / REPORTS / role / "metrics.json"
     if not path.is_file():
@@ -170,21 +191,21 @@ def _metrics(root: Path, role: str) -> dict[str, Any]:
 def _bento(root: Path, folder: Path) -> str:
     """Build a released model's Bento, or find it built; returns its tag."""
     # BentoML takes seconds to import, and only a release needs it.
-    from components.release.bento import build_bento
+    from components.release.bento import release_bento
 
-    return build_bento(root, folder).tag
+    return release_bento(root, folder).tag
 
 
-def _tell(done: Promotion, *, as_json: bool, bento: str | None = None) -> None:
+def _tell(done: Promotion, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({**done.as_json(), "bento": bento}, indent=2))
+        typer.echo(json.dumps(done.as_json(), indent=2))
         return
     typer.echo(f"{done.action}: {done.name}, weights {done.candidate[:12]}")
     for why in done.reasons:
         typer.echo(f"  - {why}")
     if done.target is not None:
         typer.echo(f"in use: weights {done.target[:12]}, before: {(done.source or 'nothing')[:12]}")
-    if bento is not None:
-        typer.echo(f"Bento {bento}")
+    if done.bento is not None:
+        typer.echo(f"Bento {done.bento}")
     if done.action in ("promoted", "rolled back"):
         typer.echo("start the service again to serve it: `make serve`")

@@ -92,8 +92,10 @@ def _served(chosen: Chosen) -> Served:
 
     if chosen.released is not None:
         from components.release.bento import bento_of
+        from components.release.ledger import LEDGER, read_ledger
 
-        bento = bento_of(chosen.released)
+        package = read_ledger(Path.cwd() / LEDGER).package_of(chosen.released)
+        bento = bento_of(chosen.released, package=package)
         if bento is not None:
             code = bento.folder / "src"
             return Served(bento.tag, code, checked_description(code / "model"), None)

@@ -160,38 +160,45 @@ def _cases(
     datasets: tuple[str, ...] = ("busi", "ddti"),
     n: int = 30,
     digest: str = "",
+    jitter_loss: float = 0.05,
 ) -> pd.DataFrame:
-    """Cases of `box_jitter` whose Dice is each contender's mean plus what all share."""
+    """Cases of `box_jitter` whose Dice is each contender's mean plus what all share, and beside them the student's with
+    the exact box and the sloppiest one."""
     rng = np.random.default_rng(0)
-    rows = []
+    rows, further = [], []
     for dataset in datasets:
         for index, shared in enumerate(rng.normal(0, 0.02, n)):
             for who, mean in means.items():
                 dice = float(np.clip(mean + shared + rng.normal(0, 0.005), 0, 1))
-                rows.append(
-                    {
-                        "case_id": f"{dataset}/{index}/1",
-                        "dataset": dataset,
-                        "image_id": str(index),
-                        "group": f"g{index}",
-                        "object_index": 1,
-                        "label": "lesion",
-                        "prompt": "box_jitter",
-                        "prompt_json": "{}",
-                        "model": who,
-                        "model_digest": digest if who == "champion" else "",
-                        "dice": dice,
-                        "miss": 0.0,
-                        "area_px": 1,
-                        "predicted_area_px": 1,
-                        "height_px": 1,
-                        "width_px": 1,
-                        "phantom": True,
-                        "flags": "",
-                        "mask_counts": "",
-                    }
-                )
-    return to_frame(rows)
+                row = {
+                    "case_id": f"{dataset}/{index}/1",
+                    "dataset": dataset,
+                    "image_id": str(index),
+                    "group": f"g{index}",
+                    "object_index": 1,
+                    "label": "lesion",
+                    "subject_class": "",
+                    "prompt": "box_jitter",
+                    "prompt_json": "{}",
+                    "model": who,
+                    "model_digest": digest if who == "champion" else "",
+                    "dice": dice,
+                    "iou": dice / (2 - dice),
+                    "nsd_px": dice - 0.2,
+                    "miss": 0.0,
+                    "area_px": index + 1,
+                    "predicted_area_px": 1,
+                    "height_px": 1,
+                    "width_px": 1,
+                    "phantom": True,
+                    "flags": "",
+                    "mask_counts": "",
+                }
+                rows.append(row)
+                if who == "student":
+                    further += [row | {"prompt": "box", "dice": min(dice + 0.02, 1.0)}]
+                    further += [row | {"prompt": "box_jitter_20", "dice": max(dice + 0.02 - jitter_loss, 0.0)}]
+    return to_frame(rows + further)
 
 
 GOOD = {"student": 0.85, "teacher": 0.86, "ellipse": 0.75}
@@ -200,8 +207,8 @@ GOOD = {"student": 0.85, "teacher": 0.86, "ellipse": 0.75}
 @pytest.fixture
 def cases_of() -> Callable[..., pd.DataFrame]:
     """Cases with each contender's mean Dice: good ones, but for those that are named."""
-    return lambda n=30, datasets=("busi", "ddti"), digest="", **means: _cases(
-        {**GOOD, **means}, datasets=datasets, n=n, digest=digest
+    return lambda n=30, datasets=("busi", "ddti"), digest="", jitter_loss=0.05, **means: _cases(
+        {**GOOD, **means}, datasets=datasets, n=n, digest=digest, jitter_loss=jitter_loss
     )
 
 
@@ -246,6 +253,39 @@ def rules(gate_params: GateParams) -> Rules:
     return Rules(gate_params, Bootstrap(resamples=300, confidence=0.95, seed=1), subgroup_min_groups=5)
 
 
+def good_metrics(digest: str, *, ece: float = 0.04, aurc: float = 0.1, champion_aurc: float = 0.1) -> dict[str, Any]:
+    """What the gate reads of `metrics.json`."""
+    by_who = {
+        who: {"ece": {"mean": ece}, "aurc": {"mean": risk}}
+        for who, risk in (("student", aurc), ("champion", champion_aurc))
+    }
+    confidence = {"confidence": {"box_jitter": by_who}}
+    return {"model": {"digest": digest}, "datasets": dict.fromkeys(("busi", "ddti"), confidence)}
+
+
+def good_package(digest: str) -> dict[str, Any]:
+    """A record of a package that behaves."""
+    same = {"cases": 8, "worst_share": 0.0002, "worst_dice_difference": 0.001}
+    return {
+        "schema": 1,
+        "model": {"name": "hiera_mini", "digest": digest},
+        "bento": "sonoforge:0123456789ab",
+        "package_sha256": "c" * 64,
+        "files": {},
+        "unsafe_files": [],
+        "parity": {"exported": same, "service": same},
+        "latency_ms": {"embed": {"p50": 90.0, "p95": 120.0, "n": 8}, "segment": {"p50": 20.0, "p95": 30.0, "n": 8}},
+        "start_s": 8.5,
+        "peak_memory_mb": 700.0,
+    }
+
+
+def good_documents(digest: str) -> dict[str, Any]:
+    """A list of documents in which nothing is owed."""
+    card = {"name": "model card", "path": "reports/document/model_card.md", "missing_required": []}
+    return {"schema": 1, "model": {"digest": digest}, "documents": [card], "missing_required": []}
+
+
 @pytest.fixture
 def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
     """Evidence that passes, but for what is changed."""
@@ -268,6 +308,11 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "real_images": 0,
             "off_record": (),
             "sources": (),
+            "metrics": good_metrics(read_description(model).digest),
+            "package": good_package(read_description(model).digest),
+            "package_changes": (),
+            "documents": good_documents(read_description(model).digest),
+            "broken": None,
         }
         return Evidence(**{**values, **changes})
 

@@ -12,9 +12,9 @@ from components.release.promote import actor, champion_folder, models_table, pro
 from components.release.released import checked_description
 
 
-def test_a_pass_is_released_registered_and_entered(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_a_pass_is_released_registered_and_entered(tmp_path, make_model, digest_of, judged, registry) -> None:
     model = make_model(1)
-    done = promote(tmp_path, model=model, gate=write_gate(model), who="anna", registry=registry)
+    done = promote(tmp_path, model=model, **judged(model), who="anna", registry=registry)
     digest = digest_of(model)
     assert (done.action, done.version, done.source, done.target) == ("promoted", 1, None, digest)
     assert done.folder == f"models/released/{digest[:12]}"
@@ -23,6 +23,7 @@ def test_a_pass_is_released_registered_and_entered(tmp_path, make_model, digest_
     assert sorted(path.name for path in folder.iterdir()) == [
         "card.json",
         "card.md",
+        "files.json",
         "gate.json",
         "model.json",
         "weights.safetensors",
@@ -36,12 +37,10 @@ def test_a_pass_is_released_registered_and_entered(tmp_path, make_model, digest_
 
 
 @pytest.mark.parametrize("verdict", ["FAIL", "INSUFFICIENT"])
-def test_a_refusal_is_recorded_and_moves_nothing(
-    tmp_path, make_model, digest_of, write_gate, registry, verdict
-) -> None:
+def test_a_refusal_is_recorded_and_moves_nothing(tmp_path, make_model, digest_of, judged, registry, verdict) -> None:
     first, second = make_model(1), make_model(2)
-    promote(tmp_path, model=first, gate=write_gate(first), registry=registry)
-    done = promote(tmp_path, model=second, gate=write_gate(second, verdict), registry=registry)
+    promote(tmp_path, model=first, **judged(first), registry=registry)
+    done = promote(tmp_path, model=second, **judged(second, verdict), registry=registry)
     assert (done.action, done.verdict, done.target) == ("refused", verdict, digest_of(first))
     assert done.reasons == ("busi: worse than the ellipse",)
     assert registry.aliases == {"champion": 1}
@@ -50,25 +49,23 @@ def test_a_refusal_is_recorded_and_moves_nothing(
     entry = read_ledger(tmp_path / LEDGER).entries[-1]
     assert (entry.action, entry.candidate) == ("refuse", digest_of(second))
     assert verdict in entry.reason
-    promote(tmp_path, model=second, gate=write_gate(second, verdict), registry=registry)
+    promote(tmp_path, model=second, **judged(second, verdict), registry=registry)
     assert len(read_ledger(tmp_path / LEDGER).entries) == 2
-    assert set(done.as_json()) == set(
-        promote(tmp_path, model=first, gate=write_gate(first), registry=registry).as_json()
-    )
+    assert set(done.as_json()) == set(promote(tmp_path, model=first, **judged(first), registry=registry).as_json())
 
 
-def test_promoting_twice_is_promoting_once(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_promoting_twice_is_promoting_once(tmp_path, make_model, digest_of, judged, registry) -> None:
     model = make_model(1)
-    promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
-    again = promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    promote(tmp_path, model=model, **judged(model), registry=registry)
+    again = promote(tmp_path, model=model, **judged(model), registry=registry)
     assert again.action == "already champion"
     assert len(read_ledger(tmp_path / LEDGER).entries) == 1
 
 
-def test_a_rollback_swaps_and_swaps_back(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_a_rollback_swaps_and_swaps_back(tmp_path, make_model, digest_of, judged, registry) -> None:
     first, second = make_model(1), make_model(2)
     for model in (first, second):
-        promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+        promote(tmp_path, model=model, **judged(model), registry=registry)
     assert registry.aliases == {"champion": 2, "previous": 1}
     done = rollback(tmp_path, reason="worse at the bedside", who="anna", registry=registry)
     assert (done.action, done.source, done.target) == ("rolled back", digest_of(second), digest_of(first))
@@ -78,68 +75,66 @@ def test_a_rollback_swaps_and_swaps_back(tmp_path, make_model, digest_of, write_
     assert registry.aliases == {"champion": 2, "previous": 1}
 
 
-def test_there_must_be_something_to_go_back_to(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_there_must_be_something_to_go_back_to(tmp_path, make_model, digest_of, judged, registry) -> None:
     with pytest.raises(ReleaseError, match="no former model"):
         rollback(tmp_path, reason="x", registry=registry)
     model = make_model(1)
-    promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    promote(tmp_path, model=model, **judged(model), registry=registry)
     with pytest.raises(ReleaseError, match="no former model"):
         rollback(tmp_path, reason="x", registry=registry)
 
 
-def test_a_crash_before_the_alias_is_mended_by_the_next_call(
-    tmp_path, make_model, digest_of, write_gate, registry
-) -> None:
+def test_a_crash_before_the_alias_is_mended_by_the_next_call(tmp_path, make_model, digest_of, judged, registry) -> None:
     model = make_model(1)
     registry.fail_on_alias = True
     with pytest.raises(OSError, match="away"):
-        promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+        promote(tmp_path, model=model, **judged(model), registry=registry)
     registry.fail_on_alias = False
-    again = promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    again = promote(tmp_path, model=model, **judged(model), registry=registry)
     assert again.action == "already champion"
     assert registry.aliases == {"champion": 1}
 
 
-def test_a_verdict_on_other_weights_is_refused(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_a_verdict_on_other_weights_is_refused(tmp_path, make_model, digest_of, judged, registry) -> None:
     first, second = make_model(1), make_model(2)
     with pytest.raises(ReleaseError, match="judges the weights"):
-        promote(tmp_path, model=second, gate=write_gate(first), registry=registry)
+        promote(tmp_path, model=second, **judged(first), registry=registry)
     with pytest.raises(ReleaseError, match="no verdict"):
         promote(tmp_path, model=second, gate=tmp_path / "none.json", registry=registry)
     assert not (tmp_path / LEDGER).exists()
 
 
-def test_results_of_other_weights_are_refused(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_results_of_other_weights_are_refused(tmp_path, make_model, digest_of, judged, registry) -> None:
     first, second = make_model(1), make_model(2)
     theirs = {"model": {"name": "hiera_mini", "digest": digest_of(second)}, "datasets": {}}
     ours = {"model": {"name": "hiera_mini", "digest": digest_of(first)}, "datasets": {}}
     for results in ({"internal": theirs, "external": ours}, {"internal": ours, "external": theirs}):
         with pytest.raises(ReleaseError, match="validation scored the weights"):
-            promote(tmp_path, model=first, gate=write_gate(first), registry=registry, **results)
+            promote(tmp_path, model=first, **judged(first), registry=registry, **results)
     assert not (tmp_path / LEDGER).exists() and registry.versions == []
-    done = promote(tmp_path, model=first, gate=write_gate(first), registry=registry, internal=ours, external=ours)
+    done = promote(tmp_path, model=first, **judged(first), registry=registry, internal=ours, external=ours)
     assert done.action == "promoted"
 
 
-def test_altered_weights_are_refused(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_altered_weights_are_refused(tmp_path, make_model, digest_of, judged, registry) -> None:
     first, second = make_model(1), make_model(2)
     for model in (first, second):
-        promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+        promote(tmp_path, model=model, **judged(model), registry=registry)
     weights = released_folder(tmp_path, digest_of(first)) / "weights.safetensors"
     weights.write_bytes(weights.read_bytes() + b"\0")
-    with pytest.raises(ReleaseError, match="sha256"):
+    with pytest.raises(ReleaseError, match=r"weights\.safetensors was changed"):
         rollback(tmp_path, reason="x", registry=registry)
     assert read_ledger(tmp_path / LEDGER).champion == digest_of(second)
     assert registry.aliases == {"champion": 2, "previous": 1}
     weights.unlink()
-    with pytest.raises(ReleaseError, match="no file"):
+    with pytest.raises(ReleaseError, match=r"weights\.safetensors is missing"):
         checked_description(weights.parent)
 
 
-def test_a_released_model_can_be_promoted_again(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_a_released_model_can_be_promoted_again(tmp_path, make_model, digest_of, judged, registry) -> None:
     first, second = make_model(1), make_model(2)
     for model in (first, second):
-        promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+        promote(tmp_path, model=model, **judged(model), registry=registry)
     released = released_folder(tmp_path, digest_of(first))
     card = (released / "card.json").read_bytes()
     promote(tmp_path, model=released, gate=released / "gate.json", registry=registry)
@@ -147,11 +142,11 @@ def test_a_released_model_can_be_promoted_again(tmp_path, make_model, digest_of,
     assert (released / "card.json").read_bytes() == card
 
 
-def test_the_table_of_models(tmp_path, make_model, digest_of, write_gate, registry) -> None:
+def test_the_table_of_models(tmp_path, make_model, digest_of, judged, registry) -> None:
     assert models_table(tmp_path) == []
     first, second = make_model(1), make_model(2)
     for model in (first, second):
-        promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+        promote(tmp_path, model=model, **judged(model), registry=registry)
     rows = models_table(tmp_path)
     assert [(row["digest"], row["alias"], row["version"]) for row in rows] == [
         (digest_of(first), "previous", "1"),
@@ -167,9 +162,9 @@ def test_who_acts_can_be_named(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("results", [{"model": None, "datasets": {}}, {"datasets": 3}, {"datasets": {"busi": {}}}, {}])
-def test_results_that_are_none_are_refused(tmp_path, make_model, write_gate, registry, results) -> None:
+def test_results_that_are_none_are_refused(tmp_path, make_model, judged, registry, results) -> None:
     model = make_model(1)
     with pytest.raises(ReleaseError, match="external") as caught:
-        promote(tmp_path, model=model, gate=write_gate(model), registry=registry, external=results)
+        promote(tmp_path, model=model, **judged(model), registry=registry, external=results)
     assert "dvc repro" in caught.value.remedy
     assert not (tmp_path / LEDGER).exists() and registry.versions == []

@@ -17,11 +17,11 @@ Swapped = tuple[Path, str, str]
 
 
 @pytest.fixture
-def swapped(tmp_path, make_model, digest_of, write_gate, registry) -> Swapped:
+def swapped(tmp_path, make_model, digest_of, judged, registry) -> Swapped:
     """A project in whose `previous` and `champion` folders another model's weights and description were put."""
     models = [make_model(seed) for seed in (1, 2)]
     for model in models:
-        promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+        promote(tmp_path, model=model, **judged(model), registry=registry)
     stranger = make_model(3)
     digests = [digest_of(model) for model in models]
     for digest in digests:
@@ -61,11 +61,11 @@ def test_a_link_to_a_swapped_folder_is_refused_too(swapped: Swapped) -> None:
     _check_refused(lambda: check_released(root / "elsewhere"), champion)
 
 
-def test_promoting_again_from_where_it_was_trained_mends_it(swapped: Swapped, write_gate, registry) -> None:
+def test_promoting_again_from_where_it_was_trained_mends_it(swapped: Swapped, judged, registry) -> None:
     root, previous, champion = swapped
     for seed in (1, 2):
         model = root / f"models/student_{seed}"
-        promote(root, model=model, gate=write_gate(model), registry=registry)
+        promote(root, model=model, **judged(model), registry=registry)
     assert champion_folder(root) == released_folder(root, champion)
     assert released_model(root, previous) == released_folder(root, previous)
     assert len(models_table(root)) == 2
@@ -81,10 +81,10 @@ def test_a_folder_that_was_never_promoted_is_none_of_the_released(swapped: Swapp
 
 @pytest.mark.parametrize("text", ["{", "{}", None])
 def test_a_released_folder_without_its_description_is_refused(
-    tmp_path, make_model, digest_of, write_gate, registry, text: str | None
+    tmp_path, make_model, digest_of, judged, registry, text: str | None
 ) -> None:
     model = make_model(1)
-    promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    promote(tmp_path, model=model, **judged(model), registry=registry)
     folder = released_folder(tmp_path, digest_of(model))
     if text is None:
         shutil.rmtree(folder)
@@ -96,10 +96,10 @@ def test_a_released_folder_without_its_description_is_refused(
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", "\x00"])
-def test_a_broken_card_is_named(tmp_path, make_model, digest_of, write_gate, registry, text: str) -> None:
+def test_a_broken_card_is_named(tmp_path, make_model, digest_of, judged, registry, text: str) -> None:
     model = make_model(1)
     assert read_card(model) is None
-    promote(tmp_path, model=model, gate=write_gate(model), registry=registry)
+    promote(tmp_path, model=model, **judged(model), registry=registry)
     card = released_folder(tmp_path, digest_of(model)) / "card.json"
     card.write_text(text)
     with pytest.raises(ArtefactError, match="isn't a model card") as caught:

@@ -15,11 +15,11 @@ from components.release.trace import known_models, trace
 
 
 @pytest.fixture
-def project(tmp_path, make_model, write_gate, registry, cases_of, digest_of):
+def project(tmp_path, make_model, judged, registry, cases_of, digest_of):
     """A project with a promoted model, another one beside it, and scored cases."""
     first, second = make_model(1), make_model(2, git_sha="fedcba" + "0" * 34)
-    promote(tmp_path, model=first, gate=write_gate(first), registry=registry)
-    promote(tmp_path, model=second, gate=write_gate(second, "FAIL"), registry=registry)
+    promote(tmp_path, model=first, **judged(first), registry=registry)
+    promote(tmp_path, model=second, **judged(second, "FAIL"), registry=registry)
     cases = cases_of(n=2)
     cases.loc[cases["model"] == "student", "model_digest"] = digest_of(first)
     (tmp_path / "reports" / "internal").mkdir(parents=True)
@@ -61,7 +61,7 @@ def test_what_isnt_there_is_said(project, identifier) -> None:
         trace(project[0], identifier)
 
 
-def test_a_version_and_a_run_lead_to_their_model(tmp_path, make_model, write_gate, monkeypatch, digest_of) -> None:
+def test_a_version_and_a_run_lead_to_their_model(tmp_path, make_model, judged, monkeypatch, digest_of) -> None:
     model = make_model(1)
     (tmp_path / ".mlflow").mkdir()
     known = tracking.RegisteredVersion(REGISTRY_NAME, 3, digest_of(model), "models/student_1", "a" * 32, {})

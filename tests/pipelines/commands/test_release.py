@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ import typer
 from typer.testing import CliRunner
 
 from components import tracking
-from components.artefacts import ModelDescription, save_model, write_json
+from components.artefacts import ModelDescription, read_description, save_model, write_json
 from components.errors import ReleaseError
+from components.release.files import MODEL, list_files, package_digest
+from components.release.packaged import CANDIDATE, PACKAGE
 from pipelines.commands import release
 
 
@@ -38,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tracking, "list_versions", lambda root, name: versions)
     monkeypatch.setattr(tracking, "set_alias", lambda root, name, *, alias, version: None)
     monkeypatch.setattr(tracking, "find_run", lambda root, *, digest: None)
-    monkeypatch.setattr(release, "_bento", lambda root, folder: f"sonoforge:{folder.relative_to(root).name}")
+    monkeypatch.setattr(release, "_bento", lambda root, folder: f"sonoforge:{read_description(folder).digest[:12]}")
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).touch()
     monkeypatch.chdir(tmp_path)
@@ -59,6 +62,11 @@ def train(root: Path, *, weight: float, verdict: str = "PASS") -> str:
         provenance={"git_sha": "0123456789", "seeds": {"distil": 12}, "data": {"data/x": "md5:1"}},
     )
     digest = save_model(root / "models" / "student", {"w": torch.tensor([weight])}, description).digest
+    shutil.rmtree(root / CANDIDATE, ignore_errors=True)
+    shutil.copytree(root / "models" / "student", root / CANDIDATE)
+    files = {MODEL + name: sha256 for name, sha256 in list_files(root / CANDIDATE).items()}
+    about = {"name": "hiera_mini", "digest": digest}
+    write_json(root / PACKAGE, {"model": about, "files": files, "package_sha256": package_digest(files)})
     check = {"id": "skill", "verdict": verdict, "value": 0.1, "limit": 0.0, "reason": "because of its skill"}
     gate = {"verdict": verdict, "model": {"name": "hiera_mini", "digest": digest}, "phantom": True, "checks": [check]}
     write_json(root / "reports" / "gate.json", gate)
@@ -109,6 +117,20 @@ def test_results_of_another_model_or_none_are_no_card(app: typer.Typer, project:
         CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
     results.unlink()
     with pytest.raises(ReleaseError, match="no results"):
+        CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
+    assert not (project / "models/released/ledger.jsonl").exists()
+
+
+def test_only_what_was_packaged_is_promoted(app: typer.Typer, project: Path) -> None:
+    train(project, weight=1.0)
+    shutil.copytree(project / CANDIDATE, project / "former")
+    train(project, weight=2.0)
+    shutil.rmtree(project / CANDIDATE)
+    shutil.copytree(project / "former", project / CANDIDATE)
+    with pytest.raises(ReleaseError, match="models/candidate holds the weights"):
+        CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
+    shutil.rmtree(project / CANDIDATE)
+    with pytest.raises(ReleaseError, match="no models/candidate"):
         CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
     assert not (project / "models/released/ledger.jsonl").exists()
 

@@ -1,0 +1,76 @@
+"""A command to a process that ends when its starter does, however that ends: a pipe from the starter tells.
+
+Started as a script in a session of its own, with the command as arguments: `python -I keeper.py COMMAND…`. It knows
+nothing of the project, so that the command gets none of its modules. Leaves out: everything about the command
+(sandbox.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+
+GRACE_S = 10.0
+"""How long the command may take to end well."""
+
+
+def stop_tree(process: psutil.Process, *, grace_s: float = GRACE_S) -> None:
+    """End a process and all that it started: asked first, killed after `grace_s` seconds."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        # Asked first for its children: once it has ended, nobody knows any more which they were.
+        tree = [process, *process.children(recursive=True)]
+        process.terminate()
+        _, alive = psutil.wait_procs(tree, timeout=grace_s)
+        for one in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        psutil.wait_procs(alive, timeout=grace_s)
+
+
+def main() -> None:
+    """Run the command until it ends or standard input closes; ends with its exit code, and with all that it started."""
+    command = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+
+    def stop_when_left() -> None:
+        # Not through `sys.stdin`: a thread that waits in it would hold its lock as Python ends.
+        while os.read(0, 1):
+            pass
+        stop_tree(psutil.Process(command.pid))
+
+    threading.Thread(target=stop_when_left, daemon=True).start()
+    code = command.wait()
+    # What a command that broke down has left behind is in the session's one group still.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    _kill_others(until_s=time.monotonic() + GRACE_S)
+    sys.exit(code)
+
+
+def _kill_others(*, until_s: float) -> None:
+    """Wait for the others of this process's group to end, and kill those that haven't at `until_s`."""
+    while others := [one for one in psutil.process_iter() if _is_of_group(one)]:
+        if time.monotonic() > until_s:
+            for one in others:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            return
+        time.sleep(0.05)
+
+
+def _is_of_group(process: psutil.Process) -> bool:
+    try:
+        alive = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+        return alive and os.getpgid(process.pid) == os.getpgid(0)
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""A student, its calibration and scored cases to what would be released, and to the record of how that behaves.
+
+The candidate (`models/candidate`) is a model folder: weights, description, calibration, the network as ONNX, and golden
+cases in a folder of their own, which never goes further: they are images of datasets, whose licences may forbid to pass
+them on. Its Bento is built, started and asked; `reports/package.json` says what came of it and lists the Bento's files
+by sha256, so that a release can be held against what was judged.
+
+Leaves out: whether that is good enough (checks), and releasing it (promote.py).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replacing_folder
+from components.errors import ReleaseError
+from components.evaluation.speed import describe_machine
+from components.promptable.export import export_onnx
+from components.promptable.exported import load_exported
+from components.promptable.predict import segment
+from components.release.files import CALIBRATION, MODEL, bento_files, package_digest, unsafe_files
+from components.release.golden import Agreement, GoldenImage, agreement, write_golden
+from components.release.released import checked_description
+from components.release.trial import Trial
+from components.students import load_student
+from components.types import Mask
+
+GOLDEN = "golden"
+
+
+def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[GoldenImage]) -> ModelDescription:
+    """Write the candidate's folder in one piece, and read the exported network back.
+
+    Raises
+    ------
+    ReleaseError
+        If the weights were altered, there is no calibration, or there is no golden case.
+    ArtefactError
+        If the model folder is incomplete.
+    """
+    description = checked_description(model)
+    if not golden:
+        raise ReleaseError(
+            "no golden case: no scored case has a prompt that names something",
+            expected="test images with boxes or clicks in the validations' cases.parquet",
+            remedy="have more images, and a kind of prompt other than `none` in prompts.evaluate.kinds",
+        )
+    if not calibration.is_file():
+        raise ReleaseError(f"no {calibration}", expected="the model's calibration", remedy="`dvc repro calibrate`")
+    segmenter, _ = load_student(model)
+    with replacing_folder(folder) as beside:
+        for name in (WEIGHTS, DESCRIPTION):
+            shutil.copy2(model / name, beside / name)
+        shutil.copy2(calibration, beside / CALIBRATION)
+        export_onnx(segmenter, beside)
+        write_golden(beside / GOLDEN, golden)
+    return description
+
+
+def exported_agreement(folder: Path, golden: Sequence[GoldenImage]) -> Agreement:
+    """Give the exported network (ONNX) of a folder the golden cases, and compare with the masks that were scored."""
+    exported = load_exported(folder)
+
+    def pairs() -> Iterator[tuple[Mask, Mask]]:
+        for one in golden:
+            found = segment(exported, one.image, [case.prompt for case in one.cases])
+            for case, prediction in zip(one.cases, found, strict=True):
+                yield prediction.mask, case.mask
+
+    return agreement(pairs())
+
+
+def package_record(
+    description: ModelDescription,
+    *,
+    tag: str,
+    bento: Path,
+    golden: Sequence[GoldenImage],
+    exported: Agreement,
+    trial: Trial,
+) -> dict[str, Any]:
+    """What `reports/package.json` holds; `tag` and `bento` are those of the built Bento, and where it lies."""
+    files = bento_files(bento)
+    unsafe = {MODEL + name for name in unsafe_files(bento / MODEL)} | set(unsafe_files(bento, model_only=False))
+    return {
+        "schema": 1,
+        "model": {"name": description.name, "digest": description.digest},
+        "phantom": description.phantom or any(one.phantom for one in golden),
+        "bento": tag,
+        "files": files,
+        "package_sha256": package_digest(files),
+        "unsafe_files": sorted(unsafe),
+        "golden": {"images": len(golden), "cases": sum(len(one.cases) for one in golden)},
+        "parity": {"exported": asdict(exported), "service": asdict(trial.agreement)},
+        "latency_ms": {
+            name: {"p50": found.p50_ms, "p95": found.p95_ms, "n": found.n}
+            for name, found in (("embed", trial.embed), ("segment", trial.segment))
+        },
+        "start_s": round(trial.start_s, 3),
+        "peak_memory_mb": round(trial.peak_memory_bytes / 1e6, 1),
+        "machine": describe_machine(),
+    }

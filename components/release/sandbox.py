@@ -1,0 +1,107 @@
+"""A command to a process apart from everything else here, its memory measured, and surely gone afterwards.
+
+It runs in a session of its own, in an empty folder that is its home, with a bare environment: no credentials, no proxy,
+no path to the project's modules. Its keeper (keeper.py) ends it should this process be killed. That is no boundary
+against a hostile program: it has this user's rights, and the network that this machine has.
+
+Leaves out: what the command is and what is asked of it (trial.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from components.release import keeper
+
+_SAMPLE_S = 0.05
+_LOG_CHARACTERS = 2000
+# Where compiled libraries are found is part of the machine, not of the project.
+_KEPT = ("LD_LIBRARY_PATH", "LANG", "SYSTEMROOT")
+
+
+class Sandbox:
+    """A running command; `peak_memory_bytes` is the most that it and all that it started held at once.
+
+    That is the sum of what stays resident of each process. Pages that several share are counted in each, so that the
+    sum is too large rather than too small.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+        self._over = threading.Event()
+        self.peak_memory_bytes = 0
+        self._sampler = threading.Thread(target=self._sample, daemon=True)
+        self._sampler.start()
+
+    @property
+    def running(self) -> bool:
+        """Whether the command hasn't ended."""
+        return self._process.poll() is None
+
+    def last_words(self) -> str:
+        """The end of what the command printed."""
+        return self._log.read_text(encoding="utf-8", errors="replace")[-_LOG_CHARACTERS:].strip()
+
+    def stop(self) -> None:
+        """End the command, and all that it started."""
+        self._over.set()
+        self._sampler.join()
+        assert self._process.stdin is not None
+        with contextlib.suppress(psutil.NoSuchProcess):
+            whole = psutil.Process(self._process.pid).children(recursive=True)
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+            _, alive = psutil.wait_procs(whole, timeout=2 * keeper.GRACE_S)
+            for one in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+        self._process.wait()
+
+    def _sample(self) -> None:
+        while not self._over.wait(_SAMPLE_S):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                commands = psutil.Process(self._process.pid).children(recursive=True)
+                self.peak_memory_bytes = max(self.peak_memory_bytes, sum(map(_resident_bytes, commands)))
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return int(process.memory_info().rss)
+    return 0
+
+
+@contextmanager
+def sandboxed(command: Sequence[str], *, environment: Mapping[str, str]) -> Iterator[Sandbox]:
+    """Run a command in a sandbox; it and all that it started are gone when the block ends, on any error too."""
+    with tempfile.TemporaryDirectory(prefix="sonoforge-sandbox-") as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        log = Path(folder) / "log.txt"
+        bare = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.defpath.lstrip(os.pathsep)])
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-I", keeper.__file__, *command],
+                cwd=home,
+                env={**bare, "PATH": path, "HOME": str(home), "TMPDIR": str(home), **environment},
+                stdin=subprocess.PIPE,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        sandbox = Sandbox(process, log)
+        try:
+            yield sandbox
+        finally:
+            sandbox.stop()

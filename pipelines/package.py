@@ -1,0 +1,93 @@
+"""A student, its calibration and scored cases to `models/candidate`, its Bento, and `reports/package.json`.
+
+The Bento is built, started in a sandbox and asked the golden cases, so that the gate judges what would be served. It
+stays in the local store until the next candidate's takes its place; a release builds its own, which must be the same.
+Leaves out: judging (gate) and releasing (promote).
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+
+from components.artefacts import ModelDescription, write_json
+from components.intake.form.records import read_manifests
+from components.promptable.predict import pin_threads
+from components.release.bento import BuiltBento, build_candidate
+from components.release.golden import Agreement, GoldenImage, choose_golden
+from components.release.package import assemble, exported_agreement, package_record
+from components.release.packaged import CANDIDATE, PACKAGE
+from components.release.trial import Trial, try_bento
+from pipelines.runtime.stage import Job, stage
+from pipelines.runtime.steps import step
+
+PARAMS = ("package",)
+DATA = (
+    "data/02_harmonised",
+    "models/student",
+    "models/calibration",
+    "reports/internal/cases.parquet",
+    "reports/external/cases.parquet",
+)
+CALIBRATION = Path("models/calibration/calibration.json")
+
+log = logging.getLogger(__name__)
+
+
+@step(timeout_s=3600, retries=1)
+def choose(job: Job) -> list[GoldenImage]:
+    """The golden cases of all datasets."""
+    tables = [pd.read_parquet(job.root / f"reports/{role}/cases.parquet") for role in ("internal", "external")]
+    records = [
+        record
+        for role in ("internal", "external")
+        for of_dataset in read_manifests(job.root / "data/02_harmonised" / role).values()
+        for record in of_dataset
+    ]
+    cases = pd.concat([table for table in tables if len(table)])
+    return choose_golden(cases, records, per_dataset=job.params.package.golden_per_dataset)
+
+
+@step(timeout_s=3600, retries=1)
+def export(job: Job, golden: list[GoldenImage]) -> tuple[ModelDescription, Agreement]:
+    """Write the candidate's folder, and try its ONNX files."""
+    pin_threads()
+    folder = job.root / CANDIDATE
+    description = assemble(folder, model=job.root / "models/student", calibration=job.root / CALIBRATION, golden=golden)
+    return description, exported_agreement(folder, golden)
+
+
+@step(timeout_s=3600, retries=1)
+def build(job: Job) -> BuiltBento:
+    """Build the candidate's Bento."""
+    return build_candidate(job.root, job.root / CANDIDATE)
+
+
+@step(timeout_s=3600)
+def try_out(job: Job, built: BuiltBento, golden: list[GoldenImage]) -> Trial:
+    """Start the Bento and ask it the golden cases."""
+    return try_bento(built.folder, golden, digest=built.model_digest, repeats=job.params.package.repeats)
+
+
+@stage(params=PARAMS, data=DATA, timeout_s=4 * 3600)
+def package(job: Job) -> None:
+    """Build what would be released, and try it."""
+    golden = choose(job)
+    description, exported = export(job, golden)
+    built = build(job)
+    trial = try_out(job, built, golden)
+    record = package_record(
+        description, tag=built.tag, bento=built.folder, golden=golden, exported=exported, trial=trial
+    )
+    write_json(job.root / PACKAGE, record)
+    log.info("%s: ready in %.1f s, %.0f MB", built.tag, record["start_s"], record["peak_memory_mb"])
+    for name, found in record["latency_ms"].items():
+        log.info("- %s: %.0f ms, 95 %% within %.0f ms", name, found["p50"], found["p95"])
+    job.run.log_tags({"sonoforge.bento": built.tag, "sonoforge.package": record["package_sha256"]})
+    job.run.log_artifact(job.root / PACKAGE)
+
+
+if __name__ == "__main__":
+    package.main()

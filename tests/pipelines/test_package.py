@@ -1,0 +1,83 @@
+"""The candidate is what would be released, and its built Bento was tried: parity, latencies, memory, files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from components.artefacts import read_description, sha256_of
+from components.release.packaged import CANDIDATE, PACKAGE, read_package
+from tests.pipelines.conftest import SMALL, Reached
+
+pytestmark = pytest.mark.service
+
+
+@pytest.fixture(scope="module")
+def packaged(reached: Reached) -> Path:
+    """The small project after this stage."""
+    return reached("package")
+
+
+@pytest.fixture(scope="module")
+def record(packaged: Path) -> dict[str, Any]:
+    """What the stage wrote of its Bento."""
+    found: dict[str, Any] = json.loads((packaged / PACKAGE).read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_candidate_is_the_student_with_all_that_goes_with_it(packaged: Path) -> None:
+    folder = packaged / CANDIDATE
+    assert {path.name for path in folder.iterdir()} == {
+        *("weights.safetensors", "model.json", "calibration.json", "encoder.onnx", "decoder.onnx", "golden")
+    }
+    student = packaged / "models/student"
+    assert read_description(folder) == read_description(student)
+    assert sha256_of(folder / "weights.safetensors") == sha256_of(student / "weights.safetensors")
+    golden = json.loads((folder / "golden/cases.json").read_text(encoding="utf-8"))["images"]
+    assert {image["dataset"] for image in golden} == set(SMALL)
+    assert all((folder / "golden" / image["file"]).is_file() and image["cases"] for image in golden)
+
+
+def test_the_started_bento_gives_the_scored_masks_and_so_do_the_onnx_files(record: dict[str, Any]) -> None:
+    golden = record["golden"]
+    assert golden["images"] == 2 * len(SMALL) and golden["cases"] >= 3 * golden["images"]
+    for who, worst in (("service", 0.0), ("exported", 0.01)):
+        found = record["parity"][who]
+        assert found["cases"] == golden["cases"], who
+        assert found["worst_share"] <= worst, who
+    assert record["parity"]["service"]["worst_dice_difference"] == 0.0
+
+
+def test_what_it_costs_is_measured(record: dict[str, Any]) -> None:
+    assert 0 < record["start_s"] < 180 and record["peak_memory_mb"] > 100
+    for found in record["latency_ms"].values():
+        assert 0 < found["p50"] <= found["p95"] and found["n"] == 5 * record["golden"]["images"]
+    assert record["machine"]["torch"]
+
+
+def test_its_files_are_listed_golden_images_are_none_and_nothing_may_run_code(
+    packaged: Path, record: dict[str, Any]
+) -> None:
+    package = read_package(packaged / PACKAGE)
+    files = set(package.files)
+    assert {"src/model/calibration.json", "src/model/decoder.onnx", "src/serving/service.py"} <= files
+    assert not [name for name in files if "golden" in name or name.endswith(".pyc")]
+    for name in ("weights.safetensors", "calibration.json", "encoder.onnx"):
+        assert package.files[f"src/model/{name}"] == sha256_of(packaged / CANDIDATE / name)
+    assert record["unsafe_files"] == []
+
+
+def test_nothing_is_left_running(record: dict[str, Any]) -> None:
+    version = record["bento"].partition(":")[2]
+    assert not [one.pid for one in psutil.process_iter() if version in " ".join(_words(one))]
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
