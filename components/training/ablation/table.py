@@ -173,11 +173,11 @@ def _what_it_is(found: Mapping[str, Any]) -> str:
     said = [
         f"Small trainings on what data there is: {data['train_images']} images to learn from, {data['val_images']} to "
         f"choose the weights by, at {params['model']['image_size_px']} px.",
-        f"Teachers ({teacher['hiera']}, from {teacher['base']}) learn for {params['finetune']['epochs']} epochs at most.",
+        f"Teachers ({teacher['hiera']}, from {teacher['base']}) learn {params['finetune']['epochs']} epochs at most.",
     ]
     if "student" in kinds:
         said.append(
-            f"Students ({student['name']}) learn for {params['distil']['epochs']} at most, all of them from "
+            f"Students ({student['name']}) learn {params['distil']['epochs']} at most, all of them from "
             f"`{REFERENCES['teacher']}`."
         )
     references = " or ".join(f"`{REFERENCES[kind]}`" for kind in ("teacher", "student") if kind in kinds)

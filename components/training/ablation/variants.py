@@ -91,7 +91,12 @@ def chosen_variants(params: Params, names: Sequence[str]) -> tuple[Variant, ...]
 def _teachers() -> tuple[Variant, ...]:
     reference = Variant(TEACHER, "teacher", "the reference: adapters as the paper's figure draws them")
     others = [
-        Variant(f"teacher_{name}", "teacher", change, {f"teacher.adapter.{key}": to for key, to in adapter.items()})
+        Variant(
+            f"teacher_{name}",
+            "teacher",
+            f"in the teacher, {change}",
+            {f"teacher.adapter.{key}": to for key, to in adapter.items()},
+        )
         for name, (change, adapter) in ADAPTERS.items()
     ]
     return (reference, *others)

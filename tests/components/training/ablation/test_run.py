@@ -14,7 +14,7 @@ from components.params import Params
 from components.training.ablation import trainings
 from components.training.ablation.progress import Moment
 from components.training.ablation.run import ablate
-from components.training.ablation.trainings import Data
+from components.training.ablation.trainings import Data, train_variants
 from components.training.ablation.variants import chosen_variants
 from components.types import Record
 
@@ -29,7 +29,7 @@ def test_it_is_resumed_and_finished_variants_are_taken(
     data = Data(discs[:2], discs[2:4], "data")
     told: list[Moment] = []
 
-    def run(names: list[str], data: Data, *, stop_in: str = "") -> dict[str, Any]:
+    def run(*, stop_in: str = "") -> dict[str, Any]:
         def tell(moment: Moment) -> None:
             told.append(moment)
             if moment.variant == stop_in and moment.epoch:
@@ -37,7 +37,7 @@ def test_it_is_resumed_and_finished_variants_are_taken(
 
         told.clear()
         return ablate(
-            chosen_variants(tiny, names),
+            chosen_variants(tiny, ["student_alone"]),
             tiny,
             data,
             discs[4:6],
@@ -49,9 +49,9 @@ def test_it_is_resumed_and_finished_variants_are_taken(
         )
 
     with pytest.raises(KeyboardInterrupt):
-        run(["student_alone"], data, stop_in="student_alone")
+        run(stop_in="student_alone")
     assert not (tmp_path / "out").exists()
-    found = run(["student_alone"], data)
+    found = run()
     # The first epoch of the one that was interrupted isn't repeated.
     assert [(one.variant, one.epoch) for one in told] == [("student_alone", 0), ("student_alone", 2)]
     assert told[-1].left_s == 0
@@ -68,15 +68,24 @@ def test_it_is_resumed_and_finished_variants_are_taken(
     assert "PHANTOM" in text and "`student_alone`" in text
     assert not list((tmp_path / "work").rglob("checkpoint.pt"))
 
-    again = run(["student_alone"], data)
+    again = run()
     assert not told and again == found
 
     # A model that isn't as it was written is trained again; so is everything on other data.
-    (next((tmp_path / "work").glob("teacher_as_drawn-*")) / "model/weights.safetensors").write_bytes(b"altered")
-    run(["teacher_as_drawn"], data)
-    assert {one.variant for one in told} == {"teacher_as_drawn"}
-    run(["teacher_as_drawn"], replace(data, digest="other"))
-    assert {one.variant for one in told} == {"teacher_as_drawn"}
+    weights = next((tmp_path / "work").glob("teacher_as_drawn-*")) / "model/weights.safetensors"
+    weights.write_bytes(b"altered")
+    for known in (data, replace(data, digest="other")):
+        told.clear()
+        train_variants(
+            chosen_variants(tiny, ["teacher_as_drawn"]),
+            tiny,
+            known,
+            work=tmp_path / "work",
+            base_folder=tmp_path,
+            device="cpu",
+            tell=told.append,
+        )
+        assert {one.variant for one in told} == {"teacher_as_drawn"}
 
 
 def test_the_code_that_trainings_rest_on_is_there() -> None:
