@@ -32,9 +32,13 @@ DATA = (
     "data/03_splits/sources.json",
     "data/sides.csv",
     "models/student",
+    "models/candidate",
     "reports/data",
     "reports/internal/cases.parquet",
+    "reports/internal/metrics.json",
     "reports/external/cases.parquet",
+    "reports/package.json",
+    "reports/document/documents.json",
 )
 GATE = Path("reports/gate.json")
 

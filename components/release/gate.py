@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from components.release.checks.check import Check, Outcome, combined
+from components.release.checks.confidence import check_calibration
 from components.release.checks.data import check_counts, check_data, check_external, check_leak, check_sides
+from components.release.checks.documents import check_documents
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.making import check_clean_tree, check_provenance
-from components.release.checks.package import check_no_pickle, check_parity
+from components.release.checks.package import check_intact, check_no_pickle, check_package, check_parity
 from components.release.checks.performance import check_floors, check_misses, check_skill
 from components.release.checks.rivals import check_champion, check_teacher
+from components.release.checks.robustness import check_false_regions, check_jitter, check_subgroups
+from components.release.checks.seeds import check_seeds
 
 CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
     check_provenance,
@@ -31,8 +35,16 @@ CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
     check_teacher,
     check_champion,
     check_misses,
+    check_subgroups,
+    check_jitter,
+    check_false_regions,
+    check_calibration,
+    check_seeds,
+    check_intact,
     check_parity,
     check_no_pickle,
+    check_package,
+    check_documents,
 )
 """All conditions, in the order in which a record shows them."""
 
@@ -42,7 +54,7 @@ class Verdict:
     """What the gate says of one model (by its digest), and why.
 
     `champion` is the digest of the model in use beside which it was judged (None: there was none), `needs_approval`
-    whether a person must approve before it is promoted.
+    whether a person must approve before it is promoted, `package_sha256` the digest of the package that was judged.
     """
 
     verdict: Outcome
@@ -52,6 +64,7 @@ class Verdict:
     checks: tuple[Check, ...]
     champion: str | None
     needs_approval: bool
+    package_sha256: str | None
 
     def as_json(self) -> dict[str, Any]:
         """The content of `reports/gate.json`."""
@@ -61,6 +74,7 @@ class Verdict:
             "phantom": self.phantom,
             "champion": self.champion,
             "approval": {"required": self.needs_approval},
+            "package_sha256": self.package_sha256,
             "checks": [check.as_json() for check in self.checks],
         }
 
@@ -85,4 +99,5 @@ def judge(evidence: Evidence, rules: Rules) -> Verdict:
         checks,
         champion=evidence.champion,
         needs_approval=rules.limits.require_approval,
+        package_sha256=None if evidence.package is None else evidence.package.get("package_sha256"),
     )

@@ -6,15 +6,15 @@ Leaves out: what the evidence amounts to (components/release/checks, gate.py).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from components.artefacts import read_description
-from components.errors import LeakError
-from components.evaluation.parity import golden_parity
+from components.errors import ArtefactError, LeakError
+from components.evaluation.parity import Parity, golden_parity
 from components.evaluation.validate import select_test
 from components.intake.form.records import read_manifests, read_split
 from components.intake.sides.apart import check_apart
@@ -22,8 +22,14 @@ from components.intake.sides.record import SIDES, not_on_record, read_sides, sid
 from components.intake.sides.sources import read_sources
 from components.journal import Journal
 from components.release.checks.evidence import Evidence
+from components.release.files import differences, list_files, model_files
+from components.release.packaged import CANDIDATE, PACKAGE
 from components.students import load_student
 from components.types import Record
+
+DOCUMENTS = Path("reports/document/documents.json")
+GOLDEN = "golden"
+"""Of the candidate's folder, what is never released."""
 
 
 def gather(
@@ -47,14 +53,15 @@ def gather(
     Raises
     ------
     ArtefactError
-        If the model folder is incomplete or altered.
+        If the model's description can't be read.
     LayoutError
         If manifests, the split, its `sources.json` or the record of sides are missing or damaged.
     """
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     inner = _records(root / "data/02_harmonised/internal", internal)
     sides = sides_by_key(read_split(root / "data/03_splits/internal.csv"))
-    segmenter, _ = load_student(model)
+    parity, broken = _tried(model, cases, inner, device)
+    package = _report(root / PACKAGE)
     return Evidence(
         description=read_description(model),
         model_folder=model,
@@ -65,11 +72,43 @@ def gather(
         faults={name: _faults(root, name) for name in (*internal, *external)},
         leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external), workers, proofs),
         champion=champion,
-        parity=golden_parity(cases, inner, segmenter.to(device)),
+        parity=parity,
         sources=read_sources(root / "data/03_splits/sources.json"),
         real_images=sum(not record.phantom for record in inner),
         off_record=not_on_record(sides, inner, read_sides(root / SIDES)),
+        metrics=_report(root / "reports/internal/metrics.json") or {},
+        package=package,
+        package_changes=_changes(root / CANDIDATE, package),
+        documents=_report(root / DOCUMENTS),
+        broken=broken,
     )
+
+
+def _tried(model: Path, cases: pd.DataFrame, records: Sequence[Record], device: str) -> tuple[Parity, str | None]:
+    """The saved model's masks beside the scored ones; or why it can't be loaded."""
+    try:
+        segmenter, _ = load_student(model)
+    except ArtefactError as error:
+        return Parity(0, 0.0), error.found
+    return golden_parity(cases, records, segmenter.to(device)), None
+
+
+def _report(path: Path) -> dict[str, Any] | None:
+    """A report's content; None where there is none, or it isn't one: nothing is known then."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _changes(candidate: Path, package: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """How the files that would be released differ from those that were built and tried."""
+    if package is None:
+        return ()
+    built = model_files(package.get("files") or {})
+    there = {name: digest for name, digest in list_files(candidate).items() if not name.startswith(f"{GOLDEN}/")}
+    return tuple(differences(there, built))
 
 
 def _records(folder: Path, names: Sequence[str]) -> list[Record]:

@@ -28,7 +28,10 @@ class Evidence:
     datasets of each role. `faults` holds each dataset's faults (None where its data were never judged); `leak` what
     was found on both sides of a boundary, if anything. `sources` says which datasets hold the same patients.
     `champion` is the digest of the model in use, if there is one. `real_images` counts the real images of the split,
-    `off_record` names those whose sides aren't on record.
+    `off_record` names those whose sides aren't on record. `metrics` is the internal validation's `metrics.json`,
+    `package` the record of what was built and tried, `package_changes` how what would be released differs from that,
+    `documents` the list of the run's documents. `broken` says what is wrong with the model folder, if it can't be
+    loaded.
     """
 
     description: ModelDescription
@@ -44,6 +47,11 @@ class Evidence:
     sources: Sources
     real_images: int
     off_record: tuple[Key, ...]
+    metrics: Mapping[str, Any]
+    package: Mapping[str, Any] | None
+    package_changes: tuple[str, ...]
+    documents: Mapping[str, Any] | None
+    broken: str | None
 
 
 @dataclass(frozen=True, slots=True)

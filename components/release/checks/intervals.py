@@ -11,21 +11,48 @@ from components.release.checks.check import Check
 from components.release.checks.evidence import Rules
 
 
-def bounded(
-    name: str, found: Estimate, limit: float, *, what: str, bar: str, rules: Rules, strict: bool = False
-) -> Check:
-    """PASS if the lower bound clears the limit; with too few cases or groups, a limit that the interval holds is
-    undecided, and so is an interval that can't be had."""
-    wanted = f"{bar} {limit:+.3f}" if limit <= 0 else f"{bar} {limit:.3f}"
-    if math.isnan(found.low):
-        count = f"{found.n} cases in {found.groups} groups"
-        return Check(name, "INSUFFICIENT", None, limit, f"{what}: {count} give no interval; needed: {wanted}")
-    good = found.low > limit if strict else found.low >= limit
+def at_least(name: str, found: Estimate, floor: float, *, what: str, rules: Rules) -> Check:
+    """PASS if the interval's lower bound reaches a floor."""
+    wanted = f"a lower bound of at least {_signed(floor)}"
+    return _decided(
+        name, found, found.low, floor, good=found.low >= floor, what=f"{what}; needed: {wanted}", rules=rules
+    )
+
+
+def above(name: str, found: Estimate, margin: float, *, what: str, rules: Rules) -> Check:
+    """PASS if the interval's lower bound lies above a margin."""
+    wanted = f"a lower bound above {_signed(margin)}"
+    return _decided(
+        name, found, found.low, margin, good=found.low > margin, what=f"{what}; needed: {wanted}", rules=rules
+    )
+
+
+def below(name: str, found: Estimate, margin: float, *, what: str, rules: Rules) -> Check:
+    """PASS if the interval's upper bound lies below a margin."""
+    wanted = f"an upper bound below {_signed(margin)}"
+    return _decided(
+        name, found, found.high, margin, good=found.high < margin, what=f"{what}; needed: {wanted}", rules=rules
+    )
+
+
+def at_most(name: str, value: float, limit: float, *, what: str) -> Check:
+    """PASS if a number that has no interval doesn't exceed its limit."""
+    return Check(name, "PASS" if value <= limit else "FAIL", value, limit, f"{what}; allowed: at most {limit:g}")
+
+
+def _decided(name: str, found: Estimate, bound: float, limit: float, *, good: bool, what: str, rules: Rules) -> Check:
+    """With too few cases or groups, a limit within the interval is undecided; so is an interval that can't be had."""
+    count = f"{found.n} cases in {found.groups} groups"
+    if math.isnan(bound):
+        return Check(name, "INSUFFICIENT", None, limit, f"{what}; {count} give no interval")
     few = found.n < rules.limits.min_cases or found.groups < rules.bootstrap.min_groups
-    if not good and few and found.high > limit:
-        count = f"{found.n} cases in {found.groups} groups"
-        return Check(name, "INSUFFICIENT", found.low, limit, f"{what}: {count} can't tell; needed: {wanted}")
-    return Check(name, "PASS" if good else "FAIL", found.low, limit, f"{what}; needed: {wanted}")
+    if not good and few and found.low < limit < found.high:
+        return Check(name, "INSUFFICIENT", bound, limit, f"{what}; {count} can't tell")
+    return Check(name, "PASS" if good else "FAIL", bound, limit, what)
+
+
+def _signed(limit: float) -> str:
+    return f"{limit:+.3f}" if limit <= 0 else f"{limit:.3f}"
 
 
 def span(found: Estimate) -> str:

@@ -1,14 +1,24 @@
-"""What would be released: the folder gives the masks that were scored, and holds nothing that runs code."""
+"""What would be released: whole, safe to load, the same masks in every form, and quick enough where it is served."""
 
 from __future__ import annotations
 
-import zipfile
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
+from components.release.checks.intervals import at_most
+from components.release.files import unsafe_files
 
-SAFE_SUFFIXES = frozenset({".safetensors", ".json", ".md", ".onnx"})
+AGAIN = "run `dvc repro package`"
+FORMS = {"exported": "the exported model (ONNX)", "service": "the service built from it"}
+
+
+def check_intact(evidence: Evidence, _rules: Rules) -> list[Check]:
+    """Whether the model folder holds the weights that its description names, and they load."""
+    if evidence.broken is not None:
+        return [Check("intact", "FAIL", evidence.broken, "none", f"the model folder is broken: {evidence.broken}")]
+    return [Check("intact", "PASS", "none", "none", "the weights are those that model.json names, and load whole")]
 
 
 def check_parity(evidence: Evidence, rules: Rules) -> list[Check]:
@@ -26,22 +36,91 @@ def check_parity(evidence: Evidence, rules: Rules) -> list[Check]:
 
 def check_no_pickle(evidence: Evidence, _rules: Rules) -> list[Check]:
     """Whether the model folder holds nothing that runs code when it is loaded."""
-    folder = evidence.model_folder
-    suspects = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and (path.suffix not in SAFE_SUFFIXES or _looks_pickled(path))
-    )
+    suspects = ", ".join(unsafe_files(evidence.model_folder))
     if suspects:
-        named = ", ".join(suspects)
-        return [Check("no_pickle", "FAIL", named, "none", f"files that may run code: {named}")]
+        return [Check("no_pickle", "FAIL", suspects, "none", f"files that may run code: {suspects}")]
     return [Check("no_pickle", "PASS", "none", "none", "weights are safetensors, descriptions JSON")]
 
 
-def _looks_pickled(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(2)
-    # Protocols 2 to 5 begin with 0x80 and the protocol; torch's files are zip archives with a pickle inside. A
-    # safetensors file begins with the length of its header, which may start with 0x80 by chance.
-    pickled = path.suffix != ".safetensors" and len(head) == 2 and head[0] == 0x80 and 2 <= head[1] <= 5
-    return pickled or zipfile.is_zipfile(path)
+def check_package(evidence: Evidence, rules: Rules) -> list[Check]:
+    """Whether what would be released was built, started and tried, is still that, and behaves as it must."""
+    package = evidence.package
+    if package is None:
+        reason = f"what would be released was never built and tried; {AGAIN}"
+        return [Check("package", "INSUFFICIENT", None, "built and tried", reason)]
+    digest = str(_part(package.get("model")).get("digest"))
+    if digest != evidence.description.digest:
+        reason = f"reports/package.json is about the weights {digest[:12]}, not about these; {AGAIN}"
+        return [Check("package", "INSUFFICIENT", digest[:12], evidence.description.digest[:12], reason)]
+    tag = str(package.get("bento"))
+    return [
+        Check("package", "PASS", tag, "built and tried", f"the Bento {tag} was built from these weights and tried"),
+        _unchanged(evidence),
+        _without_pickles(package),
+        *(_same_masks(package, form, rules) for form in FORMS),
+        *_quick_enough(package, rules),
+    ]
+
+
+def _unchanged(evidence: Evidence) -> Check:
+    changes = "; ".join(evidence.package_changes)
+    if changes:
+        reason = f"what would be released isn't what was built and tried: {changes}; {AGAIN}"
+        return Check("package_files", "FAIL", changes, "none", reason)
+    return Check("package_files", "PASS", "none", "none", "each file is the one that was built and tried")
+
+
+def _without_pickles(package: Mapping[str, Any]) -> Check:
+    found = package.get("unsafe_files")
+    if not isinstance(found, list):
+        reason = f"reports/package.json doesn't say whether the Bento holds files that may run code; {AGAIN}"
+        return Check("no_pickle_bento", "INSUFFICIENT", None, "none", reason)
+    named = ", ".join(map(str, found))
+    if named:
+        return Check("no_pickle_bento", "FAIL", named, "none", f"files in the Bento that may run code: {named}")
+    return Check("no_pickle_bento", "PASS", "none", "none", "no file in the Bento is a pickle or looks like one")
+
+
+def _same_masks(package: Mapping[str, Any], form: str, rules: Rules) -> Check:
+    """The share of pixels decides, and the Dice beside it: few pixels can be all of a small object."""
+    limits = rules.limits
+    share_limit, dice_limit = limits.max_export_px_share, limits.max_export_dice_difference
+    found = _part(_part(package.get("parity")).get(form))
+    cases, share, dice = (found.get(key) for key in ("cases", "worst_share", "worst_dice_difference"))
+    if not cases or share is None or dice is None:
+        reason = f"{FORMS[form]} was compared with the scored masks on no case; {AGAIN}"
+        return Check(f"{form}_parity", "INSUFFICIENT", None, share_limit, reason)
+    reason = (
+        f"{FORMS[form]} differs from the scored masks of {cases} golden cases in at most {100 * share:.4g} % of the "
+        f"pixels and {dice:.4f} of Dice; allowed {100 * share_limit:g} % and {dice_limit:g}"
+    )
+    same = share <= share_limit and dice <= dice_limit
+    return Check(f"{form}_parity", "PASS" if same else "FAIL", float(share), share_limit, reason)
+
+
+def _quick_enough(package: Mapping[str, Any], rules: Rules) -> list[Check]:
+    limits, latency = rules.limits, _part(package.get("latency_ms"))
+    asked = (
+        ("embed_latency", _part(latency.get("embed")).get("p95"), limits.max_embed_p95_ms, "a new image takes", "ms"),
+        (
+            "segment_latency",
+            _part(latency.get("segment")).get("p95"),
+            limits.max_segment_p95_ms,
+            "a prompt takes",
+            "ms",
+        ),
+        ("start_time", package.get("start_s"), limits.max_start_s, "the service starts in", "s"),
+        ("memory", package.get("peak_memory_mb"), limits.max_memory_mb, "the service uses at most", "MB"),
+    )
+    checks = []
+    for name, value, limit, told, unit in asked:
+        if value is None:
+            checks.append(Check(name, "INSUFFICIENT", None, limit, f"reports/package.json doesn't say it; {AGAIN}"))
+            continue
+        quantile = " (95th percentile)" if unit == "ms" else ""
+        checks.append(at_most(name, float(value), limit, what=f"{told} {float(value):.4g} {unit}{quantile}"))
+    return checks
+
+
+def _part(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

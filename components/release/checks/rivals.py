@@ -5,30 +5,55 @@ from __future__ import annotations
 from components.evaluation.comparing.summary import SUBJECT, compare
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
-from components.release.checks.intervals import bounded, prompted, span
+from components.release.checks.intervals import above, below, prompted, span
+
+TEACHER, CHAMPION = "teacher", "champion"
 
 
 def check_teacher(evidence: Evidence, rules: Rules) -> list[Check]:
-    """Whether the student isn't worse than the teacher by more than the margin, over all internal datasets."""
-    prompt, margin = rules.limits.skill_prompt, -rules.limits.teacher_margin_dice
-    found = compare(prompted(evidence.cases, prompt), SUBJECT, "teacher", bootstrap=rules.bootstrap)
-    what = f"student minus teacher, Dice {span(found)} over all internal datasets with {prompt}"
-    return [bounded("teacher", found, margin, what=what, bar="a lower bound above", rules=rules, strict=True)]
+    """Whether the student isn't worse than the teacher by more than the margins, over all internal datasets and in
+    each."""
+    pooled, each = rules.limits.teacher_margin_dice, rules.limits.teacher_margin_dice_each
+    return _not_worse(TEACHER, "teacher", evidence, rules, pooled=pooled, each=each)
 
 
 def check_champion(evidence: Evidence, rules: Rules) -> list[Check]:
-    """Whether the student isn't worse than the model in use by more than the margin, on the same cases."""
-    margin = -rules.limits.champion_margin_dice
+    """Whether the student is neither worse than the model in use by more than the margins, nor misses more objects."""
+    pooled, each = rules.limits.champion_margin_dice, rules.limits.champion_margin_dice_each
     if evidence.champion is None:
         reason = "no model is in use yet; that alone is no reason to promote this one"
-        return [Check("champion", "PASS", None, None, reason)]
+        return [Check(CHAMPION, "PASS", None, None, reason)]
     if evidence.champion == evidence.description.digest:
-        return [Check("champion", "PASS", 0.0, margin, "this model is the one in use")]
-    rows = prompted(evidence.cases, rules.limits.skill_prompt)
-    if rows[(rows["model"] == "champion") & (rows["model_digest"] == evidence.champion)].empty:
+        return [Check(CHAMPION, "PASS", 0.0, -pooled, "this model is the one in use")]
+    if not champion_scored(evidence):
         short = evidence.champion[:12]
         reason = f"the model in use ({short}) wasn't scored on these cases; run `dvc repro -f validate_internal`"
-        return [Check("champion", "INSUFFICIENT", None, margin, reason)]
-    found = compare(rows, SUBJECT, "champion", bootstrap=rules.bootstrap)
-    what = f"student minus model in use, Dice {span(found)} with {rules.limits.skill_prompt}"
-    return [bounded("champion", found, margin, what=what, bar="a lower bound above", rules=rules, strict=True)]
+        return [Check(CHAMPION, "INSUFFICIENT", None, -pooled, reason)]
+    checks = _not_worse(CHAMPION, "model in use", evidence, rules, pooled=pooled, each=each)
+    for name in evidence.internal:
+        rows = prompted(evidence.cases, rules.limits.skill_prompt, dataset=name)
+        more = compare(rows, SUBJECT, CHAMPION, column="miss", bootstrap=rules.bootstrap)
+        what = f"{name}: share of objects missed, student minus model in use, {span(more)}"
+        margin = rules.limits.champion_margin_miss_rate
+        checks.append(below(f"misses_champion:{name}", more, margin, what=what, rules=rules))
+    return checks
+
+
+def champion_scored(evidence: Evidence) -> bool:
+    """Whether another model is in use, and the cases hold it: it, and not one that was in use before."""
+    if evidence.champion in (None, evidence.description.digest):
+        return False
+    cases = evidence.cases
+    return bool(((cases["model"] == CHAMPION) & (cases["model_digest"] == evidence.champion)).any())
+
+
+def _not_worse(who: str, called: str, evidence: Evidence, rules: Rules, *, pooled: float, each: float) -> list[Check]:
+    prompt = rules.limits.skill_prompt
+    checks = []
+    for name in (None, *evidence.internal):
+        found = compare(prompted(evidence.cases, prompt, dataset=name), SUBJECT, who, bootstrap=rules.bootstrap)
+        where = "all internal datasets, each weighing the same" if name is None else name
+        what = f"{where}: student minus {called}, Dice {span(found)} with {prompt}"
+        check = who if name is None else f"{who}:{name}"
+        checks.append(above(check, found, -pooled if name is None else -each, what=what, rules=rules))
+    return checks

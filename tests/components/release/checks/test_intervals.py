@@ -8,15 +8,15 @@ from dataclasses import replace
 import pytest
 
 from components.evaluation.comparing.statistics import Estimate
-from components.release.checks.intervals import bounded
+from components.release.checks.intervals import above, at_least, below
 
 
 def test_a_lower_bound_at_the_limit_passes_a_floor_and_fails_a_margin(rules) -> None:
     found = Estimate(0.65, 0.6, 0.7, n=30, groups=30, undefined=0)
-    assert bounded("floor", found, 0.6, what="Dice", bar="at least", rules=rules).verdict == "PASS"
-    assert bounded("skill", found, 0.6, what="Dice", bar="above", rules=rules, strict=True).verdict == "FAIL"
+    assert at_least("floor", found, 0.6, what="Dice", rules=rules).verdict == "PASS"
+    assert above("skill", found, 0.6, what="Dice", rules=rules).verdict == "FAIL"
     alone = Estimate(0.65, float("nan"), float("nan"), n=3, groups=1, undefined=0)
-    check = bounded("floor", alone, 0.6, what="Dice", bar="at least", rules=rules)
+    check = at_least("floor", alone, 0.6, what="Dice", rules=rules)
     assert (check.verdict, check.value) == ("INSUFFICIENT", None) and "3 cases in 1 groups" in check.reason
     assert json.dumps(check.as_json(), allow_nan=False)
 
@@ -36,4 +36,6 @@ def test_few_witnesses_can_pass_or_fail_clearly_but_not_by_a_wide_interval(
 ) -> None:
     strict = replace(rules, bootstrap=replace(rules.bootstrap, min_groups=10))
     found = Estimate((low + high) / 2, low, high, n=n, groups=groups, undefined=0)
-    assert bounded("skill", found, 0.0, what="Dice", bar="above", rules=strict, strict=True).verdict == verdict
+    assert above("skill", found, 0.0, what="Dice", rules=strict).verdict == verdict
+    mirrored = Estimate(-found.mean, -high, -low, n=n, groups=groups, undefined=0)
+    assert below("misses", mirrored, 0.0, what="misses", rules=strict).verdict == verdict
