@@ -29,6 +29,7 @@ DATA = (
     "data/03_splits/sources.json",
     "models/teacher",
     "models/student",
+    "models/calibration",
     "models/unet",
 )
 

@@ -18,6 +18,7 @@ DATA = (
     "data/03_splits/internal.csv",
     "models/teacher",
     "models/student",
+    "models/calibration",
     "models/unet",
     "models/spread",
 )

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError
+from components.evaluation.comparing.flat import flat_means
 from components.evaluation.comparing.seeds import SISTER
 from components.evaluation.peers import load_peer
 from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
+from components.promptable.calibration import read_calibration
 from components.promptable.predict import pick_device, pin_threads
 from components.promptable.segmenter import Segmenter
 from components.release.ledger import LEDGER, read_ledger
@@ -45,12 +48,14 @@ def load_contenders(job: Job, roles: Sequence[str]) -> dict[str, Contender]:
     device = pick_device()
     named = job.params.evaluate.peers.items()
     peers = {who: load_peer(who, params, root=job.root, device=device) for who, params in named}
-    models = {"student": _of_segmenter(*load_student(job.root / "models/student"), device)}
+    student = _of_segmenter(*load_student(job.root / "models/student"), device)
+    models = {"student": _calibrated(student, job.root / "models/calibration")}
     if "teacher" in roles:
         models["teacher"] = _of_segmenter(*load_teacher(job.root / "models/teacher"), device)
     in_use = read_ledger(job.root / LEDGER).champion if "champion" in roles else None
     if in_use is not None and in_use != models["student"].digest:
-        models["champion"] = _of_segmenter(*load_student(released_model(job.root, in_use)), device)
+        released = released_model(job.root, in_use)
+        models["champion"] = _calibrated(_of_segmenter(*load_student(released), device), released)
     if "unet_box" in roles:
         models["unet_box"] = _of_unet(*load_unet(job.root / "models/unet"), device)
     return models | peers | (_sisters(job.root, device) if "sisters" in roles else {})
@@ -65,6 +70,11 @@ def _of_segmenter(segmenter: Segmenter, description: ModelDescription, device: t
         description.exposure,
         seed=description.provenance.get("seeds", {}).get("distil.seed"),
     )
+
+
+def _calibrated(contender: Contender, folder: Path) -> Contender:
+    """The contender with the calibration in a folder, which must be its own; a folder without one changes nothing."""
+    return replace(contender, calibration=read_calibration(folder, model_digest=contender.digest))
 
 
 def _of_unet(network: BoxUnet, description: ModelDescription, device: torch.device) -> Contender:
@@ -128,16 +138,3 @@ def record(job: Job, result: ValidationResult, folder: Path) -> None:
     """Tell the tracking run: every mean as a metric, and the whole folder."""
     job.run.log_metrics(flat_means(result.metrics))
     job.run.log_artifact(folder, under=folder.name)
-
-
-def flat_means(metrics: dict[str, object]) -> dict[str, float]:
-    """The means of `metrics.json` under names like `busi/box/student/dice`; undefined ones are left out."""
-    datasets = json.loads(json.dumps(metrics))["datasets"]
-    return {
-        f"{name}/{prompt}/{who}/{metric}": float(estimate["mean"])
-        for name, dataset in datasets.items()
-        for prompt, by_who in dataset["prompts"].items()
-        for who, estimates in by_who.items()
-        for metric, estimate in estimates.items()
-        if estimate["mean"] is not None
-    }

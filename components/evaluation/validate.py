@@ -18,7 +18,9 @@ from typing import Any
 import pandas as pd
 
 from components.artefacts import code_digest
-from components.evaluation.comparing.summary import summarise
+from components.evaluation.comparing.confidence_tables import Tried, guard_findings
+from components.evaluation.comparing.summary import SUBJECT, bootstrap_of, summarise
+from components.evaluation.not_ultrasound import KINDS, draw_not_ultrasound
 from components.evaluation.prompting.corrective import Predictor
 from components.evaluation.prompting.prompts import draw_prompts
 from components.evaluation.scoring.appearance import has_calipers, object_contrast
@@ -29,6 +31,7 @@ from components.intake.sides.apart import refuse_common
 from components.journal import Journal
 from components.params import EvaluateParams, PromptParams
 from components.promptable import predict
+from components.promptable.guard import check_image
 from components.types import Record
 
 Progress = Callable[[int, int], None]
@@ -84,7 +87,9 @@ def validate(
         predictor=predictor,
         progress=progress,
     )
-    metrics = summarise(cases, ordered, models=models, params=params)
+    metrics = summarise(cases, ordered, models=models, params=params) | _guard(
+        models[SUBJECT], cases, predictor, params
+    )
     return ValidationResult(cases=cases, metrics=metrics, records=tuple(ordered))
 
 
@@ -117,6 +122,20 @@ def score_records(
     if progress is not None:
         progress(len(ordered), len(ordered))
     return to_frame(rows)
+
+
+def _guard(student: Contender, cases: pd.DataFrame, predictor: Predictor, params: EvaluateParams) -> dict[str, Any]:
+    """`guard`: the student's guard tried on what isn't ultrasound and on these images; nothing without a
+    calibration."""
+    if student.calibration is None:
+        return {}
+    use = student.predictor or predictor
+    tried = []
+    for kind in KINDS:
+        images = [draw_not_ultrasound(kind, seed=seed) for seed in range(params.not_ultrasound_images)]
+        found = [check_image(student.calibration.guard, one, use.embed(student.segmenter, one)) for one in images]
+        tried.append(Tried(kind, len(found), sum(one.flagged for one in found)))
+    return {"guard": guard_findings(cases, student, who=SUBJECT, tried=tried, bootstrap=bootstrap_of(params))}
 
 
 def _ordered(records: Sequence[Record]) -> list[Record]:
@@ -186,6 +205,9 @@ CASE_COLUMNS = {
     "false_region": "float64",
     "fallback": "float64",
     "quality": "float64",
+    "confidence": "float64",
+    "guard_score": "float64",
+    "abstain": "float64",
     "contrast": "float64",
     "calipers": "float64",
     "area_px": "int64",
@@ -225,8 +247,12 @@ def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
 
 
 def _run_key(models: Mapping[str, Contender], prompts: PromptParams, tolerances: Tolerances, device: str) -> str:
-    """What all rows of a run depend on: weights, prompts, tolerances, device, the code that makes and scores masks."""
-    digests = [[who, model.digest] for who, model in models.items()]
+    """What all rows of a run depend on: weights, calibrations, prompts, tolerances, device, the code that makes and
+    scores masks."""
+    digests = [
+        [who, model.digest, None if model.calibration is None else model.calibration.model_dump_json()]
+        for who, model in models.items()
+    ]
     drawn = {"evaluate": prompts.evaluate.model_dump(mode="json"), "min_area_px": prompts.min_area_px}
     return _digest(
         json.dumps([digests, drawn, asdict(tolerances), device, code_digest(LIBRARY)], sort_keys=True).encode()

@@ -78,18 +78,18 @@ def predict_all(
 def answer_prompts(
     predictor: Predictor,
     segmenter: Any,
-    image: Image,
+    embedding: Any,
     instances: InstanceMask,
     drawn: Sequence[DrawnPrompt],
     *,
     takes_clicks: bool,
 ) -> list[Answer]:
-    """A model's answers to an image's prompts (all of which it `can_answer`), in order; the image is embedded once.
+    """A model's answers to an image's prompts (all of which it `can_answer`), in order; `embedding` is its own of the
+    image.
 
     Without `takes_clicks` corrective kinds are answered by the box that they start from, no click being placed.
     """
     size_hw = (int(instances.shape[0]), int(instances.shape[1]))
-    embedding = predictor.embed(segmenter, image)
     rounds: dict[int, int] = {}
     for one in drawn:
         if takes_clicks and one.kind in CORRECTIVE:
