@@ -10,6 +10,7 @@ Leaves out: where adapters are attached (trunk.py), and which parameters train (
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Literal
 
 import torch
@@ -127,15 +128,16 @@ class CHAdapter(nn.Module):
         edge
             The edge stem's map at the patch embedding's size, B 4 kH kW; None where the edge branch is off.
         """
-        total = torch.zeros_like(x)
+        branches: list[Tensor] = []
         if self.config.context:
-            total = total + self.up(F.gelu(self.down(x)))
+            branches.append(self.up(F.gelu(self.down(x))))
         if self.config.edge:
             if edge is None:
                 raise ValueError("an adapter with an edge branch needs the edge stem's map")
             # Whole numbers also where ONNX's exporter, while it traces, has sizes as tensors.
-            total = total + self._edge_feature(edge, size_hw=(int(x.shape[1]), int(x.shape[2])))
-        return total * self.config.scale
+            branches.append(self._edge_feature(edge, size_hw=(int(x.shape[1]), int(x.shape[2]))))
+        # In the block's precision, also where autocast gives the branches less.
+        return reduce(torch.add, (branch.to(x.dtype) for branch in branches)) * self.config.scale
 
     def _edge_feature(self, edge: Tensor, *, size_hw: tuple[int, int]) -> Tensor:
         pooled = F.adaptive_max_pool2d(edge, size_hw)  # B 4 H W
