@@ -5,13 +5,13 @@ from __future__ import annotations
 import pandas as pd
 
 from components.evaluation.baselines import ELLIPSE
+from components.evaluation.comparing.seeds import is_sister
 from components.evaluation.comparing.summary import SUBJECT, compare
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.intervals import above, prompted, span
 from components.release.checks.rivals import TEACHER
 
-SISTER = "student_seed_"
 SISTERS = "sisters"
 KEYS = ["dataset", "group", "case_id", "prompt"]
 
@@ -21,7 +21,7 @@ def check_seeds(evidence: Evidence, rules: Rules) -> list[Check]:
     holds of their mean. Sisters that are there count, whether asked for or not."""
     needed, limit = rules.limits.min_seeds, rules.limits.max_seed_advantage_dice
     rows = prompted(evidence.cases, rules.limits.skill_prompt)
-    names = sorted({str(who) for who in rows["model"].unique() if str(who).startswith(SISTER)})
+    names = sorted({str(who) for who in rows["model"].unique() if is_sister(str(who))})
     if not names and not needed:
         reason = "one training with one seed was judged; params.yaml asks for no sisters (gate.min_seeds is 0)"
         return [Check("seeds", "PASS", 0, 0, reason)]

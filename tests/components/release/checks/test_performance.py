@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from components.release.checks.performance import check_misses, check_skill
+from components.release.checks.performance import check_floors, check_misses, check_skill
 
 
 def test_skill_is_the_paired_lower_bound(make_evidence, cases_of, rules) -> None:
@@ -21,3 +21,18 @@ def test_a_share_of_misses_at_the_limit_passes(make_evidence, cases_of, rules) -
         cases.loc[ours[:missed], "miss"] = 1.0
         check = check_misses(make_evidence(cases=cases), rules)[0]
         assert (check.verdict, check.value) == (verdict, pytest.approx(missed / 20))
+
+
+def test_dice_and_nsd_have_floors_of_their_own(make_evidence, cases_of, rules) -> None:
+    cases = cases_of()
+    cases.loc[(cases["model"] == "student") & (cases["dataset"] == "ddti"), "nsd_px"] = 0.3
+    found = {check.id: check.verdict for check in check_floors(make_evidence(cases=cases), rules)}
+    assert found == {"floor:busi": "PASS", "floor_nsd:busi": "PASS", "floor:ddti": "PASS", "floor_nsd:ddti": "FAIL"}
+
+
+@pytest.mark.parametrize(("student", "verdict"), [(0.85, "PASS"), (0.765, "FAIL")])
+def test_a_gain_that_is_sure_but_small_is_no_skill(make_evidence, cases_of, rules, student, verdict) -> None:
+    found = {check.id: check for check in check_skill(make_evidence(cases=cases_of(student=student)), rules)}
+    assert found["skill:busi"].verdict == "PASS"
+    assert found["skill_share:busi"].verdict == verdict
+    assert found["skill_share:busi"].value == pytest.approx((student - 0.75) / 0.25, abs=0.03)

@@ -1,0 +1,38 @@
+"""The candidate beside teacher and model in use: pooled and in each dataset, Dice and misses."""
+
+from __future__ import annotations
+
+from components.release.checks.rivals import check_champion, check_teacher
+
+IN_USE = "f" * 64
+
+
+def worse_on(cases, dataset, by):
+    """Cases in which the student is worse by `by` on one dataset."""
+    chosen = (cases["model"] == "student") & (cases["dataset"] == dataset)
+    cases.loc[chosen, "dice"] -= by
+    return cases
+
+
+def test_a_loss_in_one_dataset_is_found_where_the_mean_hides_it(make_evidence, cases_of, rules) -> None:
+    cases = worse_on(cases_of(student=0.88, teacher=0.86), "ddti", 0.08)
+    found = {check.id: check.verdict for check in check_teacher(make_evidence(cases=cases), rules)}
+    assert found == {"teacher": "PASS", "teacher:busi": "PASS", "teacher:ddti": "FAIL"}
+    cases["model"] = cases["model"].replace("teacher", "champion")
+    cases.loc[cases["model"] == "champion", "model_digest"] = IN_USE
+    found = {check.id: check.verdict for check in check_champion(make_evidence(cases=cases, champion=IN_USE), rules)}
+    assert (found["champion:busi"], found["champion:ddti"]) == ("PASS", "FAIL")
+
+
+def test_more_misses_than_the_model_in_use_fail_although_few_are_missed(make_evidence, cases_of, rules) -> None:
+    cases = cases_of(n=100, champion=0.85, digest=IN_USE)
+    evidence = make_evidence(cases=cases, champion=IN_USE)
+    assert {check.verdict for check in check_champion(evidence, rules)} == {"PASS"}
+    ours = cases[(cases["model"] == "student") & (cases["dataset"] == "busi")].index
+    cases.loc[ours[:4], "miss"] = 1.0
+    found = {check.id: check for check in check_champion(evidence, rules)}
+    assert (found["misses_champion:busi"].verdict, found["misses_champion:ddti"].verdict) == ("FAIL", "PASS")
+    assert "student minus model in use, 0.040" in found["misses_champion:busi"].reason
+    theirs = cases[(cases["model"] == "champion") & (cases["dataset"] == "busi")].index
+    cases.loc[theirs[:4], "miss"] = 1.0
+    assert {check.verdict for check in check_champion(evidence, rules)} == {"PASS"}, "both miss the same"
