@@ -46,11 +46,13 @@ DATA = (
     "data/03_splits/sources.json",
     "data/contracts",
     "docs/statements.yaml",
+    "models/calibration",
     "models/student",
     "models/teacher",
     "reports/data",
     "reports/external/metrics.json",
     "reports/internal/metrics.json",
+    "reports/package.json",
     "reports/split",
 )
 FOLDER = Path("reports/document")

@@ -12,6 +12,7 @@ from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ReleaseError
+from components.release.documents.calibrated import UNCALIBRATED, warning_words
 from components.release.documents.marking import shown
 from components.release.documents.statements import LABELS, NOT_PROVIDED
 
@@ -78,8 +79,8 @@ def build_card(
         "verdict": None if gate is None else gate["verdict"],
         "checks": [] if gate is None else list(gate["checks"]),
         "results": results,
-        "not_ultrasound": internal.get("guard"),
-        "abstains_below": None if calibration is None else calibration["threshold"],
+        "guard": internal.get("guard"),
+        "warnings": warning_words(calibration),
         "package": None if package is None else {key: package[key] for key in _PACKAGE if key in package},
         "limits": _limits(results, external, calibrated=calibration is not None, measured=package is not None),
         "to_be_written_by_a_person": {LABELS[key]: statements.get(key) or NOT_PROVIDED for key in PERSON_WRITES},
@@ -123,7 +124,7 @@ def _worst(subgroups: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _confidence(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """How far the model's estimate of its IoU holds: calibration error; if calibrated, abstentions and Dice of the rest."""
+    """How far the model's estimate of its IoU holds; if it is calibrated, also warnings and the Dice of the rest."""
     return None if found is None else {key: found.get(key) for key in ("ece", "aurc", "abstained", "dice_kept")}
 
 
@@ -136,7 +137,7 @@ def _limits(results: Mapping[str, Any], external: Mapping[str, Any], *, calibrat
     if few:
         found.append(f"Too few groups for a claim: {', '.join(few)}.")
     if not calibrated:
-        found.append("The model's estimate of its IoU isn't calibrated, and nothing makes it abstain.")
+        found.append(f"{UNCALIBRATED}.")
     if not measured:
         found.append("Speed and memory of the packed service weren't measured.")
     return found
@@ -221,14 +222,13 @@ def _worst_lines(card: Mapping[str, Any]) -> list[str]:
 
 def _confidence_lines(card: Mapping[str, Any]) -> list[str]:
     lines = [
-        f"- {name}, {kind}: calibration error {_span(held['ece'], 3)}, abstains in a share of "
+        f"- {name}, {kind}: calibration error {_span(held['ece'], 3)}, a warning in a share of "
         f"{_span(held['abstained'], 3)}, Dice of the others {_span(held['dice_kept'], 3)}"
         for name, kind, found in _each(card["results"])
         if (held := found["confidence"]) is not None
     ]
-    if card["abstains_below"] is not None:
-        lines.append(f"- abstains below a calibrated estimate of {card['abstains_below']:.3f}")
-    flagged = (card["not_ultrasound"] or {}).get("not_ultrasound", [])
+    lines.append(f"- {shown(card['warnings'])}")
+    flagged = (card["guard"] or {}).get("not_ultrasound", [])
     lines += [f"- {one['kind']} isn't ultrasound: {one['flagged']} of {one['n']} flagged" for one in flagged]
     return lines
 

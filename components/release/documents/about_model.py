@@ -8,7 +8,6 @@ from __future__ import annotations
 from components.artefacts import ModelDescription
 from components.params import OptimiseParams
 from components.release.documents.run_files import Run
-from components.release.documents.statements import NOT_PROVIDED
 
 UNKNOWN = "unknown"
 
@@ -42,10 +41,10 @@ def software(run: Run) -> str:
     record = run.student.provenance
     versions = ", ".join(f"{name} {version}" for name, version in sorted((record.get("versions") or {}).items()))
     return (
-        f"{versions or NOT_PROVIDED}; all packages pinned in requirements.lock.txt (sha256 "
-        f"{record.get('lock_sha256', NOT_PROVIDED)}); "
-        f"commit {record.get('git_sha', NOT_PROVIDED)}, {_changed(run.student)}; device "
-        f"{record.get('device', NOT_PROVIDED)}"
+        f"{versions or UNKNOWN}; all packages pinned in requirements.lock.txt (sha256 "
+        f"{record.get('lock_sha256', UNKNOWN)}); "
+        f"commit {record.get('git_sha', UNKNOWN)}, {_changed(run.student)}; device "
+        f"{record.get('device', UNKNOWN)}"
     )
 
 

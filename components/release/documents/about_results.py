@@ -11,6 +11,7 @@ from typing import Any
 from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.reporting.words import exposure_words, interval_words, limits, prompt_words
 from components.release.documents.about_data import listed
+from components.release.documents.calibrated import warning_words
 from components.release.documents.run_files import Run
 from components.types import Role
 
@@ -158,15 +159,13 @@ def _held(found: Mapping[str, Any], confidence: float) -> str:
     """One dataset's calibration error, and the share of abstentions where the model is calibrated."""
     words = f"calibration error {interval_words(found['ece'], confidence)}"
     abstained = found.get("abstained")
-    return words if abstained is None else f"{words}, abstains in a share of {interval_words(abstained, confidence)}"
+    return words if abstained is None else f"{words}, a warning in a share of {interval_words(abstained, confidence)}"
 
 
 def output_words(run: Run) -> str:
-    """What the model answers, and from when on it abstains."""
+    """What the model answers, and when that comes with a warning."""
     words = "An outline (each pixel above logit 0) and an estimate of its IoU between 0 and 1"
-    if run.calibration is None:
-        return f"{words}; no threshold for abstaining was set"
-    return f"{words}; below a calibrated estimate of {run.calibration['threshold']:.3f} the endpoint abstains"
+    return f"{words}. {warning_words(run.calibration)}"
 
 
 def sample_words(run: Run) -> str:

@@ -18,6 +18,7 @@ from components.release.documents import about_results as results
 from components.release.documents.items import Answers, Document
 from components.release.documents.marking import table
 from components.release.documents.run_files import Run
+from components.release.documents.statements import NOT_PROVIDED
 
 SHAPE = (
     "Description, protocol and impact are the parts of a predetermined change control plan, used here as a shape for "
@@ -74,10 +75,18 @@ def changed(old: ModelDescription, new: ModelDescription) -> list[str]:
 def _flat(values: Any, under: str = "") -> Iterator[tuple[str, str]]:
     """Nested mappings as dotted keys; lists as one text."""
     if not isinstance(values, Mapping):
-        yield under, ", ".join(map(str, values)) if isinstance(values, list) else str(values)
+        yield under, _told(values)
         return
     for key, value in values.items():
         yield from _flat(value, f"{under}.{key}" if under else str(key))
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_told, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None or value == "" else str(value)
 
 
 def _protocol(answers: Answers, run: Run) -> None:
@@ -102,7 +111,7 @@ def _impact(answers: Answers, run: Run) -> None:
     elif run.champion.digest == run.student.digest:
         answers.skip("11", "Against the model in use", "The candidate is the model in use.")
     elif _scored_champion(run) != run.champion.digest:
-        told = "The model in use wasn't scored in this run: run `dvc repro -f validate_internal validate_external`"
+        told = f"{NOT_PROVIDED}: it wasn't scored in this run; run `dvc repro -f validate_internal validate_external`"
         answers.run("11", "Against the model in use", told, where=INTERNAL, lacks=True)
     else:
         answers.run("11", "Against the model in use", _both(run, CHAMPION), where=INTERNAL)

@@ -97,7 +97,7 @@ def read_run(root: Path, *, params: Params, statements: Mapping[str, str], champ
         If models, contracts, manifests or the split are missing or broken.
     """
     student = read_description(root / "models/student")
-    results = {role: _of_model(root / f"reports/{role}/metrics.json", student) for role in ("internal", "external")}
+    results = {role: read_report(root / f"reports/{role}/metrics.json", student) for role in ("internal", "external")}
     package = root / "reports/package.json"
     calibration = root / "models/calibration/calibration.json"
     return Run(
@@ -114,8 +114,8 @@ def read_run(root: Path, *, params: Params, statements: Mapping[str, str], champ
         contracts={name: load_contract(name, root / "data/contracts") for name in params.datasets},
         faults={name: _read(root / "reports/data" / name / "faults.json") for name in params.datasets},
         exposure=by_patients(student.exposure, read_sources(root / "data/03_splits/sources.json")),
-        package=_of_model(package, student) if package.is_file() else None,
-        calibration=_read(calibration) if calibration.is_file() else None,
+        package=read_report(package, student) if package.is_file() else None,
+        calibration=read_calibration_file(calibration, student) if calibration.is_file() else None,
     )
 
 
@@ -123,17 +123,29 @@ def _records(root: Path, name: str, params: Params) -> tuple[Record, ...]:
     return tuple(read_manifest(root / "data/02_harmonised" / params.datasets[name].role / name))
 
 
-def _of_model(path: Path, student: ModelDescription) -> dict[str, Any]:
+def read_report(path: Path, student: ModelDescription) -> dict[str, Any]:
     """A report that must be about the student's weights."""
     found = _read(path)
     digest = str((found.get("model") or {}).get("digest"))
     if digest != student.digest:
-        raise ReleaseError(
-            f"{path} is about the weights {digest[:12]}, models/student holds {student.digest[:12]}",
-            expected="reports about the model of this run",
-            remedy="run the graph to its end: `dvc repro`",
-        )
+        raise _foreign(path, digest, student)
     return found
+
+
+def read_calibration_file(path: Path, student: ModelDescription) -> dict[str, Any]:
+    """A calibration that must be the student's."""
+    found = _read(path)
+    if found.get("model_digest") != student.digest:
+        raise _foreign(path, str(found.get("model_digest")), student)
+    return found
+
+
+def _foreign(path: Path, digest: str, student: ModelDescription) -> ReleaseError:
+    return ReleaseError(
+        f"{path} is about the weights {digest[:12]}, models/student holds {student.digest[:12]}",
+        expected="files about the model of this run",
+        remedy="run the graph to its end: `dvc repro`",
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from components.artefacts import read_description
-from components.release.model_card import NOT_PROVIDED, build_card, card_markdown
+from components.release.documents.statements import LABELS, NOT_PROVIDED
+from components.release.model_card import DRAFT, build_card, card_markdown, card_record
 
 ESTIMATE = {"mean": 0.8, "ci95": [0.7, 0.9], "n": 30, "undefined": 0, "groups": 30, "sufficient": True}
 METRICS = {
@@ -63,3 +65,72 @@ def test_it_makes_no_claim_and_shows_what_a_person_must_write(make_model) -> Non
         description.model_copy(update={"phantom": False}), version="7", gate=GATE, internal=METRICS, external=METRICS
     )
     assert "phantom" not in card_markdown(real).lower()
+
+
+def _card(make_model, **changes: Any) -> dict[str, Any]:
+    values = {"version": "7", "gate": GATE, "internal": METRICS, "external": {"datasets": {}}}
+    return build_card(read_description(make_model(1)), **{**values, **changes})
+
+
+def test_a_card_without_a_verdict_is_a_draft(make_model) -> None:
+    card = _card(make_model, gate=None)
+    text = card_markdown(card)
+    assert card["verdict"] is None and card["checks"] == []
+    assert f"- verdict of the gate: {DRAFT}" in text and "## Checks" not in text
+
+
+def test_statements_are_shown_as_they_are_and_counted(make_model) -> None:
+    stated = {"contact": "a | b <i>\nc"}
+    card = _card(make_model, statements=stated)
+    assert r"- contact: a \| b \<i\> c" in card_markdown(card)
+    record = card_record(card, "x/model_card.md", statements=stated, required=("contact", "approved_by", "ethics"))
+    assert record["items"] == record["filled"] + len(record["not_provided"])
+    assert "approved by" in record["not_provided"] and "contact" not in record["not_provided"]
+    assert record["missing_required"] == ["approved_by"], "ethics is another document's"
+    full = dict.fromkeys(LABELS, "said")
+    assert NOT_PROVIDED not in card_markdown(_card(make_model, statements=full)).split("## To be written")[1]
+
+
+def test_worst_subgroups_confidence_and_the_packed_service_are_told_where_they_are_known(make_model) -> None:
+    bare = card_markdown(_card(make_model))
+    assert "isn't calibrated" in bare and "weren't measured" in bare and "## Where it does worst" not in bare
+    busi = METRICS["datasets"]["busi"]
+    worst = {"kind": "size", "name": "smallest", "cases": 8, "groups": 8, "models": {"student": {"dice": ESTIMATE}}}
+    known = {
+        **busi,
+        "subgroups": {"box": {"worst": {"kind": "size", "name": "smallest"}, "each": [worst]}},
+        "confidence": {"box": {"student": {"ece": ESTIMATE, "aurc": ESTIMATE, "abstained": ESTIMATE}}},
+    }
+    how = {
+        "cases": 40,
+        "groups": 30,
+        "sufficient": True,
+        "max_failure_share": 0.05,
+        "failure_iou": 0.5,
+        "reached": True,
+    }
+    text = card_markdown(
+        _card(
+            make_model,
+            internal={
+                "datasets": {"busi": known},
+                "guard": {"not_ultrasound": [{"kind": "noise", "n": 8, "flagged": 7}]},
+            },
+            external={"datasets": {"fugc": {**busi, "counts_as_external": True}}},
+            package={
+                "bento": "sonoforge:1",
+                "latency_ms": {"embed": {"p50": 100.0, "p95": 150.0, "n": 20}},
+                "start_s": 4.0,
+                "peak_memory_mb": 900.0,
+                "machine": {"cpu": "a|b"},
+            },
+            calibration={"threshold": 0.7, "how": how},
+        )
+    )
+    assert "- busi, box: size smallest, Dice 0.800 [0.700, 0.900], 8 cases" in text
+    assert "a warning in a share of 0.800 [0.700, 0.900], Dice of the others –" in text
+    assert "- noise isn't ultrasound: 7 of 8 flagged" in text
+    assert "- embed: 100 ms in half of 20 requests, 150 ms in 95 of 100" in text
+    assert "- start: 4.0 s\n- greatest memory: 900 MB\n- cpu: a\\|b" in text
+    assert "confidence below 0.700 come with a warning" in text
+    assert "weren't measured" not in text and "isn't calibrated" not in text and "counts as external was" not in text

@@ -1,0 +1,46 @@
+"""What is said of the data is counted from the records, and phantoms are never called a source."""
+
+from __future__ import annotations
+
+from components.release.documents import about_data
+from tests.components.release.documents.conftest import MakeRun
+
+
+def test_images_are_counted_by_class_and_side(make_run: MakeRun) -> None:
+    head, *rows, total = about_data.by_class_and_side(make_run(), "busi")
+    assert head == ("class", "train", "val", "test", "all")
+    # Odd numbers are benign; a number's remainder by 3 is its side.
+    assert rows == [("benign", "2", "2", "1", "5"), ("none given", "1", "2", "2", "5")]
+    assert total == ("all", "3", "4", "3", "10")
+    assert "fugc: benign (5 external), none given (5 external)" in about_data.classes(make_run())
+
+
+def test_objects_sizes_spacing_and_flags_are_counted(make_run: MakeRun) -> None:
+    run = make_run()
+    assert about_data.objects(run, "busi") == "8 (8 lesion); 2 images without any"
+    assert about_data.image_sizes(run, "busi") == "60 to 60 pixels wide, 41 to 50 high"
+    assert about_data.spacing(run, "busi").startswith("known of 0 of 10 images (0 %)")
+    assert about_data.flags(run, "busi") == "axilla 1"
+    assert about_data.burnt_in(run, "busi").startswith("calipers seen in 1 files, text in 0")
+
+
+def test_where_images_come_from(make_run: MakeRun) -> None:
+    drawn, real = make_run(), make_run(real=True)
+    assert "drawn by components/phantom from seed 101; no person was imaged" in about_data.origin(drawn, "busi")
+    assert about_data.origin(real, "busi").endswith(", from data/imports/busi")
+    assert about_data.acquisition(drawn) == ("busi: drawn, not taken; fugc: drawn, not taken", False)
+    told, lacks = about_data.acquisition(real)
+    assert "busi: 600 women" in told
+    assert lacks == (real.contracts["fugc"].acquisition is None)
+
+
+def test_what_the_model_had_seen_is_said_with_its_reason(make_run: MakeRun) -> None:
+    run = make_run()
+    assert about_data.exposure(run, "busi") == "yes; trained on it; base weights: from scratch"
+    assert about_data.exposure(run, "fugc") == "no; base weights: from scratch"
+
+
+def test_the_flow_ends_in_scored_cases(make_run: MakeRun) -> None:
+    told = about_data.participants_flow(make_run())
+    assert "busi: 10 images, 3 train, 4 val, 3 test; tested with 30 images in 30 groups, 30 cases" in told
+    assert "with seed 7 and the aims val 10 %, test 25 %" in about_data.partition(make_run())

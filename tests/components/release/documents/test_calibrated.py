@@ -1,0 +1,32 @@
+"""When an outline comes with a warning is said as the calibration says it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from components.release.documents.calibrated import UNCALIBRATED, warning_words
+
+
+def calibration(**changes: Any) -> dict[str, Any]:
+    """What the words need of a `calibration.json`."""
+    how = {
+        "cases": 40,
+        "groups": 30,
+        "sufficient": True,
+        "max_failure_share": 0.05,
+        "failure_iou": 0.5,
+        "reached": True,
+    }
+    return {"threshold": 0.625, "how": {**how, **changes}}
+
+
+def test_a_threshold_its_aim_and_on_what_it_was_chosen() -> None:
+    told = warning_words(calibration())
+    assert told.startswith("Outlines with a confidence below 0.625 come with a warning: at most 5 % of all outlines")
+    assert told.endswith("(chosen on 40 validation cases in 30 groups)")
+    assert "too few to hold it as known" in warning_words(calibration(sufficient=False))
+
+
+def test_no_threshold_and_no_calibration_are_said() -> None:
+    assert warning_words(calibration(reached=False)).startswith("Every outline comes with a warning")
+    assert warning_words(None) == UNCALIBRATED
