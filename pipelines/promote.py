@@ -11,20 +11,22 @@ from functools import partial
 from pathlib import Path
 
 from components.artefacts import read_description, write_json
+from components.release.documents.statements import STATEMENTS, read_statements
 from components.release.packaged import CANDIDATE, PACKAGE
-from components.release.promote import Promotion
 from components.release.promote import promote as release
+from components.release.promotion import Promotion
 from components.tracking import find_run
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
 
-PARAMS = ()
+PARAMS = ("gate.require_approval",)
 DATA = (
     "models/candidate",
     "reports/package.json",
     "reports/gate.json",
     "reports/internal/metrics.json",
     "reports/external/metrics.json",
+    "docs/statements.yaml",
 )
 PROMOTION = Path("reports/promotion.json")
 
@@ -40,9 +42,11 @@ def move_champion(job: Job) -> Promotion:
         job.root,
         model=model,
         gate=reports / "gate.json",
+        params=job.params.gate,
         package=job.root / PACKAGE,
         internal=json.loads((reports / "internal/metrics.json").read_text(encoding="utf-8")),
         external=json.loads((reports / "external/metrics.json").read_text(encoding="utf-8")),
+        statements=read_statements(job.root / STATEMENTS),
         run_id=find_run(job.root, digest=read_description(model).digest),
         pack=partial(pack, job.root),
     )

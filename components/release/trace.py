@@ -18,7 +18,7 @@ from components import tracking
 from components.artefacts import DESCRIPTION, ModelDescription, read_description
 from components.errors import ReleaseError
 from components.release.ledger import LEDGER, RELEASED, as_json, read_ledger
-from components.release.promote import CHAMPION, PREVIOUS, REGISTRY_NAME
+from components.release.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME
 
 MIN_PREFIX = 6
 CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")

@@ -25,7 +25,7 @@ def approve(
     """Approve the verdict in reports/gate.json by hand. Any change of it voids the approval."""
     from components.release.approval import approve as enter
     from components.release.ledger import as_json as entries_as_json
-    from components.release.promote import actor
+    from components.release.promotion import actor
     from pipelines.runtime.environment import prepare, project_root
 
     root = project_root()

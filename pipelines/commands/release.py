@@ -16,7 +16,7 @@ from components.errors import ReleaseError
 from pipelines.commands.model_ref import REF_HELP, resolve
 
 if TYPE_CHECKING:
-    from components.release.promote import Promotion
+    from components.release.promotion import Promotion
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 REPORTS = Path("reports")
@@ -56,6 +56,8 @@ def promote(
 ) -> None:
     """Bring a model into use and build its Bento, if its gate says PASS; else record the refusal and exit with 1."""
     from components.artefacts import read_description
+    from components.params import load_params
+    from components.release.documents.statements import STATEMENTS, read_statements
     from components.release.packaged import PACKAGE
     from components.release.promote import NO_METRICS
     from components.release.promote import promote as release
@@ -71,9 +73,11 @@ def promote(
         root,
         model=folder,
         gate=kept if released else root / REPORTS / "gate.json",
+        params=load_params(root / "params.yaml").gate,
         package=None if released else root / PACKAGE,
         internal=NO_METRICS if released else _metrics(root, "internal"),
         external=NO_METRICS if released else _metrics(root, "external"),
+        statements=read_statements(root / STATEMENTS),
         run_id=find_run(root, digest=read_description(folder).digest),
         pack=partial(_bento, root),
     )

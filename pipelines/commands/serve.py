@@ -88,7 +88,7 @@ def _served(chosen: Chosen) -> Served:
     ReleaseError
         If the weights aren't those that the description names.
     """
-    from components.release.promote import checked_description
+    from components.release.released import checked_description
 
     if chosen.released is not None:
         from components.release.bento import bento_of

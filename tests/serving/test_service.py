@@ -23,8 +23,7 @@ from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
 from components.release.bento import CODE, PINS
-from components.release.ledger import append
-from components.release.promote import LEDGER, released_folder
+from components.release.ledger import LEDGER, append, released_folder
 from components.types import Image, Prompt
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"

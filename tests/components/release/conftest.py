@@ -136,11 +136,11 @@ def write_gate(tmp_path: Path, digest_of: Callable[[Path], str]) -> Callable[...
 
 
 @pytest.fixture
-def judged(tmp_path: Path, write_gate: Callable[..., Path]) -> Callable[..., dict[str, Path]]:
-    """The papers on a model folder: a verdict, and the record of the package that it was judged in."""
+def judged(write_gate: Callable[..., Path], gate_params: GateParams) -> Callable[..., dict[str, Any]]:
+    """By what a model folder is released: a verdict, the record of its package, and the gate's parameters."""
 
-    def write(model: Path, verdict: str = "PASS") -> dict[str, Path]:
-        return {"gate": write_gate(model, verdict), "package": write_package(model)}
+    def write(model: Path, verdict: str = "PASS") -> dict[str, Any]:
+        return {"gate": write_gate(model, verdict), "package": write_package(model), "params": gate_params}
 
     return write
 
@@ -150,7 +150,10 @@ def write_package(model: Path) -> Path:
     files = {MODEL + name: digest for name, digest in list_files(model).items()}
     path = model.with_name(f"{model.name}_package.json")
     about = {"name": "hiera_mini", "digest": files[MODEL + "weights.safetensors"]}
-    write_json(path, {"schema": 1, "model": about, "files": files, "package_sha256": package_digest(files)})
+    timed = {name: {"p50": 40.0, "p95": 60.0, "n": 20} for name in ("embed", "segment")}
+    measured = {"bento": "sonoforge-candidate:1-2", "latency_ms": timed, "start_s": 5.0, "peak_memory_mb": 700.0}
+    listed = {"files": files, "package_sha256": package_digest(files)}
+    write_json(path, {"schema": 1, "model": about, "machine": {}, **measured, **listed})
     return path
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from components.errors import ReleaseError
 from components.release.ledger import LEDGER, read_ledger, released_folder
-from components.release.promote import actor, champion_folder, models_table, promote, rollback
+from components.release.promote import champion_folder, models_table, promote, rollback
+from components.release.promotion import actor
 from components.release.released import checked_description
 
 
@@ -95,12 +96,12 @@ def test_a_crash_before_the_alias_is_mended_by_the_next_call(tmp_path, make_mode
     assert registry.aliases == {"champion": 1}
 
 
-def test_a_verdict_on_other_weights_is_refused(tmp_path, make_model, digest_of, judged, registry) -> None:
+def test_a_verdict_on_other_weights_is_refused(tmp_path, make_model, digest_of, judged, gate_params, registry) -> None:
     first, second = make_model(1), make_model(2)
     with pytest.raises(ReleaseError, match="judges the weights"):
         promote(tmp_path, model=second, **judged(first), registry=registry)
     with pytest.raises(ReleaseError, match="no verdict"):
-        promote(tmp_path, model=second, gate=tmp_path / "none.json", registry=registry)
+        promote(tmp_path, model=second, gate=tmp_path / "none.json", params=gate_params, registry=registry)
     assert not (tmp_path / LEDGER).exists()
 
 
@@ -131,13 +132,13 @@ def test_altered_weights_are_refused(tmp_path, make_model, digest_of, judged, re
         checked_description(weights.parent)
 
 
-def test_a_released_model_can_be_promoted_again(tmp_path, make_model, digest_of, judged, registry) -> None:
+def test_a_released_model_can_be_promoted_again(tmp_path, make_model, digest_of, judged, gate_params, registry) -> None:
     first, second = make_model(1), make_model(2)
     for model in (first, second):
         promote(tmp_path, model=model, **judged(model), registry=registry)
     released = released_folder(tmp_path, digest_of(first))
     card = (released / "card.json").read_bytes()
-    promote(tmp_path, model=released, gate=released / "gate.json", registry=registry)
+    promote(tmp_path, model=released, gate=released / "gate.json", params=gate_params, registry=registry)
     assert registry.aliases == {"champion": 1, "previous": 2}
     assert (released / "card.json").read_bytes() == card
 

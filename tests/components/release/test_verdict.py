@@ -32,12 +32,12 @@ def test_a_whole_record_comes_back_as_it_was(make_model, write_gate) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", "null", "\x00", '{"verdict": "PASS", "model": null, "checks": []}'])
-def test_a_broken_record_is_refused(tmp_path, make_model, write_gate, registry, text: str) -> None:
+def test_a_broken_record_is_refused(tmp_path, make_model, write_gate, gate_params, registry, text: str) -> None:
     model = make_model(1)
     gate = write_gate(model)
     gate.write_text(text)
     with pytest.raises(ReleaseError, match="isn't a gate's record") as caught:
-        promote(tmp_path, model=model, gate=gate, registry=registry)
+        promote(tmp_path, model=model, gate=gate, params=gate_params, registry=registry)
     assert "dvc repro gate" in caught.value.remedy
     assert not (tmp_path / LEDGER).exists()
 
@@ -52,11 +52,11 @@ def test_a_record_without_what_it_must_say_is_refused(make_model, write_gate, ch
 
 @pytest.mark.parametrize(("said", "found"), [("PASS", "FAIL"), ("PASS", "INSUFFICIENT"), ("FAIL", "PASS")])
 def test_a_verdict_that_its_checks_dont_give_is_refused(
-    tmp_path, make_model, write_gate, registry, said: str, found: str
+    tmp_path, make_model, write_gate, gate_params, registry, said: str, found: str
 ) -> None:
     model = make_model(1)
     gate = write_gate(model, found)
     write_json(gate, json.loads(gate.read_text()) | {"verdict": said})
     with pytest.raises(ReleaseError, match=f"says {said}, but its checks give {found}"):
-        promote(tmp_path, model=model, gate=gate, registry=registry)
+        promote(tmp_path, model=model, gate=gate, params=gate_params, registry=registry)
     assert not (tmp_path / LEDGER).exists() and registry.versions == []

@@ -15,6 +15,7 @@ from components import tracking
 from components.artefacts import ModelDescription, read_description, save_model, write_json
 from components.errors import ReleaseError
 from components.release.files import MODEL, list_files, package_digest
+from components.release.ledger import LEDGER, read_ledger
 from components.release.packaged import CANDIDATE, PACKAGE
 from pipelines.commands import release
 
@@ -27,7 +28,7 @@ def app() -> typer.Typer:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project as current folder, its registry in memory."""
     versions: list[tracking.RegisteredVersion] = []
 
@@ -42,8 +43,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tracking, "set_alias", lambda root, name, *, alias, version: None)
     monkeypatch.setattr(tracking, "find_run", lambda root, *, digest: None)
     monkeypatch.setattr(release, "_bento", lambda root, folder: f"sonoforge:{read_description(folder).digest[:12]}")
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
+    for name in ("params.yaml", "dvc.yaml", "docs/statements.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -66,9 +68,11 @@ def train(root: Path, *, weight: float, verdict: str = "PASS") -> str:
     shutil.copytree(root / "models" / "student", root / CANDIDATE)
     files = {MODEL + name: sha256 for name, sha256 in list_files(root / CANDIDATE).items()}
     about = {"name": "hiera_mini", "digest": digest}
-    write_json(root / PACKAGE, {"model": about, "files": files, "package_sha256": package_digest(files)})
+    measured = {"latency_ms": {}, "start_s": 5.0, "peak_memory_mb": 700.0}
+    listed = {"files": files, "package_sha256": package_digest(files)}
+    write_json(root / PACKAGE, {"model": about, **listed, **measured})
     check = {"id": "skill", "verdict": verdict, "value": 0.1, "limit": 0.0, "reason": "because of its skill"}
-    gate = {"verdict": verdict, "model": {"name": "hiera_mini", "digest": digest}, "phantom": True, "checks": [check]}
+    gate = {"verdict": verdict, "model": about, "champion": read_ledger(root / LEDGER).champion, "checks": [check]}
     write_json(root / "reports" / "gate.json", gate)
     for role in ("internal", "external"):
         results = {"model": {"name": "hiera_mini", "digest": digest, "phantom": True}, "datasets": {}}
