@@ -1,7 +1,8 @@
 """The box-fed U-Net: an image and a box drawn as a fourth channel to the mask of what is in the box.
 
 A U-Net (Ronneberger, Fischer, Brox 2015, arXiv 1505.04597) of two 3 x 3 convolutions a level with group normalisation
-(Wu, He 2018, arXiv 1803.08494; batches are small), whose first convolution halves the size; its answer is at that size.
+(Wu, He 2018, arXiv 1803.08494; batches are small) and leaky ReLU, whose first convolution halves the size; its answer
+is at that size.
 Nothing in it knows of prompts beyond the box, of a teacher, or of other weights. Leaves out: clicks; anything that a
 plain network for the task wouldn't have.
 """
@@ -19,6 +20,7 @@ from components.promptable.predict import SAM2_SHIFT_PX
 from components.promptable.segmenter import PromptBatch
 
 CHANNELS_A_GROUP = 8
+LEAK = 0.1
 FIRST_CORNER, LAST_CORNER = 2, 3
 
 
@@ -78,10 +80,11 @@ def _level(before: int, after: int) -> nn.Sequential:
 
 def _convolution(before: int, after: int) -> list[nn.Module]:
     groups = max(1, after // CHANNELS_A_GROUP)
+    # With plain ReLU, narrow networks of some seeds never begin to learn: all is background to them.
     return [
         nn.Conv2d(before, after, 3, padding=1, bias=False),
         nn.GroupNorm(groups, after),
-        nn.ReLU(inplace=True),
+        nn.LeakyReLU(LEAK, inplace=True),
     ]
 
 

@@ -32,7 +32,7 @@ def run_spread(root: Path, *seeds: int, **changes: Any) -> tuple[dict[str, Any],
 
 
 @pytest.fixture(scope="module")
-def project(reached: Reached, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def widened(reached: Reached, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the small project, which these tests may change."""
     root = tmp_path_factory.mktemp("spread") / "project"
     shutil.copytree(reached("validate_internal"), root, symlinks=True, ignore=shutil.ignore_patterns("01_raw"))
@@ -51,25 +51,25 @@ def test_no_sister_is_trained_unless_asked_for(reached: Reached) -> None:
 
 
 @pytest.mark.usefixtures("plain_steps")
-def test_a_sister_is_the_student_that_distil_makes_with_that_seed(project: Path) -> None:
-    found, run = run_spread(project, 21)
+def test_a_sister_is_the_student_that_distil_makes_with_that_seed(widened: Path) -> None:
+    found, run = run_spread(widened, 21)
     (sister,) = found["sisters"]
-    params = load_params(project / "params.yaml")
+    params = load_params(widened / "params.yaml")
     params = params.model_copy(update={"distil": params.distil.model_copy(update={"seed": 21})})
-    other = project.parent / "other"
-    shutil.copytree(project, other, symlinks=True)
+    other = widened.parent / "other"
+    shutil.copytree(widened, other, symlinks=True)
     distil.function(make_job(distil, other, params=params)[0])
     assert sister["digest"] == read_description(other / "models/student").digest
-    assert sister["digest"] != read_description(project / "models/student").digest
-    described = read_description(project / FOLDER / "21")
+    assert sister["digest"] != read_description(widened / "models/student").digest
+    described = read_description(widened / FOLDER / "21")
     assert described.provenance["seeds"] == {"distil.seed": 21} and described.phantom is True
     assert run.metrics["seed_21/best_val_dice", 0] == sister["val_dice"]
-    assert (project / FOLDER / "21/seed_21.csv").read_text(encoding="utf-8").count("\n") == 2
+    assert (widened / FOLDER / "21/seed_21.csv").read_text(encoding="utf-8").count("\n") == 2
 
 
 @pytest.mark.usefixtures("plain_steps")
-def test_a_finished_sister_is_kept_when_seeds_come_and_go(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, _ = run_spread(project, 21)
+def test_a_finished_sister_is_kept_when_seeds_come_and_go(widened: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, _ = run_spread(widened, 21)
     trained: list[int] = []
     learn = distil_stage.learn
 
@@ -78,24 +78,24 @@ def test_a_finished_sister_is_kept_when_seeds_come_and_go(project: Path, monkeyp
         return learn(job, *args, **kwargs)
 
     monkeypatch.setattr(distil_stage, "learn", counted)
-    both, _ = run_spread(project, 22, 21)
+    both, _ = run_spread(widened, 22, 21)
     assert trained == [22] and both["sisters"][1] == first["sisters"][0]
-    weights = project / FOLDER / "22/weights.safetensors"
+    weights = widened / FOLDER / "22/weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    (project / FOLDER / ".22.0123abcd.tmp").mkdir()
-    again, _ = run_spread(project, 22)
+    (widened / FOLDER / ".22.0123abcd.tmp").mkdir()
+    again, _ = run_spread(widened, 22)
     assert trained == [22, 22] and again["sisters"] == both["sisters"][:1], "an altered sister is trained again"
-    assert {path.name for path in (project / FOLDER).iterdir()} == {"spread.json", "22"}
-    run_spread(project, 22, epochs=1, learning_rate=2e-3)
+    assert {path.name for path in (widened / FOLDER).iterdir()} == {"spread.json", "22"}
+    run_spread(widened, 22, epochs=1, learning_rate=2e-3)
     assert trained == [22, 22, 22], "other parameters make another sister"
 
 
 @pytest.mark.usefixtures("plain_steps")
-def test_sisters_are_scored_and_stand_apart(project: Path) -> None:
-    found, _ = run_spread(project, 21)
-    validate_internal.function(make_job(validate_internal, project)[0])
-    cases = pd.read_parquet(project / "reports/internal/cases.parquet")
-    metrics = json.loads((project / "reports/internal/metrics.json").read_text(encoding="utf-8"))
+def test_sisters_are_scored_and_stand_apart(widened: Path) -> None:
+    found, _ = run_spread(widened, 21)
+    validate_internal.function(make_job(validate_internal, widened)[0])
+    cases = pd.read_parquet(widened / "reports/internal/cases.parquet")
+    metrics = json.loads((widened / "reports/internal/metrics.json").read_text(encoding="utf-8"))
     sister = cases[cases["model"] == "student_seed_21"]
     assert set(sister["prompt"]) == {"box", "box_jitter", "click"}
     assert metrics["models"]["student_seed_21"]["digest"] == found["sisters"][0]["digest"]
@@ -103,7 +103,7 @@ def test_sisters_are_scored_and_stand_apart(project: Path) -> None:
     assert metrics["seeds"]["spread"]["all"]["box"]["n"] == 1
     assert "student_seed_21" not in metrics["datasets"]["busi"]["prompts"]["box"]
     assert not any("seed" in pair for pair in metrics["datasets"]["busi"]["differences"]["box"])
-    (project / FOLDER / "21").rename(project / FOLDER / "kept")
-    shutil.copytree(project / "models/student", project / FOLDER / "21")
+    (widened / FOLDER / "21").rename(widened / FOLDER / "kept")
+    shutil.copytree(widened / "models/student", widened / FOLDER / "21")
     with pytest.raises(ArtefactError, match="of seed"):
-        validate_internal.function(make_job(validate_internal, project)[0])
+        validate_internal.function(make_job(validate_internal, widened)[0])
