@@ -149,7 +149,7 @@ def test_everything_is_there(reproduced: Project) -> None:
             assert set(dataset["prompts"]) == {"box", "box_jitter", "click"}
             for prompt, by_who in dataset["prompts"].items():
                 # A click has no box, so it has no baseline either.
-                baselines = {"ellipse", "filled_box", "grabcut"} if "box" in prompt else set()
+                baselines = {"unet_box", "ellipse", "filled_box", "grabcut"} if "box" in prompt else set()
                 assert set(by_who) == {"student", "teacher"} | baselines
                 assert set(by_who["student"]["dice"]) >= {"mean", "n", "undefined"}
     gate = json.loads((folder / "reports/gate.json").read_text(encoding="utf-8"))

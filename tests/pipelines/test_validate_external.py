@@ -36,7 +36,7 @@ def test_a_set_of_the_patients_that_the_student_was_trained_on_does_not_count(re
     write_sources(root / "data/03_splits/sources.json", (("busi", "fugc"),))
     validate_external.function(make_job(validate_external, root)[0])
     fugc = json.loads((root / "reports/external/metrics.json").read_text(encoding="utf-8"))["datasets"]["fugc"]
-    assert fugc["counts_as_external"] is False and fugc["exposure"] == {"student": "yes", "teacher": "yes"}
+    assert fugc["counts_as_external"] is False and set(fugc["exposure"].values()) == {"yes"}
     report = (root / "reports/external/report.md").read_text(encoding="utf-8")
     assert "fugc: not counted as external" in report and "fugc counts as busi does (yes)" in report
 

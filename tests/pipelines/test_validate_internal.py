@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 
 from components.artefacts import DESCRIPTION, WEIGHTS, read_description, sha256_of, write_json
 from components.errors import PeerError
+from components.evaluation.comparing.flat import flat_means
 from components.evaluation.peers import medsam
 from components.evaluation.peers.networks.sam1 import Sam1
 from components.evaluation.peers.networks.vit import VisionTransformer, VitConfig
@@ -20,7 +21,6 @@ from components.intake.form.records import read_split
 from components.release.ledger import LEDGER, RELEASED, append, released_folder
 from pipelines.graph import set_params
 from pipelines.validate_internal import validate_internal
-from pipelines.validation import flat_means
 from tests.pipelines.conftest import Reached, make_job
 
 
@@ -29,12 +29,21 @@ def test_only_test_images_are_scored(reached: Reached) -> None:
     frame = read_split(root / "data/03_splits/internal.csv")
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     assert set(cases["image_id"]) <= set(frame[frame["split"] == "test"]["image_id"])
-    assert set(cases["model"]) == {"student", "teacher", "ellipse", "filled_box", "grabcut"}
+    assert set(cases["model"]) == {"student", "teacher", "unet_box", "ellipse", "filled_box", "grabcut"}
+    unet = cases[cases["model"] == "unet_box"]
+    assert set(unet["prompt"]) == {"box", "box_jitter"}, "it takes boxes alone"
+    assert unet["quality"].between(0, 1).all()
 
 
 def test_the_report_is_whole(reached: Reached) -> None:
     folder = reached("validate_internal") / "reports/internal"
-    assert {path.name for path in folder.iterdir()} == {"metrics.json", "cases.parquet", "report.md", "figures"}
+    assert {path.name for path in folder.iterdir()} == {
+        "metrics.json",
+        "cases.parquet",
+        "report.md",
+        "figures",
+        "plots",
+    }
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     digest = read_description(reached("validate_internal") / "models/student").digest
     assert metrics["schema"] == 1 and metrics["model"]["digest"] == digest
@@ -58,7 +67,7 @@ def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_s
     twin.rename(released_folder(root, digest))
     validate_internal.function(make_job(validate_internal, root)[0])
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
-    assert set(cases["model"]) == {"student", "teacher", "champion", "ellipse", "filled_box", "grabcut"}
+    assert set(cases["model"]) == {"student", "teacher", "champion", "unet_box", "ellipse", "filled_box", "grabcut"}
     wide = cases.pivot_table(index="case_id", columns="model", values="dice")
     assert (wide["student"] == wide["champion"]).all(), "the same weights give the same masks"
 
