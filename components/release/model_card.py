@@ -241,8 +241,10 @@ def _package_lines(card: Mapping[str, Any]) -> list[str]:
         f"- {what}: {spent['p50']:.0f} ms in half of {spent['n']} requests, {spent['p95']:.0f} ms in 95 of 100"
         for what, spent in package.get("latency_ms", {}).items()
     ]
-    lines += [f"- start: {package['start_s']:.1f} s"] * ("start_s" in package)
-    lines += [f"- greatest memory: {package['peak_memory_mb']:.0f} MB"] * ("peak_memory_mb" in package)
+    if "start_s" in package:
+        lines.append(f"- start: {package['start_s']:.1f} s")
+    if "peak_memory_mb" in package:
+        lines.append(f"- greatest memory: {package['peak_memory_mb']:.0f} MB")
     lines += [f"- {key}: {shown(str(value))}" for key, value in sorted((package.get("machine") or {}).items())]
     return lines
 

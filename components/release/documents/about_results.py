@@ -86,7 +86,22 @@ def robustness(run: Run) -> str:
     change = (
         f"Change of Dice with boxes moved and scaled: {listed(curves)}" if curves else "No jitter curve was asked for"
     )
-    return f"Each object was prompted as {kinds}. {change}"
+    return f"Each object was prompted as {kinds}. {change}. {seed_words(run)}"
+
+
+def seed_words(run: Run) -> str:
+    """How far students of other seeds lie apart, where there are any."""
+    kind = judged_prompt(run)
+    spread = run.internal.get("seeds", {}).get("spread", {})
+    told = [
+        f"{name}: {found['n']} students, {found['mean']:.3f} ({found['min']:.3f} to {found['max']:.3f}), the candidate "
+        + ("not scored" if (above := found["candidate_minus_mean"]) is None else f"{above:+.3f}")
+        for name, by_kind in spread.items()
+        if (found := by_kind.get(kind, {"n": 0}))["n"]
+    ]
+    if not told:
+        return "One training with one seed was tested"
+    return f"Mean Dice of students of other seeds, with {prompt_words(kind)}: {listed(told)}"
 
 
 def external_words(run: Run) -> str:

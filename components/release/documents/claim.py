@@ -139,7 +139,9 @@ def _results(answers: Answers, run: Run) -> None:
         "the choice of weights rests; train isn't scored"
     )
     answers.run("35", "Performance on each side", both, where=RESULTS)
-    precise = f"Student minus ellipse, Dice: {results.against(run, 'ellipse')}. {results.confidence_words(run)}"
+    differences = f"{results.against(run, 'ellipse')}. Minus the U-Net that is given the box: "
+    differences += results.against(run, "unet_box")
+    precise = f"Student minus ellipse, Dice: {differences}. {results.confidence_words(run)}"
     answers.run("36", "Estimates with their precision", precise, where=RESULTS)
     answers.run("37", "Failures", results.failures(run), where=REPORTS)
 

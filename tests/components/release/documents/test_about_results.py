@@ -57,3 +57,11 @@ def test_limits_speak_of_phantoms_only_where_there_are_some(make_run: MakeRun) -
     assert "rest on phantoms" in about_results.shown_limits(make_run())
     assert "at least 20 in each internal dataset" in about_results.sample_words(make_run())
     assert "isn't calibrated" in about_results.output_words(make_run())
+
+
+def test_students_of_other_seeds_are_told_where_there_are_any(make_run: MakeRun) -> None:
+    assert about_results.seed_words(make_run()) == "One training with one seed was tested"
+    found = {"n": 2, "mean": 0.7, "sd": 0.1, "min": 0.6, "max": 0.8, "candidate_minus_mean": 0.1}
+    seeds = {"spread": {"busi": {"box_jitter": found, "click": found}, "all": {"box_jitter": {**found, "n": 0}}}}
+    told = about_results.seed_words(make_run(internal={**metrics("busi"), "seeds": seeds}))
+    assert told.endswith("jittered box: busi: 2 students, 0.700 (0.600 to 0.800), the candidate +0.100")
