@@ -12,7 +12,14 @@ from typing import Any
 
 from components.release.checks.check import Check, Outcome, combined
 from components.release.checks.confidence import check_calibration
-from components.release.checks.data import check_counts, check_data, check_external, check_leak, check_sides
+from components.release.checks.data import (
+    check_counts,
+    check_data,
+    check_external,
+    check_leak,
+    check_sides,
+    check_trained_split,
+)
 from components.release.checks.documents import check_documents
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.making import check_clean_tree, check_provenance
@@ -27,6 +34,7 @@ CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
     check_clean_tree,
     check_data,
     check_leak,
+    check_trained_split,
     check_sides,
     check_counts,
     check_external,

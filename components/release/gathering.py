@@ -5,6 +5,7 @@ Leaves out: what the evidence amounts to (components/release/checks, gate.py).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from components.intake.sides.apart import check_apart
 from components.intake.sides.record import SIDES, not_on_record, read_sides, sides_by_key
 from components.intake.sides.sources import read_sources
 from components.journal import Journal
+from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence
 from components.release.files import differences, list_files, model_files
 from components.release.packaged import CANDIDATE, PACKAGE
@@ -59,7 +61,7 @@ def gather(
     """
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     inner = _records(root / "data/02_harmonised/internal", internal)
-    sides = sides_by_key(read_split(root / "data/03_splits/internal.csv"))
+    sides = sides_by_key(read_split(root / SPLIT))
     parity, broken = _tried(model, cases, inner, device)
     package = _report(root / PACKAGE)
     return Evidence(
@@ -71,6 +73,7 @@ def gather(
         external=tuple(external),
         faults={name: _faults(root, name) for name in (*internal, *external)},
         leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external), workers, proofs),
+        split_digest=f"md5:{hashlib.md5((root / SPLIT).read_bytes(), usedforsecurity=False).hexdigest()}",
         champion=champion,
         parity=parity,
         sources=read_sources(root / "data/03_splits/sources.json"),
@@ -128,7 +131,7 @@ def _leak(
     root: Path, internal: Sequence[Record], external: Sequence[Record], workers: int, proofs: Journal | None
 ) -> str | None:
     try:
-        select_test(internal, read_split(root / "data/03_splits/internal.csv"))
+        select_test(internal, read_split(root / SPLIT))
         check_apart(external, internal, workers=workers, journal=proofs)
     except LeakError as error:
         return error.found

@@ -8,6 +8,9 @@ from components.intake.sides.record import SIDES
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.intervals import rows_of
+from components.release.checks.making import UNKNOWN
+
+SPLIT = "data/03_splits/internal.csv"
 
 
 def check_data(evidence: Evidence, _rules: Rules) -> list[Check]:
@@ -30,6 +33,21 @@ def check_leak(evidence: Evidence, _rules: Rules) -> list[Check]:
     if evidence.leak is not None:
         return [Check("leak", "FAIL", evidence.leak, "none", evidence.leak)]
     return [Check("leak", "PASS", "none", "none", "no group and no image stands on two sides")]
+
+
+def check_trained_split(evidence: Evidence, _rules: Rules) -> list[Check]:
+    """Whether the model was trained on the split that it is judged by; by another, it may have seen the test side."""
+    trained, judged = (evidence.description.provenance.get("data") or {}).get(SPLIT), evidence.split_digest
+    if trained in (None, "", UNKNOWN):
+        reason = f"it isn't known on which split ({SPLIT}) the model was trained"
+        return [Check("trained_split", "INSUFFICIENT", None, judged, reason)]
+    if trained != judged:
+        reason = (
+            f"the model was trained on another split ({trained}) than the one it is judged on ({judged}), so that its "
+            "test side may have been near training: run the graph to its end, `dvc repro`"
+        )
+        return [Check("trained_split", "FAIL", trained, judged, reason)]
+    return [Check("trained_split", "PASS", trained, judged, "trained on the split that it is judged on")]
 
 
 def check_sides(evidence: Evidence, _rules: Rules) -> list[Check]:

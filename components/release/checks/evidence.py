@@ -26,12 +26,12 @@ class Evidence:
 
     `cases` and `external_cases` are the validations' tables; `internal` and `external` the names of the run's
     datasets of each role. `faults` holds each dataset's faults (None where its data were never judged); `leak` what
-    was found on both sides of a boundary, if anything. `sources` says which datasets hold the same patients.
-    `champion` is the digest of the model in use, if there is one. `real_images` counts the real images of the split,
-    `off_record` names those whose sides aren't on record. `metrics` is the internal validation's `metrics.json`,
-    `package` the record of what was built and tried, `package_changes` how what would be released differs from that,
-    `documents` the list of the run's documents. `broken` says what is wrong with the model folder, if it can't be
-    loaded.
+    was found on both sides of a boundary, if anything; `split_digest` the split's md5, as provenance states it.
+    `sources` says which datasets hold the same patients. `champion` is the digest of the model in use, if there is
+    one. `real_images` counts the real images of the split, `off_record` names those whose sides aren't on record.
+    `metrics` is the internal validation's `metrics.json`, `package` the record of what was built and tried,
+    `package_changes` how what would be released differs from that, `documents` the list of the run's documents.
+    `broken` says what is wrong with the model folder, if it can't be loaded.
     """
 
     description: ModelDescription
@@ -42,6 +42,7 @@ class Evidence:
     external: tuple[str, ...]
     faults: Mapping[str, Sequence[Mapping[str, Any]] | None]
     leak: str | None
+    split_digest: str
     champion: str | None
     parity: Parity
     sources: Sources

@@ -306,6 +306,7 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "external": ("fugc",),
             "faults": {"busi": [], "ddti": [{"severity": "warning", "code": "specks"}], "fugc": []},
             "leak": None,
+            "split_digest": "md5:1",
             "champion": None,
             "parity": Parity(cases=4, worst_share=0.0),
             "real_images": 0,

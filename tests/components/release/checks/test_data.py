@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from components.artefacts import PretrainingExposure
-from components.release.checks.data import check_counts, check_data, check_external, check_sides
+from components.release.checks.data import check_counts, check_data, check_external, check_sides, check_trained_split
 
 
 def test_warnings_do_not_fail_the_data_and_errors_are_named_once(make_evidence, rules) -> None:
@@ -95,3 +95,13 @@ def test_many_cases_of_few_patients_are_few(make_evidence, cases_of, rules) -> N
     enough, few = check_counts(make_evidence(cases=cases, internal=("busi",)), strict)
     assert (enough.verdict, few.verdict, few.value, few.limit) == ("PASS", "INSUFFICIENT", 9, 20)
     assert "9 groups (patients, videos)" in few.reason and "fewer than 20" in few.reason
+
+
+@pytest.mark.parametrize(("trained", "verdict"), [("md5:1", "PASS"), ("md5:2", "FAIL"), ("unknown", "INSUFFICIENT")])
+def test_a_model_of_another_split_may_have_seen_the_test_side(
+    make_evidence, make_model, rules, trained, verdict
+) -> None:
+    model = make_model(data={"data/03_splits/internal.csv": trained})
+    (check,) = check_trained_split(make_evidence(model=model), rules)
+    assert check.verdict == verdict
+    assert verdict != "FAIL" or "another split (md5:2)" in check.reason
