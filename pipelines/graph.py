@@ -45,6 +45,7 @@ STAGES = (
     "document",
     "gate",
     "promote",
+    "report",
 )
 FOR_EACH_DATASET = ("ingest", "validate_data", "harmonise")
 _RUNNING = re.compile(r"^Running stage '(?P<stage>.+)':")

@@ -25,6 +25,7 @@ from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
 from components.evaluation.comparing.json_form import interval_key
 from components.evaluation.comparing.seeds import without_sisters
 from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.prompting.prompts import truth_of
 from components.evaluation.reporting.words import marked_dataset, marked_model, prompt_words
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
 from components.intake.form.records import load_image, load_instances
@@ -67,7 +68,7 @@ def interval_figure(metrics: Mapping[str, Any]) -> Figure:
     ]
     if handles:
         figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
-    figure.suptitle(_title("Student, teacher and the ellipse in the box", phantom=_phantom_words(metrics)))
+    figure.suptitle(_title("Mean Dice and HD95 of everybody under test", phantom=_phantom_words(metrics)))
     return figure
 
 
@@ -137,7 +138,7 @@ def case_figure(
 def _case_panel(panel: Axes, rows: pd.DataFrame, record: Record, colours: Mapping[str, str]) -> None:
     """One case: the image around the object, the truth, the predictions and the prompt."""
     first = rows.iloc[0]
-    truth = load_instances(record) == int(first["object_index"])
+    truth = truth_of(first["prompt"], int(first["object_index"]), load_instances(record))
     masks = {str(row["model"]): mask_of_row(row.to_dict()) for _, row in rows.iterrows()}
     panel.imshow(load_image(record), extent=(0, record.width_px, record.height_px, 0), interpolation="nearest")
     _outline(panel, truth, colour=COLOURS["truth"], width=1.8)

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from components.artefacts import replacing_folder, write_json, write_text
 from components.evaluation.reporting.figures import case_figure, interval_figure, write_figure
+from components.evaluation.reporting.plots import plot_tables
 from components.evaluation.reporting.prompt_sections import prompt_sections
 from components.evaluation.reporting.sections import (
     ellipse_section,
@@ -25,29 +26,40 @@ from components.evaluation.reporting.sections import (
     results_section,
     subgroups_section,
 )
-from components.evaluation.reporting.words import PHANTOM_MEANS, RESEARCH, exposure_words, limits, phantom_words
+from components.evaluation.reporting.words import (
+    CASES,
+    METRICS,
+    PHANTOM_MEANS,
+    RESEARCH,
+    exposure_words,
+    limits,
+    phantom_words,
+)
 from components.evaluation.validate import ValidationResult
 from components.types import Role
 
-METRICS, CASES, REPORT, FIGURES = "metrics.json", "cases.parquet", "report.md", "figures"
+REPORT, FIGURES, PLOTS = "report.md", "figures", "plots"
 CASE_PROMPTS = ("box_jitter", "box_click", "box", "click")
 
 
 def write_validation(folder: Path, result: ValidationResult, *, role: Role, figure_cases: int) -> None:
-    """Write a validation's folder in one piece: metrics.json, cases.parquet, report.md and figures/*.png.
+    """Write a validation's folder in one piece: metrics.json, cases.parquet, report.md, figures/*.png, plots/*.json.
 
     `figure_cases` is how many best, median and worst cases of each dataset are shown.
     """
     with replacing_folder(folder) as beside:
         write_json(beside / METRICS, result.metrics)
         pq.write_table(pa.Table.from_pandas(result.cases, preserve_index=False), beside / CASES)
+        for name, rows in plot_tables(result.metrics).items():
+            write_json(beside / PLOTS / name, rows)
         figures = beside / FIGURES
         figures.mkdir()
         if result.metrics["datasets"]:
             write_figure(interval_figure(result.metrics), figures / "intervals.png")
         shown: dict[str, str] = {}
         for name, dataset in result.metrics["datasets"].items():
-            prompt = next((kind for kind in CASE_PROMPTS if kind in dataset["prompts"]), None)
+            asked = dataset["prompts"]
+            prompt = next((kind for kind in (*CASE_PROMPTS, *asked) if kind in asked), None)
             if prompt is not None:
                 shown[name] = f"{FIGURES}/cases_{name}.png"
                 figure = case_figure(

@@ -18,6 +18,7 @@ from components.evaluation.reporting.words import (
     marked_dataset,
     marked_model,
     mean_words,
+    origin_words,
     p_words,
     prompt_words,
     share_words,
@@ -113,7 +114,7 @@ def subgroups_section(metrics: Mapping[str, Any]) -> str:
     note = (
         "By what the truth and the image say of an object. Quarters are of each dataset's objects, by area and by "
         f"contrast to the surroundings. Subgroups of fewer than {metrics['subgroup_min_groups']} groups are too small "
-        "to be called the worst. No harmonised dataset states a scanner or a site."
+        f"to be called the worst. {origin_words(metrics['datasets'])}"
     )
     return "\n\n".join([note, "\n".join(lines), *(["\n".join(worst)] if worst else [])])
 

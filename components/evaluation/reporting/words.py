@@ -11,9 +11,11 @@ from typing import Any
 
 from components.evaluation.baselines import BASELINES
 from components.evaluation.comparing.json_form import interval_key
+from components.evaluation.comparing.subgroups import ORIGINS
 from components.evaluation.comparing.summary import SUBJECT
 from components.types import Role
 
+METRICS, CASES = "metrics.json", "cases.parquet"
 RESEARCH = "Research software: not a medical device, and not for diagnosis or treatment."
 PHANTOM_MEANS = "Whatever rests on phantoms shows that the machinery works; it says nothing about patients."
 MAXIM = "A model that doesn't beat the ellipse has learned nothing beyond the box that it was given."
@@ -31,6 +33,23 @@ PROMPT_WORDS = {
     "box_clicks_1": "jittered box, 1 correction",
     "box_clicks_3": "jittered box, 3 corrections",
     "box_clicks_5": "jittered box, 5 corrections",
+    "box_nothing": "box where there is nothing",
+}
+PROMPT_MEANS = {
+    "box": "a box that fits the object exactly, as nobody draws it by hand",
+    "box_jitter": "a box whose four sides are each off by a little, as a careful person draws it",
+    "box_jitter_05": "a box that is shifted and scaled by up to 5 % of its size",
+    "box_jitter_10": "a box that is shifted and scaled by up to 10 % of its size",
+    "box_jitter_20": "a box that is shifted and scaled by up to 20 % of its size",
+    "loose_box": "a box that leaves a quarter of the object's size free on each side",
+    "click": "one click in the middle of the object",
+    "box_click": "the box whose sides are off, and a click in the middle",
+    "box_clicks_1": "the box whose sides are off, and one click where the model's answer was most wrong",
+    "box_clicks_3": "the same with three such corrections, one after the other",
+    "box_clicks_5": "the same with five such corrections, one after the other",
+    "whole_image": "a box round the whole image; all objects together are the truth",
+    "none": "the model is shown the image and told nothing; all objects together are the truth",
+    "box_nothing": "a box in a place where there is no object: the right answer is to outline nothing",
 }
 
 
@@ -91,13 +110,30 @@ def limits(metrics: Mapping[str, Any], *, role: Role) -> list[str]:
         "Every prompt here is drawn from the truth; people draw other boxes and click elsewhere.",
         "An interval speaks of other images of the same sources, not of other hospitals, machines or operators.",
         "Each interval stands alone; the p values are corrected for there being several, the intervals aren't.",
-        "One training with one seed was tested; another may differ by more than the intervals show.",
+        "One training with one seed was tested; another may differ by more than the intervals show."
+        if not metrics.get("seeds")
+        else "The intervals are of one training; how far others with other seeds come out stands by itself.",
     ]
     if role == "internal":
         lines.append("The test images come from the same datasets as the training images.")
     if any(dataset["groups"] < 50 for dataset in metrics["datasets"].values()):
         lines.append("Some datasets have fewer than 50 groups, where bootstrap intervals tend to be too narrow.")
     return lines
+
+
+def origin_words(datasets: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which datasets state the scanner or the site of their test images, and how many of them, in sentences."""
+    said = []
+    for kind in ORIGINS:
+        stated = [(name, found.get("origins", {}).get(kind)) for name, found in datasets.items()]
+        each = [f"{name} ({', '.join(names)})" for name, names in stated if names]
+        if each:
+            others = "" if len(each) == len(datasets) else "; the others state none"
+            said.append(f"{kind.capitalize()} of the test images: {', '.join(each)}{others}.")
+    lacking = [kind for kind in ORIGINS if not any(kind in found.get("origins", {}) for found in datasets.values())]
+    if lacking:
+        said.append(f"No dataset here states {' or '.join(f'a {kind}' for kind in lacking)}.")
+    return " ".join(said)
 
 
 def each_prompt(metrics: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

@@ -58,7 +58,7 @@ def predictor() -> ThresholdPredictor:
     return ThresholdPredictor()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def models() -> dict[str, Contender]:
     return {
         "student": Contender(1, "a" * 64, "hiera_mini", phantom=True),
@@ -66,7 +66,7 @@ def models() -> dict[str, Contender]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def prompts() -> PromptParams:
     train = {
         "box_share": 1,
@@ -80,7 +80,7 @@ def prompts() -> PromptParams:
     return PromptParams(min_area_px=25, train=train, evaluate=evaluate)  # type: ignore[arg-type]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def params() -> EvaluateParams:
     return EvaluateParams(
         bootstrap_resamples=200,
@@ -96,7 +96,12 @@ def params() -> EvaluateParams:
 
 @pytest.fixture
 def make_dataset(tmp_path: Path) -> MakeDataset:
-    """Write a harmonised dataset of bright, notched blobs on noise, and read it back."""
+    """Write a harmonised dataset under `harmonised` in the test's folder, and read it back."""
+    return dataset_maker(tmp_path / "harmonised")
+
+
+def dataset_maker(place: Path) -> MakeDataset:
+    """What writes harmonised datasets of bright, notched blobs on noise to a folder, and reads them back."""
 
     def make(
         name: str,
@@ -107,7 +112,7 @@ def make_dataset(tmp_path: Path) -> MakeDataset:
         seed: int = 0,
         radii_px: tuple[float, float] = (14, 22),
     ) -> list[Record]:
-        folder = tmp_path / "harmonised" / role / name
+        folder = place / role / name
         for sub in ("images", "masks"):
             (folder / sub).mkdir(parents=True)
         rng = np.random.default_rng([seed, len(name), ord(name[0])])

@@ -40,7 +40,7 @@ def legend(figure) -> list[str]:
 @pytest.mark.parametrize(
     ("images", "student", "title"),
     [
-        (False, False, "Student,"),
+        (False, False, "Mean Dice"),
         (True, False, "PHANTOM images: "),
         (False, True, "PHANTOM-trained student: "),
         (True, True, "PHANTOM images and PHANTOM-trained student: "),
@@ -55,7 +55,7 @@ def test_titles_and_legends_say_what_is_a_phantoms(validated, images, student, t
     assert len(rows) == 6 and all(("(phantom)" in row) is images for row in rows)
     name = next(iter(result.metrics["datasets"]))
     cases = case_figure(result.cases, result.records, result.metrics, dataset=name, prompt="box", count=2)
-    assert cases.get_suptitle().replace("\n", " ").startswith(title.replace("Student,", name))
+    assert cases.get_suptitle().replace("\n", " ").startswith(title.replace("Mean Dice", name))
     assert len(cases.axes) == 6 and legend(cases)[:2] == ["truth", legend(figure)[0]]
 
 

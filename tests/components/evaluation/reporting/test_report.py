@@ -43,6 +43,8 @@ def test_the_folder_is_whole_and_equal_runs_give_equal_bytes(result, tmp_path) -
         "figures/cases_ddti.png",
         "figures/intervals.png",
         "metrics.json",
+        "plots/dice.json",
+        "plots/jitter_curve.json",
         "report.md",
     ]
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "two" / f).read_bytes() for f in files)

@@ -1,0 +1,37 @@
+"""Short whatever the run holds: verdict, table, change against the champion, worst subgroup, open checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from components.evaluation.reporting.page.pull_request import MOST_CHECKS, pull_request_text
+from components.evaluation.reporting.page.results import Results
+
+
+def test_it_says_what_a_reviewer_must_see(results: Results) -> None:
+    text = pull_request_text(results, prompt="box_jitter")
+    assert text.startswith("## FAIL: hiera_mini `aaaaaaaaaaaa`")
+    assert "1 of 3 checks failed. It wasn't released" in text and "**PHANTOM.**" in text
+    mean = results.metrics["internal"]["datasets"]["busi"]["prompts"]["box_jitter"]["student"]["dice"]["mean"]
+    assert f"| busi (phantom) | 6 | {mean:.3f} |" in text and "| fugc (phantom) (external) | 2 |" in text
+    assert text.index("FAIL `floor:busi`") < text.index("INSUFFICIENT `cases:busi`") and "`leak`" not in text
+    assert "nothing changed against one" in text and "![" not in text and len(text.splitlines()) < 200
+
+
+def test_the_change_against_the_model_in_use_is_told(results: Results) -> None:
+    def with_champion(found):
+        rivals = {kind: {**who, "champion": who["teacher"]} for kind, who in found["prompts"].items()}
+        over = {kind: {**who, "student-champion": who["student-teacher"]} for kind, who in found["differences"].items()}
+        return {**found, "prompts": rivals, "differences": over}
+
+    tested = tuple(replace(one, found=with_champion(one.found)) for one in results.tested)
+    text = pull_request_text(replace(results, tested=tested), prompt="box_jitter")
+    change = tested[0].found["differences"]["box_jitter"]["student-champion"]["dice"]
+    assert f"- busi (phantom): {change['mean']:+.3f} [" in text
+
+
+def test_many_open_checks_and_datasets_stay_under_200_lines(results: Results) -> None:
+    checks = [{**results.gate["checks"][1], "id": f"floor:{number}"} for number in range(300)]
+    many = replace(results, gate={**results.gate, "checks": checks}, tested=results.tested * 60)
+    text = pull_request_text(many, prompt="box_jitter")
+    assert len(text.splitlines()) < 200 and f"and {300 - MOST_CHECKS} more" in text
