@@ -9,15 +9,17 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from components.promptable.guard import GuardFinding
 from components.promptable.segmenter import Embedding
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An image's embedding and its size (height, width) in pixels. No pixels are kept."""
+    """An image's embedding, its size (height, width) in pixels, and what the guard found. No pixels are kept."""
 
     embedding: Embedding
     size_hw: tuple[int, int]
+    finding: GuardFinding | None = None
 
 
 class EmbeddingCache:

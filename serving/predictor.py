@@ -19,21 +19,20 @@ from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, SonoForgeError
-from components.masks import tight_box, to_polygons, to_rle
 from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
+from components.promptable.calibration import Calibration, find_calibration
+from components.promptable.guard import check_image
 from components.promptable.predict import check_prompts, embed, segment_embedded
 from components.promptable.segmenter import Segmenter
 from components.students import load_student
-from components.types import Image, Prediction, Prompt
+from components.types import Image, Prompt
+from serving.answers import calibration_out, image_out, judged, object_out
 from serving.cache import Embedded, EmbeddingCache
 from serving.schema import (
     CardOut,
     EmbedOut,
-    ImageOut,
     LimitsOut,
     ModelOut,
-    ObjectOut,
-    RleOut,
     SegmentOut,
     TimingOut,
 )
@@ -90,25 +89,28 @@ class Predictor:
         *,
         limits: Limits | None = None,
         card: dict[str, Any] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.description = description
         self.limits = limits or Limits()
         self.cache = EmbeddingCache(self.limits.cache_bytes)
         self._segmenter = segmenter
         self._card = card
+        self._calibration = calibration
 
     @classmethod
     def load(cls, folder: Path, *, limits: Limits | None = None) -> Predictor:
-        """Load a student's model folder, and its card (`card.json`) where it has one.
+        """Load a student's model folder, with its card (`card.json`) and calibration where it has them.
 
         Raises
         ------
         ArtefactError
-            If the folder is incomplete, its weights don't have the sha256 that its description gives, or its card is
-            broken.
+            If the folder is incomplete, its weights don't have the sha256 that its description gives, its card is
+            broken, or its calibration is broken or another model's.
         """
         segmenter, description = load_student(folder)
-        return cls(segmenter, description, limits=limits, card=_card(folder / CARD))
+        calibration = find_calibration(folder, model_digest=description.digest)
+        return cls(segmenter, description, limits=limits, card=_card(folder / CARD), calibration=calibration)
 
     @property
     def model(self) -> ModelOut:
@@ -136,6 +138,7 @@ class Predictor:
                 image_px=limits.image_px,
                 mask_px=limits.mask_px,
             ),
+            calibration=calibration_out(self._calibration),
             provenance=description.provenance,
             card=self._card,
         )
@@ -170,7 +173,7 @@ class Predictor:
         with clock.step("decode"):
             image = self.decode(data)
         image_id, embedded = self._embedded(image, clock)
-        return EmbedOut(model=self.model, image=_image_out(image_id, embedded), timing_ms=clock.timing())
+        return EmbedOut(model=self.model, image=image_out(image_id, embedded), timing_ms=clock.timing())
 
     def segment(
         self, prompts: Sequence[Prompt], *, image: bytes | None = None, image_id: str | None = None
@@ -201,9 +204,9 @@ class Predictor:
         with clock.step("segment"):
             predictions = segment_embedded(self._segmenter, embedded.embedding, embedded.size_hw, prompts)
         with clock.step("encode"):
-            objects = [_object_out(prediction) for prediction in predictions]
+            objects = [object_out(one, judged(self._calibration, one, embedded.finding)) for one in predictions]
         return SegmentOut(
-            model=self.model, image=_image_out(found_id, embedded), objects=objects, timing_ms=clock.timing()
+            model=self.model, image=image_out(found_id, embedded), objects=objects, timing_ms=clock.timing()
         )
 
     def _check(self, prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
@@ -221,7 +224,10 @@ class Predictor:
         kept = self.cache.get(image_id)
         if kept is None:
             with clock.step("embed"):
-                kept = Embedded(embed(self._segmenter, image), (image.shape[0], image.shape[1]))
+                embedding = embed(self._segmenter, image)
+                guard = None if self._calibration is None else self._calibration.guard
+                finding = None if guard is None else check_image(guard, image, embedding)
+                kept = Embedded(embedding, (image.shape[0], image.shape[1]), finding)
             self.cache.put(image_id, kept)
         return image_id, kept
 
@@ -251,18 +257,3 @@ def _card(path: Path) -> dict[str, Any] | None:
             remedy="promote the model again, which writes its card, or delete the file: the service needs none",
         )
     return card
-
-
-def _image_out(image_id: str, embedded: Embedded) -> ImageOut:
-    return ImageOut(width=embedded.size_hw[1], height=embedded.size_hw[0], id=image_id)
-
-
-def _object_out(prediction: Prediction) -> ObjectOut:
-    rle = to_rle(prediction.mask)
-    return ObjectOut(
-        mask=RleOut(size=(rle["size"][0], rle["size"][1]), counts=rle["counts"]),
-        polygons=to_polygons(prediction.mask),
-        box=tight_box(prediction.mask),
-        area_px=int(prediction.mask.sum()),
-        quality=prediction.quality,
-    )

@@ -63,12 +63,26 @@ class ModelOut(_Strict):
     digest: str
 
 
+class GuardOut(_Strict):
+    """Whether the image is unlike the ultrasound that the model knows: its score, the limit, and the finding in
+    words."""
+
+    flagged: bool
+    score: float
+    threshold: float
+    told: str
+
+
 class ImageOut(_Strict):
-    """The image as it was decoded: pixels, and the id under which its embedding is kept."""
+    """The image as it was decoded: pixels, and the id under which its embedding is kept.
+
+    `guard` is null where the model carries no calibration: nothing watches for images that aren't ultrasound then.
+    """
 
     width: int
     height: int
     id: ImageId
+    guard: GuardOut | None = None
 
 
 class RleOut(_Strict):
@@ -83,6 +97,8 @@ class ObjectOut(_Strict):
 
     `polygons` are rings [x0, y0, x1, y1, …] along pixel corners, to be filled together by the even-odd rule; `box` is
     the mask's tight half-open box, null where the mask is empty; `quality` is the model's own estimate of its IoU.
+    `confidence` is that estimate as it was held against truth, `abstain` whether the outline isn't to be relied on, and
+    `reasons` says why, in words; the first two are null where the model carries no calibration.
     """
 
     mask: RleOut
@@ -90,6 +106,9 @@ class ObjectOut(_Strict):
     box: tuple[int, int, int, int] | None
     area_px: int
     quality: float
+    confidence: float | None = None
+    abstain: bool | None = None
+    reasons: list[str] = Field(default_factory=list)
 
 
 class TimingOut(_Strict):
@@ -130,6 +149,16 @@ class LimitsOut(_Strict):
     points: int = MAX_POINTS
 
 
+class CalibrationOut(_Strict):
+    """How the model's confidence was made, in words (`told`) and numbers (`how`); null and "not calibrated" without."""
+
+    calibrated: bool
+    told: str
+    threshold: float | None = None
+    guard_threshold: float | None = None
+    how: dict[str, Any] | None = None
+
+
 class CardOut(_Strict):
     """The answer to `GET /v1/model`: the model card, as far as the released folder tells."""
 
@@ -143,6 +172,7 @@ class CardOut(_Strict):
     intended_use: str
     accepts: str
     limits: LimitsOut
+    calibration: CalibrationOut
     provenance: dict[str, Any]
     card: dict[str, Any] | None = None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,11 +16,14 @@ import typer
 from typer.core import TyperCommand
 
 from components.errors import ImageError, PromptError
-from components.types import Point, Prediction, Prompt
+from components.types import Image, Point, Prediction, Prompt
 from pipelines.commands.model_ref import REF_HELP, Chosen, default_model, resolve
 
 if TYPE_CHECKING:
     from components.artefacts import ModelDescription
+    from components.promptable.calibration import Calibration, Judged
+    from components.promptable.guard import GuardFinding
+    from components.promptable.segmenter import Segmenter
 
 MAX_OBJECTS = 255
 NUMBERS = {"--box": 4, "--point": 3}
@@ -78,8 +82,8 @@ def segment(
     One object: 0 and 255. Several: the value of a pixel is the number of its object, later ones on top.
     """
     from components.preprocess import decode_image
+    from components.promptable.calibration import find_calibration
     from components.promptable.predict import check_prompts, pin_threads
-    from components.promptable.predict import segment as predict
     from components.students import load_student
 
     box_numbers = [_numbers("--box", text) for text in boxes or []]
@@ -93,17 +97,55 @@ def segment(
     chosen = default_model(Path.cwd()) if model is None else resolve(Path.cwd(), model)
     pin_threads()
     segmenter, description = load_student(chosen.folder)
-    predictions = predict(segmenter, pixels, prompts)
-    write_mask(out, predictions)
+    calibration = find_calibration(chosen.folder, model_digest=description.digest)
+    outlines = _outline(segmenter, calibration, pixels, prompts)
+    write_mask(out, outlines.predictions)
     if as_json:
-        typer.echo(json.dumps(_as_json(predictions, description, chosen, out=out), indent=2))
+        typer.echo(json.dumps(_as_json(outlines, description, chosen, out=out), indent=2))
         return
     typer.echo(f"model: {chosen.told}, {description.name}, weights {description.digest[:12]}")
     if description.phantom:
         typer.echo("phantom-trained demo: this model's masks mean nothing on patients")
-    for number, prediction in enumerate(predictions, start=1):
-        typer.echo(f"object {number}: {int(prediction.mask.sum())} px, quality {prediction.quality:.3f}")
-    typer.echo(f"written: {out} ({'0 and 255' if len(predictions) == 1 else 'values are object numbers'})")
+    _tell(outlines)
+    typer.echo(f"written: {out} ({'0 and 255' if len(prompts) == 1 else 'values are object numbers'})")
+
+
+@dataclass(frozen=True, slots=True)
+class Outlines:
+    """An image's masks, what the calibration says of each (None without one), and the guard's finding."""
+
+    predictions: list[Prediction]
+    judged: list[Judged | None]
+    finding: GuardFinding | None
+
+
+def _outline(
+    segmenter: Segmenter, calibration: Calibration | None, pixels: Image, prompts: Sequence[Prompt]
+) -> Outlines:
+    from components.promptable.guard import check_image
+    from components.promptable.predict import embed, segment_embedded
+
+    embedding = embed(segmenter, pixels)
+    predictions = segment_embedded(segmenter, embedding, (pixels.shape[0], pixels.shape[1]), prompts)
+    finding = None if calibration is None else check_image(calibration.guard, pixels, embedding)
+    judged = [
+        None if calibration is None else calibration.judge(one.quality, empty=not one.mask.any(), finding=finding)
+        for one in predictions
+    ]
+    return Outlines(predictions, judged, finding)
+
+
+def _tell(outlines: Outlines) -> None:
+    """Print each object, and every warning."""
+    if None in outlines.judged:
+        typer.echo("not calibrated: it isn't known how far these outlines can be trusted")
+    if outlines.finding is not None and outlines.finding.flagged:
+        typer.echo(f"WARNING: {outlines.finding.told}")
+    for number, (prediction, verdict) in enumerate(zip(outlines.predictions, outlines.judged, strict=True), start=1):
+        sure = "" if verdict is None else f", confidence {verdict.confidence:.3f}"
+        typer.echo(f"object {number}: {int(prediction.mask.sum())} px, quality {prediction.quality:.3f}{sure}")
+        if verdict is not None and verdict.abstain:
+            typer.echo(f"  WARNING: don't rely on this outline: {'; '.join(verdict.reasons)}")
 
 
 def _numbers(option: str, text: str) -> list[float]:
@@ -206,12 +248,12 @@ def _read(path: Path) -> bytes:
         ) from None
 
 
-def _as_json(
-    predictions: Sequence[Prediction], description: ModelDescription, chosen: Chosen, *, out: Path
-) -> dict[str, Any]:
+def _as_json(outlines: Outlines, description: ModelDescription, chosen: Chosen, *, out: Path) -> dict[str, Any]:
     from components.masks import tight_box, to_polygons, to_rle
 
-    height_px, width_px = predictions[0].mask.shape
+    height_px, width_px = outlines.predictions[0].mask.shape
+    finding = outlines.finding
+    guard = None if finding is None else asdict(finding) | {"flagged": finding.flagged, "told": finding.told}
     return {
         "model": {
             "name": description.name,
@@ -219,7 +261,7 @@ def _as_json(
             "ref": chosen.told,
             "phantom": description.phantom,
         },
-        "image": {"width": width_px, "height": height_px},
+        "image": {"width": width_px, "height": height_px, "guard": guard},
         "objects": [
             {
                 "mask": to_rle(prediction.mask),
@@ -227,8 +269,11 @@ def _as_json(
                 "box": tight_box(prediction.mask),
                 "area_px": int(prediction.mask.sum()),
                 "quality": prediction.quality,
+                "confidence": None if verdict is None else verdict.confidence,
+                "abstain": None if verdict is None else verdict.abstain,
+                "reasons": ["not calibrated"] if verdict is None else list(verdict.reasons),
             }
-            for prediction in predictions
+            for prediction, verdict in zip(outlines.predictions, outlines.judged, strict=True)
         ],
         "out": str(out),
     }

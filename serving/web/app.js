@@ -12,7 +12,7 @@ const pen = canvas.getContext("2d");
 const EMPTY = { objects: [], chosen: -1 };
 let state = EMPTY;
 let history = [];
-let image = null; // {bitmap, file, id, name}
+let image = null; // {bitmap, file, id, name, guard}
 let model = null;
 let drag = null;
 let asking = null; // {before, controller} of the question that is on its way
@@ -50,6 +50,8 @@ async function showModel() {
     digest.title = `sha256 of the weights: ${model.digest}`;
     at("model").replaceChildren(`Model ${model.name}`, model.version === model.digest.slice(0, 12) ? " " : ` version ${model.version} `, digest);
     at("phantom").hidden = !card.phantom;
+    at("uncalibrated").hidden = card.calibration.calibrated;
+    at("model").title = card.calibration.told;
   } catch (error) {
     at("model").textContent = "no model";
     fail(error);
@@ -60,6 +62,8 @@ async function embed() {
   const sent = image; // another one may be opened while this one is on its way
   const answer = await (await ask("/v1/images", { image: sent.file })).json();
   sent.id = answer.image.id;
+  sent.guard = answer.image.guard;
+  if (sent === image) show();
   return answer;
 }
 
@@ -89,7 +93,7 @@ async function open(file) {
     const mine = round;
     const bitmap = await createImageBitmap(await (await ask("/v1/preview", { image: file })).blob());
     if (mine !== round) return;
-    image = { bitmap, file, id: null, name: file.name.replace(/\.[^.]*$/, "") };
+    image = { bitmap, file, id: null, guard: null, name: file.name.replace(/\.[^.]*$/, "") };
     state = EMPTY;
     history = [];
     canvas.hidden = false;
@@ -126,7 +130,7 @@ async function step(index, object) {
     state = { objects, chosen: index };
     history.push(before);
     calm();
-    say(`Outlined in ${Math.round(performance.now() - started)} ms.${answer.objects[0].box ? "" : " The mask is empty."}`);
+    say(`Outlined in ${Math.round(performance.now() - started)} ms.${answer.objects[0].abstain ? " Don't rely on this outline: see the warning." : ""}`);
   } catch (error) {
     if (mine !== asking) return;
     state = before;
@@ -188,7 +192,32 @@ function show() {
   at("another").disabled = state.chosen < 0;
   at("png").disabled = at("json").disabled = !state.objects.some((object) => object.found);
   at("objects").replaceChildren(...state.objects.map(row));
+  warn();
   draw();
+}
+
+/** Say in words what the service warns of: an image unlike ultrasound, outlines not to be relied on. They stay drawn. */
+function warn() {
+  const told = [];
+  if (image && image.guard && image.guard.flagged) told.push(["This may not be an ultrasound image.", image.guard.told]);
+  state.objects.forEach((object, index) => {
+    if (object.found && object.found.abstain) {
+      told.push([`Object ${index + 1}: don't rely on this outline.`, `${sentence(object.found.reasons.join("; "))} Check it against the image, or correct it with clicks.`]);
+    }
+  });
+  const lines = told.map(([head, text]) => {
+    const line = document.createElement("p");
+    const strong = document.createElement("strong");
+    strong.textContent = `⚠ ${head} `;
+    line.append(strong, text);
+    return line;
+  });
+  at("warnings").replaceChildren(...lines);
+  at("warnings").hidden = !lines.length;
+}
+
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }
 
 function row(object, index) {
@@ -199,8 +228,15 @@ function row(object, index) {
   swatch.className = `swatch c${index % COLOURS.length}`;
   const small = document.createElement("small");
   const found = object.found;
-  small.textContent = found ? `${found.area_px} px, quality ${found.quality.toFixed(2)}` : "asking …";
+  const sure = found && found.confidence !== null ? `confidence ${found.confidence.toFixed(2)}` : found && `quality ${found.quality.toFixed(2)}, not calibrated`;
+  small.textContent = found ? `${found.area_px} px, ${sure}` : "asking …";
   button.append(swatch, `Object ${index + 1}`, small);
+  if (found && found.abstain) {
+    const abstain = document.createElement("span");
+    abstain.className = "abstain";
+    abstain.textContent = "⚠ don't rely on this outline";
+    button.append(abstain);
+  }
   button.addEventListener("click", () => choose(index));
   const item = document.createElement("li");
   item.append(button);
@@ -327,7 +363,7 @@ function saveJson() {
     prompt: { box: object.box, points: object.points }, ...object.found,
   }));
   const { width, height } = image.bitmap;
-  const told = { model, image: { width, height, id: image.id }, objects };
+  const told = { model, image: { width, height, id: image.id, guard: image.guard }, objects };
   save(new Blob([JSON.stringify(told, null, 2)], { type: "application/json" }), `${image.name}_masks.json`);
 }
 

@@ -1,0 +1,114 @@
+"""A calibration is one model's, its map never falls, and what isn't known is a warning."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from components.errors import ArtefactError
+from components.promptable.calibration import (
+    CALIBRATION,
+    QualityMap,
+    find_calibration,
+    read_calibration,
+    write_calibration,
+)
+from components.promptable.guard import GuardFinding
+from tests.components.promptable.calibrations import make_calibration
+
+DIGEST = "a" * 64
+LIKE, UNLIKE = GuardFinding(0.5, 1.0, "image"), GuardFinding(3.0, 1.0, "embedding")
+
+
+def test_what_is_written_is_read_again_and_only_for_its_own_model(tmp_path: Path) -> None:
+    made = make_calibration(DIGEST)
+    path = write_calibration(tmp_path, made)
+    assert json.loads(path.read_text(encoding="utf-8"))["schema"] == 1
+    assert read_calibration(tmp_path, model_digest=DIGEST) == made
+    assert read_calibration(tmp_path / "none", model_digest=DIGEST) is None
+    with pytest.raises(ArtefactError, match="is the calibration of the weights aaaaaaaaaaaa"):
+        read_calibration(tmp_path, model_digest="b" * 64)
+
+
+def test_the_graphs_own_model_finds_the_calibration_beside_it(tmp_path: Path) -> None:
+    model = tmp_path / "models/student"
+    model.mkdir(parents=True)
+    assert find_calibration(model, model_digest=DIGEST) is None
+    beside = make_calibration(DIGEST)
+    write_calibration(tmp_path / "models/calibration", beside)
+    assert find_calibration(model, model_digest=DIGEST) == beside
+    # Trained again, but not calibrated again: what stands beside it is another model's.
+    assert find_calibration(model, model_digest="b" * 64) is None
+    own = make_calibration(DIGEST, threshold=0.6)
+    write_calibration(model, own)
+    assert find_calibration(model, model_digest=DIGEST) == own
+    with pytest.raises(ArtefactError, match="is the calibration of"):
+        find_calibration(model, model_digest="b" * 64)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"threshold": 1.5},
+        {"schema": 2},
+        {"quality": {"points": [[0.5, 0.2], [0.4, 0.3]]}},
+        {"quality": {"points": [[0.4, 0.3], [0.5, 0.2]]}},
+        {"quality": {"points": []}},
+        {"more": 1},
+    ],
+)
+def test_what_is_no_calibration_is_named(tmp_path: Path, change: dict[str, object]) -> None:
+    path = write_calibration(tmp_path, make_calibration(DIGEST))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(ArtefactError, match=CALIBRATION):
+        read_calibration(tmp_path, model_digest=DIGEST)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(ArtefactError, match=CALIBRATION):
+        read_calibration(tmp_path, model_digest=DIGEST)
+
+
+def test_the_map_is_straight_between_points_and_level_beyond() -> None:
+    known = QualityMap(points=((0.2, 0.3), (0.6, 0.5)))
+    np.testing.assert_allclose(known.apply([0.0, 0.2, 0.4, 0.6, 1.0]), [0.3, 0.3, 0.4, 0.5, 0.5])
+    assert np.isnan(known.apply(np.nan))
+    with pytest.raises(ValidationError):
+        QualityMap(points=((0.2, 0.3), (0.2, 0.5)))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=8), st.lists(st.floats(0, 1)))
+def test_the_map_never_falls(points: list[tuple[float, float]], asked: list[float]) -> None:
+    estimates = sorted({x for x, _ in points})
+    ious = sorted(y for _, y in points)[: len(estimates)]
+    known = QualityMap(points=tuple(zip(estimates, ious, strict=True)))
+    assert (np.diff(known.apply(sorted(asked))) >= -1e-12).all()
+
+
+def test_each_reason_to_abstain_is_told() -> None:
+    known = make_calibration(DIGEST, threshold=0.6)  # an estimate of 0.7 is 0.6
+    sure = known.judge(0.71, empty=False, finding=LIKE)
+    assert sure.confidence == pytest.approx(0.605) and not sure.abstain and sure.reasons == ()
+    low = known.judge(0.6, empty=False, finding=None)
+    assert low.abstain and low.reasons == ("confidence 0.55 is below the threshold 0.60",)
+    other = known.judge(0.9, empty=True, finding=UNLIKE)
+    assert other.abstain and [reason.split()[0:2] for reason in other.reasons] == [["the", "mask"], ["the", "image"]]
+    never = make_calibration(DIGEST, threshold=1.0, reached=False).judge(1.0, empty=False, finding=LIKE)
+    assert never.abstain and "no threshold" in never.reasons[0]
+
+
+def test_the_rule_over_many_is_the_rule_over_one() -> None:
+    known = make_calibration(DIGEST, threshold=0.6)
+    held = known.held_back([0.59, 0.6, 0.9], flagged=[False, False, True])
+    assert held.tolist() == [True, False, True]
+    assert make_calibration(DIGEST, reached=False).held_back([0.9, 1.0]).all()
+
+
+def test_the_choice_is_told_with_its_limits() -> None:
+    good, bad = make_calibration(DIGEST).how.told, make_calibration(DIGEST, reached=False, sufficient=False).how.told
+    assert "60 validation cases in 40 groups" in good and "nothing about patients" in good
+    assert "every outline carries a warning" in bad and "too few groups" in bad
