@@ -84,10 +84,9 @@ def partition(run: Run) -> str:
     split = run.params.split
     counts = listed(f"{name}: {_side_counts(run, name)}" for name in run.names)
     return (
-        f"Internal images were divided into train, val and test by group, stratified by class and size, with seed "
+        "Internal images were divided into train, val and test by group, stratified by class and size, with seed "
         f"{split.seed} and the aims val {100 * split.val_share:g} %, test {100 * split.test_share:g} %; a division "
-        "that "
-        f"the authors give, and sides on record, hold. External datasets are for testing alone. Images: {counts}"
+        f"that the authors give, and sides on record, hold. External datasets are for testing alone. Images: {counts}"
     )
 
 

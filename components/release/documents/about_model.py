@@ -42,9 +42,8 @@ def software(run: Run) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted((record.get("versions") or {}).items()))
     return (
         f"{versions or UNKNOWN}; all packages pinned in requirements.lock.txt (sha256 "
-        f"{record.get('lock_sha256', UNKNOWN)}); "
-        f"commit {record.get('git_sha', UNKNOWN)}, {_changed(run.student)}; device "
-        f"{record.get('device', UNKNOWN)}"
+        f"{record.get('lock_sha256', UNKNOWN)}); commit {record.get('git_sha', UNKNOWN)}, {_changed(run.student)}; "
+        f"device {record.get('device', UNKNOWN)}"
     )
 
 
@@ -81,10 +80,9 @@ def training(run: Run) -> str:
     trunk = "its trunk trained too" if params.teacher.base == "scratch" else "its trunk frozen"
     return (
         f"First the teacher ({run.teacher.name}, {trunk}): {_schedule(params.finetune)}. Then the student, by "
-        "distillation of "
-        f"the teacher's features at strides {', '.join(map(str, params.distil.levels))} with the mask loss weighed "
-        f"{params.distil.mask_weight:g}: {_schedule(params.distil)}. Prompts drawn: {shares}. Augmentation: "
-        f"{', '.join(f'{key} {value:g}' for key, value in params.augment.model_dump().items())}"
+        f"distillation of the teacher's features at strides {', '.join(map(str, params.distil.levels))} with the mask "
+        f"loss weighed {params.distil.mask_weight:g}: {_schedule(params.distil)}. Prompts drawn: {shares}. "
+        f"Augmentation: {', '.join(f'{key} {value:g}' for key, value in params.augment.model_dump().items())}"
     )
 
 
@@ -100,8 +98,8 @@ def _schedule(params: OptimiseParams) -> str:
 def chosen_by(run: Run) -> str:
     """How the weights were chosen."""
     return (
-        "Of each training the epoch with the best mean Dice on the val side; the test side chose nothing. "
-        f"A training ends early after {run.params.distil.patience_epochs} epochs (teacher: "
+        "Of each training the epoch with the best mean Dice on the val side; the test side chose nothing. A training "
+        f"ends early after {run.params.distil.patience_epochs} epochs (teacher: "
         f"{run.params.finetune.patience_epochs}) without a better one"
     )
 
@@ -110,10 +108,7 @@ def preprocessing(run: Run) -> str:
     """What is done to images before the model sees them."""
     return (
         "Files are decoded to RGB and kept without loss at their own resolution; for the model an image is stretched "
-        "to "
-        f"{run.student.image_size_px} px square, its aspect ratio not kept, and normalised with ImageNet's mean and "
-        "deviation "
-        f"(preprocessing version {run.student.preprocess_version}, the same in training, testing and serving). Masks "
-        "go back "
-        "to the image's own pixels, where they are scored"
+        f"to {run.student.image_size_px} px square, its aspect ratio not kept, and normalised with ImageNet's mean "
+        f"and deviation (preprocessing version {run.student.preprocess_version}, the same in training, testing and "
+        "serving). Masks go back to the image's own pixels, where they are scored"
     )

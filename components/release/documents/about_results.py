@@ -20,10 +20,9 @@ def metrics_used(run: Run) -> str:
     """By which measures the model is judged."""
     tolerance = run.internal["nsd_tolerance"]
     return (
-        f"At the image's own resolution, by case: Dice, IoU, normalised surface distance within {tolerance['px']:g} px"
-        f" (and {tolerance['mm']:g} mm where the spacing is known), 95th percentile and greatest surface distance, "
-        "error of the area, "
-        "share of missed objects. A missed object counts with Dice 0 and the worst distance"
+        f"At the image's own resolution, by case: Dice, IoU, normalised surface distance within {tolerance['px']:g} "
+        f"px (and {tolerance['mm']:g} mm where the spacing is known), 95th percentile and greatest surface distance, "
+        "error of the area, share of missed objects. A missed object counts with Dice 0 and the worst distance"
     )
 
 
@@ -32,12 +31,10 @@ def uncertainty(run: Run) -> str:
     params = run.params.evaluate
     return (
         f"{100 * params.confidence:g} % intervals by bootstrap of groups (patients, videos, scenes): "
-        f"{params.bootstrap_resamples} resamples, "
-        f"seed {params.seed}; fewer than {params.min_groups} groups are INSUFFICIENT for a claim. Differences between "
-        "models are paired on "
-        "the same cases and prompts; beside them signed ranks and McNemar's test by group, corrected by Holm's "
-        "procedure within each "
-        "metrics.json; no other interval is corrected"
+        f"{params.bootstrap_resamples} resamples, seed {params.seed}; fewer than {params.min_groups} groups are "
+        "INSUFFICIENT for a claim. Differences between models are paired on the same cases and prompts; beside them "
+        "signed ranks and McNemar's test by group, corrected by Holm's procedure within each metrics.json; no other "
+        "interval is corrected"
     )
 
 

@@ -20,8 +20,7 @@ def warning_words(calibration: Mapping[str, Any] | None) -> str:
     few = "" if how["sufficient"] else ", too few to hold it as known"
     aim = (
         f"at most {100 * how['max_failure_share']:g} % of all outlines are to pass without a warning and yet have an "
-        "IoU "
-        f"below {how['failure_iou']:g}"
+        f"IoU below {how['failure_iou']:g}"
     )
     if not how["reached"]:
         return f"Every outline comes with a warning: no confidence was found at which {aim} ({on}{few})"

@@ -15,10 +15,8 @@ from components.release.documents.run_files import Run
 
 SOURCE = (
     "Item numbers are those of CLAIM (Mongan, Moy, Kahn, Radiology: Artificial Intelligence 2020;2(2):e200029). Its "
-    "update "
-    "(Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300) numbers otherwise; subjects that it adds "
-    "stand "
-    "at the end. What an item is about is told in other words than the checklist's."
+    "update (Tejani et al., Radiology: Artificial Intelligence 2024;6(4):e240300) numbers otherwise; subjects that "
+    "it adds stand at the end. What an item is about is told in other words than the checklist's."
 )
 CONTRACTS, SPLIT, PARAMS, MODEL = (
     "data/contracts/",

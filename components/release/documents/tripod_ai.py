@@ -16,9 +16,8 @@ from components.release.documents.run_files import Run
 
 SOURCE = (
     "Item numbers are those of TRIPOD+AI (Collins et al., BMJ 2024;385:e078378), which was made for models that "
-    "predict an "
-    "outcome of persons; here the outcome is an outline in an image. What an item is about is told in other words than "
-    "the checklist's."
+    "predict an outcome of persons; here the outcome is an outline in an image. What an item is about is told in "
+    "other words than the checklist's."
 )
 
 
