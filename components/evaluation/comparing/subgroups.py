@@ -2,14 +2,15 @@
 
 A mean may hide that a model fails on small, faint or rare objects. Subgroups depend on the truth and the image alone,
 never on a prediction: the class and the anatomical name that the source gives, quarters of the dataset's objects by
-area and by contrast, and whether calipers are seen. Objects for which a property isn't known belong to no subgroup
-of that kind. No harmonised dataset states a scanner or a site. A subgroup with too few groups is listed as such, and is
-never called the worst. Leaves out: intervals (components/evaluation/comparing/statistics.py), words (report.py).
+area and by contrast, whether calipers are seen, and by what machine and where the image was taken. Objects for which a
+property isn't known belong to no subgroup of that kind. A subgroup with too few groups is listed as such, and is never
+called the worst. Leaves out: intervals (components/evaluation/comparing/statistics.py), words (report.py).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +24,8 @@ QUARTERS = {
     "size": ("area_px", ("smallest", "second", "third", "largest")),
     "contrast": ("contrast", ("lowest", "second", "third", "highest")),
 }
-NAMED = {"class": "subject_class", "label": "label"}
+ORIGINS = ("scanner", "site")
+NAMED = {"class": "subject_class", "label": "label"} | {kind: kind for kind in ORIGINS}
 CALIPERS = {0.0: "without", 1.0: "with"}
 
 
@@ -60,10 +62,18 @@ def find_subgroups(cases: pd.DataFrame, *, bootstrap: Bootstrap, min_groups: int
 def memberships(cases: pd.DataFrame) -> dict[str, dict[str, str]]:
     """By kind: the subgroup of each case (by `case_id`) for which it is known."""
     each = cases.drop_duplicates("case_id").set_index("case_id")
-    found = {kind: _as_names(each[column]) for kind, column in NAMED.items()}
+    # The cases of a model that was judged earlier may lie in a table without scanner and site.
+    found = {kind: _as_names(each[column]) for kind, column in NAMED.items() if column in each}
     found |= {kind: _quarters(each[column], names) for kind, (column, names) in QUARTERS.items()}
     found["calipers"] = {str(case): CALIPERS[value] for case, value in each["calipers"].dropna().items()}
     return found
+
+
+def stated_origins(cases: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """How many of the cases' images are of each scanner, and of each site; a kind is missing where none is known."""
+    images = cases.drop_duplicates("image_id").set_index("image_id")
+    counts = {kind: Counter(_as_names(images[kind]).values()) for kind in ORIGINS if kind in images}
+    return {kind: dict(sorted(count.items())) for kind, count in counts.items() if count}
 
 
 def worst_subgroup(subgroups: Sequence[Subgroup], who: str) -> Subgroup | None:
