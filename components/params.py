@@ -117,7 +117,7 @@ class EvaluatePrompts(Section):
     """The kinds of prompt that the validations draw, the jitter of `box_jitter`, and their seed.
 
     `kinds` are defined in docs/evaluation.md. Each costs a decoding for each object and model, GrabCut if it has a box,
-    `box_clicks_5` six decodings, so that the file asks for three kinds. All at once:
+    `box_clicks_5` six decodings, so that the file asks for those alone that the gate needs. All at once:
 
     --set 'prompts.evaluate.kinds=[none, click, box, box_jitter, box_jitter_05, box_jitter_10, box_jitter_20, loose_box,
     whole_image, box_click, box_clicks_1, box_clicks_3, box_clicks_5, box_nothing]'

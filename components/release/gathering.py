@@ -25,13 +25,11 @@ from components.journal import Journal
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence
 from components.release.files import differences, list_files, model_files
-from components.release.packaged import CANDIDATE, PACKAGE
+from components.release.packaged import CANDIDATE, GOLDEN, PACKAGE
 from components.students import load_student
 from components.types import Record
 
 DOCUMENTS = Path("reports/document/documents.json")
-GOLDEN = "golden"
-"""Of the candidate's folder, what is never released."""
 
 
 def gather(
@@ -62,7 +60,7 @@ def gather(
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     inner = _records(root / "data/02_harmonised/internal", internal)
     sides = sides_by_key(read_split(root / SPLIT))
-    parity, broken = _tried(model, cases, inner, device)
+    parity, broken = try_model(model, cases, inner, device)
     package = _report(root / PACKAGE)
     return Evidence(
         description=read_description(model),
@@ -81,13 +79,13 @@ def gather(
         off_record=not_on_record(sides, inner, read_sides(root / SIDES)),
         metrics=_report(root / "reports/internal/metrics.json") or {},
         package=package,
-        package_changes=_changes(root / CANDIDATE, package),
+        package_changes=package_changes(root / CANDIDATE, package),
         documents=_report(root / DOCUMENTS),
         broken=broken,
     )
 
 
-def _tried(model: Path, cases: pd.DataFrame, records: Sequence[Record], device: str) -> tuple[Parity, str | None]:
+def try_model(model: Path, cases: pd.DataFrame, records: Sequence[Record], device: str) -> tuple[Parity, str | None]:
     """The saved model's masks beside the scored ones; or why it can't be loaded."""
     try:
         segmenter, _ = load_student(model)
@@ -105,7 +103,7 @@ def _report(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _changes(candidate: Path, package: Mapping[str, Any] | None) -> tuple[str, ...]:
+def package_changes(candidate: Path, package: Mapping[str, Any] | None) -> tuple[str, ...]:
     """How the files that would be released differ from those that were built and tried."""
     if package is None:
         return ()

@@ -24,12 +24,11 @@ from components.promptable.exported import load_exported
 from components.promptable.predict import segment
 from components.release.files import CALIBRATION, MODEL, bento_files, package_digest, unsafe_files
 from components.release.golden import Agreement, GoldenImage, agreement, write_golden
+from components.release.packaged import GOLDEN
 from components.release.released import checked_description
 from components.release.trial import Trial
 from components.students import load_student
 from components.types import Mask
-
-GOLDEN = "golden"
 
 
 def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[GoldenImage]) -> ModelDescription:

@@ -15,6 +15,8 @@ from components.release.files import package_digest
 
 CANDIDATE = Path("models/candidate")
 PACKAGE = Path("reports/package.json")
+GOLDEN = "golden"
+"""Of the candidate's folder, what goes no further."""
 AGAIN = "run the stage `package` again: `dvc repro package`"
 
 
