@@ -9,17 +9,14 @@ sets it before importing this. Leaves out: the service itself (serving/service.p
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import bentoml
 from bentoml.exceptions import BentoMLException, NotFound
-from packaging.requirements import InvalidRequirement, Requirement
 
 from components.artefacts import ModelDescription, sha256_of
 from components.errors import ReleaseError, SonoForgeError
@@ -27,36 +24,19 @@ from components.release.files import (
     FILES,
     MODEL,
     PAPERS,
+    Listing,
     bento_files,
     differences,
     list_files,
     package_digest,
 )
+from components.release.pins import PINS, runtime_pins
 from components.release.released import intact_description, read_listing
 
 NAME = "sonoforge"
 CANDIDATE = "sonoforge-candidate"
 SERVICE = "serving.service:SonoForge"
 CODE = ("components", "serving")
-PINS = "requirements.lock.txt"
-RUNTIME = (
-    "bentoml",
-    "einops",
-    "numpy",
-    "opencv-python-headless",
-    "pillow",
-    "pycocotools",
-    "pydantic",
-    "pydicom",
-    "python-multipart",
-    "pyyaml",
-    "safetensors",
-    "sam2",
-    "scipy",
-    "starlette",
-    "torch",
-)
-"""What the service imports; everything else that these need follows from their own metadata."""
 _PLACE = "project"
 
 
@@ -75,12 +55,13 @@ class BuiltBento:
 def build_bento(root: Path, model: Path, *, name: str = NAME) -> BuiltBento:
     """Build a Bento of the project's code and a model folder, or find the one that is built already.
 
-    Folders in the model folder stay behind: a candidate's golden images are nobody else's.
+    Where the model folder lists the files that were judged (`files.json`), the Bento must carry these and no others but
+    papers. Folders in the model folder stay behind: a candidate's golden images are nobody else's.
 
     Raises
     ------
     ReleaseError
-        If the weights were altered, or BentoML can't build.
+        If the weights were altered, BentoML can't build, or what it built isn't what was judged.
     """
     description = intact_description(model)
     code_digest = _code_digest(root)
@@ -101,7 +82,7 @@ def build_bento(root: Path, model: Path, *, name: str = NAME) -> BuiltBento:
         _stage(root, model, context)
         packages = runtime_pins((root / PINS).read_text(encoding="utf-8"))
         try:
-            bentoml.build(
+            bento = bentoml.build(
                 SERVICE,
                 name=name,
                 version=version,
@@ -117,9 +98,26 @@ def build_bento(root: Path, model: Path, *, name: str = NAME) -> BuiltBento:
                 expected="a Bento",
                 remedy="mend what it names, then run the same again",
             ) from None
+        finally:
+            _forget(context)
+    _refuse_unjudged(bento, read_listing(model / FILES))
     built = find_bento(f"{name}:{version}")
     assert built is not None, "BentoML says that it built the Bento"
     return built
+
+
+def _refuse_unjudged(bento: bentoml.Bento, judged: Listing | None) -> None:
+    """Delete a Bento that isn't what was judged, and say so."""
+    wrong = [] if judged is None else differences(bento_files(Path(bento.path)), judged)
+    if judged is None or not wrong:
+        return
+    bentoml.delete(bento.tag)
+    named = ", ".join(wrong[:5]) + (f", and {len(wrong) - 5} more" if len(wrong) > 5 else "")
+    raise ReleaseError(
+        f"the Bento isn't the one that was judged: {named}",
+        expected=f"the files of the package {package_digest(judged)[:12]}, and the papers of its release",
+        remedy="judge what is there now, `dvc repro`; or promote from the commit at which it was judged",
+    )
 
 
 def build_candidate(root: Path, model: Path) -> BuiltBento:
@@ -148,21 +146,11 @@ def release_bento(root: Path, model: Path) -> BuiltBento:
         If it isn't what was judged, or as `build_bento`.
     """
     judged = read_listing(model / FILES)
-    if judged is None:
-        return build_bento(root, model)
-    known = bento_of(intact_description(model).digest, package=package_digest(judged))
-    if known is not None and _has_papers_of(model, known):
-        return known
-    built = build_bento(root, model)
-    if wrong := differences(bento_files(built.folder), judged):
-        bentoml.delete(built.tag)
-        named = ", ".join(wrong[:5]) + (f", and {len(wrong) - 5} more" if len(wrong) > 5 else "")
-        raise ReleaseError(
-            f"the Bento isn't the one that was judged: {named}",
-            expected=f"the files of the package {package_digest(judged)[:12]}, and the papers of its release",
-            remedy="judge what is there now, `dvc repro`; or promote from the commit at which it was judged",
-        )
-    return built
+    if judged is not None:
+        known = bento_of(intact_description(model).digest, package=package_digest(judged))
+        if known is not None and _has_papers_of(model, known):
+            return known
+    return build_bento(root, model)
 
 
 def _all(name: str) -> list[bentoml.Bento]:
@@ -252,40 +240,6 @@ def bento_of(digest: str, *, package: str | None = None) -> BuiltBento | None:
     return None
 
 
-def runtime_pins(lock_text: str, roots: Iterable[str] = RUNTIME) -> list[str]:
-    """The lines of a pinned list that `roots` and everything they need name."""
-    pins = {_normal(line.split("==")[0]): line for line in lock_text.splitlines() if "==" in line}
-    wanted: set[str] = set()
-    waiting = [_normal(root) for root in roots]
-    while waiting:
-        name = waiting.pop()
-        if name in wanted or name not in pins:
-            continue
-        wanted.add(name)
-        waiting += _needs(name)
-    return [pins[name].strip() for name in sorted(wanted)]
-
-
-def _needs(package: str) -> list[str]:
-    try:
-        required = metadata.requires(package) or []
-    except metadata.PackageNotFoundError:
-        return []
-    names = []
-    for line in required:
-        try:
-            requirement = Requirement(line)
-        except InvalidRequirement:
-            continue
-        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-            names.append(_normal(requirement.name))
-    return names
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name.strip()).lower()
-
-
 def _stage(root: Path, model: Path, context: Path) -> None:
     """Lay out what goes into the Bento: code without caches, and the files of the model folder."""
     for part in CODE:
@@ -294,6 +248,14 @@ def _stage(root: Path, model: Path, context: Path) -> None:
     for path in model.iterdir():
         if path.is_file():
             shutil.copy2(path, context / "model" / path.name)
+
+
+def _forget(context: Path) -> None:
+    """Take back the modules that BentoML imported from a folder that is about to go."""
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if origin is not None and Path(origin).is_relative_to(context):
+            del sys.modules[name]
 
 
 def _code_digest(root: Path) -> str:

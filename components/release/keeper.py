@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 
 import psutil
 
@@ -27,11 +28,26 @@ def stop_tree(process: psutil.Process, *, grace_s: float = GRACE_S) -> None:
         # Asked first for its children: once it has ended, nobody knows any more which they were.
         tree = [process, *process.children(recursive=True)]
         process.terminate()
-        _, alive = psutil.wait_procs(tree, timeout=grace_s)
-        for one in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-        psutil.wait_procs(alive, timeout=grace_s)
+        kill_at(tree, until_s=time.monotonic() + grace_s)
+
+
+def kill_at(processes: Sequence[psutil.Process], *, until_s: float) -> None:
+    """Wait for processes to end, and kill those that haven't at a time of the monotonic clock."""
+    while alive := [one for one in processes if _lives(one)]:
+        if time.monotonic() > until_s:
+            for one in alive:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            return
+        time.sleep(0.05)
+
+
+def _lives(process: psutil.Process) -> bool:
+    # One that has ended stays a zombie until its parent asks for it; a container's first process may never do.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def main() -> None:
@@ -49,26 +65,14 @@ def main() -> None:
     # What a command that broke down has left behind is in the session's one group still.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
-    _kill_others(until_s=time.monotonic() + GRACE_S)
+    kill_at([one for one in psutil.process_iter() if _is_of_group(one)], until_s=time.monotonic() + GRACE_S)
     sys.exit(code)
-
-
-def _kill_others(*, until_s: float) -> None:
-    """Wait for the others of this process's group to end, and kill those that haven't at `until_s`."""
-    while others := [one for one in psutil.process_iter() if _is_of_group(one)]:
-        if time.monotonic() > until_s:
-            for one in others:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    one.kill()
-            return
-        time.sleep(0.05)
 
 
 def _is_of_group(process: psutil.Process) -> bool:
     try:
-        alive = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
-        return alive and os.getpgid(process.pid) == os.getpgid(0)
-    except (psutil.NoSuchProcess, ProcessLookupError):
+        return process.pid != os.getpid() and os.getpgid(process.pid) == os.getpgid(0)
+    except ProcessLookupError:
         return False
 
 

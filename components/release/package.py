@@ -19,6 +19,7 @@ from typing import Any
 from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replacing_folder
 from components.errors import ReleaseError
 from components.evaluation.speed import describe_machine
+from components.promptable.calibration import read_calibration
 from components.promptable.export import export_onnx
 from components.promptable.exported import load_exported
 from components.promptable.predict import segment
@@ -39,7 +40,7 @@ def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[G
     ReleaseError
         If the weights were altered, there is no calibration, or there is no golden case.
     ArtefactError
-        If the model folder is incomplete.
+        If the model folder is incomplete, or the calibration is broken or another model's.
     """
     description = checked_description(model)
     if not golden:
@@ -55,6 +56,7 @@ def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[G
         for name in (WEIGHTS, DESCRIPTION):
             shutil.copy2(model / name, beside / name)
         shutil.copy2(calibration, beside / CALIBRATION)
+        read_calibration(beside, model_digest=description.digest)
         export_onnx(segmenter, beside)
         write_golden(beside / GOLDEN, golden)
     return description

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,11 @@ class Sandbox:
         self._sampler.start()
 
     @property
+    def session(self) -> int:
+        """The session of the command and its keeper, in which nobody else is."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether the command hasn't ended."""
         return self._process.poll() is None
@@ -62,10 +68,7 @@ class Sandbox:
             whole = psutil.Process(self._process.pid).children(recursive=True)
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            _, alive = psutil.wait_procs(whole, timeout=2 * keeper.GRACE_S)
-            for one in alive:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    one.kill()
+            keeper.kill_at(whole, until_s=time.monotonic() + 2 * keeper.GRACE_S)
         self._process.wait()
 
     def _sample(self) -> None:

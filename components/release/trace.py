@@ -1,7 +1,8 @@
 """An identifier of a mask, model, run, version or Bento to where it comes from: data, code, parameters, seeds, ledger.
 
 Everything leads to the digest of some weights, and from there to the model folder's provenance. The other way, the
-digest of a commit, of parameters or of a data path leads to the models made from it. Leaves out: printing.
+digest of a commit, of parameters or of a data path leads to the models made from it, and each of them to the scored
+cases that it made. Leaves out: printing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def trace(root: Path, identifier: str) -> dict[str, Any]:
 
     `identifier` is a case of a validation (`busi/<image>/<object>`), an alias (`champion`, `previous`), a registry
     version, an MLflow run of any stage or pass, a Bento's tag, at least six digits of a weights' sha256, or as many of
-    a commit, of the parameters' sha256 or of a data digest.
+    a package's or calibration's that the ledger names, of a commit, of the parameters' sha256 or of a data digest.
 
     Raises
     ------
@@ -146,6 +147,19 @@ def _weights(root: Path, identifier: str, models: Models) -> Found | None:
     return Found("weights", hits, {}) if hits else None
 
 
+def _package(root: Path, identifier: str, _: Models) -> Found | None:
+    """A package's list or a calibration, by its sha256 in the ledger, to the models that had it."""
+    if not _is_prefix(identifier):
+        return None
+    entries = [
+        entry
+        for entry in read_ledger(root / LEDGER).entries
+        if any((one or "").startswith(identifier) for one in (entry.package_sha256, entry.calibration_sha256))
+    ]
+    hits = tuple(dict.fromkeys(entry.candidate for entry in entries if entry.candidate is not None))
+    return Found("package", hits, {"ledger": [entry.number for entry in entries]}) if hits else None
+
+
 def _source(_: Path, identifier: str, models: Models) -> Found | None:
     """A commit, parameters or data digest, to the models made from it."""
     if not _is_prefix(identifier):
@@ -168,6 +182,7 @@ _FINDERS: Sequence[Callable[[Path, str, Models], Found | None]] = (
     _bento,
     _run,
     _weights,
+    _package,
     _source,
 )
 
@@ -197,5 +212,16 @@ def _model(root: Path, digest: str, models: Models) -> dict[str, Any]:
         "versions": [
             {"version": known.version, "run_id": known.run_id} for known in _versions(root) if known.digest == digest
         ],
+        "scored": _scored(root, digest),
         "ledger": entries,
     }
+
+
+def _scored(root: Path, digest: str) -> dict[str, int]:
+    """How many masks of each validation some weights made."""
+    counts = {}
+    for name in CASES:
+        if (root / name).is_file():
+            made = pd.read_parquet(root / name, columns=["case_id"], filters=[("model_digest", "==", digest)])
+            counts[name] = len(made)
+    return counts

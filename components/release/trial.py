@@ -72,8 +72,6 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
         If it doesn't become ready within `START_LIMIT_S` seconds, ends, answers with an error, or with another model.
     """
     port = _free_port()
-    command = [str(Path(sys.executable).with_name("bentoml")), "serve", str(bento), "--working-dir", str(bento / "src")]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
     # Compiled modules would be files that nobody judged.
     environment = {
         "BENTOML_DO_NOT_TRACK": "true",
@@ -82,7 +80,7 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     begun_s = time.monotonic()
-    with sandboxed(command, environment=environment) as sandbox, _client(port) as client:
+    with sandboxed(serving(bento, port), environment=environment) as sandbox, _client(port) as client:
         _wait(client, sandbox, until_s=begun_s + START_LIMIT_S)
         start_s = time.monotonic() - begun_s
         service = _Service(client, sandbox, digest)
@@ -90,6 +88,12 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
         embed_ms, segment_ms = _timed(service, golden, repeats=repeats)
         sandbox.stop()
         return Trial(start_s, found, _latency(embed_ms), _latency(segment_ms), sandbox.peak_memory_bytes)
+
+
+def serving(bento: Path, port: int) -> list[str]:
+    """The command that serves a Bento's folder on this machine's loopback."""
+    command = [str(Path(sys.executable).with_name("bentoml")), "serve", str(bento), "--working-dir", str(bento / "src")]
+    return [*command, "--host", "127.0.0.1", "--port", str(port)]
 
 
 class _Service:

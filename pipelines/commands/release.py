@@ -138,6 +138,7 @@ def _model_lines(model: dict[str, Any]) -> list[str]:
     }
     lines = [f"{model['kind']} {model['name']}, weights {model['digest']}"]
     lines += [f"  {key}: {value}" for key, value in made.items() if value]
+    lines += [f"  made {count} masks of {name}" for name, count in model["scored"].items()]
     lines += [f"  data {path}: {digest}" for path, digest in (record.get("data") or {}).items()]
     for entry in model["ledger"]:
         lines.append(

@@ -22,8 +22,9 @@ from components.artefacts import ModelDescription, read_description
 from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
-from components.release.bento import CODE, PINS
+from components.release.bento import CODE
 from components.release.ledger import LEDGER, append, released_folder
+from components.release.pins import PINS
 from components.types import Image, Prompt
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"

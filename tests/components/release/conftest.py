@@ -18,10 +18,12 @@ from components.evaluation.comparing.statistics import Bootstrap
 from components.evaluation.parity import Parity
 from components.evaluation.validate import to_frame
 from components.params import GateParams
+from components.promptable.calibration import write_calibration as save_calibration
 from components.release.checks.evidence import Evidence, Rules
 from components.release.files import MODEL, list_files, package_digest
 from components.release.ledger import LEDGER, read_ledger
 from components.tracking import RegisteredVersion
+from tests.components.promptable.calibrations import make_calibration
 
 MakeModel = Callable[..., Path]
 PROVENANCE = {
@@ -131,6 +133,16 @@ def write_gate(tmp_path: Path, digest_of: Callable[[Path], str]) -> Callable[...
             },
         )
         return path
+
+    return write
+
+
+@pytest.fixture
+def write_calibration(digest_of: Callable[[Path], str]) -> Callable[[Path], None]:
+    """Put a calibration of its own into a model folder."""
+
+    def write(model: Path) -> None:
+        save_calibration(model, make_calibration(digest_of(model)))
 
     return write
 

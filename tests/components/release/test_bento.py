@@ -1,58 +1,117 @@
-"""A Bento carries the code, the weights and what they need, and nothing else."""
+"""A Bento carries the code, the weights and what they need, nothing else; a release's is the one that was judged."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-from components.release.bento import runtime_pins
+import bentoml
+import pytest
+
+from components.errors import ReleaseError
+from components.release.bento import (
+    CODE,
+    BuiltBento,
+    bento_of,
+    build_bento,
+    build_candidate,
+    find_bento,
+    release_bento,
+)
+from components.release.files import MODEL, bento_files, listing_text, package_digest
+from components.release.pins import PINS
+
+SOME = ("components/artefacts.py", "components/errors.py", "serving/service.py", "serving/web/index.html")
 
 
-def test_pins_are_those_that_the_service_needs(root) -> None:
-    pins = runtime_pins((root / "requirements.lock.txt").read_text())
-    names = {line.split("==")[0].lower() for line in pins}
-    assert {"torch", "bentoml", "sam2", "starlette", "pydicom", "hydra-core"} <= names
-    assert not {"mlflow", "dvc", "prefect", "great-expectations"} & names
-    assert set(pins) <= set((root / "requirements.lock.txt").read_text().splitlines())
+@pytest.fixture
+def project(root: Path, tmp_path: Path) -> Path:
+    """A project with some code, the service's among it, of which nobody else writes."""
+    folder = tmp_path / "project"
+    for name in (*SOME, PINS):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, folder / name)
+    assert all((folder / part).is_dir() for part in CODE)
+    return folder
 
 
-def test_a_package_that_isnt_installed_keeps_its_pin() -> None:
-    assert runtime_pins("nosuchpackage==1.0\nother==2\n", roots=("NoSuchPackage", "absent")) == ["nosuchpackage==1.0"]
+def candidate(make_model, seed: int) -> Path:
+    """A model folder with a calibration, and golden images that stay where they are."""
+    folder: Path = make_model(seed)
+    (folder / "calibration.json").write_text("{}")
+    (folder / "golden").mkdir()
+    (folder / "golden/one.png").write_bytes(b"an image of somebody")
+    return folder
 
 
-def test_a_bento_is_built_once_and_found_again(root, make_model, tmp_path) -> None:
-    code = (
-        "import sys, json; from pathlib import Path; from components.release.bento import build_bento, find_bento;"
-        "a = build_bento(Path(sys.argv[1]), Path(sys.argv[2])); b = build_bento(Path(sys.argv[1]), Path(sys.argv[2]));"
-        "assert a == b == find_bento(a.tag); assert find_bento('sonoforge:none') is None;"
-        "print('RESULT', json.dumps([a.tag, str(a.folder), a.model_digest]))"
-    )
-    where: dict[str, Any] = {
-        "cwd": root,
-        "env": {**os.environ, "BENTOML_HOME": str(tmp_path / "bentos"), "BENTOML_DO_NOT_TRACK": "true"},
-        "capture_output": True,
-        "text": True,
-        "check": False,
-    }
-    done = subprocess.run([sys.executable, "-c", code, str(root), str(make_model(1))], **where)
-    assert done.returncode == 0, done.stderr[-3000:]
-    line = next(line for line in done.stdout.splitlines() if line.startswith("RESULT "))
-    tag, folder, digest = json.loads(line.removeprefix("RESULT "))
-    assert tag.startswith(f"sonoforge:{digest[:12]}-")
-    source = Path(folder) / "src"
-    assert (source / "model" / "weights.safetensors").is_file()
-    assert (source / "serving" / "web" / "index.html").is_file()
-    assert (source / "components" / "promptable" / "predict.py").is_file()
-    assert not list(Path(folder).rglob("*.pyc"))
-    assert "torch==" in (Path(folder) / "env" / "python" / "requirements.txt").read_text()
+def released(model: Path, bento: BuiltBento) -> Path:
+    """A released folder of a candidate, with its papers."""
+    folder = model.with_name(f"{model.name}_released")
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("golden"))
+    (folder / "files.json").write_text(listing_text(bento_files(bento.folder)))
+    (folder / "card.md").write_text("# card")
+    return folder
+
+
+def test_a_bento_is_built_once_and_found_again(project, make_model) -> None:
+    model = make_model(11)
+    before = set(sys.modules)
+    built = build_bento(project, model)
+    assert built == build_bento(project, model) == find_bento(built.tag) == bento_of(built.model_digest)
+    assert find_bento("sonoforge:none") is None and bento_of("f" * 64) is None
+    assert built.tag.startswith(f"sonoforge:{built.model_digest[:12]}-") and built.package is None
+    source = built.folder / "src"
+    assert (source / "model/weights.safetensors").is_file() and (source / "serving/web/index.html").is_file()
+    assert not list(built.folder.rglob("*.pyc"))
+    assert "torch==" in (built.folder / "env/python/requirements.txt").read_text()
+    gone = [name for name in set(sys.modules) - before if "sonoforge-bento-" in str(sys.modules[name])]
+    assert not gone, "modules of a folder that is gone would be taken for the project's"
 
     for name in ("weights.safetensors", "model.json"):
-        shutil.copy(make_model(2) / name, source / "model" / name)
-    find = "import sys; from components.release.bento import find_bento; find_bento(sys.argv[1])"
-    swapped = subprocess.run([sys.executable, "-c", find, tag], **where)
-    assert f"the Bento {tag} holds the weights" in swapped.stderr and "bentoml delete" in swapped.stderr
+        shutil.copy(make_model(12) / name, source / "model" / name)
+    with pytest.raises(ReleaseError, match=f"the Bento {built.tag} holds the weights") as caught:
+        find_bento(built.tag)
+    assert "bentoml delete" in caught.value.remedy
+    bentoml.delete(built.tag)
+
+
+def test_a_release_is_the_judged_bento_and_its_papers(project, make_model) -> None:
+    model = candidate(make_model, 13)
+    judged = build_candidate(project, model)
+    assert judged.tag.startswith("sonoforge-candidate:")
+    assert not [name for name in bento_files(judged.folder) if "golden" in name]
+    folder = released(model, judged)
+    built = release_bento(project, folder)
+    assert built.tag.startswith("sonoforge:") and bento_files(built.folder) == bento_files(judged.folder)
+    assert (built.folder / MODEL / "card.md").read_text() == "# card"
+    assert built.package == package_digest(bento_files(judged.folder))
+    assert bento_of(built.model_digest, package=built.package) == built == release_bento(project, folder)
+    assert bento_of(built.model_digest, package="f" * 64) is None
+
+    page = project / "serving/web/index.html"
+    page.write_text("another page")
+    assert release_bento(project, folder) == built, "the Bento that it was released with is still there"
+    bentoml.delete(built.tag)
+    with pytest.raises(ReleaseError, match=r"src/serving/web/index\.html was changed") as caught:
+        release_bento(project, folder)
+    assert "dvc repro" in caught.value.remedy
+    assert bento_of(built.model_digest) is None, "what nobody judged isn't kept"
+
+    again = build_candidate(project, model)
+    assert again.tag != judged.tag and find_bento(judged.tag) is None, "one candidate at a time"
+
+
+def test_a_bento_that_was_altered_since_is_refused(project, make_model) -> None:
+    model = candidate(make_model, 14)
+    built = release_bento(project, released(model, build_candidate(project, model)))
+    page = built.folder / "src/serving/web/index.html"
+    page.write_text(page.read_text() + "<script></script>")
+    for act in (lambda: find_bento(built.tag), lambda: bento_of(built.model_digest, package=built.package)):
+        with pytest.raises(ReleaseError, match=r"isn't as it was built: src/serving/web/index\.html was changed"):
+            act()
+    (built.folder / MODEL / "files.json").write_text(json.dumps({"files": {}}))
+    with pytest.raises(ReleaseError, match="was added"):
+        find_bento(built.tag)
+    bentoml.delete(built.tag)

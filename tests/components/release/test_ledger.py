@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from components.errors import ReleaseError
 from components.release.ledger import append, as_json, read_ledger
 
 
-def write(path: Path, action: str, source: str | None, target: str | None) -> None:
+def write(path: Path, action: str, source: str | None, target: str | None, **others: str) -> None:
     append(
         path,
         action=action,  # type: ignore[arg-type]
@@ -21,6 +22,7 @@ def write(path: Path, action: str, source: str | None, target: str | None) -> No
         candidate=target,
         gate_sha256="0" * 64,
         reason="because",
+        **others,
     )
 
 
@@ -97,3 +99,46 @@ def test_a_line_of_nonsense_is_found(path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"[1, 2]\n")
     with pytest.raises(ReleaseError, match="line 4"):
         read_ledger(path)
+
+
+OLD = (
+    '{"number": 1, "at": "2026-01-01T00:00:00+00:00", "who": "anna", "action": "promote", "from": null, "to": "a", '
+    '"candidate": "a", "gate_sha256": "g", "reason": "because", "previous": "%s", "digest": "%s"}\n'
+)
+
+
+def test_a_line_from_before_packages_keeps_its_digest(tmp_path: Path) -> None:
+    content = {
+        **{"number": 1, "at": "2026-01-01T00:00:00+00:00", "who": "anna", "action": "promote", "source": None},
+        **{"target": "a", "candidate": "a", "gate_sha256": "g", "reason": "because", "previous": "0" * 64},
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    path = tmp_path / "ledger.jsonl"
+    path.write_text(OLD % ("0" * 64, digest))
+    assert read_ledger(path).champion == "a" and read_ledger(path).package_of("a") is None
+    write(path, "promote", "a", "b", package_sha256="p", calibration_sha256="c")
+    ledger = read_ledger(path)
+    assert (ledger.package_of("b"), ledger.entries[1].calibration_sha256) == ("p", "c")
+    path.write_text(path.read_text().replace('"because", "prev', '"because", "package_sha256": "q", "prev', 1))
+    with pytest.raises(ReleaseError, match="line 1"):
+        read_ledger(path)
+
+
+def test_a_package_cant_be_taken_off_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    write(path, "promote", None, "a", package_sha256="p")
+    for other in ('"package_sha256": "q"', '"package_sha256": null'):
+        text = path.read_text()
+        path.write_text(text.replace('"package_sha256": "p"', other))
+        with pytest.raises(ReleaseError, match="line 1"):
+            read_ledger(path)
+        path.write_text(text)
+
+
+def test_the_model_in_use_with_another_package_keeps_its_place_and_the_former(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    write(path, "promote", None, "a", package_sha256="p")
+    write(path, "promote", "a", "b", package_sha256="q")
+    write(path, "promote", "b", "b", package_sha256="r")
+    ledger = read_ledger(path)
+    assert (ledger.champion, ledger.previous, ledger.package_of("b")) == ("b", "a", "r")

@@ -114,23 +114,28 @@ def test_worst_subgroups_confidence_and_the_packed_service_are_told_where_they_a
             make_model,
             internal={
                 "datasets": {"busi": known},
-                "guard": {"not_ultrasound": [{"kind": "noise", "n": 8, "flagged": 7}]},
+                "guard": {
+                    "not_ultrasound": [{"kind": "noise", "n": 8, "flagged": 7}],
+                    "false_alarms": {"busi": ESTIMATE},
+                },
             },
             external={"datasets": {"fugc": {**busi, "counts_as_external": True}}},
             package={
                 "bento": "sonoforge:1",
+                "parity": {"exported": {"cases": 4, "worst_share": 0.0005, "worst_dice_difference": 0.001}},
                 "latency_ms": {"embed": {"p50": 100.0, "p95": 150.0, "n": 20}},
                 "start_s": 4.0,
                 "peak_memory_mb": 900.0,
-                "machine": {"cpu": "a|b"},
+                "machine": {"accelerator": None, "cpu": "a|b"},
             },
             calibration={"threshold": 0.7, "how": how},
         )
     )
     assert "- busi, box: size smallest, Dice 0.800 [0.700, 0.900], 8 cases" in text
     assert "a warning in a share of 0.800 [0.700, 0.900], Dice of the others –" in text
-    assert "- noise isn't ultrasound: 7 of 8 flagged" in text
+    assert "- noise, which isn't ultrasound: 7 of 8 flagged\n- busi: flagged in a share of 0.800" in text
+    assert "- exported model: masks of 4 cases differ in at most 0.05 % of the pixels" in text
     assert "- embed: 100 ms in half of 20 requests, 150 ms in 95 of 100" in text
-    assert "- start: 4.0 s\n- greatest memory: 900 MB\n- cpu: a\\|b" in text
+    assert "- start: 4.0 s\n- greatest memory: 900 MB\n- accelerator: none\n- cpu: a\\|b" in text
     assert "confidence below 0.700 come with a warning" in text
     assert "weren't measured" not in text and "isn't calibrated" not in text and "counts as external was" not in text

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from components.artefacts import sha256_of
 from components.errors import ReleaseError
+from components.release.approval import approve
 from components.release.ledger import LEDGER, read_ledger, released_folder
 from components.release.promote import champion_folder, models_table, promote, rollback
 from components.release.promotion import actor
@@ -169,3 +171,69 @@ def test_results_that_are_none_are_refused(tmp_path, make_model, judged, registr
         promote(tmp_path, model=model, **judged(model), registry=registry, external=results)
     assert "dvc repro" in caught.value.remedy
     assert not (tmp_path / LEDGER).exists() and registry.versions == []
+
+
+def test_the_ledger_names_the_package_and_its_calibration(
+    tmp_path, make_model, write_calibration, judged, registry
+) -> None:
+    model = make_model(1)
+    write_calibration(model)
+    done = promote(tmp_path, model=model, **judged(model), registry=registry)
+    entry = read_ledger(tmp_path / LEDGER).entries[-1]
+    folder = tmp_path / str(done.folder)
+    assert entry.package_sha256 == done.package == sha256_of(folder / "files.json")
+    assert entry.calibration_sha256 == sha256_of(folder / "calibration.json")
+    refused = promote(tmp_path, model=model, **judged(model, "FAIL"), registry=registry)
+    assert read_ledger(tmp_path / LEDGER).entries[-1].package_sha256 == refused.package == done.package
+
+
+def test_another_calibration_of_the_model_in_use_is_a_promotion_of_its_own(
+    tmp_path, make_model, write_calibration, digest_of, judged, registry
+) -> None:
+    first, second = make_model(1), make_model(2)
+    for model in (first, second):
+        promote(tmp_path, model=model, **judged(model), registry=registry)
+    write_calibration(second)
+    done = promote(tmp_path, model=second, **judged(second), registry=registry)
+    assert (done.action, done.target) == ("promoted", digest_of(second))
+    ledger = read_ledger(tmp_path / LEDGER)
+    assert (ledger.champion, ledger.previous) == (digest_of(second), digest_of(first))
+    assert "other files beside its weights" in ledger.entries[-1].reason
+    assert checked_description(released_folder(tmp_path, digest_of(second)))
+    assert rollback(tmp_path, reason="x", registry=registry).target == digest_of(first)
+
+
+def test_the_bento_is_packed_before_anything_moves(tmp_path, make_model, digest_of, judged, registry) -> None:
+    first, second = make_model(1), make_model(2)
+    done = promote(tmp_path, model=first, **judged(first), registry=registry, pack=lambda folder: "sonoforge:1")
+    assert done.bento == "sonoforge:1"
+
+    def fails(folder):
+        assert {"card.json", "gate.json", "files.json", "weights.safetensors"} <= {p.name for p in folder.iterdir()}
+        raise ReleaseError("the Bento isn't the one that was judged", expected="that one", remedy="judge again")
+
+    with pytest.raises(ReleaseError, match="isn't the one that was judged"):
+        promote(tmp_path, model=second, **judged(second), registry=registry, pack=fails)
+    assert read_ledger(tmp_path / LEDGER).champion == digest_of(first)
+    assert registry.aliases == {"champion": 1} and not released_folder(tmp_path, digest_of(second)).exists()
+
+
+def test_what_nobody_approved_is_refused_where_that_is_asked_for(
+    tmp_path, make_model, judged, gate_params, registry
+) -> None:
+    model = make_model(1)
+    given = judged(model) | {"params": gate_params.model_copy(update={"require_approval": True})}
+    done = promote(tmp_path, model=model, **given, registry=registry)
+    assert done.action == "refused" and "no person has approved" in done.reasons[0]
+    approve(tmp_path, given["gate"], reason="seen with care", who="berta")
+    assert promote(tmp_path, model=model, **given, registry=registry).action == "promoted"
+    assert read_ledger(tmp_path / LEDGER).entries[-1].reason == "the gate says PASS, berta approved it"
+
+
+def test_a_verdict_beside_another_model_in_use_is_refused(tmp_path, make_model, digest_of, judged, registry) -> None:
+    first, second = make_model(1), make_model(2)
+    late = judged(second)
+    promote(tmp_path, model=first, **judged(first), registry=registry)
+    with pytest.raises(ReleaseError, match="the verdict was given beside no model"):
+        promote(tmp_path, model=second, **late, registry=registry)
+    assert read_ledger(tmp_path / LEDGER).champion == digest_of(first)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from components.artefacts import sha256_of
 from components.errors import ArtefactError, ReleaseError
+from components.release.files import listing_text
 from components.release.ledger import LEDGER, read_ledger, released_folder
 from components.release.promote import champion_folder, models_table, promote, rollback
 from components.release.released import check_released, checked_description, read_card, released_model
@@ -93,6 +96,54 @@ def test_a_released_folder_without_its_description_is_refused(
     with pytest.raises(ReleaseError) as caught:
         champion_folder(tmp_path)
     assert "Bento" in caught.value.remedy
+
+
+@pytest.fixture
+def calibrated(tmp_path, make_model, write_calibration, digest_of, judged, registry) -> Path:
+    """A released model with a calibration and ONNX files."""
+    model = make_model(1)
+    write_calibration(model)
+    for name in ("encoder.onnx", "decoder.onnx"):
+        (model / name).write_text(name)
+    promote(tmp_path, model=model, **judged(model), registry=registry)
+    return released_folder(tmp_path, digest_of(model))
+
+
+@pytest.mark.parametrize("name", ["calibration.json", "encoder.onnx", "files.json"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_changed_file_of_the_package_is_refused_everywhere(
+    calibrated: Path, tmp_path: Path, name: str, gone: bool
+) -> None:
+    path = calibrated / name
+    path.unlink() if gone else path.write_text(path.read_text().replace("c", "k") + " ")
+    for act in (
+        lambda: champion_folder(tmp_path),
+        lambda: checked_description(calibrated),
+        lambda: check_released(calibrated),
+        lambda: models_table(tmp_path),
+    ):
+        with pytest.raises(ReleaseError, match=name) as caught:
+            act()
+        assert "Bento" in caught.value.remedy
+
+
+def test_a_list_that_was_changed_with_its_file_is_refused_by_the_ledger(calibrated: Path) -> None:
+    (calibrated / "calibration.json").write_text("never abstain")
+    listing = calibrated / "files.json"
+    files = json.loads(listing.read_text())["files"]
+    files["src/model/calibration.json"] = sha256_of(calibrated / "calibration.json")
+    listing.write_text(listing_text(files))
+    with pytest.raises(ReleaseError, match="has sha256") as caught:
+        checked_description(calibrated)
+    assert "as the ledger says" in caught.value.expected
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"files": {"a": 1}}', '{"files": []}'])
+def test_a_broken_list_is_named(make_model, text: str) -> None:
+    model = make_model(1)
+    (model / "files.json").write_text(text)
+    with pytest.raises(ReleaseError, match="isn't a list of files"):
+        checked_description(model)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", "\x00"])

@@ -56,6 +56,33 @@ def test_a_commit_leads_to_the_models_made_from_it(project) -> None:
     assert both["about"]["matches"] == {first: ["git_sha"]}
 
 
+def test_parameters_data_a_pass_and_a_package_lead_to_their_models_and_those_to_their_masks(
+    tmp_path, make_model, judged, registry, cases_of, digest_of
+) -> None:
+    data = {"data/03_splits/internal.csv": "md5:" + "d" * 32}
+    model = make_model(1, params_sha256="a1" * 32, lock_sha256="b2" * 32, data=data, pass_id="c3" * 8)
+    make_model(2)
+    done = promote(tmp_path, model=model, **judged(model), registry=registry)
+    cases = cases_of(n=2)
+    cases.loc[cases["model"] == "student", "model_digest"] = digest_of(model)
+    scored = {"reports/internal/cases.parquet": int((cases["model"] == "student").sum())}
+    assert 0 < scored["reports/internal/cases.parquet"] < len(cases)
+    (tmp_path / "reports/internal").mkdir(parents=True)
+    cases.to_parquet(tmp_path / "reports/internal/cases.parquet")
+    kinds = {
+        "a1a1a1": "source",
+        "b2b2b2": "source",
+        "dddddd": "source",
+        "c3c3c3": "source",
+        str(done.package): "package",
+    }
+    for identifier, kind in kinds.items():
+        found = trace(tmp_path, identifier)
+        assert (found["kind"], [one["digest"] for one in found["models"]]) == (kind, [digest_of(model)]), identifier
+        assert found["models"][0]["scored"] == scored
+    assert trace(tmp_path, "dddddd")["about"]["matches"] == {digest_of(model): list(data)}
+
+
 @pytest.mark.parametrize("identifier", ["previous", "abcde", "zz", "busi/none/9", "7", "f" * 32, "sonoforge:none"])
 def test_what_isnt_there_is_said(project, identifier) -> None:
     with pytest.raises(ReleaseError, match="nothing here is called"):

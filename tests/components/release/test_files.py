@@ -1,0 +1,80 @@
+"""Lists of files, how they differ, and what may run code."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from components.artefacts import sha256_of, write_text
+from components.release.files import (
+    bento_files,
+    differences,
+    list_files,
+    listing_text,
+    model_files,
+    package_digest,
+    unsafe_files,
+)
+
+
+def fill(folder: Path, **files: bytes) -> None:
+    for name, content in files.items():
+        path = folder / name.replace("__", "/").replace("_DOT_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def test_a_bentos_list_is_all_that_runs_without_names_and_papers(tmp_path: Path) -> None:
+    fill(
+        tmp_path,
+        src__serving__a_DOT_py=b"1",
+        src__model__weights=b"2",
+        src__model__card_DOT_json=b"a paper",
+        src__components__card_DOT_json=b"no paper",
+        src__bentofile_DOT_yaml=b"a name",
+        env__requirements=b"3",
+        bento_DOT_yaml=b"a date",
+    )
+    files = bento_files(tmp_path)
+    assert list(files) == ["env/requirements", "src/components/card.json", "src/model/weights", "src/serving/a.py"]
+    assert model_files(files) == {"weights": sha256_of(tmp_path / "src/model/weights")}
+
+
+def test_the_digest_of_a_list_is_that_of_its_file_and_knows_no_order(tmp_path: Path) -> None:
+    files = {"b": "1", "a": "2"}
+    write_text(tmp_path / "files.json", listing_text(files))
+    assert package_digest(files) == sha256_of(tmp_path / "files.json") == package_digest({"a": "2", "b": "1"})
+    assert package_digest(files) != package_digest({"a": "1", "b": "2"})
+
+
+def test_differences_are_named_file_by_file() -> None:
+    assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "2"}) == []
+    found = differences({"new": "1", "same": "2", "other": "3"}, {"gone": "1", "same": "2", "other": "4"})
+    assert found == ["gone is missing", "new was added", "other was changed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "in_model", "beside_code"),
+    [
+        ("a.py", b"", True, False),
+        ("weights.pt", b"", True, True),
+        ("a.pkl", b"", True, True),
+        ("a.json", b"\x80\x04.", True, True),
+        ("a.json", b"{}", False, False),
+        ("a.safetensors", b"\x80\x04" + b"\0" * 6, False, False),
+        ("a.css", b"\x80\x05", True, True),
+    ],
+)
+def test_what_may_run_code(tmp_path: Path, name: str, content: bytes, in_model: bool, beside_code: bool) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert unsafe_files(tmp_path) == [name] * in_model
+    assert unsafe_files(tmp_path, model_only=False) == [name] * beside_code
+
+
+def test_an_archive_under_a_safe_name_is_found(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "model.onnx", "w") as archive:
+        archive.writestr("data.pkl", b"x")
+    assert unsafe_files(tmp_path) == unsafe_files(tmp_path, model_only=False) == ["model.onnx"]
+    assert list(list_files(tmp_path)) == ["model.onnx"]

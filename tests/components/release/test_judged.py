@@ -1,0 +1,83 @@
+"""A release begins with papers that are of one another and of the files that are there."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from components.artefacts import write_json
+from components.errors import ReleaseError
+from components.release.judged import read_judged
+from components.release.ledger import LEDGER
+from components.release.promote import promote
+
+
+def papers(judged, model, **others):
+    found = {**judged(model), **others}
+    return {"model": model, "gate": found["gate"], "package": found["package"]}
+
+
+def test_papers_that_fit_are_read(tmp_path, make_model, write_calibration, judged, digest_of) -> None:
+    model = make_model(1)
+    write_calibration(model)
+    found = read_judged(tmp_path, **papers(judged, model))
+    assert found.digest == digest_of(model) and not found.released
+    assert found.named["calibration_sha256"] == found.files["src/model/calibration.json"]
+
+
+def test_a_package_of_other_weights_is_refused(tmp_path, make_model, judged) -> None:
+    first, second = make_model(1), make_model(2)
+    with pytest.raises(ReleaseError, match="is about the weights"):
+        read_judged(tmp_path, **papers(judged, second, package=judged(first)["package"]))
+
+
+def test_another_package_than_the_gate_judged_is_refused(tmp_path, make_model, judged) -> None:
+    model = make_model(1)
+    given = papers(judged, model)
+    write_json(given["gate"], json.loads(given["gate"].read_text()) | {"package_sha256": "0" * 64})
+    with pytest.raises(ReleaseError, match="the gate judged the package 000000000000"):
+        read_judged(tmp_path, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("calibration.json", "changed"),
+        ("encoder.onnx", "changed"),
+        ("model.json", "changed"),
+        ("encoder.onnx", "missing"),
+    ],
+)
+def test_a_file_that_isnt_the_judged_one_is_refused(
+    tmp_path, make_model, write_calibration, judged, registry, name: str, how: str
+) -> None:
+    model = make_model(1)
+    write_calibration(model)
+    (model / "encoder.onnx").write_text("{}")
+    given = judged(model)
+    if how == "missing":
+        (model / name).unlink()
+    else:
+        (model / name).write_text((model / name).read_text() + " ")
+    with pytest.raises(ReleaseError, match=f"{name} (was {how}|is {how})"):
+        promote(tmp_path, model=model, **given, registry=registry)
+    assert not (tmp_path / LEDGER).exists() and registry.versions == []
+
+
+def test_a_model_that_was_never_packaged_is_refused(tmp_path, make_model, judged) -> None:
+    model = make_model(1)
+    with pytest.raises(ReleaseError, match="was never packaged") as caught:
+        read_judged(tmp_path, **papers(judged, model, package=None))
+    assert "dvc repro package" in caught.value.remedy
+
+
+def test_only_judged_files_are_released(tmp_path, make_model, judged, registry) -> None:
+    model = make_model(1)
+    given = judged(model)
+    (model / "golden").mkdir()
+    (model / "golden/image.png").write_bytes(b"somebody")
+    (model / "notes.txt").write_text("came later")
+    done = promote(tmp_path, model=model, **given, registry=registry)
+    kept = {path.name for path in (tmp_path / str(done.folder)).iterdir()}
+    assert kept == {"weights.safetensors", "model.json", "card.json", "card.md", "gate.json", "files.json"}

@@ -1,0 +1,17 @@
+"""The service's pins are those of its own imports, and of nothing else."""
+
+from __future__ import annotations
+
+from components.release.pins import runtime_pins
+
+
+def test_pins_are_those_that_the_service_needs(root) -> None:
+    pins = runtime_pins((root / "requirements.lock.txt").read_text())
+    names = {line.split("==")[0].lower() for line in pins}
+    assert {"torch", "bentoml", "sam2", "starlette", "pydicom", "hydra-core"} <= names
+    assert not {"mlflow", "dvc", "prefect", "great-expectations"} & names
+    assert set(pins) <= set((root / "requirements.lock.txt").read_text().splitlines())
+
+
+def test_a_package_that_isnt_installed_keeps_its_pin() -> None:
+    assert runtime_pins("nosuchpackage==1.0\nother==2\n", roots=("NoSuchPackage", "absent")) == ["nosuchpackage==1.0"]

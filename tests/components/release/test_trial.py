@@ -1,0 +1,106 @@
+"""A service that starts is asked and timed; one that doesn't, or answers wrongly, is named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.errors import ReleaseError
+from components.masks import to_rle
+from components.release import trial
+from components.release.golden import GoldenCase, GoldenImage
+from components.release.trial import try_bento
+from components.types import Point, Prompt
+
+# The endpoint in miniature: each image gets another id, and each prompt the mask that it is started with.
+SERVICE = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+port, digest, status, counts = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+images = set()
+
+class Handler(BaseHTTPRequestHandler):
+    def answer(self, status, value):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("X-SonoForge-Model", digest)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.answer(200, {})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/v1/images":
+            assert body not in images, "an image that was sent before costs nothing"
+            images.add(body.partition(b"PNG")[2])
+            self.answer(status, {"image": {"id": str(len(images))}})
+        else:
+            count = body.count(b'"points"')
+            self.answer(status, {"objects": [{"mask": {"size": [4, 5], "counts": counts}}] * count})
+
+HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+MASK = np.zeros((4, 5), dtype=bool)
+MASK[1:3, 1:4] = True
+
+
+def golden(*, mask: np.ndarray = MASK) -> list[GoldenImage]:
+    prompts = (Prompt((0.0, 0.0, 5.0, 4.0)), Prompt(points=(Point(2.0, 2.0, True),)))
+    cases = tuple(GoldenCase(f"busi/a/{index}", "box", prompt, mask) for index, prompt in enumerate(prompts))
+    return [GoldenImage("busi", "a", True, np.zeros((4, 5, 3), dtype=np.uint8), cases)]
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch):
+    """Let a small server stand for BentoML's."""
+
+    def chosen(*, digest: str = "d", status: int = 200, code: str = SERVICE) -> None:
+        counts = to_rle(MASK)["counts"]
+        monkeypatch.setattr(
+            trial, "serving", lambda bento, port: [sys.executable, "-c", code, str(port), digest, str(status), counts]
+        )
+
+    return chosen
+
+
+def test_answers_are_compared_and_timed(serve) -> None:
+    serve()
+    found = try_bento(Path("b"), golden(), digest="d", repeats=3)
+    assert (found.agreement.cases, found.agreement.worst_share, found.agreement.worst_dice_difference) == (2, 0.0, 0.0)
+    assert found.embed.n == found.segment.n == 3 and 0 < found.embed.p50_ms <= found.embed.p95_ms
+    assert found.start_s > 0 and found.peak_memory_bytes > 1_000_000
+    other = MASK.copy()
+    other[1, 1] = False
+    changed = try_bento(Path("b"), golden(mask=other), digest="d", repeats=1).agreement
+    assert changed.worst_share == pytest.approx(1 / 20) and changed.worst_dice_difference == pytest.approx(1 - 10 / 11)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"digest": "e"}, "the weights e answered, not d"),
+        ({"status": 422}, "it answered /v1/images with 422"),
+        (
+            {"code": "raise SystemExit('no model here')"},
+            "it ended before it was ready; the last that it printed:\nno mo",
+        ),
+    ],
+)
+def test_a_service_that_doesnt_work_is_named(serve, how: dict[str, object], said: str) -> None:
+    serve(**how)
+    with pytest.raises(ReleaseError) as caught:
+        try_bento(Path("b"), golden(), digest="d", repeats=1)
+    assert said in caught.value.found and "dvc repro package" in caught.value.remedy
+
+
+def test_a_service_that_never_gets_ready_is_given_up(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(code="import time; time.sleep(60)")
+    monkeypatch.setattr(trial, "START_LIMIT_S", 0.3)
+    with pytest.raises(ReleaseError, match=r"it wasn't ready within 0\.3 s"):
+        try_bento(Path("b"), golden(), digest="d", repeats=1)
