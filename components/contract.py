@@ -29,6 +29,7 @@ from components.contract_parts import (
     Quarantined,
     Said,
     Source,
+    Stated,
     Together,
 )
 from components.contract_text import NAME_PATTERN, RuleError, read_text, refusal
@@ -45,6 +46,7 @@ __all__ = [
     "Place",
     "PublishedFile",
     "Quarantined",
+    "Stated",
     "Together",
     "Use",
     "check_licence",
@@ -73,7 +75,8 @@ _BARRED: Final[dict[Use, str]] = {
 class Contract(Part):
     """All that SonoForge knows of a dataset before it opens a file of it.
 
-    `acquisition` is who was imaged, where, when and with what, as published, None where nothing of it was seen.
+    `acquisition` is who was imaged, where, when and with what, as published, None where nothing of it was seen;
+    `scanner` and `site` say by what machine and where each image was taken, None where that isn't known of each.
     `same_source_as` names datasets of the same patients: they must never meet across a test. `severity` overrides
     how bad a fault is, by its code.
     """
@@ -84,6 +87,8 @@ class Contract(Part):
     role: Role
     role_reason: Said
     acquisition: Said | None = None
+    scanner: Stated | None = None
+    site: Stated | None = None
     source: Source
     licence: Licence
     layout: Layout

@@ -182,6 +182,30 @@ class Layout(Part):
     seen: Said | None = None
 
 
+class Stated(Part):
+    """A property of all images, their scanner or their site: one `name`, or a column of a `table`.
+
+    `table` holds the keys of `OriginTable` (components/intake/layouts/origins.py), which checks them. `stated_by` says
+    who states the property.
+    """
+
+    name: Said | None = None
+    table: dict[str, Any] | None = None
+    stated_by: Said
+
+    @model_validator(mode="after")
+    def _is_said_once(self) -> Self:
+        if (self.name is None) == (self.table is None):
+            raise RuleError(
+                "neither name nor table" if self.name is None else "name and table",
+                expected="a name that holds for all images, or a table that gives each its own",
+                remedy="add one of them; leave the whole key out where nothing is known"
+                if self.name is None
+                else "leave one",
+            )
+        return self
+
+
 class MaskCodes(Part):
     """How mask pixels become objects.
 

@@ -84,6 +84,7 @@ class Record:
     split. `image_path` and `mask_path` are the files that hold its PNGs (RGB or grey; instance mask) at `image_span`
     and `mask_span`; without a span the whole file is the PNG. `pixels_md5` is the digest of the decoded pixels.
     `spacing_mm` is (row, column) or None where the source doesn't state it.
+    `scanner` and `site` are by what machine and where the image was taken, as the contract or its tables state.
     `official_split` is the split that the dataset's authors give, if any, `perceptual_hash` the hash
     of components/intake/likeness/perceptual_hash.py, by which near copies are found.
     """
@@ -107,6 +108,8 @@ class Record:
     perceptual_hash: str | None = None
     image_span: Span | None = None
     mask_span: Span | None = None
+    scanner: str | None = None
+    site: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

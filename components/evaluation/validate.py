@@ -188,6 +188,8 @@ CASE_COLUMNS = {
     "object_index": "int64",
     "label": "str",
     "subject_class": "str",
+    "scanner": "str",
+    "site": "str",
     "prompt": "str",
     "prompt_json": "str",
     "model": "str",
@@ -262,7 +264,8 @@ def _run_key(models: Mapping[str, Contender], prompts: PromptParams, tolerances:
 def _image_key(run_key: str, record: Record) -> str:
     identity = repr((record.dataset, record.image_id, record.group, record.objects, record.spacing_mm, record.flags))
     truth = _digest(mask_png(record))
-    return _digest(f"{run_key}|{identity}|{record.subject_class}|{record.pixels_md5}|{truth}".encode())
+    told = repr((record.subject_class, record.scanner, record.site))
+    return _digest(f"{run_key}|{identity}|{told}|{record.pixels_md5}|{truth}".encode())
 
 
 def _digest(data: bytes) -> str:

@@ -127,6 +127,9 @@ CATALOGUE: dict[str, FaultKind] = {
     ),
     "bad_table": FaultKind("error", "a table with the columns that the contract names", _SHEET),
     "label_missing": FaultKind("warning", "a row for every image", "complete the table; the class stays unknown"),
+    "origin_missing": FaultKind(
+        "warning", "a scanner or site for every image", "complete the table; what it doesn't say stays unknown"
+    ),
     "label_without_image": FaultKind("warning", "an image for every row", "restore the images, or mend the table"),
     "fold_mismatch": FaultKind("warning", "folds that list each image once", "restore the images or the fold file"),
     "unreadable_image": FaultKind("error", "a whole, decodable image", _EXPORT),

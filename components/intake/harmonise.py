@@ -292,6 +292,8 @@ def _record(
         spacing_mm=contract.spacing_mm,
         spacing_source=contract.spacing_source if contract.spacing_mm else None,
         flags=case.flags,
+        scanner=case.scanner,
+        site=case.site,
         image_span=place.image_span,
         mask_span=place.mask_span,
     )

@@ -25,6 +25,7 @@ from components.evaluation.comparing.means import contenders, subgroup_means
 from components.evaluation.comparing.seeds import seed_spread, without_sisters
 from components.evaluation.comparing.significance import holm, miss_test, signed_rank_p
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, paired_differences
+from components.evaluation.comparing.subgroups import stated_origins
 from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE
 from components.evaluation.scoring.cases import Contender
 from components.params import EvaluateParams
@@ -123,6 +124,7 @@ def _dataset(
         "images_without_case": len(records) - len(with_cases),
         "phantom": any(record.phantom for record in records),
         "phantom_images": sum(record.phantom for record in records),
+        "origins": stated_origins(cases),
         "prompts": {kind: contenders(cases[cases["prompt"] == kind], bootstrap=bootstrap) for kind in kinds},
         "differences": {kind: _differences(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
         "checks": {kind: _checks(cases[cases["prompt"] == kind]) for kind in kinds},

@@ -146,6 +146,8 @@ def _identity(record: Record, drawn: DrawnPrompt) -> Row:
         "object_index": drawn.object_index,
         "label": labels[0] if len(labels) == 1 else "",
         "subject_class": record.subject_class,
+        "scanner": record.scanner,
+        "site": record.site,
         "phantom": record.phantom,
         "flags": ";".join(record.flags),
         "height_px": record.height_px,

@@ -29,8 +29,8 @@ from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
 COCO, CROISSANT = "coco.json", "croissant.json"
-# 3: each PNG's CRC-32 is known; 2: PNGs lie in shards; 1: each was a file of its own.
-MANIFEST_SCHEMA_VERSION = 3
+# 4: scanner and site are known; 3: each PNG's CRC-32 is known; 2: PNGs lie in shards; 1: each was a file of its own.
+MANIFEST_SCHEMA_VERSION = 4
 SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
 SPLITS = ("train", "val", "test")
 
@@ -70,6 +70,8 @@ MANIFEST_SCHEMA = pa.schema(
         _column("objects", pa.list_(_OBJECT), "annotated objects; may be empty"),
         _column("subject_class", pa.string(), "class that the authors give the image", nullable=True),
         _column("official_split", pa.string(), "split that the authors give the image", nullable=True),
+        _column("scanner", pa.string(), "machine that took the image, as the source states", nullable=True),
+        _column("site", pa.string(), "where the image was taken, as the source states", nullable=True),
         _column("spacing_mm", pa.list_(pa.float64()), "a pixel's size: row, column", unit="millimetre", nullable=True),
         _column("spacing_source", pa.string(), "where the spacing comes from", nullable=True),
         _column(

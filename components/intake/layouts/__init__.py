@@ -50,8 +50,8 @@ def read_layout(
     """Read a dataset's folder by its contract; every case gets its group.
 
     The contract's quarantine takes out or corrects single files, its `group.together` joins groups. They and a
-    published list of related images speak of the real images, so they aren't applied to phantoms, which only share the
-    names. `contracts` is the folder in which that list and the corrections stand.
+    published list of related images speak of the real images, as do `scanner` and `site`, so they aren't applied to
+    phantoms, which only share the names. `contracts` is the folder in which that list and the corrections stand.
 
     Raises
     ------
@@ -78,7 +78,9 @@ def read_layout(
     tree = Tree.of(folder)
     _refuse_depth(contract, tree)
     mended = {} if phantom else corrections(contract, contracts)
-    reading = reader(contract, tree, mended)
+    # No scanner made a phantom, at no site.
+    stated = contract.model_copy(update={"scanner": None, "site": None}) if phantom else contract
+    reading = reader(stated, tree, mended)
     faults = list(reading.faults)
     if not phantom and (notice := tree.notice()) is not None:
         found = "the notice that the phantom generator puts beside its images"

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
 from components.intake.layouts.names import NamedOptions, group_of
+from components.intake.layouts.origins import with_origins
 from components.intake.layouts.pattern import blanks, to_regex
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
@@ -81,7 +82,7 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
         _read_class(reader, place, subject_class, options, listed)
     if missing := sorted((listed or set()) - {case.image.stem for case in reader.cases}):
         reader.fault("label_without_image", sheet, f"{len(missing)} listed images aren't read: {some_of(missing)}")
-    return reader.reading(options)
+    return with_origins(reader).reading(options)
 
 
 def _listed(reader: Reader, only: Selection) -> tuple[Path, set[str]]:

@@ -16,6 +16,7 @@ from components.contract import Contract
 from components.errors import ContractError
 from components.intake.layouts.coco_sheet import CocoSheet
 from components.intake.layouts.names import NamedOptions, class_of, group_of
+from components.intake.layouts.origins import with_origins
 from components.intake.layouts.pattern import blanks, to_regex
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
@@ -78,7 +79,7 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
     reader = Reader(contract, tree, find_root(tree, wanted), corrections)
     for file in options.files:
         _read_file(reader, options, file)
-    return reader.reading(options)
+    return with_origins(reader).reading(options)
 
 
 def _check_codes(contract: Contract, options: Coco) -> None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
 from components.intake.layouts.names import NamedOptions, class_of, group_of
+from components.intake.layouts.origins import with_origins
 from components.intake.layouts.pattern import blanks, by_values, fixed_folder, key_of
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
@@ -106,7 +107,7 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
         if name != chosen:
             others = [path for part in parts for pattern in part.patterns for path in tree.matching(root, pattern)]
             reader.leave_out(others, f"the same images in another arrangement ({name}); {chosen} is read")
-    return reader.reading(options)
+    return with_origins(reader).reading(options)
 
 
 def _read_part(reader: Reader, part: Part, options: PairedFolders) -> set[str]:

@@ -90,8 +90,8 @@ class Case:
 
     `masks` are files whose foregrounds together are the annotation; with `polygons` or `instances` there are none,
     and `outlines` is the file that these come from. `declared` are the mask codes that the authors' own table says
-    the image shows, None where there is no such table. `published` pairs a correction, which is read, with the file
-    of the dataset in whose place it stands.
+    the image shows, None where there is no such table. `scanner` and `site` are as in
+    `Record`. `published` pairs a correction, which is read, with the file of the dataset in whose place it stands.
     """
 
     image_id: str
@@ -105,6 +105,8 @@ class Case:
     declared: frozenset[int] | None = None
     flags: tuple[str, ...] = ()
     outlines: Path | None = None
+    scanner: str | None = None
+    site: str | None = None
     published: tuple[tuple[Path, Path], ...] = ()
 
     def name_of(self, path: Path, folder: Path) -> str:

@@ -14,6 +14,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
+from components.intake.layouts.origins import with_origins
 from components.intake.layouts.pattern import blanks, by_values, key_of
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
@@ -69,7 +70,7 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
     top = tree.find(root, options.top)
     if top is None or top not in tree.folders:
         reader.fault("missing_folder", tree.top, f"no folder {options.top}/")
-        return reader.reading(options)
+        return with_origins(reader).reading(options)
     images, masks = tree.matching(root, options.images), tree.matching(root, options.masks)
     frames: dict[str, dict[str, Path]] = defaultdict(dict)
     for path, values in images.items():
@@ -81,7 +82,7 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
         if values["frame"] not in frames[values["video"]]:
             reader.used.add(mask)
             reader.fault("mask_without_image", mask, "no frame of this name")
-    return reader.reading(options)
+    return with_origins(reader).reading(options)
 
 
 def _read_video(

@@ -21,6 +21,7 @@ from defusedxml.ElementTree import fromstring
 from components.contract import Contract
 from components.intake.faults import acceptance
 from components.intake.layouts.instances import OutlineError
+from components.intake.layouts.origins import with_origins
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -68,7 +69,7 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
             else:
                 reader.used.add(image)
                 reader.fault("image_without_mask", image, f"no {case or image.stem}.xml beside it")
-    return reader.reading(options)
+    return with_origins(reader).reading(options)
 
 
 def _read_case(reader: Reader, options: XmlPolygons, sheet: Path) -> None:

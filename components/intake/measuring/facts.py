@@ -23,6 +23,7 @@ from components.artefacts import code_digest
 from components.contract import Contract
 from components.intake.faults import acceptance
 from components.intake.layouts import Case
+from components.intake.layouts.origins import PROPERTIES, place_of
 from components.intake.layouts.reading import some_of
 from components.intake.likeness.perceptual_hash import perceptual_hash
 from components.intake.measuring.burnt_in import brightest, find_burnt_in
@@ -42,6 +43,8 @@ COLUMNS: dict[str, str] = {
     "group": "string",
     "subject_class": "string",
     "official_split": "string",
+    "scanner": "string",
+    "site": "string",
     "image_problem": "string",
     "mask_problem": "string",
     "mask_size_problem": "string",
@@ -116,8 +119,10 @@ def facts_row(case: Case, pixels: CasePixels, contract: Contract, folder: Path) 
         "group": case.group,
         "subject_class": case.subject_class,
         "official_split": case.official_split,
+        "scanner": case.scanner,
+        "site": case.site,
         **_problems(case, pixels, contract, folder),
-        **_names_told(case, folder),
+        **_names_told(case, contract, folder),
     }
     if pixels.image is None:
         return row
@@ -156,13 +161,17 @@ def in_line(text: str) -> str:
     return "".join(repr(sign)[1:-1] if unicodedata.category(sign) == "Cc" else sign for sign in text)
 
 
-def _names_told(case: Case, folder: Path) -> dict[str, str]:
+def _names_told(case: Case, contract: Contract, folder: Path) -> dict[str, str]:
     texts: dict[str, list[str]] = {column: [] for column in _NAME_COLUMN.values()}
     for path in (case.image, *case.masks):
         for code, place, found in telling_names(PurePosixPath(case.name_of(path, folder))):
             line = "\t".join((in_line(place), found))
             if line not in texts[_NAME_COLUMN[code]]:  # a folder is told of once, not for each of its files
                 texts[_NAME_COLUMN[code]].append(line)
+    for which in PROPERTIES:
+        # A slash parts no folders here. What tells isn't repeated, and where it stands is told once.
+        for code, _, found in telling_names(PurePosixPath((getattr(case, which) or "").replace("/", " "))):
+            texts[_NAME_COLUMN[code]].append(f"{in_line(place_of(contract, which))}\tas {which}, {found}")
     return {column: "\n".join(lines) for column, lines in texts.items()}
 
 
@@ -277,8 +286,8 @@ def collect_facts(
 def case_key(case: Case) -> str:
     """A digest of all that a case's facts and pixels depend on beside `work_stamp`: file contents and what was read."""
     digest = hashlib.sha256()
-    told = (case.image_id, case.group, case.subject_class, case.official_split, case.polygons, case.declared)
-    digest.update(repr(told).encode() + repr(case.instances).encode())
+    told = (case.image_id, case.group, case.subject_class, case.official_split, case.scanner, case.site)
+    digest.update(repr(told).encode() + repr((case.polygons, case.declared, case.instances)).encode())
     for path in (case.image, *case.masks):
         digest.update(path.as_posix().encode() + _content_digest(path))
     return digest.hexdigest()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
 
-from components.contract import Contract, Place, PublishedFile, Use, licence_addresses, licence_answer
+from components.contract import Contract, Place, PublishedFile, Stated, Use, licence_addresses, licence_answer
 from components.intake.layouts import READERS
 
 INDEX = "README.md"
@@ -106,10 +106,21 @@ def _summary(contract: Contract) -> list[tuple[str, str]]:
         ("Anatomy", contract.anatomy),
         ("Images with annotation", images),
         ("Acquisition", contract.acquisition or _UNSTATED),
+        ("Scanner", _stated(contract.scanner)),
+        ("Site", _stated(contract.site)),
         ("Role", f"**{contract.role}**: {contract.role_reason}"),
         ("Licence", contract.licence.stated),
         ("Cite", contract.source.citation),
     ]
+
+
+def _stated(stated: Stated | None) -> str:
+    """What the contract says of all images' scanner or site, and who says so."""
+    if stated is None:
+        return _UNSTATED
+    file = f"`{stated.table['file']}`" if stated.table is not None and "file" in stated.table else "a table"
+    said = stated.name or f"by image, in {file}"
+    return f"{said} (stated by {stated.stated_by})"
 
 
 def _obtain(contract: Contract) -> str:

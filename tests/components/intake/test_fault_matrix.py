@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 from PIL.PngImagePlugin import PngInfo
 
-from components.contract import Contract, Quarantined, Together
+from components.contract import Contract, Quarantined, Stated, Together
 from components.intake.faults import ALWAYS_ERRORS, CATALOGUE, severity_of
 from components.intake.validate_data import check_data
 from components.preprocess import decode_image
@@ -585,6 +585,11 @@ def without(place: str) -> Spoil:
     return lambda folder: shutil.rmtree(folder / place) if (folder / place).is_dir() else (folder / place).unlink()
 
 
+def scanners(contract: Contract) -> Contract:
+    table = {"file": "scanners.csv", "key": "image", "value": "scanner"}
+    return contract.model_copy(update={"scanner": Stated(table=table, stated_by="a test")})
+
+
 TABLE = f"us_data/{VIDEO}/frame_label.csv"
 ENTITIES = '<!DOCTYPE case [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><case><number>&b;</number></case>'
 OUTSIDE = '<!DOCTYPE case [<!ENTITY x SYSTEM "file:///etc/passwd">]><case><tirads>&x;</tirads></case>'
@@ -603,6 +608,7 @@ OWN = [
     Row("class_folders", "related_unmatched", ".", "374 of the 374 names in busi_related_groups.csv", under_ids, phantom=False),
     Row("paired_folders", "missing_folder", ".", "no folder", without("BUS/GT")),
     Row("paired_folders", "image_without_mask", "BUS/original/000001.png", "no ", without("BUS/GT/000001.png")),
+    Row("paired_folders", "origin_missing", "scanners.csv", "no scanner for 1 images: 000002", put("BUS/scanners.csv", "image,scanner\n000001,A\n000003,A\n000004,B\n"), scanners, phantom=False),
     Row("paired_folders", "bad_table", "DatasetB.xlsx", "can't be read", put("BUS/DatasetB.xlsx", "no workbook")),
     Row("paired_lossy", "bad_table", "label4test.csv", "1 keys with several values: 0001 is 'benign' and 'malignant'", put("label4test.csv", "0000.jpg,1\n0001.jpg,0\n0002.jpg,1\n0001.jpg,1\n")),
     Row("paired_lossy", "fold_mismatch", "tn3k-trainval-fold0.json", "not a fold: ValueError val stands there more than once", put("tn3k-trainval-fold0.json", '{"train": [1, 2, 3, 4], "val": [0], "val": [4]}')),

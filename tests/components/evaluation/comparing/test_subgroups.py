@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.comparing.statistics import Bootstrap, cluster_mean
-from components.evaluation.comparing.subgroups import find_subgroups, memberships, worst_subgroup
+from components.evaluation.comparing.subgroups import find_subgroups, memberships, stated_origins, worst_subgroup
 from components.evaluation.validate import to_frame
 
 BOOTSTRAP = Bootstrap(resamples=50, confidence=0.9, seed=1)
@@ -62,6 +62,26 @@ def test_quarters_are_of_objects_and_name_their_span() -> None:
     assert list(found[("size", "smallest")].estimates) == ["student", "teacher"]
     # One class, one label, no calipers anywhere: nothing to compare, so no subgroup.
     assert {kind for kind, _ in found} == {"size", "contrast"}
+
+
+def test_scanners_and_sites_are_subgroups_where_they_are_stated() -> None:
+    cases = both(
+        range(12), dict.fromkeys(range(6), 0.5), scanner=lambda n: ["old", "new", None][n // 6 if n < 11 else 2]
+    )
+    found = {(one.kind, one.name): one for one in find_subgroups(cases, bootstrap=BOOTSTRAP, min_groups=2)}
+    assert {name: one.cases for (kind, name), one in found.items() if kind == "scanner"} == {"new": 5, "old": 6}
+    worst = worst_subgroup([one for one in found.values() if one.kind == "scanner"], "student")
+    assert worst is not None and worst.name == "old"
+    assert stated_origins(cases) == {"scanner": {"new": 5, "old": 6}}
+    alone = both(range(4), {}, site=lambda n: "here")
+    assert stated_origins(alone) == {"site": {"here": 4}}
+    assert not [one for one in find_subgroups(alone, bootstrap=BOOTSTRAP, min_groups=1) if one.kind == "site"]
+
+
+def test_a_table_from_before_scanners_were_known_has_no_such_subgroup() -> None:
+    cases = both(range(4), {}).drop(columns=["scanner", "site"])
+    assert not {"scanner", "site"} & memberships(cases).keys()
+    assert stated_origins(cases) == {}
 
 
 def test_equal_values_are_not_parted() -> None:

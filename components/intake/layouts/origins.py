@@ -1,0 +1,95 @@
+"""What a contract states of scanner and site, to each case: one name for all, or a column of a table.
+
+A table is read as those of classes are; a row is found by the image's name. A column with many values is no scanner and
+no site but a serial number, a name or a free text, and is refused. Leaves out: whether a value tells of a person
+(components/intake/measuring/facts.py), and phantoms, which no scanner made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, Self
+
+from pydantic import ValidationError, model_validator
+
+from components.contract import Contract, Stated
+from components.contract_text import Text, refusal
+from components.intake.layouts.pattern import blanks, fill, to_regex
+from components.intake.layouts.reading import Case, Reader, some_of
+from components.intake.layouts.tables import LabelTable, read_labels
+
+Property = Literal["scanner", "site"]
+PROPERTIES: tuple[Property, ...] = ("scanner", "site")
+MAX_NAMES = 50
+
+
+class OriginTable(LabelTable):
+    """A table that gives each image its scanner or its site, by a pattern of its file's name without the ending.
+
+    `row` is filled from the blanks of `image`: what stands in the column `key` for it. A row for each patient is found
+    by `image: "{patient}_{number}"` and `row: "{patient}"`.
+    """
+
+    image: str = "{stem}"
+    row: str = "{stem}"
+
+    @model_validator(mode="after")
+    def _image_has_the_blanks_of_row(self) -> Self:
+        if missing := set(blanks(self.row)) - set(blanks(self.image)):
+            raise ValueError(f"{self.image!r} lacks the blanks {', '.join(sorted(missing))} of {self.row!r}")
+        return self
+
+
+def with_origins(reader: Reader) -> Reader:
+    """Give a reader's cases their scanner and site; faults of the tables go to the reader.
+
+    Raises
+    ------
+    ContractError
+        If a table's options are wrong.
+    """
+    for which in PROPERTIES:
+        stated: Stated | None = getattr(reader.contract, which)
+        if stated is not None and stated.table is not None:
+            names = _from_table(reader, _table_of(reader.contract, which, stated.table), which)
+            reader.cases = [_with(case, which, names.get(case.image_id)) for case in reader.cases]
+        elif stated is not None:
+            reader.cases = [_with(case, which, stated.name) for case in reader.cases]
+    return reader
+
+
+def place_of(contract: Contract, which: Property) -> str:
+    """The file in which a dataset's scanner or site stands, for reports; `.` where the contract itself says it."""
+    stated: Stated | None = getattr(contract, which)
+    return _table_of(contract, which, stated.table).file if stated is not None and stated.table is not None else "."
+
+
+def _table_of(contract: Contract, which: Property, options: dict[str, object]) -> OriginTable:
+    try:
+        return OriginTable.model_validate(options)
+    except ValidationError as error:
+        where = f"contract {contract.name}, {which}.table"
+        raise refusal(Text(where, {}, {}, "these options"), error.errors(), schema=OriginTable) from None
+
+
+def _with(case: Case, which: Property, name: str | None) -> Case:
+    return replace(case, scanner=name) if which == "scanner" else replace(case, site=name)
+
+
+def _from_table(reader: Reader, table: OriginTable, which: Property) -> dict[str, str]:
+    """The names by image id; none, and a fault, where the column can't be what it should."""
+    path = reader.root / table.file
+    labels = {key: name for key, name in read_labels(reader, table, path).items() if name}
+    if not labels:
+        return {}
+    if (count := len(set(labels.values()))) > MAX_NAMES:
+        found = f"{count} values in the column {table.value}"
+        reader.fault("bad_table", path, found, expected=f"at most {MAX_NAMES}, as a {which} has a name that many share")
+        return {}
+    pattern = to_regex(table.image)
+    rows = {case.image_id: pattern.fullmatch(case.image.stem) for case in reader.cases}
+    keys = {image_id: fill(table.row, found.groupdict()) for image_id, found in rows.items() if found is not None}
+    names = {image_id: labels[key] for image_id, key in keys.items() if key in labels}
+    if lacking := [case.image_id for case in reader.cases if case.image_id not in names]:
+        reader.fault("origin_missing", path, f"no {which} for {len(lacking)} images: {some_of(lacking)}")
+    return names
