@@ -17,7 +17,7 @@ from components.release.ledger import LEDGER, Entry, append, read_ledger
 from components.release.lock import release_lock
 from components.release.verdict import read_gate
 
-HOW = 'read reports/gate.json, then `sonoforge approve --reason "…"` and `sonoforge promote student`'
+HOW = 'read the record, then `sonoforge approve --reason "…"` and `sonoforge promote student` (or name a model to both)'
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.commands.model_ref import REF_HELP, resolve
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to an application."""
@@ -20,9 +22,10 @@ def approve(
     reason: Annotated[
         str, typer.Option("--reason", help="What was looked at, and why it is good; kept in the ledger.")
     ],
+    ref: Annotated[str, typer.Argument(help=f"{REF_HELP}.")] = "student",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Approve the verdict in reports/gate.json by hand. Any change of it voids the approval."""
+    """Approve a verdict by hand: reports/gate.json, or that of a released model. A change of it voids the approval."""
     from components.release.approval import approve as enter
     from components.release.ledger import as_json as entries_as_json
     from components.release.promotion import actor
@@ -30,9 +33,10 @@ def approve(
 
     root = project_root()
     prepare(root)
-    entry = enter(root, root / "reports/gate.json", reason=reason, who=actor())
+    kept = resolve(root, ref).folder / "gate.json"
+    entry = enter(root, kept if kept.is_file() else root / "reports/gate.json", reason=reason, who=actor())
     if as_json:
         typer.echo(json.dumps(entries_as_json([entry])[0], indent=2))
         return
     typer.echo(f"approved by {entry.who}: weights {str(entry.candidate)[:12]}, verdict {str(entry.gate_sha256)[:12]}")
-    typer.echo("to bring it into use: `sonoforge promote student`")
+    typer.echo(f"to bring it into use: `sonoforge promote {ref}`")

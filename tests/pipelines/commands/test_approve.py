@@ -23,8 +23,12 @@ def test_it_enters_who_and_why_in_the_ledger(tmp_path: Path, monkeypatch: pytest
     app = typer.Typer()
     approve.register(app)
     check = {"id": "leak", "verdict": "PASS", "value": "none", "limit": "none", "reason": "apart"}
-    gate = tmp_path / "reports/gate.json"
+    gate, kept = tmp_path / "reports/gate.json", tmp_path / "former/gate.json"
     write_json(gate, {"verdict": "PASS", "model": {"digest": "a" * 64}, "checks": [check]})
+    write_json(kept, {"verdict": "PASS", "model": {"digest": "b" * 64}, "checks": [check]})
+    for folder in (tmp_path / "models/student", kept.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.json").write_text("{}")
     runner = CliRunner()
     found = runner.invoke(app, ["--reason", "seen the failures"])
     assert found.exit_code == 0 and "approved by ada" in found.output, found.output
@@ -33,5 +37,7 @@ def test_it_enters_who_and_why_in_the_ledger(tmp_path: Path, monkeypatch: pytest
     again = json.loads(runner.invoke(app, ["--reason", "again", "--json"]).output)
     assert again["digest"] == entry.digest
     assert runner.invoke(app, []).exit_code == 2, "no reason"
+    former = json.loads(runner.invoke(app, ["former", "--reason", "it was good", "--json"]).output)
+    assert former["gate_sha256"] == sha256_of(kept), "a verdict that a model carries with it"
     gate.unlink()
     assert isinstance(runner.invoke(app, ["--reason", "x"]).exception, ReleaseError)
