@@ -29,7 +29,7 @@ PERSON_WRITES = (
 )
 NOTHING_STATED: Mapping[str, str] = {}
 DRAFT = "none yet: this card is a draft"
-_PACKAGE = ("bento", "latency_ms", "start_s", "peak_memory_mb", "machine")
+_PACKAGE = ("bento", "parity", "latency_ms", "start_s", "peak_memory_mb", "machine")
 
 
 def build_card(
@@ -79,7 +79,7 @@ def build_card(
         "verdict": None if gate is None else gate["verdict"],
         "checks": [] if gate is None else list(gate["checks"]),
         "results": results,
-        "guard": internal.get("guard"),
+        "guard": _guard(internal, external),
         "warnings": warning_words(calibration),
         "package": None if package is None else {key: package[key] for key in _PACKAGE if key in package},
         "limits": _limits(results, external, calibrated=calibration is not None, measured=package is not None),
@@ -126,6 +126,14 @@ def _worst(subgroups: Mapping[str, Any] | None) -> dict[str, Any] | None:
 def _confidence(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """How far the model's estimate of its IoU holds; if it is calibrated, also warnings and the Dice of the rest."""
     return None if found is None else {key: found.get(key) for key in ("ece", "aurc", "abstained", "dice_kept")}
+
+
+def _guard(internal: Mapping[str, Any], external: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the guard flagged: of what isn't ultrasound, and of the images of each dataset; None without a guard."""
+    if internal.get("guard") is None:
+        return None
+    alarms = {**internal["guard"]["false_alarms"], **(external.get("guard") or {"false_alarms": {}})["false_alarms"]}
+    return {**internal["guard"], "false_alarms": alarms}
 
 
 def _limits(results: Mapping[str, Any], external: Mapping[str, Any], *, calibrated: bool, measured: bool) -> list[str]:
@@ -228,8 +236,12 @@ def _confidence_lines(card: Mapping[str, Any]) -> list[str]:
         if (held := found["confidence"]) is not None
     ]
     lines.append(f"- {shown(card['warnings'])}")
-    flagged = (card["guard"] or {}).get("not_ultrasound", [])
-    lines += [f"- {one['kind']} isn't ultrasound: {one['flagged']} of {one['n']} flagged" for one in flagged]
+    guard = card["guard"] or {}
+    lines += [
+        f"- {one['kind']}, which isn't ultrasound: {one['flagged']} of {one['n']} flagged"
+        for one in guard.get("not_ultrasound", [])
+    ]
+    lines += [f"- {name}: flagged in a share of {_span(one, 3)}" for name, one in guard.get("false_alarms", {}).items()]
     return lines
 
 
@@ -238,6 +250,10 @@ def _package_lines(card: Mapping[str, Any]) -> list[str]:
         return []
     package = card["package"]
     lines = [
+        f"- {what} model: masks of {same['cases']} cases differ in at most {100 * same['worst_share']:.4g} % of pixels"
+        for what, same in package.get("parity", {}).items()
+    ]
+    lines += [
         f"- {what}: {spent['p50']:.0f} ms in half of {spent['n']} requests, {spent['p95']:.0f} ms in 95 of 100"
         for what, spent in package.get("latency_ms", {}).items()
     ]
@@ -245,7 +261,8 @@ def _package_lines(card: Mapping[str, Any]) -> list[str]:
         lines.append(f"- start: {package['start_s']:.1f} s")
     if "peak_memory_mb" in package:
         lines.append(f"- greatest memory: {package['peak_memory_mb']:.0f} MB")
-    lines += [f"- {key}: {shown(str(value))}" for key, value in sorted((package.get("machine") or {}).items())]
+    machine = sorted((package.get("machine") or {}).items())
+    lines += [f"- {key}: {'none' if value is None else shown(str(value))}" for key, value in machine]
     return lines
 
 

@@ -134,7 +134,7 @@ def test_worst_subgroups_confidence_and_the_packed_service_are_told_where_they_a
     assert "- busi, box: size smallest, Dice 0.800 [0.700, 0.900], 8 cases" in text
     assert "a warning in a share of 0.800 [0.700, 0.900], Dice of the others –" in text
     assert "- noise, which isn't ultrasound: 7 of 8 flagged\n- busi: flagged in a share of 0.800" in text
-    assert "- exported model: masks of 4 cases differ in at most 0.05 % of the pixels" in text
+    assert "- exported model: masks of 4 cases differ in at most 0.05 % of pixels" in text
     assert "- embed: 100 ms in half of 20 requests, 150 ms in 95 of 100" in text
     assert "- start: 4.0 s\n- greatest memory: 900 MB\n- accelerator: none\n- cpu: a\\|b" in text
     assert "confidence below 0.700 come with a warning" in text
