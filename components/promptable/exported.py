@@ -112,10 +112,10 @@ def _check_facts(path: Path, found: Mapping[str, str], expected: Mapping[str, st
             )
 
 
-def open_session(model: bytes) -> onnxruntime.InferenceSession:
-    """A session on the CPU of a serialised model."""
+def open_session(model: bytes, *, threads: int = INFERENCE_THREADS) -> onnxruntime.InferenceSession:
+    """A session of a serialised model, on the CPU."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = INFERENCE_THREADS
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 

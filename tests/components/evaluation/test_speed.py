@@ -24,6 +24,12 @@ def test_ratios_refer_to_the_first_case() -> None:
     assert all(t.p10_ms <= t.median_ms <= t.p90_ms for t in timings)
 
 
+def test_time_is_that_of_the_clock() -> None:
+    ticks = iter([0.0, 1.0, 1.0, 3.0])
+    first, second = time_interleaved({"a": int, "b": int}, rounds=1, warm_up=0, clock=lambda: next(ticks))
+    assert (first.median_ms, second.median_ms, second.ratio_to_first) == (1000, 2000, 2)
+
+
 @pytest.mark.parametrize(("cases", "rounds"), [({}, 3), ({"a": int}, 0)])
 def test_nothing_to_time_is_refused(cases: dict[str, type], rounds: int) -> None:
     with pytest.raises(ValueError, match="at least one"):
