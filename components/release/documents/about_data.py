@@ -44,16 +44,25 @@ def origin(run: Run, name: str) -> str:
 
 
 def acquisition(run: Run) -> tuple[str, bool]:
-    """With what the images were taken, as published, and whether that isn't known of a dataset of real images."""
-    told, lacks = [], False
-    for name in run.names:
-        known = run.contracts[name].acquisition
-        if run.is_phantom(name):
-            told.append(f"{name}: drawn, not taken")
-        else:
-            told.append(f"{name}: {known or NOT_PROVIDED}")
-            lacks = lacks or known is None
-    return listed(told), lacks
+    """With what and where the images were taken, and whether that isn't known of a dataset of real images."""
+    told = {name: taken(run, name) for name in run.names}
+    return listed(f"{name}: {words}" for name, words in told.items()), any(NOT_PROVIDED in one for one in told.values())
+
+
+def taken(run: Run, name: str) -> str:
+    """With what and where one dataset's images were taken, as published, and by the images' own scanners and sites."""
+    if run.is_phantom(name):
+        return "drawn, not taken"
+    origins = [_origins(run, name, kind) for kind in ("scanner", "site")]
+    return ". ".join(part for part in (run.contracts[name].acquisition, *origins) if part) or NOT_PROVIDED
+
+
+def _origins(run: Run, name: str, kind: str) -> str:
+    """How many images each scanner, or each site, took; empty where none is stated."""
+    counts = Counter(getattr(record, kind) for record in run.records[name])
+    stated = sorted((value, count) for value, count in counts.items() if value is not None)
+    lacking = [f"not stated {counts[None]}"] if counts[None] else []
+    return f"Images by {kind}: {', '.join([f'{value} {count}' for value, count in stated] + lacking)}" if stated else ""
 
 
 def eligibility(run: Run) -> str:

@@ -80,15 +80,14 @@ def _what(answers: Answers, run: Run, name: str) -> None:
 
 def _gathered(answers: Answers, run: Run, name: str) -> None:
     answers.section = "How it was gathered"
-    contract = run.contracts[name]
     if run.is_phantom(name):
         answers.run("12", "How images were taken", data.origin(run, name), where="params.yaml")
         answers.skip("13", "Who was imaged, and how chosen", "Nobody was imaged.")
         answers.skip("14", "Ethics and consent", "Nobody was imaged.")
         answers.skip("15", "Who drew the outlines", "The truth of a drawn image is what was drawn.")
         return
-    known = contract.acquisition
-    answers.run("12", "How images were taken", known or NOT_PROVIDED, where=_contract(name), lacks=known is None)
+    known = data.taken(run, name)
+    answers.run("12", "How images were taken", known, where=_contract(name), lacks=NOT_PROVIDED in known)
     answers.people("13", "Who was imaged, and how chosen", "participants", "selection")
     answers.people("14", "Ethics and consent", "ethics", "deidentification")
     answers.people("15", "Who drew the outlines", "annotators", "annotator_agreement")

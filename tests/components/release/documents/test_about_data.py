@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from components.release.documents import about_data
+from components.release.documents.statements import NOT_PROVIDED
 from tests.components.release.documents.conftest import MakeRun
 
 
@@ -29,9 +32,18 @@ def test_where_images_come_from(make_run: MakeRun) -> None:
     assert "drawn by components/phantom from seed 101; no person was imaged" in about_data.origin(drawn, "busi")
     assert about_data.origin(real, "busi").endswith(", from data/imports/busi")
     assert about_data.acquisition(drawn) == ("busi: drawn, not taken; fugc: drawn, not taken", False)
-    told, lacks = about_data.acquisition(real)
+    told, _ = about_data.acquisition(real)
     assert "busi: 600 women" in told
-    assert lacks == (real.contracts["fugc"].acquisition is None)
+
+
+def test_scanners_and_sites_are_counted_and_a_gap_is_called_one(make_run: MakeRun) -> None:
+    run = make_run(real=True)
+    silent = {name: one.model_copy(update={"acquisition": None}) for name, one in run.contracts.items()}
+    assert about_data.taken(replace(run, contracts=silent), "busi") == NOT_PROVIDED
+    assert about_data.acquisition(replace(run, contracts=silent))[1]
+    images = [replace(one, scanner="A" if one.image_id == "i1" else None) for one in run.records["busi"]]
+    counted = replace(run, contracts=silent, records={**run.records, "busi": tuple(images)})
+    assert about_data.taken(counted, "busi") == "Images by scanner: A 1, not stated 9"
 
 
 def test_what_the_model_had_seen_is_said_with_its_reason(make_run: MakeRun) -> None:
