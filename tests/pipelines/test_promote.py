@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from components.artefacts import read_description, sha256_of, write_json
+from components.release.files import bento_files
 from components.release.ledger import LEDGER, read_ledger
+from components.release.packaged import CANDIDATE, PACKAGE, read_package
 from components.release.promote import champion_folder
 from tests.pipelines.conftest import Reached
 
@@ -32,12 +34,13 @@ def test_a_refusal_is_recorded_with_its_reasons(reached: Reached) -> None:
 def passed(reached: Reached, tmp_path: Path, root: Path) -> Path:
     """The small project after its gate, with a verdict that says PASS of the very student that is there."""
     folder = tmp_path / "project"
-    shutil.copytree(reached("gate"), folder, ignore=shutil.ignore_patterns("01_raw", "released", "promotion.json"))
-    for name in ("components", "serving", "pipelines", "requirements.lock.txt"):
-        (folder / name).symlink_to(root / name)
+    left = shutil.ignore_patterns("01_raw", "released", "promotion.json", ".bentoml")
+    shutil.copytree(reached("gate"), folder, ignore=left, symlinks=True)
+    (folder / "pipelines").symlink_to(root / "pipelines")
     gate = json.loads((folder / "reports/gate.json").read_text(encoding="utf-8"))
     checks = [{**check, "verdict": "PASS"} for check in gate["checks"]]
     write_json(folder / "reports/gate.json", {**gate, "verdict": "PASS", "checks": checks})
+    assert read_package(folder / PACKAGE).model.digest == gate["model"]["digest"]
     return folder
 
 
@@ -72,6 +75,12 @@ def test_a_pass_becomes_the_model_in_use_with_its_bento_once(passed: Path) -> No
     assert version.startswith(digest[:12])
     assert sha256_of(bento / "model/weights.safetensors") == digest
     assert (bento / "serving/service.py").is_file()
+    judged = read_package(passed / PACKAGE)
+    assert bento_files(bento.parent) == judged.files, "what was judged, and its papers"
+    assert {path.name for path in (bento / "model").iterdir()} - {
+        path.name for path in (passed / CANDIDATE).iterdir()
+    } == {*("card.json", "card.md", "gate.json", "files.json")}
+    assert not (bento / "model/golden").exists() and not (released / "golden").exists()
 
     with sqlite3.connect(passed / ".mlflow/mlflow.db") as database:
         aliases = list(database.execute("select alias, version from registered_model_aliases"))
@@ -80,4 +89,7 @@ def test_a_pass_becomes_the_model_in_use_with_its_bento_once(passed: Path) -> No
 
     again = _promote(passed)
     assert (again["action"], again["to"], again["bento"]) == ("already champion", digest, promotion["bento"])
-    assert [(entry.action, entry.who) for entry in read_ledger(passed / LEDGER).entries] == [("promote", "tester")]
+    (entry,) = read_ledger(passed / LEDGER).entries
+    assert (entry.action, entry.who) == ("promote", "tester")
+    assert entry.package_sha256 == judged.package_sha256 == promotion["package"]
+    assert entry.calibration_sha256 == sha256_of(released / "calibration.json")

@@ -26,6 +26,7 @@ from components.release.bento import CODE
 from components.release.ledger import LEDGER, append, released_folder
 from components.release.pins import PINS
 from components.types import Image, Prompt
+from serving.predictor import Predictor
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
 PACK = (
@@ -34,6 +35,7 @@ PACK = (
 )
 MARK = "<!-- as it was released -->"
 READY_S = 120
+NEWER = "e" * 64
 
 pytestmark = pytest.mark.service
 
@@ -71,7 +73,10 @@ def served(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def champion(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a server of the champion's Bento, whose page differs from the page of the code around it."""
+    """A client of a server of the champion's Bento, whose page differs from the page of the code around it.
+
+    The champion was in use before, gave its place to a newer model (`NEWER`), and was brought back by a rollback.
+    """
     folder, released_with = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("sources")
     for part in CODE:
         shutil.copytree(root / part, released_with / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -80,16 +85,17 @@ def champion(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFa
         page.write(MARK)
     digest = read_description(model_folder).digest
     shutil.copytree(model_folder, released_folder(folder, digest))
-    append(
-        folder / LEDGER,
-        action="promote",
-        who="somebody",
-        source=None,
-        target=digest,
-        candidate=digest,
-        gate_sha256="0" * 64,
-        reason="passed",
-    )
+    for action, source, target in (("promote", None, digest), ("promote", digest, NEWER), ("rollback", NEWER, digest)):
+        append(
+            folder / LEDGER,
+            action=action,
+            who="somebody",
+            source=source,
+            target=target,
+            candidate=target,
+            gate_sha256="0" * 64,
+            reason="passed",
+        )
     subprocess.run(
         [sys.executable, "-c", PACK, str(released_with), str(released_folder(folder, digest))],
         env={**os.environ, "PYTHONPATH": str(root), "BENTOML_HOME": str(folder / "bentoml")},
@@ -149,6 +155,26 @@ def test_the_champion_is_served_by_its_bento(
     (expected,) = segment(loaded[0], image, [Prompt((31.0, 16.0, 60.0, 45.0))])
     np.testing.assert_array_equal(from_rle(answer.json()["objects"][0]["mask"]), expected.mask)
     assert answer.headers["x-sonoforge-model"] == loaded[1].digest
+
+
+def test_after_a_rollback_no_embedding_of_the_newer_model_is_known(
+    champion: httpx.Client, loaded: tuple[Segmenter, ModelDescription], image: Image, png: bytes
+) -> None:
+    segmenter, description = loaded
+    assert champion.get("/v1/model").json()["model"]["digest"] == description.digest
+    newer = Predictor(segmenter, description.model_copy(update={"weights_sha256": NEWER}))
+    theirs = newer.embed(png).image.id
+    assert len(newer.cache) == 1
+    prompts = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
+    ours = champion.post("/v1/images", files={"image": png}).json()["image"]["id"]
+    assert ours != theirs, "the same pixels, another model"
+    fields = {"prompts": (None, prompts), "image_id": (None, theirs)}
+    gone = champion.post("/v1/segment", files=fields)
+    assert gone.status_code == 410 and gone.json()["error"]["code"] == "image_gone"
+    answer = champion.post("/v1/segment", files={**fields, "image_id": (None, ours)})
+    assert answer.status_code == 200 and answer.json()["model"]["digest"] == description.digest
+    (expected,) = segment(segmenter, image, [Prompt((31.0, 16.0, 60.0, 45.0))])
+    np.testing.assert_array_equal(from_rle(answer.json()["objects"][0]["mask"]), expected.mask)
 
 
 def test_errors_are_json_and_the_server_lives_on(served: httpx.Client, png: bytes) -> None:
