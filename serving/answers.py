@@ -6,13 +6,11 @@ Leaves out: finding it (serving/predictor.py).
 from __future__ import annotations
 
 from components.masks import tight_box, to_polygons, to_rle
-from components.promptable.calibration import Calibration, Judged
+from components.promptable.calibration import UNCALIBRATED, Calibration, Judged
 from components.promptable.guard import GuardFinding
 from components.types import Prediction
 from serving.cache import Embedded
 from serving.schema import CalibrationOut, GuardOut, ImageOut, ObjectOut, RleOut
-
-NOT_CALIBRATED = "it isn't known how far this model's outlines can be trusted, and nothing watches for other images"
 
 
 def image_out(image_id: str, embedded: Embedded) -> ImageOut:
@@ -27,7 +25,7 @@ def image_out(image_id: str, embedded: Embedded) -> ImageOut:
 def calibration_out(calibration: Calibration | None) -> CalibrationOut:
     """How the confidence was made, or that there is none."""
     if calibration is None:
-        return CalibrationOut(calibrated=False, told=f"Not calibrated: {NOT_CALIBRATED}.")
+        return CalibrationOut(calibrated=False, told=UNCALIBRATED)
     return CalibrationOut(
         calibrated=True,
         told=calibration.how.told,
@@ -55,5 +53,5 @@ def object_out(prediction: Prediction, verdict: Judged | None) -> ObjectOut:
         quality=prediction.quality,
         confidence=None if verdict is None else verdict.confidence,
         abstain=None if verdict is None else verdict.abstain,
-        reasons=[f"not calibrated: {NOT_CALIBRATED}"] if verdict is None else list(verdict.reasons),
+        reasons=[UNCALIBRATED] if verdict is None else list(verdict.reasons),
     )

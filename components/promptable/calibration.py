@@ -23,6 +23,8 @@ from components.promptable.guard import Guard, GuardFinding
 
 CALIBRATION = "calibration.json"
 CALIBRATION_FOLDER = "calibration"
+UNCALIBRATED = "not calibrated: nobody knows how far this outline can be trusted, nor watches for other images"
+"""What stands as the reason with every outline of a model without a calibration."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

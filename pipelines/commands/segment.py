@@ -137,8 +137,10 @@ def _outline(
 
 def _tell(outlines: Outlines) -> None:
     """Print each object, and every warning."""
+    from components.promptable.calibration import UNCALIBRATED
+
     if None in outlines.judged:
-        typer.echo("not calibrated: it isn't known how far these outlines can be trusted")
+        typer.echo(UNCALIBRATED)
     if outlines.finding is not None and outlines.finding.flagged:
         typer.echo(f"WARNING: {outlines.finding.told}")
     for number, (prediction, verdict) in enumerate(zip(outlines.predictions, outlines.judged, strict=True), start=1):
@@ -250,6 +252,7 @@ def _read(path: Path) -> bytes:
 
 def _as_json(outlines: Outlines, description: ModelDescription, chosen: Chosen, *, out: Path) -> dict[str, Any]:
     from components.masks import tight_box, to_polygons, to_rle
+    from components.promptable.calibration import UNCALIBRATED
 
     height_px, width_px = outlines.predictions[0].mask.shape
     finding = outlines.finding
@@ -271,7 +274,7 @@ def _as_json(outlines: Outlines, description: ModelDescription, chosen: Chosen, 
                 "quality": prediction.quality,
                 "confidence": None if verdict is None else verdict.confidence,
                 "abstain": None if verdict is None else verdict.abstain,
-                "reasons": ["not calibrated"] if verdict is None else list(verdict.reasons),
+                "reasons": [UNCALIBRATED] if verdict is None else list(verdict.reasons),
             }
             for prediction, verdict in zip(outlines.predictions, outlines.judged, strict=True)
         ],

@@ -14,13 +14,16 @@ from safetensors.torch import load, save
 from components.artefacts import DESCRIPTION, WEIGHTS, read_description, sha256_of, write_json
 from components.errors import PeerError
 from components.evaluation.comparing.flat import flat_means
+from components.evaluation.not_ultrasound import KINDS
 from components.evaluation.peers import medsam
 from components.evaluation.peers.networks.sam1 import Sam1
 from components.evaluation.peers.networks.vit import VisionTransformer, VitConfig
 from components.intake.form.records import read_split
+from components.promptable.calibration import write_calibration
 from components.release.ledger import LEDGER, RELEASED, append, released_folder
 from pipelines.graph import set_params
 from pipelines.validate_internal import validate_internal
+from tests.components.promptable.calibrations import make_calibration
 from tests.pipelines.conftest import Reached, make_job
 
 
@@ -47,6 +50,13 @@ def test_the_report_is_whole(reached: Reached) -> None:
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     digest = read_description(reached("validate_internal") / "models/student").digest
     assert metrics["schema"] == 1 and metrics["model"]["digest"] == digest
+    busi = metrics["datasets"]["busi"]
+    for kind, by_who in busi["confidence"].items():
+        assert set(by_who) == {"student"} and by_who["student"]["calibrated"], kind
+        # So few validation cases that every outline carries a warning, and none is left to be relied on.
+        assert by_who["student"]["abstained"]["mean"] == 1 and by_who["student"]["dice_kept"]["mean"] is None
+    assert {one["kind"] for one in metrics["guard"]["not_ultrasound"]} == set(KINDS)
+    assert metrics["guard"]["false_alarms"]["busi"]["n"] == busi["images"]
     means = flat_means(metrics)
     assert means["busi/box/student/dice"] == metrics["datasets"]["busi"]["prompts"]["box"]["student"]["dice"]["mean"]
 
@@ -64,10 +74,14 @@ def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_s
     (root / RELEASED).mkdir()
     entry = {"who": "test", "source": None, "gate_sha256": None, "reason": "test"}
     append(root / LEDGER, action="promote", target=digest, candidate=digest, **entry)  # type: ignore[arg-type]
+    write_calibration(twin, make_calibration(digest, threshold=0.0))
     twin.rename(released_folder(root, digest))
     validate_internal.function(make_job(validate_internal, root)[0])
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     assert set(cases["model"]) == {"student", "teacher", "champion", "unet_box", "ellipse", "filled_box", "grabcut"}
+    metrics = json.loads((root / "reports/internal/metrics.json").read_text(encoding="utf-8"))
+    by_who = metrics["datasets"]["busi"]["confidence"]["box"]
+    assert by_who["student"]["abstained"]["mean"] == 1 and by_who["champion"]["abstained"]["mean"] == 0, "each its own"
     wide = cases.pivot_table(index="case_id", columns="model", values="dice")
     assert (wide["student"] == wide["champion"]).all(), "the same weights give the same masks"
 

@@ -18,6 +18,7 @@ from starlette.types import Message
 
 from components.artefacts import ModelDescription
 from components.masks import from_rle
+from components.promptable.calibration import UNCALIBRATED
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
 from components.types import Image, Prompt
@@ -47,9 +48,12 @@ def test_a_mask_comes_back_in_the_agreed_form(client: TestClient, loaded: Loaded
     assert response.status_code == 200
     body = response.json()
     assert set(body) == {"model", "image", "objects", "timing_ms"}
-    assert set(body["model"]) == {"name", "version", "digest"} and set(body["image"]) == {"width", "height", "id"}
+    assert set(body["model"]) == {"name", "version", "digest"}
+    assert set(body["image"]) == {"width", "height", "id", "guard"}
     (found,) = body["objects"]
-    assert set(found) == {"mask", "polygons", "box", "area_px", "quality"}
+    assert set(found) == {"mask", "polygons", "box", "area_px", "quality", "confidence", "abstain", "reasons"}
+    assert (body["image"]["guard"], found["confidence"], found["abstain"]) == (None, None, None)
+    assert found["reasons"] == [UNCALIBRATED]
     expected = segment(loaded[0], image, [Prompt((31.0, 16.0, 60.0, 45.0))])[0].mask
     np.testing.assert_array_equal(from_rle(found["mask"]), expected)
     assert response.headers["x-sonoforge-model"] == body["model"]["digest"]
@@ -79,6 +83,7 @@ def test_the_model_card(client: TestClient) -> None:
     card = client.get("/v1/model").json()
     assert card["phantom"] is True and "Not a medical device" in card["intended_use"]
     assert card["limits"]["body_bytes"] == 3_000_000
+    assert card["calibration"]["calibrated"] is False and card["calibration"]["told"] == UNCALIBRATED
 
 
 def test_the_page_needs_nothing_from_outside(client: TestClient) -> None:

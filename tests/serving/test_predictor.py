@@ -14,11 +14,13 @@ from PIL import Image as PilImage
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, ImageError, ImageTooLargeError, PromptError
 from components.masks import from_rle
+from components.promptable.calibration import write_calibration
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
 from components.students import load_student
 from components.types import BoxXyxy, Image, Point, Prompt
 from serving.predictor import ImageGoneError, Limits, Predictor, TooMuchWorkError
+from tests.components.promptable.calibrations import make_calibration
 
 Loaded = tuple[Segmenter, ModelDescription]
 PROMPTS = (
@@ -128,6 +130,47 @@ def test_altered_weights_are_never_served(model_folder: Path, tmp_path: Path) ->
     (copied / "weights.safetensors").write_bytes(weights)
     with pytest.raises(ArtefactError, match="sha256"):
         Predictor.load(copied)
+
+
+def test_a_calibrated_model_says_how_sure_it_is_and_draws_the_same(
+    loaded: Loaded, model_folder: Path, tmp_path: Path, png: bytes
+) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(model_folder, folder)
+    plain = Predictor.load(folder).segment(PROMPTS, image=png)
+    assert all((one.confidence, one.abstain) == (None, None) for one in plain.objects) and plain.image.guard is None
+    assert all("not calibrated" in one.reasons[0] for one in plain.objects)
+    digest = loaded[1].digest
+    middle = 0.25 + sorted(one.quality for one in plain.objects)[1] / 2
+    write_calibration(folder, make_calibration(digest, threshold=middle))
+    predictor = Predictor.load(folder)
+    answer = predictor.segment(PROMPTS, image=png)
+    for one, before in zip(answer.objects, plain.objects, strict=True):
+        assert (one.mask, one.quality) == (before.mask, before.quality)
+        assert one.confidence == pytest.approx(0.25 + one.quality / 2)
+        assert one.abstain == (one.confidence < middle) == bool(one.reasons)
+    assert {one.abstain for one in answer.objects} == {True, False}
+    assert answer.image.guard is not None and not answer.image.guard.flagged
+    told = predictor.card().calibration
+    assert told.calibrated and told.threshold == middle and "60 validation cases" in told.told
+    assert not Predictor.load(model_folder).card().calibration.calibrated
+
+
+def test_an_image_unlike_ultrasound_is_flagged_at_once_and_by_its_id(loaded: Loaded, png: bytes) -> None:
+    predictor = Predictor(*loaded, calibration=make_calibration(loaded[1].digest, threshold=0.0, limit=1e-6))
+    embedded = predictor.embed(png).image
+    assert embedded.guard is not None and embedded.guard.flagged and "doesn't look like" in embedded.guard.told
+    answer = predictor.segment(PROMPTS, image_id=embedded.id)
+    assert answer.image == embedded
+    assert all(one.abstain and "doesn't look like" in one.reasons[0] and one.area_px for one in answer.objects)
+
+
+def test_another_models_calibration_is_never_served(model_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(model_folder, folder)
+    write_calibration(folder, make_calibration("c" * 64))
+    with pytest.raises(ArtefactError, match="calibration of the weights cccccccccccc"):
+        Predictor.load(folder)
 
 
 def test_the_card_says_phantom_and_research_only(predictor: Predictor) -> None:

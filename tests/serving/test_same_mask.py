@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,30 @@ from PIL import Image as PilImage
 from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
+from components.artefacts import read_description
 from components.masks import from_rle
+from components.promptable.calibration import write_calibration
+from components.types import Prompt
 from pipelines.commands import segment as command
+from serving.predictor import Predictor
+from tests.components.promptable.calibrations import make_calibration
+
+
+def test_they_are_as_sure_of_them_and_warn_alike(model_folder: Path, png: bytes, tmp_path: Path) -> None:
+    folder, source = tmp_path / "calibrated", tmp_path / "scan.png"
+    shutil.copytree(model_folder, folder)
+    digest = read_description(folder).digest
+    write_calibration(folder, make_calibration(digest, threshold=1.0, limit=1e-6))
+    source.write_bytes(png)
+    app = typer.Typer()
+    command.register(app)
+    asked = [str(source), "--box", "31", "16", "60", "45", "--model", str(folder), "--out", str(tmp_path / "o.png")]
+    printed = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
+    answer = Predictor.load(folder).segment([Prompt((31.0, 16.0, 60.0, 45.0))], image=png)
+    assert printed["objects"] == answer.model_dump(mode="json")["objects"] and printed["objects"][0]["abstain"]
+    assert answer.image.guard is not None and printed["image"]["guard"]["score"] == answer.image.guard.score
+    said = CliRunner().invoke(app, asked).stdout
+    assert "doesn't look like" in said and "WARNING: don't rely on this outline: confidence 0." in said
 
 
 def test_command_line_and_endpoint_agree(client: TestClient, model_folder: Path, png: bytes, tmp_path: Path) -> None:
