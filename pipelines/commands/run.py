@@ -17,6 +17,8 @@ from components.errors import ParamsError
 if TYPE_CHECKING:
     from pipelines.graph import GraphRun
 
+PAGE, PULL_REQUEST = "reports/report.html", "reports/pull_request.md"
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to an application."""
@@ -109,8 +111,10 @@ def _tell(done: GraphRun, root: Path) -> None:
 
 def _places(done: GraphRun, root: Path) -> list[str]:
     lines = []
+    if (root / PAGE).is_file():
+        lines.append(f"Report:   {PAGE}   (open it in a browser; {PULL_REQUEST} is for a pull request)")
     if (root / "reports/internal/report.md").is_file():
-        lines.append("Reports:  reports/internal/report.md, reports/external/report.md, reports/data/*/docs/index.html")
+        lines.append("Details:  reports/internal/report.md, reports/external/report.md, reports/data/*/docs/index.html")
     if (root / "models/student").is_dir():
         lines.append("Model:    models/student")
     if done.promotion is not None:

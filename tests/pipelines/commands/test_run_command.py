@@ -96,8 +96,11 @@ def test_the_end_says_what_there_is(
     project: Path, monkeypatch: pytest.MonkeyPatch, ran: tuple[str, ...], says: str
 ) -> None:
     monkeypatch.setattr(graph, "run_graph", lambda *_, **__: result(ran))
+    assert "report.html" not in CliRunner().invoke(app, ["run"]).output, "there is none yet"
+    (project / "reports").mkdir()
+    (project / "reports/report.html").touch()
     done = CliRunner().invoke(app, ["run"])
-    assert done.exit_code == 0
+    assert done.exit_code == 0 and "Report:   reports/report.html" in done.output
     assert says in done.output and "Verdict: INSUFFICIENT" in done.output and "busi has 4 test cases" in done.output
     assert "PHANTOM" in done.output
     record = json.loads(CliRunner().invoke(app, ["run", "--json"]).stdout)

@@ -36,9 +36,10 @@ KNOWN = {
     SUBJECT: Style("c-student", "circle"),
     "teacher": Style("c-teacher", "square"),
     "champion": Style("c-champion", "diamond"),
+    "unet_box": Style("c-unet", "down"),
     ELLIPSE: Style("c-ellipse", "up"),
 }
-OTHERS = tuple(Style(f"c-other{number}", shape) for number, shape in enumerate(SHAPES[4:], 1))
+OTHERS = tuple(Style(f"c-other{number}", shape) for number, shape in enumerate(SHAPES[5:], 1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from components.evaluation.reporting.page import charts, release_tables, tables
 from components.evaluation.reporting.page.gallery import failures
 from components.evaluation.reporting.page.results import Results, main_prompt
 from components.evaluation.reporting.page.verdict import ellipse_lines, open_checks, verdict_sentence, worst_subgroups
+from components.evaluation.reporting.page.ways import ways
 from components.evaluation.reporting.words import (
     MAXIM,
     PHANTOM_MEANS,
@@ -99,6 +100,7 @@ def _shown(results: Results, prompt: str, figure_cases: int) -> dict[str, Any]:
         "jitter": charts.jitter_chart(results),
         "false_regions": tables.false_region_table(results),
         "areas": [(charts.area_chart(found), tables.agreement_table(found)) for found in areas],
+        "ways": ways(results, prompt),
         "failures": failures(results, prompt, count=figure_cases),
         "reliability": charts.reliability_chart(results, prompt),
         "risk": charts.risk_chart(results, prompt),

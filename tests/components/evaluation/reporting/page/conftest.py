@@ -73,7 +73,7 @@ def project(models, prompts, params, tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("page") / "project"
     make_dataset = dataset_maker(root / "data/02_harmonised")
     sets = {
-        "internal": make_dataset("busi", 6) + make_dataset("ddti", 4, spacing=True),
+        "internal": make_dataset("busi", 6, radii_px=(6, 9)) + make_dataset("ddti", 4, spacing=True),
         "external": make_dataset("fugc", 2, role="external"),
     }
     for role, records in sets.items():

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image as PilImage
 
-from components.evaluation.reporting.page.gallery import LONGEST_PX, failures, reason
+from components.evaluation.reporting.page.gallery import failures, reason
+from components.evaluation.reporting.page.overlay import LONGEST_PX
 from components.evaluation.reporting.page.results import Results
 from components.intake.form.records import load_image
 
