@@ -32,14 +32,14 @@ def console_table(metrics: Mapping[str, Any], *, title: str = "") -> Table:
     contenders = [who for who in everybody if who not in IN_TABLES_ONLY]
     marks = (f"PHANTOM. {phantom_words(metrics)}" if metrics["phantom"] else "", exposure_words(metrics), RESEARCH)
     caption = " ".join(mark for mark in marks if mark)
-    # Widths at which 80 columns hold student, teacher and ellipse, and no digit is cut off.
+    # Widths at which 80 columns hold student, teacher, U-Net and ellipse, and no digit is cut off.
     table = Table(title=title or None, caption=caption, box=SIMPLE_HEAD, padding=0, show_edge=False)
     table.add_column("dataset", min_width=9, overflow="fold")
     table.add_column("prompt", min_width=8)
     for who in contenders:
-        heading = f"{marked_model(metrics, who)} Dice".replace("-trained", "-\ntrained")
-        table.add_column(heading, justify="right", min_width=9 if "(" in heading else 7)
-    for heading, width in ((f"{SUBJECT} − {ELLIPSE}", 9), ("skill", 5), ("student misses", 7)):
+        heading = f"{marked_model(metrics, who)} Dice".replace(" (phantom-trained) ", "\nphantom-\ntrained\n")
+        table.add_column(heading, justify="right", min_width=max(7, *map(len, heading.split())))
+    for heading, width in ((f"{SUBJECT} −\n{ELLIPSE}", 9), ("skill", 5), (f"{SUBJECT}\nmisses", 7)):
         table.add_column(heading, justify="right", min_width=width, overflow="fold")
     for name, kind, dataset in each_prompt(metrics):
         by_who = dataset["prompts"][kind]

@@ -33,8 +33,15 @@ from components.masks import to_polygons
 from components.types import Mask, Record
 
 # Okabe and Ito's colours, which people with colour deficiencies can tell apart.
-COLOURS = {"truth": "#ffffff", SUBJECT: "#56b4e9", "teacher": "#e69f00", "champion": "#cc79a7", ELLIPSE: "#009e73"}
-OTHER_COLOURS = ("#d55e00", "#0072b2", "#999999", "#000000")
+COLOURS = {
+    "truth": "#ffffff",
+    SUBJECT: "#56b4e9",
+    "teacher": "#e69f00",
+    "champion": "#cc79a7",
+    "unet_box": "#d55e00",
+    ELLIPSE: "#009e73",
+}
+OTHER_COLOURS = ("#0072b2", "#999999", "#000000")
 PROMPT_COLOUR = "#f0e442"
 HALO = [patheffects.withStroke(linewidth=2.6, foreground="black", alpha=0.6)]
 
@@ -67,7 +74,7 @@ def interval_figure(metrics: Mapping[str, Any]) -> Figure:
         for who in contenders
     ]
     if handles:
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5), frameon=False)
+        figure.legend(handles=handles, loc="outside lower center", ncols=_legend_columns(handles), frameon=False)
     figure.suptitle(_title("Mean Dice and HD95 of everybody under test", phantom=_phantom_words(metrics)))
     return figure
 
@@ -126,8 +133,7 @@ def case_figure(
             _case_panel(panel, of_case, by_image[str(of_case["image_id"].iloc[0])], colours)
         panels[0].set_ylabel(rank, fontsize=11)
     handles = _case_legend(ours, metrics, colours)
-    # With a champion there are six, too wide for one line.
-    ncols = 3 if len(handles) > 5 else len(handles)
+    ncols = _legend_columns(handles)
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
     words = f"{dataset}, {prompt_words(prompt)}: the student's best, median and worst cases of {len(ranked)}"
     phantom = _phantom_words({**metrics, "datasets": {dataset: metrics["datasets"][dataset]}})
@@ -148,8 +154,9 @@ def _case_panel(panel: Axes, rows: pd.DataFrame, record: Record, colours: Mappin
     _zoom(panel, [truth, *masks.values()], size_hw=(record.height_px, record.width_px))
     panel.set_xticks([])
     panel.set_yticks([])
-    scores = "  ".join(f"{row['model']} {row['dice']:.2f}" for row in rows.to_dict("records"))
-    panel.set_title(f"{_short(record.image_id)}\n{scores}", fontsize=7.5)
+    scores = [f"{row['model']} {row['dice']:.2f}" for row in rows.to_dict("records")]
+    lines = ["  ".join(scores[at : at + 3]) for at in range(0, len(scores), 3)]
+    panel.set_title("\n".join([_short(record.image_id), *lines]), fontsize=7.5)
 
 
 def _outline(panel: Axes, mask: Mask, *, colour: str, width: float, dashed: bool = False) -> None:
@@ -193,6 +200,11 @@ def _case_legend(cases: pd.DataFrame, metrics: Mapping[str, Any], colours: Mappi
         for who in shown
     ]
     return [*outlines, Line2D([], [], color=PROMPT_COLOUR, linestyle=":", path_effects=HALO, label="prompt")]
+
+
+def _legend_columns(handles: Sequence[Line2D]) -> int:
+    """How many entries a legend's line holds: from five on they are too wide for one line."""
+    return 3 if len(handles) > 4 else len(handles)
 
 
 def _figure(width_in: float, height_in: float) -> Figure:
