@@ -25,7 +25,9 @@ pytestmark = [pytest.mark.graph, pytest.mark.timeout(900)]
 
 DATASETS = ("busi", "tn3k", "fugc")
 IMAGES = {"busi": 16, "tn3k": 16, "fugc": 6}
-DOWNSTREAM_OF_TRAINING = {"distil", "validate_internal", "validate_external", "gate", "promote"}
+BEHIND_A_VALIDATION = {"package", "document", "gate", "promote", "report"}
+DOWNSTREAM_OF_SCORING = {"validate_internal", "validate_external"} | BEHIND_A_VALIDATION
+DOWNSTREAM_OF_TRAINING = {"distil", "spread", "calibrate"} | DOWNSTREAM_OF_SCORING
 
 
 class Project:
@@ -205,13 +207,15 @@ def test_the_scheduled_flow_runs_the_same_graph_and_notes_the_verdict(reproduced
 @pytest.mark.parametrize(
     ("section", "key", "value", "stale"),
     [
-        ("gate", "min_cases", 21, {"gate", "promote"}),
-        ("evaluate", "seed", 5, {"validate_internal", "validate_external", "gate", "promote"}),
-        ("prompts.evaluate", "kinds", ["box"], {"validate_internal", "validate_external", "gate", "promote"}),
-        ("prompts.evaluate", "jitter", 0.2, {"finetune"} | DOWNSTREAM_OF_TRAINING),
+        ("gate", "min_cases", 21, {"document", "gate", "promote", "report"}),
+        ("evaluate", "seed", 5, DOWNSTREAM_OF_SCORING),
+        ("prompts.evaluate", "kinds", ["box"], DOWNSTREAM_OF_SCORING),
+        ("prompts.evaluate", "jitter", 0.2, {"finetune", "train_unet"} | DOWNSTREAM_OF_TRAINING),
         ("distil", "epochs", 2, DOWNSTREAM_OF_TRAINING),
+        ("unet", "epochs", 2, {"train_unet"} | DOWNSTREAM_OF_SCORING),
+        ("spread", "seeds", [21], {"spread", "validate_internal"} | BEHIND_A_VALIDATION),
         ("teacher", "base", "other", {"finetune"} | DOWNSTREAM_OF_TRAINING),
-        ("split", "seed", 8, {"split", "finetune"} | DOWNSTREAM_OF_TRAINING),
+        ("split", "seed", 8, {"split", "finetune", "train_unet"} | DOWNSTREAM_OF_TRAINING),
     ],
 )
 def test_a_changed_parameter_makes_exactly_its_dependants_stale(
@@ -236,14 +240,16 @@ def test_a_changed_byte_of_an_external_dataset_retrains_nothing(reproduced: Proj
     finally:
         raw.write_bytes(before)
     # DVC sees the output of `ingest` changed, and all that reads it; nothing internal but the verdict.
-    assert stale == {
-        "ingest@fugc",
-        "validate_data@fugc",
-        "harmonise@fugc",
-        "validate_external",
-        "gate",
-        "promote",
-    }
+    assert (
+        stale
+        == {
+            "ingest@fugc",
+            "validate_data@fugc",
+            "harmonise@fugc",
+            "validate_external",
+        }
+        | BEHIND_A_VALIDATION
+    )
 
 
 def test_a_quarantined_file_makes_stale_its_dataset_and_the_stage_that_compares_contracts(
