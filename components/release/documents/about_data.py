@@ -76,16 +76,15 @@ def eligibility(run: Run) -> str:
 
 
 def left_out(run: Run, name: str) -> str:
-    """How many of a dataset's images were judged and kept, and by which of its contract's lists files were left out."""
+    """How many of a dataset's images were judged and kept, and which files its contract leaves out where they are."""
     contract, kept = run.contracts[name], len(run.records[name])
-    lists = []
-    if not run.is_phantom(name):
-        lists += [f"{len(contract.accepted_faults)} files left out as known to be broken"] * bool(
-            contract.accepted_faults
+    told = [f"{run.faults[name]['images']} images judged, {kept} harmonised"]
+    if not run.is_phantom(name) and (contract.accepted_faults or contract.quarantine):
+        told.append(
+            f"listed in the contract: {len(contract.accepted_faults)} known to be broken, {len(contract.quarantine)} in "
+            "quarantine"
         )
-        lists += [f"{len(contract.quarantine)} in quarantine"] * bool(contract.quarantine)
-    named = f" ({', '.join(lists)} by the contract)" if lists else ""
-    return f"{run.faults[name]['images']} images judged, {kept} harmonised{named}"
+    return ", ".join(told)
 
 
 def partition(run: Run) -> str:
@@ -184,7 +183,7 @@ def flags(run: Run, name: str) -> str:
 def burnt_in(run: Run, name: str) -> str:
     """In how many files the finder saw calipers and text."""
     codes = Counter(fault["code"] for fault in run.faults[name]["faults"])
-    return f"calipers seen in {codes['calipers']} files, text in {codes['burnt_in_text']}; the finder misses some"
+    return f"files with calipers {codes['calipers']}, with text {codes['burnt_in_text']}; the finder misses some"
 
 
 def missing_data(run: Run) -> str:

@@ -77,7 +77,7 @@ def _data(answers: Answers, run: Run) -> None:
 def _reference(answers: Answers, run: Run) -> None:
     answers.section = "Methods: reference standard"
     masks = data.listed(
-        f"{name}: {run.contracts[name].mask.kind} masks, {run.contracts[name].mask.reason}" for name in run.names
+        f"{name} ({run.contracts[name].mask.kind}): {run.contracts[name].mask.reason}" for name in run.names
     )
     answers.run("14", "Definition of the truth", f"The sources' own outlines, read so: {masks}", where=CONTRACTS)
     if run.all_drawn:

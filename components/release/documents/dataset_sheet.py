@@ -96,7 +96,7 @@ def _gathered(answers: Answers, run: Run, name: str) -> None:
 def _prepared(answers: Answers, run: Run, name: str) -> None:
     answers.section = "How it was prepared"
     mask = run.contracts[name].mask
-    answers.run("16", "How masks are read", f"{mask.kind}: {mask.reason}", where=_contract(name))
+    answers.run("16", "How masks are read", f"{mask.reason} ({mask.kind})", where=_contract(name))
     small = f"areas under {mask.min_area_px} pixels are specks, not objects"
     answers.run(
         "17", "What was left out", f"{data.left_out(run, name)}; {small}", where=f"reports/data/{name}/faults.md"

@@ -24,7 +24,10 @@ def test_objects_sizes_spacing_and_flags_are_counted(make_run: MakeRun) -> None:
     assert about_data.image_sizes(run, "busi") == "60 to 60 pixels wide, 41 to 50 high"
     assert about_data.spacing(run, "busi").startswith("known of 0 of 10 images (0 %)")
     assert about_data.flags(run, "busi") == "axilla 1"
-    assert about_data.burnt_in(run, "busi").startswith("calipers seen in 1 files, text in 0")
+    assert about_data.left_out(run, "busi") == "10 images judged, 10 harmonised"
+    kept = about_data.left_out(make_run(real=True), "busi")
+    assert kept == "10 images judged, 10 harmonised, listed in the contract: 1 known to be broken, 0 in quarantine"
+    assert about_data.burnt_in(run, "busi").startswith("files with calipers 1, with text 0")
 
 
 def test_where_images_come_from(make_run: MakeRun) -> None:
