@@ -81,8 +81,8 @@ def left_out(run: Run, name: str) -> str:
     told = [f"{run.faults[name]['images']} images judged, {kept} harmonised"]
     if not run.is_phantom(name) and (contract.accepted_faults or contract.quarantine):
         told.append(
-            f"listed in the contract: {len(contract.accepted_faults)} known to be broken, {len(contract.quarantine)} in "
-            "quarantine"
+            f"listed in the contract: {len(contract.accepted_faults)} known to be broken, {len(contract.quarantine)} "
+            "in quarantine"
         )
     return ", ".join(told)
 
