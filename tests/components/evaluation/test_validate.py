@@ -14,9 +14,10 @@ from components.errors import LeakError
 from components.evaluation.scoring.appearance import object_contrast
 from components.evaluation.scoring.cases import Contender, mask_of_row, prompt_from_json
 from components.evaluation.scoring.metrics import dice
-from components.evaluation.validate import CASE_COLUMNS, finish, select_test, validate
+from components.evaluation.validate import CASE_COLUMNS, ValidationResult, finish, select_test, validate
 from components.intake.form.records import load_image, load_instances
 from components.journal import LINES
+from components.types import Record
 
 
 def test_every_case_is_scored_for_every_contender(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
@@ -43,6 +44,36 @@ def test_every_case_is_scored_for_every_contender(make_dataset, predictor, model
     assert dice(load_instances(record) == 1, mask_of_row(row)) == row["dice"]
     assert row["contrast"] == object_contrast(load_image(record), load_instances(record), 1) > 1
     assert row["calipers"] == 0 and cases.groupby("case_id")["contrast"].nunique().eq(1).all()
+
+
+def test_scanner_and_site_reach_the_cases_and_the_summary(
+    make_dataset, predictor, models, prompts, params, tmp_path
+) -> None:
+    records = make_dataset("busi", 6)
+    stated = [
+        replace(record, scanner="old" if index < 2 else "new", site="here") if index < 5 else record
+        for index, record in enumerate(records)
+    ]
+
+    def run(records: list[Record]) -> ValidationResult:
+        return validate(
+            records,
+            models=models,
+            prompts=prompts,
+            params=params,
+            device="cpu",
+            partial=tmp_path / "p",
+            predictor=predictor,
+        )
+
+    # Rows of before it was known aren't taken for those of after.
+    assert run(records).metrics["datasets"]["busi"]["origins"] == {}
+    result = run(stated)
+    found = result.metrics["datasets"]["busi"]
+    assert found["origins"] == {"scanner": {"new": 3, "old": 2}, "site": {"here": 5}}
+    kinds = {(one["kind"], one["name"]) for one in found["subgroups"]["box"]["each"]}
+    assert {("scanner", "new"), ("scanner", "old")} <= kinds
+    assert set(result.cases[result.cases["image_id"] == records[0].image_id]["scanner"]) == {"old"}
 
 
 def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
