@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from components.evaluation.reporting.page import charts, release_tables, tables
+from components.evaluation.reporting.page import charts, release_tables, tables, trust_tables
 from components.evaluation.reporting.page.gallery import failures
 from components.evaluation.reporting.page.results import Results, main_prompt
 from components.evaluation.reporting.page.verdict import ellipse_lines, open_checks, verdict_sentence, worst_subgroups
@@ -104,10 +104,10 @@ def _shown(results: Results, prompt: str, figure_cases: int) -> dict[str, Any]:
         "failures": failures(results, prompt, count=figure_cases),
         "reliability": charts.reliability_chart(results, prompt),
         "risk": charts.risk_chart(results, prompt),
-        "confidence": tables.confidence_table(results, prompt),
-        "guard": tables.guard_table(results),
-        "subgroups": tables.subgroup_table(results, prompt),
-        "seeds": tables.seed_table(results, prompt),
+        "confidence": trust_tables.confidence_table(results, prompt),
+        "guard": trust_tables.guard_table(results),
+        "subgroups": trust_tables.subgroup_table(results, prompt),
+        "seeds": trust_tables.seed_table(results, prompt),
         "gate": release_tables.gate_table(results),
         "package": release_tables.package_table(results.package),
         "documents": release_tables.document_table(results.documents),
