@@ -31,7 +31,6 @@ from components.tracking import (
 from components.tracking.runs import TrackingError, flatten
 from components.tracking.store import open_client
 
-pytestmark = pytest.mark.xdist_group("tracking")
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -25,13 +25,6 @@ DEAF = pytest.mark.skipif(
 SMALL = {"busi": 24, "fugc": 6}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker: they share one project, and the graph test wants both cores."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("pipelines"))
-
-
 def shrink(params: dict[str, Any], images: Mapping[str, int]) -> dict[str, Any]:
     """The parameters of the smallest run: few phantoms, 64 pixels, one epoch."""
     params["datasets"] = {name: value for name, value in params["datasets"].items() if name in images}
