@@ -23,6 +23,7 @@ from components.release.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME
 
 MIN_PREFIX = 6
 CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")
+SISTERS = "models/spread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,8 @@ def trace(root: Path, identifier: str) -> dict[str, Any]:
 def known_models(root: Path) -> dict[str, list[tuple[Path, ModelDescription]]]:
     """All model folders of a project with their descriptions, by the weights' digest."""
     models: dict[str, list[tuple[Path, ModelDescription]]] = {}
-    paths = sorted((root / "models").glob(f"*/{DESCRIPTION}")) + sorted((root / RELEASED).glob(f"*/{DESCRIPTION}"))
-    for path in paths:
+    places = (root / "models", root / SISTERS, root / RELEASED)
+    for path in [path for place in places for path in sorted(place.glob(f"*/{DESCRIPTION}"))]:
         if not path.parent.name.startswith("."):
             description = read_description(path.parent)
             models.setdefault(description.digest, []).append((path.parent, description))

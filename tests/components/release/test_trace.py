@@ -136,6 +136,15 @@ def test_folders_being_written_are_no_models(tmp_path, make_model) -> None:
     assert len(known_models(tmp_path)) == 1
 
 
+def test_a_student_of_another_seed_is_known(tmp_path, make_model, digest_of) -> None:
+    model = make_model(1)
+    sister = tmp_path / "models/spread/21"
+    sister.parent.mkdir(parents=True)
+    digest = digest_of(model)
+    model.rename(sister)
+    assert [folder for folder, _ in known_models(tmp_path)[digest]] == [sister]
+
+
 def test_reports_without_the_case_are_passed_over(project) -> None:
     root, _, _ = project
     (root / "reports" / "external").mkdir()
