@@ -314,6 +314,8 @@ class PeerParams(Section):
 PeerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 RESERVED_NAMES = ("student", "teacher", "champion", "ellipse", "filled_box", "grabcut", "unet_box")
 """Who stands in tables already."""
+SISTER_NAMES = "student_seed_"
+"""What the names of students of other seeds begin with."""
 
 
 class EvaluateParams(Section):
@@ -348,7 +350,7 @@ class EvaluateParams(Section):
 
     @model_validator(mode="after")
     def _peers_have_names_of_their_own(self) -> Self:
-        if taken := sorted(self.peers.keys() & set(RESERVED_NAMES)):
+        if taken := sorted(who for who in self.peers if who in RESERVED_NAMES or who.startswith(SISTER_NAMES)):
             raise ValueError(f"peers can't be called {', '.join(taken)}: that is who stands in the tables already")
         return self
 

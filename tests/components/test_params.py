@@ -56,6 +56,11 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ("teacher.hiera", "huge"),
         ("gate.min_skill_dice", float("nan")),
         ("finetune.learning_rate", float("inf")),
+        ("unet.channels", [16]),
+        ("unet.channels", [12, 16]),
+        ("unet.loss", {"bce": 0.0, "dice": 0.0}),
+        ("spread.seeds", [21, 21]),
+        ("spread.seeds", [-1]),
     ],
 )
 def test_a_wrong_key_or_value_is_named(path: str, value: object) -> None:
@@ -63,6 +68,11 @@ def test_a_wrong_key_or_value_is_named(path: str, value: object) -> None:
         parse_params(changed(path, value), origin="params.yaml")
     assert caught.value.found.startswith("params.yaml: ")
     assert path.split(".")[0] in caught.value.found
+
+
+def test_a_sister_of_the_students_own_seed_is_refused() -> None:
+    with pytest.raises(ParamsError, match="the seed of distil"):
+        parse_params(changed("spread.seeds", [21, GOOD["distil"]["seed"]]), origin="here")
 
 
 def test_a_missing_section_is_named() -> None:
@@ -133,6 +143,7 @@ def test_peers_are_none_unless_named() -> None:
     [
         ("student", PEER),
         ("ellipse", PEER),
+        ("student_seed_21", PEER),
         ("Rival", PEER),
         ("a/b", PEER),
         ("rival", PEER | {"sha256": "0" * 63}),

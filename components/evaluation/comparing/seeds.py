@@ -15,8 +15,9 @@ import pandas as pd
 
 from components.evaluation.prompting.prompts import NOTHING
 from components.evaluation.scoring.cases import Contender
+from components.params import SISTER_NAMES
 
-SISTER = "student_seed_"
+SISTER = SISTER_NAMES
 """What a sister's role begins with; its seed follows."""
 STUDENT = "student"
 POOLED = "all"

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
-from components.params import DistilTerms, MaskLossParams
-from components.training.losses import dice_loss, distillation_loss, focal_loss, mask_loss, quality_loss
+from components.params import DistilTerms, MaskLossParams, UnetLossParams
+from components.training.losses import dice_loss, distillation_loss, focal_loss, mask_loss, quality_loss, unet_loss
 
 SURE = 50.0
 
@@ -66,6 +66,15 @@ def test_mask_loss_is_the_weighted_parts_at_the_truths_size() -> None:
     assert set(losses) == {"dice", "focal", "quality"}
     assert float(losses["dice"]) < 0.05
     assert float(losses["quality"]) < 0.05
+
+
+def test_the_unets_loss_is_cross_entropy_per_pixel_and_dice_at_the_truths_size() -> None:
+    truth = torch.ones(1, 4, 4)
+    losses = unet_loss(torch.zeros(1, 2, 2), truth, UnetLossParams(bce=2.0, dice=0.5))
+    # Half sure of each of 16 pixels: 1 - (2 * 8 + 1) / (8 + 16 + 1).
+    assert {name: float(value) for name, value in losses.items()} == pytest.approx(
+        {"bce": 2 * math.log(2), "dice": 0.5 * 8 / 25}
+    )
 
 
 def test_distillation_compares_each_term_and_level() -> None:
