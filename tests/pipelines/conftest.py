@@ -89,9 +89,10 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Path:
     shutil.copy(root / "docs/statements.yaml", folder / "docs")
     (folder / "params.yaml").write_text(yaml.safe_dump(shrink(params, SMALL), sort_keys=False), encoding="utf-8")
     shutil.copy(root / "dvc.yaml", folder)
-    # What a Bento carries of the code.
-    for name in ("components", "serving", "requirements.lock.txt"):
-        (folder / name).symlink_to(root / name)
+    # What a Bento carries of the code: copies, so that it is the same whenever one is built.
+    for name in ("components", "serving"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "requirements.lock.txt", folder)
     return folder
 
 
