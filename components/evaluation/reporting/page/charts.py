@@ -213,12 +213,10 @@ def reliability_chart(results: Results, asked: str) -> Chart | None:
         return f"{who}: " + ", ".join(f"says {quality:.2f} is {iou:.2f}" for quality, iou, _ in points)
 
     caption = (
-        "On the dotted diagonal a model knows how good it is. Below it, it promises more than it keeps. Larger marks "
-        "hold more cases."
+        "On the dashed diagonal a model knows how good it is; below it, it promises more than it keeps. The estimate "
+        "is the calibrated one where the model has a calibration. Larger marks hold more cases."
     )
-    return _confidence_chart(
-        results, asked, "Does the model know when it is wrong?", caption, (axis, true), draw, diagonal=True
-    )
+    return _confidence_chart(results, asked, "Estimated and true IoU", caption, (axis, true), draw, diagonal=True)
 
 
 def risk_chart(results: Results, asked: str) -> Chart | None:

@@ -46,13 +46,15 @@ class Failures:
 
 
 def failures(results: Results, asked: str, *, count: int) -> list[Failures]:
-    """The `count` worst cases of each dataset, by the student's Dice; equal ones by the distance of the outlines."""
+    """The `count` worst cases of each dataset, by the student's Dice (equal ones by the distance of the outlines), each
+    of another group, so that frames of one video don't fill the page."""
     found = []
     for one in results.tested:
         of_prompt = one.cases[one.cases["prompt"] == main_prompt(one, asked)]
         ours = of_prompt[of_prompt["model"] == SUBJECT].dropna(subset=["dice"])
         order = ours.sort_values(["dice", "hd95_px", "case_id"], ascending=[True, False, True])
-        worst = [_failure(one, row, of_prompt) for row in order.head(count).to_dict("records")]
+        apart = order.drop_duplicates("group").head(count)
+        worst = [_failure(one, row, of_prompt) for row in apart.to_dict("records")]
         if worst:
             found.append(Failures(marked_dataset(one.metrics, one.name), len(ours), tuple(worst)))
     return found
