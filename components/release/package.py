@@ -33,7 +33,7 @@ from components.types import Mask
 
 
 def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[GoldenImage]) -> ModelDescription:
-    """Write the candidate's folder in one piece, and read the exported network back.
+    """Write the candidate's folder in one piece; `calibration` is the file of that name.
 
     Raises
     ------
@@ -49,14 +49,13 @@ def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[G
             expected="test images with boxes or clicks in the validations' cases.parquet",
             remedy="have more images, and a kind of prompt other than `none` in prompts.evaluate.kinds",
         )
-    if not calibration.is_file():
+    if read_calibration(calibration.parent, model_digest=description.digest) is None:
         raise ReleaseError(f"no {calibration}", expected="the model's calibration", remedy="`dvc repro calibrate`")
     segmenter, _ = load_student(model)
     with replacing_folder(folder) as beside:
         for name in (WEIGHTS, DESCRIPTION):
             shutil.copy2(model / name, beside / name)
         shutil.copy2(calibration, beside / CALIBRATION)
-        read_calibration(beside, model_digest=description.digest)
         export_onnx(segmenter, beside)
         write_golden(beside / GOLDEN, golden)
     return description

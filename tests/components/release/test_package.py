@@ -1,0 +1,50 @@
+"""A candidate isn't made of what can't be judged. What it is made of otherwise: tests/pipelines/test_package.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from components.errors import ArtefactError, ReleaseError
+from components.promptable.calibration import write_calibration as save_calibration
+from components.release.golden import GoldenCase, GoldenImage
+from components.release.package import assemble
+from components.types import Prompt
+from tests.components.promptable.calibrations import make_calibration
+
+EMPTY = np.zeros((4, 5), dtype=bool)
+GOLDEN = [
+    GoldenImage(
+        "busi", "a", True, np.zeros((4, 5, 3), np.uint8), (GoldenCase("busi/a/1", "box", Prompt((0, 0, 1, 1)), EMPTY),)
+    )
+]
+
+
+def test_without_golden_cases_nothing_can_be_compared(tmp_path: Path, make_model, write_calibration) -> None:
+    model = make_model(1)
+    write_calibration(model)
+    with pytest.raises(ReleaseError, match="no golden case"):
+        assemble(tmp_path / "candidate", model=model, calibration=model / "calibration.json", golden=[])
+
+
+def test_without_its_own_calibration_there_is_no_candidate(tmp_path: Path, make_model) -> None:
+    model, folder = make_model(1), tmp_path / "calibration"
+    folder.mkdir()
+    with pytest.raises(ReleaseError, match=r"no .*calibration\.json") as caught:
+        assemble(tmp_path / "candidate", model=model, calibration=folder / "calibration.json", golden=GOLDEN)
+    assert "dvc repro calibrate" in caught.value.remedy
+    save_calibration(folder, make_calibration("e" * 64))
+    with pytest.raises(ArtefactError, match="is the calibration of the weights eeeeeeeeeeee"):
+        assemble(tmp_path / "candidate", model=model, calibration=folder / "calibration.json", golden=GOLDEN)
+    assert not (tmp_path / "candidate").exists()
+
+
+def test_altered_weights_make_no_candidate(tmp_path: Path, make_model, write_calibration) -> None:
+    model = make_model(1)
+    write_calibration(model)
+    with (model / "weights.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(ReleaseError, match="sha256"):
+        assemble(tmp_path / "candidate", model=model, calibration=model / "calibration.json", golden=GOLDEN)
