@@ -8,7 +8,7 @@ from __future__ import annotations
 from components.masks import tight_box, to_polygons, to_rle
 from components.promptable.calibration import UNCALIBRATED, Calibration, Judged
 from components.promptable.guard import GuardFinding
-from components.types import Prediction
+from components.types import Prediction, Prompt
 from serving.cache import Embedded
 from serving.schema import CalibrationOut, GuardOut, ImageOut, ObjectOut, RleOut
 
@@ -35,11 +35,14 @@ def calibration_out(calibration: Calibration | None) -> CalibrationOut:
     )
 
 
-def judged(calibration: Calibration | None, prediction: Prediction, finding: GuardFinding | None) -> Judged | None:
-    """What a calibration, if there is one, says of an outline on an image of this finding."""
+def judged(
+    calibration: Calibration | None, prompt: Prompt, prediction: Prediction, finding: GuardFinding | None
+) -> Judged | None:
+    """What a calibration, if there is one, says of the answer to a prompt on an image of this finding."""
     if calibration is None:
         return None
-    return calibration.judge(prediction.quality, empty=not prediction.mask.any(), finding=finding)
+    boxed, empty = prompt.box_xyxy is not None, not prediction.mask.any()
+    return calibration.judge(prediction.quality, boxed=boxed, empty=empty, finding=finding)
 
 
 def object_out(prediction: Prediction, verdict: Judged | None) -> ObjectOut:

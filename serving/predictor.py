@@ -204,7 +204,10 @@ class Predictor:
         with clock.step("segment"):
             predictions = segment_embedded(self._segmenter, embedded.embedding, embedded.size_hw, prompts)
         with clock.step("encode"):
-            objects = [object_out(one, judged(self._calibration, one, embedded.finding)) for one in predictions]
+            objects = [
+                object_out(found, judged(self._calibration, prompt, found, embedded.finding))
+                for prompt, found in zip(prompts, predictions, strict=True)
+            ]
         return SegmentOut(
             model=self.model, image=image_out(found_id, embedded), objects=objects, timing_ms=clock.timing()
         )

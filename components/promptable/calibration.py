@@ -113,14 +113,24 @@ class Judged:
 
 
 class Calibration(_Frozen):
-    """The content of `calibration.json`, bound to a model by the digest of its weights."""
+    """The content of `calibration.json`, bound to a model by the digest of its weights.
+
+    `quality` maps estimates, `quality_without_box` those of prompts without a box where these were calibrated by
+    themselves: a model that is as sure of a click's outline as of a box's is right less often.
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     model_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     quality: QualityMap
+    quality_without_box: QualityMap | None = None
     threshold: Share
     how: HowChosen
     guard: Guard
+
+    def confidence(self, quality: ArrayLike, *, boxed: bool) -> NDArray[np.float64]:
+        """Calibrated IoU of estimates (any shape) for prompts with a box (`boxed`), or without."""
+        known = self.quality if boxed or self.quality_without_box is None else self.quality_without_box
+        return known.apply(quality)
 
     def held_back(self, confidence: ArrayLike, *, flagged: ArrayLike = False) -> NDArray[np.bool_]:
         """Whether outlines of these confidences (any shape) come with a warning; `flagged`: the guard's finding.
@@ -130,9 +140,12 @@ class Calibration(_Frozen):
         low = np.asarray(confidence, dtype=np.float64) < self.threshold
         return np.asarray(low | np.asarray(flagged, dtype=bool) | (not self.how.reached))
 
-    def judge(self, quality: float, *, empty: bool, finding: GuardFinding | None) -> Judged:
-        """Judge one outline by the model's own estimate; an empty one (`empty`) is never to be relied on."""
-        confidence = float(self.quality.apply(quality))
+    def judge(self, quality: float, *, boxed: bool, empty: bool, finding: GuardFinding | None) -> Judged:
+        """Judge one outline by the model's own estimate; an empty one (`empty`) is never to be relied on.
+
+        `boxed` says whether the prompt had a box.
+        """
+        confidence = float(self.confidence(quality, boxed=boxed))
         reasons = []
         if empty:
             reasons.append("the mask is empty")

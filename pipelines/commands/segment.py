@@ -127,10 +127,12 @@ def _outline(
 
     embedding = embed(segmenter, pixels)
     predictions = segment_embedded(segmenter, embedding, (pixels.shape[0], pixels.shape[1]), prompts)
-    finding = None if calibration is None else check_image(calibration.guard, pixels, embedding)
-    judged = [
-        None if calibration is None else calibration.judge(one.quality, empty=not one.mask.any(), finding=finding)
-        for one in predictions
+    if calibration is None:
+        return Outlines(predictions, [None] * len(predictions), None)
+    finding = check_image(calibration.guard, pixels, embedding)
+    judged: list[Judged | None] = [
+        calibration.judge(found.quality, boxed=prompt.box_xyxy is not None, empty=not found.mask.any(), finding=finding)
+        for prompt, found in zip(prompts, predictions, strict=True)
     ]
     return Outlines(predictions, judged, finding)
 

@@ -1,10 +1,11 @@
 """A student and the validation side to `calibration.json`: its confidence, when to abstain, and the guard.
 
 The student answers the prompts of `calibrate.kinds` on the validation images, as the validations draw them; its own IoU
-estimates and the true IoU give the map (quality_map.py) and the threshold (threshold.py). The guard is fitted on
-training images, its threshold on the validation images (guard_fit.py). The test side is never touched. With few
-validation groups the file says so, and the threshold's rule asks for more warnings by itself. Leaves out: how good all
-this is on test images (components/evaluation/comparing/confidence.py).
+estimates and the true IoU give the map (quality_map.py), one for prompts with a box and one for those without where
+both have enough to tell, and the threshold (threshold.py). The guard is fitted on training images, its threshold on the
+validation images (guard_fit.py). The test side is never touched. With few validation groups the file says so, and the
+threshold's rule asks for more warnings by itself. Leaves out: how good all this is on test images
+(components/evaluation/comparing/confidence.py).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from components.promptable.predict import embed, segment_embedded
 from components.types import Record
 
 Vector = NDArray[np.float64]
+Chosen = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 BINS = 10
 """Bins of the calibration errors that `how` tells."""
@@ -40,13 +42,19 @@ BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class ValCases:
-    """The validation side's cases: the model's estimates, true IoU and Dice (N each), groups, and its images."""
+    """The validation side's cases: the model's estimates, true IoU and Dice, whether the prompt had a box (N each),
+    groups, and its images."""
 
     quality: Vector
     iou: Vector
     dice: Vector
+    boxed: Chosen
     groups: tuple[str, ...]
     described: tuple[Described, ...]
+
+    def groups_of(self, own: Chosen) -> list[str]:
+        """The groups of some of the cases."""
+        return [group for group, kept in zip(self.groups, own, strict=True) if kept]
 
 
 def calibrate(
@@ -79,15 +87,18 @@ def calibrate(
         )
     seen = list(_describe(segmenter, fitted_on, done=counted.one))
     guard = fit_guard(seen, cases.described, false_alarm_share=params.false_alarm_share)
-    quality = fit_quality_map(cases.quality, cases.iou, cases.groups, min_block_cases=params.min_block_cases)
+    forms, maps = fit_maps(cases, min_block_cases=params.min_block_cases)
+    confidence = np.select(forms, [fitted.apply(cases.quality) for fitted in maps])
     chosen = choose_threshold(
-        quality.apply(cases.quality), cases.iou < params.failure_iou, cases.groups, max_share=params.max_failure_share
+        confidence, cases.iou < params.failure_iou, cases.groups, max_share=params.max_failure_share
     )
+    phantom = any(record.phantom for record in val)
     return Calibration(
         model_digest=digest,
-        quality=quality,
+        quality=maps[0],
+        quality_without_box=maps[1] if len(maps) > 1 else None,
         threshold=chosen.threshold,
-        how=_told(cases, quality, chosen, guard, params=params, seen=len(seen), phantom=any(r.phantom for r in val)),
+        how=_told(cases, forms, confidence, chosen, guard, params=params, seen=len(seen), phantom=phantom),
         guard=guard.guard,
     )
 
@@ -101,7 +112,7 @@ def score_val(
     done: Callable[[], None] = lambda: None,
 ) -> ValCases:
     """Answer the prompts of `kinds` on images, and hold the masks against the truth."""
-    rows: list[tuple[float, float, float]] = []
+    rows: list[tuple[float, float, float, bool]] = []
     groups: list[str] = []
     described = []
     for record in records:
@@ -120,11 +131,12 @@ def score_val(
         predictions = segment_embedded(segmenter, embedding, size_hw, [one.prompt for one in drawn])
         for one, prediction in zip(drawn, predictions, strict=True):
             truth = truth_of(one.kind, one.object_index, instances)
-            rows.append((prediction.quality, iou(truth, prediction.mask), dice(truth, prediction.mask)))
+            boxed = one.prompt.box_xyxy is not None
+            rows.append((prediction.quality, iou(truth, prediction.mask), dice(truth, prediction.mask), boxed))
             groups.append(f"{record.dataset}/{record.group}")
         done()
-    columns = np.array(rows, dtype=np.float64).reshape(-1, 3)
-    return ValCases(columns[:, 0], columns[:, 1], columns[:, 2], tuple(groups), tuple(described))
+    quality, true_iou, true_dice, with_box = np.array(rows, dtype=np.float64).reshape(-1, 4).T
+    return ValCases(quality, true_iou, true_dice, with_box > 0, tuple(groups), tuple(described))
 
 
 def spread_evenly(records: Sequence[Record], most: int) -> list[Record]:
@@ -142,7 +154,8 @@ def _describe(segmenter: Any, records: Sequence[Record], *, done: Callable[[], N
 
 def _told(
     cases: ValCases,
-    quality: QualityMap,
+    forms: Sequence[Chosen],
+    confidence: Vector,
     chosen: ChosenThreshold,
     guard: FittedGuard,
     *,
@@ -152,10 +165,10 @@ def _told(
 ) -> HowChosen:
     """How map, threshold and guard came about, and what they do on the validation side."""
     weights = group_weights(cases.groups)
-    kept = (quality.apply(cases.quality) >= chosen.threshold) & chosen.reached
+    kept = (confidence >= chosen.threshold) & chosen.reached
     mass = float(weights[kept].sum())
     groups = len(set(cases.groups))
-    apart = cross_fitted(cases.quality, cases.iou, cases.groups, min_block_cases=params.min_block_cases)
+    apart = _cross_fitted(cases, forms, min_block_cases=params.min_block_cases)
     return HowChosen(
         kinds=params.kinds,
         cases=len(cases.quality),
@@ -176,6 +189,37 @@ def _told(
         guard_reached=guard.reached,
         phantom=phantom,
     )
+
+
+def fit_maps(cases: ValCases, *, min_block_cases: int) -> tuple[list[Chosen], list[QualityMap]]:
+    """Which cases (N each) share a map, and their maps: prompts with a box first, then those without.
+
+    A form of prompt has a map of its own if its own cases tell better estimates from worse ones (two blocks or more).
+    Where either form's don't, one map serves both: a level one would make all its outlines equally sure.
+    """
+
+    def fit(own: Chosen) -> QualityMap:
+        return fit_quality_map(
+            cases.quality[own], cases.iou[own], cases.groups_of(own), min_block_cases=min_block_cases
+        )
+
+    forms = [own for own in (cases.boxed, ~cases.boxed) if own.any()]
+    maps = [fit(own) for own in forms]
+    if len(maps) > 1 and min(len(one.points) for one in maps) > 1:
+        return forms, maps
+    whole = np.ones(len(cases.quality), dtype=np.bool_)
+    return [whole], [fit(whole)]
+
+
+def _cross_fitted(cases: ValCases, forms: Sequence[Chosen], *, min_block_cases: int) -> Vector | None:
+    """Each case's estimate (N), mapped by a fit to other groups' cases of its form; None if a form has one group."""
+    out = np.empty(len(cases.quality))
+    for own in forms:
+        part = cross_fitted(cases.quality[own], cases.iou[own], cases.groups_of(own), min_block_cases=min_block_cases)
+        if part is None:
+            return None
+        out[own] = part
+    return out
 
 
 def _error(confidence: Vector, cases: ValCases) -> float:

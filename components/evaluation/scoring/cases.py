@@ -17,7 +17,7 @@ import pandas as pd
 
 from components.artefacts import UNRECORDED, PretrainingExposure
 from components.evaluation.baselines import BASELINES
-from components.evaluation.prompting.corrective import Predictor, answer_prompts, can_answer
+from components.evaluation.prompting.corrective import Answer, Predictor, answer_prompts, can_answer
 from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE, DrawnPrompt, truth_of
 from components.evaluation.scoring.metrics import Score, Tolerances, score_case
 from components.masks import from_rle, to_rle
@@ -86,7 +86,7 @@ def score_image(
         rows += [
             _row(record, instances, one.drawn, one.prediction.mask, who=who, digest=model.digest, tolerances=tolerances)
             | {"quality": one.prediction.quality, "fallback": None, "guard_score": score}
-            | _confidence(model.calibration, one.prediction.quality, score)
+            | _confidence(model.calibration, one, score)
             for one in found
         ]
     for who, baseline in BASELINES.items():
@@ -96,16 +96,17 @@ def score_image(
                 fallback = None if answer.fell_back is None else float(answer.fell_back)
                 row = _row(record, instances, prompt, answer.mask, who=who, digest="", tolerances=tolerances)
                 rows.append(
-                    row | {"quality": None, "fallback": fallback, "guard_score": None} | _confidence(None, 0, None)
+                    row | {"quality": None, "fallback": fallback, "guard_score": None} | _confidence(None, None, None)
                 )
     return rows
 
 
-def _confidence(calibration: Calibration | None, quality: float, guard_score: float | None) -> Row:
-    """What a calibration says of an estimate on an image of this guard's score; nothing without one."""
-    if calibration is None or guard_score is None:
+def _confidence(calibration: Calibration | None, answer: Answer | None, guard_score: float | None) -> Row:
+    """What a calibration says of an answer on an image of this guard's score; nothing without one."""
+    if calibration is None or answer is None or guard_score is None:
         return {"confidence": None, "abstain": None}
-    confidence = float(calibration.quality.apply(quality))
+    boxed = answer.drawn.prompt.box_xyxy is not None
+    confidence = float(calibration.confidence(answer.prediction.quality, boxed=boxed))
     flagged = guard_score > calibration.guard.threshold
     return {"confidence": confidence, "abstain": float(calibration.held_back(confidence, flagged=flagged))}
 

@@ -91,14 +91,22 @@ def test_the_map_never_falls(points: list[tuple[float, float]], asked: list[floa
 
 def test_each_reason_to_abstain_is_told() -> None:
     known = make_calibration(DIGEST, threshold=0.6)  # an estimate of 0.7 is 0.6
-    sure = known.judge(0.71, empty=False, finding=LIKE)
+    sure = known.judge(0.71, boxed=True, empty=False, finding=LIKE)
     assert sure.confidence == pytest.approx(0.605) and not sure.abstain and sure.reasons == ()
-    low = known.judge(0.6, empty=False, finding=None)
+    low = known.judge(0.6, boxed=True, empty=False, finding=None)
     assert low.abstain and low.reasons == ("confidence 0.55 is below the threshold 0.60",)
-    other = known.judge(0.9, empty=True, finding=UNLIKE)
+    other = known.judge(0.9, boxed=True, empty=True, finding=UNLIKE)
     assert other.abstain and [reason.split()[0:2] for reason in other.reasons] == [["the", "mask"], ["the", "image"]]
-    never = make_calibration(DIGEST, threshold=1.0, reached=False).judge(1.0, empty=False, finding=LIKE)
+    never = make_calibration(DIGEST, threshold=1.0, reached=False).judge(1.0, boxed=True, empty=False, finding=LIKE)
     assert never.abstain and "no threshold" in never.reasons[0]
+
+
+def test_clicks_may_have_a_map_of_their_own() -> None:
+    known = make_calibration(DIGEST)
+    assert known.confidence(0.5, boxed=False) == known.confidence(0.5, boxed=True) == 0.5
+    own = known.model_copy(update={"quality_without_box": QualityMap(points=((0.0, 0.0), (1.0, 0.4)))})
+    assert own.confidence(0.5, boxed=True) == 0.5 and own.confidence(0.5, boxed=False) == pytest.approx(0.2)
+    assert own.judge(0.5, boxed=False, empty=False, finding=None).abstain
 
 
 def test_the_rule_over_many_is_the_rule_over_one() -> None:
