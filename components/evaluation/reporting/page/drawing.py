@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 20.0, 8.0, 36.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 24.0, 8.0, 36.0
 SHAPES = ("circle", "square", "up", "diamond", "down", "cross", "plus", "bar")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.reporting.page import charts, release_tables, tables, trust_tables
 from components.evaluation.reporting.page.gallery import failures
 from components.evaluation.reporting.page.results import Results, main_prompt
@@ -67,6 +68,11 @@ def _said(results: Results, prompt: str) -> dict[str, Any]:
         "ellipse": ellipse_lines(results, prompt),
         "prompts": [(prompt_words(kind), PROMPT_MEANS[kind]) for kind in asked],
         "lacking": lacking,
+        "invented": [
+            f"{found['count']} of {found['n']} ({one.name})"
+            for one in results.tested
+            if (found := one.found.get("false_regions", {}).get(SUBJECT))
+        ],
         "worst": worst_subgroups(results, prompt),
         "origins": origin_words({one.name: one.found for one in results.tested}),
         "nsd_tolerance": internal["nsd_tolerance"],

@@ -67,7 +67,9 @@ def worst_subgroups(results: Results, asked: str) -> list[str]:
         if (worst := found["worst"]) is None:
             continue
         each = next(each for each in found["each"] if worst == {"kind": each["kind"], "name": each["name"]})
-        span = interval_words(each["models"][SUBJECT]["dice"], results.confidence)
+        dice = each["models"][SUBJECT]["dice"]
+        groups = f" in {dice['groups']} groups" if dice["sufficient"] else ""
+        span = interval_words(dice, results.confidence) + groups
         name = marked_dataset(one.metrics, one.name)
-        lines.append(f"{name}: {worst['kind']}, {worst['name']}: Dice {span} in {each['groups']} groups.")
+        lines.append(f"{name}: {worst['kind']}, {worst['name']}: Dice {span}.")
     return lines

@@ -36,7 +36,7 @@ def test_one_value_alone_gets_an_axis() -> None:
 
 def test_marks_stand_where_their_values_are_and_words_stay_words() -> None:
     canvas = Canvas(numbered("<x>", 0, 1), named(["first", "second"]), width=300, height=100, left=50)
-    assert canvas.place_x(0) == 50 and canvas.place_x(1) == 280 and canvas.place_y(0) < canvas.place_y(-1)
+    assert canvas.place_x(0) == 50 and canvas.place_x(1) == 276 and canvas.place_y(0) < canvas.place_y(-1)
     for shape in SHAPES:
         canvas.mark(0.5, 0, Style("c-student", shape), words='"><script>')
     svg = str(canvas.finished("title", words='a "quoted" title').svg)
