@@ -56,7 +56,7 @@ def guard_table(results: Results) -> Table:
     """Whether pictures that aren't ultrasound are noticed, and how often real ones are taken for such."""
     guards = [metrics["guard"] for metrics in results.metrics.values() if "guard" in metrics]
     if not guards:
-        return Table("Is it ultrasound at all?", GUARD_HEAD, [])
+        return Table("What the guard flags", GUARD_HEAD, [])
     # Every validation tries the same pictures.
     caught = [
         Row(one["kind"], [Cell(str(one["n"])), Cell(f"{one['flagged']} of {one['n']}", value=one["flagged"])])
@@ -69,7 +69,7 @@ def guard_table(results: Results) -> Table:
     ]
     notes = [f"An image is flagged where its distance from what the model knows exceeds {guards[0]['threshold']:.4g}."]
     groups = [("pictures that aren't ultrasound", caught), ("test images, wrongly flagged", alarms)]
-    return Table("Is it ultrasound at all?", GUARD_HEAD, groups, notes)
+    return Table("What the guard flags", GUARD_HEAD, groups, notes)
 
 
 def subgroup_table(results: Results, asked: str) -> Table:
