@@ -173,11 +173,11 @@ def _what_it_is(found: Mapping[str, Any]) -> str:
     said = [
         f"Small trainings on what data there is: {data['train_images']} images to learn from, {data['val_images']} to "
         f"choose the weights by, at {params['model']['image_size_px']} px.",
-        f"Teachers ({teacher['hiera']}, from {teacher['base']}) learn {params['finetune']['epochs']} epochs at most.",
+        f"Teachers ({teacher['hiera']}, from {teacher['base']}) learn {_count(params['finetune']['epochs'], 'epoch')} at most.",
     ]
     if "student" in kinds:
         said.append(
-            f"Students ({student['name']}) learn {params['distil']['epochs']} at most, all of them from "
+            f"Students ({student['name']}) learn {_count(params['distil']['epochs'], 'epoch')} at most, all of them from "
             f"`{REFERENCES['teacher']}`."
         )
     references = " or ".join(f"`{REFERENCES[kind]}`" for kind in ("teacher", "student") if kind in kinds)
@@ -185,7 +185,7 @@ def _what_it_is(found: Mapping[str, Any]) -> str:
         "Data, seeds, order and schedule are the same for all of a kind; each differs from its reference "
         f"({references}) in what is named, and in nothing else.",
         f"Dice of the internal test images, {prompt_words(found['prompt'])}, the same prompts for all; "
-        f"{found['confidence']:.0%} intervals by resampling groups.",
+        f"{100 * found['confidence']:g} % intervals by resampling groups.",
     ]
     return " ".join(said)
 
@@ -214,13 +214,20 @@ def _dice_cells(found: Mapping[str, Any], prompts: Mapping[str, Any], names: Seq
     return [interval_words(one, found["confidence"]) for one in each]
 
 
+def _count(number: int, of: str) -> str:
+    return f"{number} {of}{'' if number == 1 else 's'}"
+
+
 def _limits(found: Mapping[str, Any]) -> list[str]:
     family = sum(one["p"] is not None for one in found["variants"])
+    tested = (
+        "p of a signed rank test of the groups' mean differences (a group is one witness, whatever its dataset), "
+        f"corrected for {_count(family, 'comparison')} (Holm). No interval is corrected, and each stands for itself."
+    )
     return [
         "One training each with one seed: the intervals hold the chance of the test images, not that of the seed. A "
         "difference that another seed could turn round is none.",
-        f"p of a signed rank test of the groups' mean differences (a group is one witness, whatever its dataset), "
-        f"corrected for {family} comparisons (Holm). No interval is corrected, and each stands for itself.",
+        *([tested] if family else []),
         f"Fewer than {found['min_groups']} groups are too few for an interval to be a claim (INSUFFICIENT).",
         "The weights were chosen by val; test chose nothing. Whoever picks a variant by this table has chosen by test, "
         "and needs other images to say how good it is.",

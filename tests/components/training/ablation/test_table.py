@@ -100,4 +100,5 @@ def test_the_table_says_what_it_is(found: dict[str, Any]) -> None:
     line = next(line for line in text.splitlines() if line.startswith("| `teacher_adapter_off`"))
     assert "2.500 | 0.500" in line and "-0.069 [" in line
     assert len({line.count("|") for line in text.splitlines() if line.startswith("|")}) == 1
-    assert "Students" not in text
+    assert "Students" not in text and "learn 1 epoch at most" in text
+    assert "corrected for 2 comparisons" in text
