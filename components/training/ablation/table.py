@@ -169,16 +169,16 @@ def _data(data: Data, test: Sequence[Record], cases: pd.DataFrame) -> dict[str, 
 def _what_it_is(found: Mapping[str, Any]) -> str:
     params, data = found["params"], found["data"]
     teacher, student = params["teacher"], params["student"]
+    teaching, studying = (_count(params[stage]["epochs"], "epoch") for stage in ("finetune", "distil"))
     kinds = {one["kind"] for one in found["variants"]}
     said = [
         f"Small trainings on what data there is: {data['train_images']} images to learn from, {data['val_images']} to "
         f"choose the weights by, at {params['model']['image_size_px']} px.",
-        f"Teachers ({teacher['hiera']}, from {teacher['base']}) learn {_count(params['finetune']['epochs'], 'epoch')} at most.",
+        f"Teachers ({teacher['hiera']}, from {teacher['base']}) learn {teaching} at most.",
     ]
     if "student" in kinds:
         said.append(
-            f"Students ({student['name']}) learn {_count(params['distil']['epochs'], 'epoch')} at most, all of them from "
-            f"`{REFERENCES['teacher']}`."
+            f"Students ({student['name']}) learn {studying} at most, all of them from `{REFERENCES['teacher']}`."
         )
     references = " or ".join(f"`{REFERENCES[kind]}`" for kind in ("teacher", "student") if kind in kinds)
     said += [
