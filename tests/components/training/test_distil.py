@@ -60,6 +60,47 @@ def test_features_draw_nearer_and_the_teacher_stays(discs: list[Record], tmp_pat
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
 
 
+def test_a_student_may_keep_its_own_decoder(discs: list[Record], tmp_path: Path) -> None:
+    student, teacher = tiny_segmenter(1), tiny_segmenter(2)
+    own = {name: value.clone() for name, value in student.mask_decoder.state_dict().items()}
+    distil(
+        student,
+        teacher,
+        discs[:2],
+        discs[8:9],
+        distil_params(mask_weight=0.0, epochs=1),  # Features alone don't train the decoder.
+        prompts=PROMPTS,
+        augment=AUGMENT,
+        checkpoint_folder=tmp_path,
+        fingerprint="k",
+        report=lambda metrics, epoch: None,
+        takes_over=False,
+    )
+    assert all(torch.equal(value, own[name]) for name, value in student.mask_decoder.state_dict().items())
+
+
+def test_without_weighed_features_the_teacher_isnt_asked(
+    discs: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    student, teacher = tiny_segmenter(1), tiny_segmenter(2)
+    student.set_trainable(trunk=True)
+    monkeypatch.setattr(teacher, "stages", lambda images: pytest.fail("the teacher was asked"))
+    curve: list[dict[str, float]] = []
+    distil(
+        student,
+        teacher,
+        discs[:2],
+        discs[8:9],
+        distil_params(terms={"block": 0, "adapter": 0, "sum": 0}, epochs=1),
+        prompts=PROMPTS,
+        augment=AUGMENT,
+        checkpoint_folder=tmp_path,
+        fingerprint="k",
+        report=lambda metrics, epoch: curve.append(metrics),
+    )
+    assert "train_dice" in curve[0] and "train_sum_s4" not in curve[0]
+
+
 def test_features_that_are_not_there_are_refused(discs: list[Record], tmp_path: Path) -> None:
     bare = build_segmenter(TINY, AdapterConfig(variant="none"), image_size_px=64, draws_prompts=True)
     with pytest.raises(ParamsError, match="no adapters"):
