@@ -1,11 +1,11 @@
 """Descriptions of ultrasound images to a fitted guard (components/promptable/guard.py), and its threshold.
 
 Centre and spread of each feature come from quantiles, so that a few odd images move neither. A description's unit is
-the distance that 99 % of the images it was fitted on keep within, so that image and embedding can be held against each
-other. The threshold comes from other images, of the validation side: the lowest that flags at most a declared share of
-further images like them, as split conformal prediction has it (Vovk et al. 2005): the ceil((n + 1)(1 − share))-th
-smallest score of n. Where n is too small for that it is the largest score, and the share isn't known. Leaves out:
-reading images (calibrate.py).
+the distance that nine in ten of the images it was fitted on keep within, so that image and embedding can be held
+against each other. The threshold comes from other images, of the validation side: the lowest that flags at most a
+declared share of further images like them, as split conformal prediction has it (Vovk et al. 2005): the ceil((n + 1)(1
+− share))-th smallest score of n. Where n is too small for that it is the largest score, and the share isn't known.
+Leaves out: reading images (calibrate.py).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ Vector = NDArray[np.float64]
 TAIL = 0.05
 TAIL_SD = 1.6449
 """Standard deviations from the centre of a normal distribution to the quantile that leaves TAIL above it."""
-UNIT_QUANTILE = 0.99
+UNIT_QUANTILE = 0.9
+"""Not higher: one odd image among a few would set the unit, and hide the other description."""
 LEAST_IMAGE_SPREAD = 0.05
 """Features of images that hardly differ among those seen (no colour in any) still may by this much."""
 LEAST_EMBEDDING_SHARE = 0.1
