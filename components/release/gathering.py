@@ -90,7 +90,8 @@ def try_model(model: Path, cases: pd.DataFrame, records: Sequence[Record], devic
     try:
         segmenter, _ = load_student(model)
     except ArtefactError as error:
-        return Parity(0, 0.0), error.found
+        # Where the project stands on this machine says nothing about the model.
+        return Parity(0, 0.0), error.found.replace(f"{model}/", "")
     return golden_parity(cases, records, segmenter.to(device)), None
 
 

@@ -43,11 +43,11 @@ def check_trained_split(evidence: Evidence, _rules: Rules) -> list[Check]:
         return [Check("trained_split", "INSUFFICIENT", None, judged, reason)]
     if trained != judged:
         reason = (
-            f"the model was trained on another split ({trained}) than the one it is judged on ({judged}), so that its "
-            "test side may have been near training: run the graph to its end, `dvc repro`"
+            f"the model was trained on another split ({trained[:16]}) than the one that it is judged by "
+            f"({judged[:16]}), so that its test side may have been near training: run the graph to its end, `dvc repro`"
         )
         return [Check("trained_split", "FAIL", trained, judged, reason)]
-    return [Check("trained_split", "PASS", trained, judged, "trained on the split that it is judged on")]
+    return [Check("trained_split", "PASS", trained, judged, "trained on the split that it is judged by")]
 
 
 def check_sides(evidence: Evidence, _rules: Rules) -> list[Check]:

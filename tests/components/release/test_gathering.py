@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image as PilImage
 
-from components.artefacts import PretrainingExposure, write_json
+from components.artefacts import WEIGHTS, PretrainingExposure, sha256_of, write_json
 from components.evaluation.comparing.summary import bootstrap_of
 from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
@@ -25,7 +25,7 @@ from components.promptable.predict import pin_threads
 from components.release.checks.data import check_external
 from components.release.checks.evidence import Rules
 from components.release.gate import judge
-from components.release.gathering import gather
+from components.release.gathering import gather, package_changes, try_model
 from components.students import build_student, load_student, student_adapter, student_hiera
 from components.types import ObjectTruth, Record, Role
 
@@ -179,3 +179,27 @@ def test_a_leak_and_a_missing_verdict_are_evidence(project: Path, tmp_path: Path
     evidence = gather(copy, model=copy / "models/student", internal=["busi", "ddti"], external=["fugc"], champion=None)
     assert evidence.leak is not None and "group g0 of busi" in evidence.leak
     assert evidence.faults["ddti"] is None
+
+
+def test_a_folder_that_does_not_load_is_evidence(project: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    shutil.copytree(project / "models/student", folder)
+    content = bytearray((folder / WEIGHTS).read_bytes())
+    content[-1] ^= 0xFF
+    (folder / WEIGHTS).write_bytes(content)
+    parity, broken = try_model(folder, pd.DataFrame(), [], "cpu")
+    assert parity.cases == 0
+    assert broken is not None and broken.startswith(f"{WEIGHTS} has sha256")
+
+
+def test_what_would_be_released_is_held_against_what_was_tried(tmp_path: Path) -> None:
+    for name in ("model.json", "encoder.onnx", "golden/0.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(name)
+    tried = {f"src/model/{name}": sha256_of(tmp_path / name) for name in ("model.json", "encoder.onnx")}
+    package = {"files": {**tried, "src/serving/service.py": "0" * 64}}
+    assert package_changes(tmp_path, package) == ()
+    assert package_changes(tmp_path, None) == ()
+    (tmp_path / "encoder.onnx").write_text("other")
+    (tmp_path / "model.json").unlink()
+    assert package_changes(tmp_path, package) == ("encoder.onnx was changed", "model.json is missing")
