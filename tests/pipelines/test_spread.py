@@ -12,20 +12,19 @@ import pytest
 
 from components.artefacts import read_description
 from components.errors import ArtefactError
-from components.params import DistilParams, SpreadParams, load_params
+from components.params import SpreadParams, load_params
 from pipelines import distil as distil_stage
 from pipelines import spread as spread_stage
 from pipelines.distil import distil
-from pipelines.spread import FOLDER, spread
+from pipelines.spread import FOLDER, finished, spread
 from pipelines.validate_internal import validate_internal
 from tests.pipelines.conftest import Reached, make_job
 
 
-def run_spread(root: Path, *seeds: int, **changes: Any) -> tuple[dict[str, Any], Any]:
+def run_spread(root: Path, *seeds: int) -> tuple[dict[str, Any], Any]:
     """The list that the stage writes for these seeds, and what it told its run."""
     params = load_params(root / "params.yaml")
-    distilling = DistilParams.model_validate(params.distil.model_dump() | changes)
-    params = params.model_copy(update={"distil": distilling, "spread": SpreadParams(seeds=seeds)})
+    params = params.model_copy(update={"spread": SpreadParams(seeds=seeds)})
     job, run = make_job(spread, root, params=params)
     spread.function(job)
     return json.loads((root / FOLDER / "spread.json").read_text(encoding="utf-8")), run
@@ -51,15 +50,16 @@ def test_no_sister_is_trained_unless_asked_for(reached: Reached) -> None:
 
 
 @pytest.mark.usefixtures("plain_steps")
-def test_a_sister_is_the_student_that_distil_makes_with_that_seed(widened: Path) -> None:
+def test_a_sister_is_the_student_that_distil_makes_with_that_seed(
+    widened: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found, run = run_spread(widened, 21)
     (sister,) = found["sisters"]
     params = load_params(widened / "params.yaml")
     params = params.model_copy(update={"distil": params.distil.model_copy(update={"seed": 21})})
-    other = widened.parent / "other"
-    shutil.copytree(widened, other, symlinks=True)
-    distil.function(make_job(distil, other, params=params)[0])
-    assert sister["digest"] == read_description(other / "models/student").digest
+    monkeypatch.setattr(distil_stage, "MODEL", Path("models/other"))
+    distil.function(make_job(distil, widened, params=params)[0])
+    assert sister["digest"] == read_description(widened / "models/other").digest
     assert sister["digest"] != read_description(widened / "models/student").digest
     described = read_description(widened / FOLDER / "21")
     assert described.provenance["seeds"] == {"distil.seed": 21} and described.phantom is True
@@ -86,8 +86,9 @@ def test_a_finished_sister_is_kept_when_seeds_come_and_go(widened: Path, monkeyp
     again, _ = run_spread(widened, 22)
     assert trained == [22, 22] and again["sisters"] == both["sisters"][:1], "an altered sister is trained again"
     assert {path.name for path in (widened / FOLDER).iterdir()} == {"spread.json", "22"}
-    run_spread(widened, 22, epochs=1, learning_rate=2e-3)
-    assert trained == [22, 22, 22], "other parameters make another sister"
+    kept = json.loads((widened / FOLDER / "22/training.json").read_text(encoding="utf-8"))
+    assert finished(widened / FOLDER / "22", kept["fingerprint"]) == again["sisters"][0]
+    assert finished(widened / FOLDER / "22", "another") is None, "other data, parameters or code: another sister"
 
 
 @pytest.mark.usefixtures("plain_steps")
