@@ -57,7 +57,7 @@ def package_table(package: Mapping[str, Any]) -> Table:
         ("peak memory", f"{package['peak_memory_mb']:.0f} MB"),
         ("files", f"{len(package['files'])}; files that may run code: {', '.join(unsafe) or 'none'}"),
         ("Bento", str(package["bento"])),
-        ("measured on", ", ".join(f"{key} {value}" for key, value in package["machine"].items())),
+        ("measured on", ", ".join(f"{key} {value}" for key, value in package["machine"].items() if value)),
     ]
     rows = [Row(head, [Cell(text)]) for head, text in [*parity, *latency, *rest]]
     return Table("The package that would be released, measured while it ran", ["what", "measured"], [("", rows)])
@@ -114,6 +114,8 @@ def published_table(results: Results) -> Table:
 
 def nearest(results: Results, published: Published) -> str:
     """The student's Dice at the exact box on real images of the datasets that a published figure is about."""
+    if "isn't said" in published.on:
+        return "none: it isn't said which sets these are"
     about = [one for one in results.tested if one.name in published.on.lower()]
     real = [one for one in about if not one.found["phantom"]]
     if not real:

@@ -26,7 +26,7 @@ PACKAGE = {
     "start_s": 3.25,
     "peak_memory_mb": 812.5,
     "unsafe_files": [],
-    "machine": {"cpu": "two cores"},
+    "machine": {"cpu": "two cores", "accelerator": None},
 }
 DOCUMENTS = {
     "schema": 1,

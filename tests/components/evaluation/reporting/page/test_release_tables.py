@@ -32,6 +32,7 @@ def test_published_figures_stand_beside_real_images_at_the_exact_box_alone(resul
     rows = texts(published_table(results))
     assert [row[0] for row in rows] == [one.system for one in PUBLISHED if one.system.startswith("UniUltra")]
     assert len(rows) == 3 and rows[0][3] == "93.81" and rows[0][-1].endswith("only phantoms of them")
+    assert rows[2][-1] == "none: it isn't said which sets these are"
     busi = results.tested[0]
     real = replace(busi, found={**busi.found, "phantom": False})
     mean = busi.found["prompts"]["box"]["student"]["dice"]["mean"]
@@ -50,5 +51,6 @@ def test_the_package_is_told_as_measured(results: Results) -> None:
     told = dict(row[:2] for row in texts(package_table(results.package)))
     assert told["time to embed"] == "61 ms (median), 70 ms (95 %), n = 20"
     assert told["peak memory"] == "812 MB" and told["files"] == "1; files that may run code: none"
+    assert told["measured on"] == "cpu two cores"
     unsafe = {**results.package, "unsafe_files": ["a.pt"]}
     assert dict(row[:2] for row in texts(package_table(unsafe)))["files"].endswith("run code: a.pt")
