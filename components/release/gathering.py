@@ -25,7 +25,7 @@ from components.journal import Journal
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence
 from components.release.files import differences, list_files, model_files
-from components.release.packaged import CANDIDATE, GOLDEN, PACKAGE
+from components.release.packaged import CANDIDATE, GOLDEN, PACKAGE, read_package
 from components.students import load_student
 from components.types import Record
 
@@ -54,6 +54,8 @@ def gather(
     ------
     ArtefactError
         If the model's description can't be read.
+    ReleaseError
+        If the package's record was altered.
     LayoutError
         If manifests, the split, its `sources.json` or the record of sides are missing or damaged.
     """
@@ -61,7 +63,7 @@ def gather(
     inner = _records(root / "data/02_harmonised/internal", internal)
     sides = sides_by_key(read_split(root / SPLIT))
     parity, broken = try_model(model, cases, inner, device)
-    package = _report(root / PACKAGE)
+    package = read_package(root / PACKAGE).model_dump(mode="json") if (root / PACKAGE).is_file() else None
     return Evidence(
         description=read_description(model),
         model_folder=model,

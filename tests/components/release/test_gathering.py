@@ -12,6 +12,7 @@ import pytest
 from PIL import Image as PilImage
 
 from components.artefacts import WEIGHTS, PretrainingExposure, sha256_of, write_json
+from components.errors import ReleaseError
 from components.evaluation.comparing.summary import bootstrap_of
 from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
@@ -24,6 +25,7 @@ from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads
 from components.release.checks.data import check_external
 from components.release.checks.evidence import Rules
+from components.release.files import package_digest
 from components.release.gate import judge
 from components.release.gathering import gather, package_changes, try_model
 from components.students import build_student, load_student, student_adapter, student_hiera
@@ -190,6 +192,17 @@ def test_a_folder_that_does_not_load_is_evidence(project: Path, tmp_path: Path) 
     parity, broken = try_model(folder, pd.DataFrame(), [], "cpu")
     assert parity.cases == 0
     assert broken is not None and broken.startswith(f"{WEIGHTS} has sha256")
+
+
+def test_a_record_of_a_package_that_was_altered_stops_the_gate(project: Path, tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    shutil.copytree(project, root, ignore=shutil.ignore_patterns("images", "figures"))
+    listed = {"model": {"name": "hiera_mini", "digest": "a" * 64}, "files": {"src/x": "0" * 64}}
+    write_json(root / "reports/package.json", {**listed, "package_sha256": package_digest({"src/x": "1" * 64})})
+    pick = {"internal": ["busi"], "external": ["fugc"], "champion": None}
+    (root / "models/student/weights.safetensors").write_bytes(b"")  # nothing to try: the record is what is read next
+    with pytest.raises(ReleaseError, match="it was altered"):
+        gather(root, model=root / "models/student", **pick)
 
 
 def test_what_would_be_released_is_held_against_what_was_tried(tmp_path: Path) -> None:
