@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ CARRIED = ("src", "env")
 NAMING = "src/bentofile.yaml"
 """What of a Bento runs or is installed; the rest (`bento.yaml`, `README.md`, and `NAMING` with its labels) tells when
 and under which name it was built."""
+COMPILED = "__pycache__"
 SAFE_SUFFIXES = frozenset({".safetensors", ".json", ".md", ".onnx"})
 RISKY_SUFFIXES = frozenset(
     {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".pyc", ".torch"}
@@ -40,8 +42,14 @@ def list_files(folder: Path, below: Iterable[str] = (".",)) -> dict[str, str]:
 
 
 def bento_files(bento: Path) -> dict[str, str]:
-    """What a Bento's folder carries, but for its name and the papers beside its model."""
-    return {name: digest for name, digest in list_files(bento, CARRIED).items() if not _is_paper(name)}
+    """What a Bento's folder carries, but for its name, the papers beside its model, and what Python compiled of it."""
+    return {name: digest for name, digest in list_files(bento, CARRIED).items() if not _is_beside(name)}
+
+
+def forget_compiled(bento: Path) -> None:
+    """Remove what Python compiled of a Bento's code when it ran: it would be run in place of the code, unlisted."""
+    for cache in list((bento / "src").rglob(COMPILED)):
+        shutil.rmtree(cache)
 
 
 def model_files(files: Listing) -> dict[str, str]:
@@ -90,5 +98,7 @@ def _is_pickled(path: Path) -> bool:
     return pickled or zipfile.is_zipfile(path)
 
 
-def _is_paper(name: str) -> bool:
-    return name == NAMING or (name.startswith(MODEL) and name.removeprefix(MODEL) in PAPERS)
+def _is_beside(name: str) -> bool:
+    return (
+        COMPILED in name.split("/") or name == NAMING or (name.startswith(MODEL) and name.removeprefix(MODEL) in PAPERS)
+    )

@@ -75,7 +75,9 @@ def _environment(root: Path) -> dict[str, str]:
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"
     os.environ.setdefault("BENTOML_HOME", str(root / ".bentoml"))
     # A model that is named there would take the place of the Bento's own.
-    return {name: value for name, value in os.environ.items() if name != MODEL_VARIABLE}
+    kept = {name: value for name, value in os.environ.items() if name != MODEL_VARIABLE}
+    # What Python compiles would lie in the Bento beside the code that was judged.
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _served(chosen: Chosen) -> Served:
@@ -92,11 +94,13 @@ def _served(chosen: Chosen) -> Served:
 
     if chosen.released is not None:
         from components.release.bento import bento_of
+        from components.release.files import forget_compiled
         from components.release.ledger import LEDGER, read_ledger
 
         package = read_ledger(Path.cwd() / LEDGER).package_of(chosen.released)
         bento = bento_of(chosen.released, package=package)
         if bento is not None:
+            forget_compiled(bento.folder)
             code = bento.folder / "src"
             return Served(bento.tag, code, checked_description(code / "model"), None)
     # Checked here already, because BentoML starts a service that can't load its model again and again.

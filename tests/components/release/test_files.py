@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from components.artefacts import sha256_of, write_text
 from components.release.files import (
     bento_files,
     differences,
+    forget_compiled,
     list_files,
     listing_text,
     model_files,
@@ -19,27 +21,35 @@ from components.release.files import (
 )
 
 
-def fill(folder: Path, **files: bytes) -> None:
+def fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their paths."""
     for name, content in files.items():
-        path = folder / name.replace("__", "/").replace("_DOT_", ".")
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
 
 def test_a_bentos_list_is_all_that_runs_without_names_and_papers(tmp_path: Path) -> None:
-    fill(
-        tmp_path,
-        src__serving__a_DOT_py=b"1",
-        src__model__weights=b"2",
-        src__model__card_DOT_json=b"a paper",
-        src__components__card_DOT_json=b"no paper",
-        src__bentofile_DOT_yaml=b"a name",
-        env__requirements=b"3",
-        bento_DOT_yaml=b"a date",
-    )
+    written = {
+        "src/serving/a.py": b"1",
+        "src/model/weights": b"2",
+        "src/model/card.json": b"a paper",
+        "src/components/card.json": b"no paper",
+        "src/bentofile.yaml": b"a name",
+        "env/requirements": b"3",
+        "bento.yaml": b"a date",
+    }
+    fill(tmp_path, written)
     files = bento_files(tmp_path)
     assert list(files) == ["env/requirements", "src/components/card.json", "src/model/weights", "src/serving/a.py"]
     assert model_files(files) == {"weights": sha256_of(tmp_path / "src/model/weights")}
+
+
+def test_what_python_compiled_is_in_no_list_and_can_be_forgotten(tmp_path: Path) -> None:
+    fill(tmp_path, {"src/serving/__pycache__/a.pyc": b"0", "src/serving/b.pyc": b"1", "src/serving/a.py": b"2"})
+    assert list(bento_files(tmp_path)) == ["src/serving/a.py", "src/serving/b.pyc"], "this one would be imported"
+    forget_compiled(tmp_path)
+    assert list(list_files(tmp_path)) == ["src/serving/a.py", "src/serving/b.pyc"]
 
 
 def test_the_digest_of_a_list_is_that_of_its_file_and_knows_no_order(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def test_a_bento_brings_its_own_code_and_model(
     calls: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr("os.execve", lambda _, command, environment: calls.append((command, environment)))
     model(tmp_path / "bento/src/model", "student")
+    compiled = tmp_path / "bento/src/serving/__pycache__"
+    compiled.mkdir(parents=True)
     bento = BuiltBento("sonoforge:1-2", tmp_path / "bento", "1" * 64, "2")
     monkeypatch.setattr("components.release.bento.bento_of", lambda digest, package: {"1" * 64: bento}[digest])
     chosen = Chosen(tmp_path / "gone", "the champion", "1" * 64)
@@ -86,6 +88,7 @@ def test_a_bento_brings_its_own_code_and_model(
     assert ran.exit_code == 0 and json.loads(ran.stdout)["bento"] == "sonoforge:1-2", ran.output
     ((started, environment),) = calls
     assert started[2] == "sonoforge:1-2" and "SONOFORGE_MODEL" not in environment
+    assert not compiled.exists() and environment["PYTHONDONTWRITEBYTECODE"] == "1"
     assert started[started.index("--working-dir") + 1] == str(tmp_path / "bento/src")
 
 
