@@ -22,11 +22,11 @@ from typing import Any
 
 import yaml
 from filelock import FileLock, Timeout
-from ruamel.yaml import YAML
 
 from components.artefacts import write_text
 from components.errors import ParamsError, SonoForgeError
 from components.params import Params, load_params, parse_params
+from components.params.editing import params_editor
 from pipelines.interrupts import ends_as_interrupts
 
 STAGES = (
@@ -209,9 +209,7 @@ def set_params(root: Path, assignments: Sequence[str]) -> tuple[str, ...]:
     """
     path = root / "params.yaml"
     load_params(path)
-    editor = YAML()
-    editor.preserve_quotes = True
-    editor.width = 4096  # Long flow mappings stay on their lines.
+    editor = params_editor()
     document = editor.load(path.read_text(encoding="utf-8"))
     changes = [change for one in assignments if (change := _assign(document, one)) is not None]
     out = io.StringIO()
@@ -257,7 +255,7 @@ def _assign(document: Any, assignment: str) -> str | None:
             raise ParamsError(
                 f"params.yaml has no {key}",
                 expected=f"a key under {', '.join(map(str, document))}",
-                remedy="correct the key; components/params.py lists them",
+                remedy="correct the key; components/params lists them",
             )
         section = section[name]
     if not isinstance(section, dict):

@@ -62,7 +62,9 @@ def test_code_deps_exist_and_are_needed(stage: str) -> None:
             continue
         assert (ROOT / dep).exists(), dep
         # The Bento that these stages build carries components and serving as files.
-        assert stage in ("package", "promote") or any(covered(file, {dep}) for file in needed), f"{stage} doesn't import {dep}"
+        assert stage in ("package", "promote") or any(covered(file, {dep}) for file in needed), (
+            f"{stage} doesn't import {dep}"
+        )
 
 
 @pytest.mark.parametrize("stage", STAGES)

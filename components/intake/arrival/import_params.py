@@ -9,12 +9,12 @@ import io
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from components.contract import Contract
 from components.errors import ParamsError
 from components.params import PHANTOM_SOURCE, load_params, parse_params
+from components.params.editing import params_editor
 
 IMPORTS = Path("data/imports")
 PARAMS = Path("params.yaml")
@@ -41,9 +41,7 @@ def edited_params(text: str, contract: Contract, *, keep_phantoms: bool) -> tupl
     ParamsError
         If the text isn't valid before, or wouldn't be after.
     """
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 4096  # ruamel would else fold the long lines of flow mappings
+    yaml = params_editor()
     try:
         document: Any = yaml.load(text)
     except YAMLError as error:  # stricter than PyYAML: a key that stands twice, for one

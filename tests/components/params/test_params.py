@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from components.errors import ParamsError
 from components.params import PHANTOM_SOURCE, Params, load_params, parse_params
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 GOOD: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 

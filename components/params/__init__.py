@@ -1,0 +1,156 @@
+"""`params.yaml` to types: every number a run depends on, its unit and where it comes from.
+
+Only stages read this, and each stage passes on the section that it needs. Unknown keys, wrong types and
+contradictions are refused with the path of the key. Leaves out: what any number means to an algorithm; that
+stands with the code that takes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from components.errors import ParamsError
+from components.params.data import PHANTOM_SOURCE, DatasetParams, PhantomParams, SplitParams
+from components.params.judging import (
+    RESERVED_NAMES,
+    SISTER_NAMES,
+    CalibrateParams,
+    DocumentParams,
+    EvaluateParams,
+    GateParams,
+    PackageParams,
+    PeerName,
+    PeerParams,
+)
+from components.params.models import AdapterParams, ModelParams, StudentParams, TeacherParams
+from components.params.prompts import EvaluatePrompts, ObjectPromptKind, PromptKind, PromptParams, TrainPrompts
+from components.params.section import Section, Share
+from components.params.training import (
+    AugmentParams,
+    DistilParams,
+    DistilTerms,
+    FinetuneParams,
+    FitParams,
+    MaskLossParams,
+    OptimiseParams,
+    SpreadParams,
+    UnetLossParams,
+    UnetParams,
+)
+from components.types import Role
+
+__all__ = [
+    "PHANTOM_SOURCE",
+    "RESERVED_NAMES",
+    "SISTER_NAMES",
+    "AdapterParams",
+    "AugmentParams",
+    "CalibrateParams",
+    "DatasetParams",
+    "DistilParams",
+    "DistilTerms",
+    "DocumentParams",
+    "EvaluateParams",
+    "EvaluatePrompts",
+    "FinetuneParams",
+    "FitParams",
+    "GateParams",
+    "MaskLossParams",
+    "ModelParams",
+    "ObjectPromptKind",
+    "OptimiseParams",
+    "PackageParams",
+    "Params",
+    "PeerName",
+    "PeerParams",
+    "PhantomParams",
+    "PromptKind",
+    "PromptParams",
+    "Section",
+    "Share",
+    "SplitParams",
+    "SpreadParams",
+    "StudentParams",
+    "TeacherParams",
+    "TrainPrompts",
+    "UnetLossParams",
+    "UnetParams",
+    "load_params",
+    "parse_params",
+]
+
+
+class Params(Section):
+    """The whole of `params.yaml`."""
+
+    datasets: dict[str, DatasetParams] = Field(min_length=1)
+    split: SplitParams
+    model: ModelParams
+    prompts: PromptParams
+    augment: AugmentParams
+    teacher: TeacherParams
+    student: StudentParams
+    finetune: FinetuneParams
+    distil: DistilParams
+    unet: UnetParams
+    spread: SpreadParams
+    calibrate: CalibrateParams
+    evaluate: EvaluateParams
+    package: PackageParams
+    document: DocumentParams
+    gate: GateParams
+
+    @model_validator(mode="after")
+    def _sisters_have_seeds_of_their_own(self) -> Self:
+        if self.distil.seed in self.spread.seeds:
+            raise ValueError(f"spread.seeds holds {self.distil.seed}, the seed of distil: name other ones")
+        return self
+
+    def names(self, role: Role) -> tuple[str, ...]:
+        """Names of the run's datasets that have this role, in the file's order."""
+        return tuple(name for name, dataset in self.datasets.items() if dataset.role == role)
+
+
+def load_params(path: Path) -> Params:
+    """Read `params.yaml`.
+
+    Raises
+    ------
+    ParamsError
+        If the file is missing, isn't YAML, or holds an unknown, missing or wrong key.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ParamsError(
+            f"{path} doesn't exist", expected="the run's parameters", remedy="run from the project's root"
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # A text that isn't UTF-8, a date that isn't one, or what is nested too deep.
+        raise ParamsError(
+            f"{path} isn't YAML: {error}", expected="a YAML mapping", remedy="mend the line named above"
+        ) from None
+    return parse_params(raw, origin=str(path))
+
+
+def parse_params(raw: Any, *, origin: str) -> Params:
+    """Check a mapping against the schema; `origin` names it in errors.
+
+    Raises
+    ------
+    ParamsError
+        Listing every key that is unknown, missing or wrong.
+    """
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
+        raise ParamsError(
+            f"{origin}: " + "; ".join(lines),
+            expected="the keys and types of components/params",
+            remedy="correct or remove the keys named above",
+        ) from None

@@ -1,0 +1,56 @@
+"""What teacher and student are."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from components.params.section import Section
+from components.types import Exposure
+
+
+class ModelParams(Section):
+    """Side of the square model input in pixels (the paper: 1024), a multiple of 32; and whether prompts are also
+    given as SAM2's mask input (components/promptable/guess.py; for training from `scratch`)."""
+
+    image_size_px: int = Field(ge=64, le=2048, multiple_of=32)
+    draws_prompts: bool
+
+
+class AdapterParams(Section):
+    """The Context-Edge Hybrid Adapter: as the paper's figure draws it, as released, or none; for ablation
+    either branch can be switched off. `scale` multiplies the branches' sum (paper's code: 0.5)."""
+
+    variant: Literal["as_drawn", "as_released", "none"]
+    context: bool
+    edge: bool
+    scale: float = Field(gt=0)
+
+
+class TeacherParams(Section):
+    """Which Hiera carries the teacher and which weights it starts from.
+
+    `hiera`: `tiny`, `small`, `base_plus`, `large` are SAM2.1's own; `micro` is a small one of this project for
+    machines without a GPU. `base`: `scratch`, the name of an official checkpoint (`sam2.1_hiera_large`, …), or
+    the path of a checkpoint file, whose sha256 `base_sha256` then pins: a changed file is refused, and a changed
+    digest trains again. For a path, `base_exposure` states by dataset whether its training saw that dataset or
+    patients of it; what isn't stated is unknown, and a dataset counts as external only where it says `no`.
+    """
+
+    hiera: Literal["micro", "tiny", "small", "base_plus", "large"]
+    base: str = Field(min_length=1)
+    base_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    base_exposure: dict[str, Exposure] = Field(default_factory=dict)
+    adapter: AdapterParams
+
+
+class StudentParams(Section):
+    """The student by name (`components/students/<name>.py`), its attention windows and its adapters.
+
+    The paper keeps Hiera's windows (8, 4, 14, 7); windows that divide the feature maps need no padding.
+    """
+
+    name: str = Field(min_length=1)
+    window_spec: tuple[int, int, int, int]
+    adapter: AdapterParams

@@ -1,0 +1,132 @@
+"""How the models are trained."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from components.params.section import Section, Share
+
+
+class AugmentParams(Section):
+    """Probabilities of flips and blur; largest relative change of scale, shift, light; degrees of rotation."""
+
+    hflip: Share = Field(ge=0, le=1)
+    vflip: Share = Field(ge=0, le=1)
+    scale: float = Field(ge=0, lt=1)
+    shift: float = Field(ge=0, lt=1)
+    rotate_deg: float = Field(ge=0, le=180)
+    brightness: float = Field(ge=0, le=1)
+    contrast: float = Field(ge=0, le=1)
+    gamma: float = Field(ge=0, lt=1)
+    blur: Share = Field(ge=0, le=1)
+
+
+class MaskLossParams(Section):
+    """Weights of soft Dice, focal and quality loss; focal's gamma and alpha (weight of the foreground)."""
+
+    dice: float = Field(ge=0)
+    focal: float = Field(ge=0)
+    focal_gamma: float = Field(ge=0)
+    focal_alpha: float = Field(gt=0, lt=1)
+    quality: float = Field(ge=0)
+
+
+class FitParams(Section):
+    """What all trainings share.
+
+    `schedule`: `exponential` multiplies the rate by `gamma` each epoch (the paper: 0.98), `cosine` falls to zero
+    over all epochs. `accumulate` batches make one step. `amp`: `off`, `bf16`, or `auto` (bf16 on a GPU that has
+    it, else off). A checkpoint is written after every epoch and at least every `checkpoint_seconds`.
+    `patience_epochs` without a better validation Dice end the training.
+    """
+
+    seed: int
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    accumulate: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    schedule: Literal["exponential", "cosine"]
+    gamma: float = Field(gt=0, le=1)
+    warmup_steps: int = Field(ge=0)
+    weight_decay: float = Field(ge=0)
+    clip_norm: float = Field(gt=0)
+    amp: Literal["off", "bf16", "auto"]
+    patience_epochs: int = Field(ge=1)
+    checkpoint_seconds: float = Field(gt=0)
+    loader_workers: int = Field(ge=0)
+
+
+class OptimiseParams(FitParams):
+    """What the trainings of teacher and student share: the losses of their masks."""
+
+    loss: MaskLossParams
+
+
+class FinetuneParams(OptimiseParams):
+    """Stage 1 of the paper: adapters, neck and decoder on a frozen trunk."""
+
+
+class DistilTerms(Section):
+    """Weights of the three features that are distilled at each level: block, adapter and their sum."""
+
+    block: float = Field(ge=0)
+    adapter: float = Field(ge=0)
+    sum: float = Field(ge=0)
+
+
+class DistilParams(OptimiseParams):
+    """Stage 2 of the paper, deep-supervised knowledge distillation.
+
+    `levels` are strides of the feature maps (H/4, H/8, H/16). `mask_weight` weighs the mask loss of the student's
+    own decoder against the features' loss; 0 is the paper's plain DSKD.
+    """
+
+    levels: tuple[Literal[4, 8, 16], ...] = Field(min_length=1)
+    terms: DistilTerms
+    mask_weight: float = Field(ge=0)
+
+
+class UnetLossParams(Section):
+    """Weights of binary cross entropy and soft Dice; nnU-Net weighs them alike (Isensee et al. 2021)."""
+
+    bce: float = Field(ge=0)
+    dice: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if self.bce == self.dice == 0:
+            raise ValueError("bce and dice are both 0: nothing to learn")
+        return self
+
+
+class UnetParams(FitParams):
+    """The baseline that learns: a U-Net that is given the box as an input channel (components/unet).
+
+    `channels` at each level, the first at half the input's size and each further one at half of that; multiples of 8,
+    or fewer than 8. It learns from the images, augmentation and boxes of `prompts.train` that the models learn from,
+    clicks left out.
+    """
+
+    channels: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=2, max_length=5)
+    loss: UnetLossParams
+
+    @model_validator(mode="after")
+    def _channels_make_groups(self) -> Self:
+        if odd := [width for width in self.channels if width > 8 and width % 8]:
+            raise ValueError(f"channels {', '.join(map(str, odd))}: each level has fewer than 8 or a multiple of 8")
+        return self
+
+
+class SpreadParams(Section):
+    """Sister students: distilled exactly as the student, but for the seed; how far their results lie apart is what luck
+    alone does. At least three say something; none are trained unless asked for."""
+
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("a seed stands twice in `seeds`: its students would be the same")
+        return self
