@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from components.params import load_params
 from pipelines.graph import STAGES
 from tests.pipelines.conftest import DEAF
 
@@ -143,12 +144,13 @@ def reproduced(project: Project) -> Project:
 
 def test_everything_is_there(reproduced: Project) -> None:
     folder = reproduced.folder
+    kinds = load_params(folder / "params.yaml").prompts.evaluate.kinds
     for role, names in (("internal", {"busi", "tn3k"}), ("external", {"fugc"})):
         metrics = json.loads((folder / f"reports/{role}/metrics.json").read_text(encoding="utf-8"))
         assert metrics["schema"] == 1 and metrics["phantom"] is True
         assert set(metrics["datasets"]) == names
         for dataset in metrics["datasets"].values():
-            assert set(dataset["prompts"]) == {"box", "box_jitter", "click"}
+            assert set(dataset["prompts"]) == set(kinds) - {"box_nothing"}
             for prompt, by_who in dataset["prompts"].items():
                 # A click has no box, so it has no baseline either.
                 baselines = {"unet_box", "ellipse", "filled_box", "grabcut"} if "box" in prompt else set()
