@@ -44,10 +44,10 @@ from components.release.checks.robustness import EXACT, SLOPPIEST
 from components.release.files import MODEL
 from components.release.gate import Verdict, judge
 from components.release.gathering import gather, package_changes, try_model
-from components.release.golden import choose_golden
-from components.release.ledger import LEDGER, read_ledger
-from components.release.package import exported_agreement
-from components.release.packaged import CANDIDATE
+from components.release.packing.golden import choose_golden
+from components.release.packing.package import exported_agreement
+from components.release.packing.packaged import CANDIDATE
+from components.release.records.ledger import LEDGER, read_ledger
 from components.students import build_student, load_student
 from components.types import Record
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from components.artefacts import ModelDescription, read_description
+from components.release.documents.dossier import write_dossier
 from components.release.documents.run_files import Run, read_run
 from components.release.documents.statements import STATEMENTS, read_statements
-from components.release.dossier import write_dossier
-from components.release.ledger import LEDGER, read_ledger
-from components.release.released import released_model
+from components.release.records.ledger import LEDGER, read_ledger
+from components.release.records.released import released_model
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step

@@ -18,7 +18,7 @@ from components.promptable.predict import pick_device, pin_threads
 from components.release.checks.evidence import Evidence, Rules
 from components.release.gate import Verdict, judge
 from components.release.gathering import gather
-from components.release.ledger import LEDGER, read_ledger
+from components.release.records.ledger import LEDGER, read_ledger
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import WORKERS, Job, stage
 from pipelines.runtime.steps import step

@@ -15,11 +15,11 @@ import pandas as pd
 from components.artefacts import ModelDescription, write_json
 from components.intake.form.records import read_manifests
 from components.promptable.predict import pin_threads
-from components.release.bento import BuiltBento, build_candidate
-from components.release.golden import Agreement, GoldenImage, choose_golden
-from components.release.package import assemble, exported_agreement, package_record
-from components.release.packaged import CANDIDATE, PACKAGE
-from components.release.trial import Trial, try_bento
+from components.release.packing.bento import BuiltBento, build_candidate
+from components.release.packing.golden import Agreement, GoldenImage, choose_golden
+from components.release.packing.package import assemble, exported_agreement, package_record
+from components.release.packing.packaged import CANDIDATE, PACKAGE
+from components.release.packing.trial import Trial, try_bento
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
 

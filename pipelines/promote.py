@@ -12,9 +12,9 @@ from pathlib import Path
 
 from components.artefacts import read_description, write_json
 from components.release.documents.statements import STATEMENTS, read_statements
-from components.release.packaged import CANDIDATE, PACKAGE
+from components.release.packing.packaged import CANDIDATE, PACKAGE
 from components.release.promote import promote as release
-from components.release.promotion import Promotion
+from components.release.records.promotion import Promotion
 from components.tracking import find_run
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
@@ -55,7 +55,7 @@ def move_champion(job: Job) -> Promotion:
 def pack(root: Path, folder: Path) -> str:
     """Build the Bento of a released folder, which must be the one that was judged; returns its tag."""
     # BentoML takes seconds to import, and a refusal needs none of it.
-    from components.release.bento import release_bento
+    from components.release.packing.bento import release_bento
 
     return release_bento(root, folder).tag
 

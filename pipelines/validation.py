@@ -25,8 +25,8 @@ from components.evaluation.validate import validate as score_models
 from components.promptable.calibration import read_calibration
 from components.promptable.predict import pick_device, pin_threads
 from components.promptable.segmenter import Segmenter
-from components.release.ledger import LEDGER, read_ledger
-from components.release.released import released_model
+from components.release.records.ledger import LEDGER, read_ledger
+from components.release.records.released import released_model
 from components.students import load_student
 from components.teacher.build import load_teacher
 from components.types import Record, Role

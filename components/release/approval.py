@@ -13,8 +13,8 @@ from typing import Any
 from components.artefacts import sha256_of
 from components.errors import ReleaseError
 from components.params import GateParams
-from components.release.ledger import LEDGER, Entry, append, read_ledger
-from components.release.lock import release_lock
+from components.release.records.ledger import LEDGER, Entry, append, read_ledger
+from components.release.records.lock import release_lock
 from components.release.verdict import read_gate
 
 HOW = 'read the record, then `sonoforge approve --reason "…"` and `sonoforge promote student` (or name a model to both)'

@@ -25,7 +25,7 @@ from components.journal import Journal
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence
 from components.release.files import differences, list_files, model_files
-from components.release.packaged import CANDIDATE, GOLDEN, PACKAGE, read_package
+from components.release.packing.packaged import CANDIDATE, GOLDEN, PACKAGE, read_package
 from components.students import load_student
 from components.types import Record
 

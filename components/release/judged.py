@@ -22,9 +22,9 @@ from components.release.files import (
     model_files,
     package_digest,
 )
-from components.release.ledger import released_folder
-from components.release.packaged import AGAIN, Package, read_package
-from components.release.released import checked_description, read_listing
+from components.release.packing.packaged import AGAIN, Package, read_package
+from components.release.records.ledger import released_folder
+from components.release.records.released import checked_description, read_listing
 from components.release.verdict import read_gate
 
 

@@ -22,12 +22,12 @@ from components.artefacts import replacing_folder, sha256_of, write_json, write_
 from components.errors import ReleaseError
 from components.params import GateParams
 from components.release.approval import Approval, check_approval
+from components.release.documents.model_card import NOTHING_STATED, build_card, card_markdown
 from components.release.files import CALIBRATION, FILES, listing_text, model_files
 from components.release.judged import Judged, read_judged, refuse_foreign
-from components.release.ledger import LEDGER, Ledger, append, read_ledger, released_folder
-from components.release.lock import release_lock
-from components.release.model_card import NOTHING_STATED, build_card, card_markdown
-from components.release.promotion import (
+from components.release.records.ledger import LEDGER, Ledger, append, read_ledger, released_folder
+from components.release.records.lock import release_lock
+from components.release.records.promotion import (
     CHAMPION,
     PREVIOUS,
     REGISTRY_NAME,
@@ -37,7 +37,7 @@ from components.release.promotion import (
     registry_tags,
     sync_aliases,
 )
-from components.release.released import CARD_JSON, checked_description, read_card, released_model
+from components.release.records.released import CARD_JSON, checked_description, read_card, released_model
 from components.release.verdict import refuse_outdated
 
 CARD_MARKDOWN, GATE = "card.md", "gate.json"

@@ -18,8 +18,8 @@ import pandas as pd
 from components import tracking
 from components.artefacts import DESCRIPTION, ModelDescription, read_description
 from components.errors import ReleaseError
-from components.release.ledger import LEDGER, RELEASED, as_json, read_ledger
-from components.release.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME
+from components.release.records.ledger import LEDGER, RELEASED, as_json, read_ledger
+from components.release.records.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME
 
 MIN_PREFIX = 6
 CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")
@@ -114,7 +114,7 @@ def _bento(_: Path, identifier: str, __: Models) -> Found | None:
     if ":" not in identifier:
         return None
     # BentoML takes seconds to import, and nothing else here needs it.
-    from components.release.bento import find_bento
+    from components.release.packing.bento import find_bento
 
     bento = find_bento(identifier)
     if bento is None:

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.errors import ReleaseError
 from components.release.checks.check import Outcome, combined
-from components.release.ledger import Ledger
-from components.release.released import remedy_for
+from components.release.records.ledger import Ledger
+from components.release.records.released import remedy_for
 
 AGAIN = "run the stage `gate` again: `dvc repro gate`"
 

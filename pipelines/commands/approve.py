@@ -27,8 +27,8 @@ def approve(
 ) -> None:
     """Approve a verdict by hand: reports/gate.json, or that of a released model. A change of it voids the approval."""
     from components.release.approval import approve as enter
-    from components.release.ledger import as_json as entries_as_json
-    from components.release.promotion import actor
+    from components.release.records.ledger import as_json as entries_as_json
+    from components.release.records.promotion import actor
     from pipelines.runtime.environment import prepare, project_root
 
     root = project_root()

@@ -47,7 +47,7 @@ def resolve(root: Path, ref: str) -> Chosen:
             )
         return found
     if _holds_model(root / ref):
-        from components.release.released import check_released
+        from components.release.records.released import check_released
 
         check_released(root / ref)
         return Chosen(root / ref, ref)
@@ -83,8 +83,8 @@ def _holds_model(folder: Path) -> bool:
 
 
 def _alias(root: Path, alias: str) -> Chosen | None:
-    from components.release.ledger import LEDGER, read_ledger
-    from components.release.released import released_model
+    from components.release.records.ledger import LEDGER, read_ledger
+    from components.release.records.released import released_model
 
     ledger = read_ledger(root / LEDGER)
     digest = ledger.champion if alias == CHAMPION else ledger.previous
@@ -94,7 +94,7 @@ def _alias(root: Path, alias: str) -> Chosen | None:
 
 def _released(root: Path, ref: str) -> Chosen:
     from components.release.promote import models_table
-    from components.release.released import released_model
+    from components.release.records.released import released_model
 
     is_prefix = re.fullmatch(r"[0-9a-f]{6,64}", ref) is not None
     hits = [row for row in models_table(root) if ref == row["version"] or (is_prefix and row["digest"].startswith(ref))]

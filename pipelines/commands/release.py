@@ -16,7 +16,7 @@ from components.errors import ReleaseError
 from pipelines.commands.model_ref import REF_HELP, resolve
 
 if TYPE_CHECKING:
-    from components.release.promotion import Promotion
+    from components.release.records.promotion import Promotion
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 REPORTS = Path("reports")
@@ -58,7 +58,7 @@ def promote(
     from components.artefacts import read_description
     from components.params import load_params
     from components.release.documents.statements import STATEMENTS, read_statements
-    from components.release.packaged import PACKAGE
+    from components.release.packing.packaged import PACKAGE
     from components.release.promote import NO_METRICS
     from components.release.promote import promote as release
     from components.tracking import find_run
@@ -158,7 +158,7 @@ def _root() -> Path:
 def _candidate(root: Path, chosen: Path) -> Path:
     """The candidate that was packaged of a model folder: what is released is what was built and tried."""
     from components.artefacts import read_description
-    from components.release.packaged import CANDIDATE
+    from components.release.packing.packaged import CANDIDATE
 
     digest = read_description(chosen).digest
     folder = root / CANDIDATE
@@ -196,7 +196,7 @@ def _metrics(root: Path, role: str) -> dict[str, Any]:
 def _bento(root: Path, folder: Path) -> str:
     """Build a released model's Bento, or find it built; returns its tag."""
     # BentoML takes seconds to import, and only a release needs it.
-    from components.release.bento import release_bento
+    from components.release.packing.bento import release_bento
 
     return release_bento(root, folder).tag
 

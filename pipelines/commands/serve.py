@@ -90,12 +90,12 @@ def _served(chosen: Chosen) -> Served:
     ReleaseError
         If the weights aren't those that the description names.
     """
-    from components.release.released import checked_description
+    from components.release.records.released import checked_description
 
     if chosen.released is not None:
-        from components.release.bento import bento_of
         from components.release.files import forget_compiled
-        from components.release.ledger import LEDGER, read_ledger
+        from components.release.packing.bento import bento_of
+        from components.release.records.ledger import LEDGER, read_ledger
 
         package = read_ledger(Path.cwd() / LEDGER).package_of(chosen.released)
         bento = bento_of(chosen.released, package=package)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from components.artefacts import read_description, sha256_of
-from components.release.packaged import CANDIDATE, PACKAGE, read_package
+from components.release.packing.packaged import CANDIDATE, PACKAGE, read_package
 from tests.pipelines.conftest import SMALL, Reached
 
 pytestmark = pytest.mark.service

@@ -20,7 +20,7 @@ from components.evaluation.peers.networks.sam1 import Sam1
 from components.evaluation.peers.networks.vit import VisionTransformer, VitConfig
 from components.intake.form.records import read_split
 from components.promptable.calibration import write_calibration
-from components.release.ledger import LEDGER, RELEASED, append, released_folder
+from components.release.records.ledger import LEDGER, RELEASED, append, released_folder
 from pipelines.graph import set_params
 from pipelines.validate_internal import validate_internal
 from tests.components.promptable.calibrations import make_calibration

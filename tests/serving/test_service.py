@@ -22,15 +22,15 @@ from components.artefacts import ModelDescription, read_description
 from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
-from components.release.bento import CODE
-from components.release.ledger import LEDGER, append, released_folder
-from components.release.pins import PINS
+from components.release.packing.bento import CODE
+from components.release.packing.pins import PINS
+from components.release.records.ledger import LEDGER, append, released_folder
 from components.types import Image, Prompt
 from serving.predictor import Predictor
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
 PACK = (
-    "import sys; from pathlib import Path; from components.release.bento import build_bento;"
+    "import sys; from pathlib import Path; from components.release.packing.bento import build_bento;"
     "build_bento(Path(sys.argv[1]), Path(sys.argv[2]))"
 )
 MARK = "<!-- as it was released -->"

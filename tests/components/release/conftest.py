@@ -21,7 +21,7 @@ from components.params import GateParams
 from components.promptable.calibration import write_calibration as save_calibration
 from components.release.checks.evidence import Evidence, Rules
 from components.release.files import MODEL, list_files, package_digest
-from components.release.ledger import LEDGER, read_ledger
+from components.release.records.ledger import LEDGER, read_ledger
 from components.tracking import RegisteredVersion
 from tests.components.promptable.calibrations import make_calibration
 

@@ -9,7 +9,7 @@ import pytest
 from components.artefacts import sha256_of, write_json
 from components.errors import ReleaseError
 from components.release.approval import approve, check_approval
-from components.release.ledger import LEDGER, append, read_ledger
+from components.release.records.ledger import LEDGER, append, read_ledger
 from components.release.verdict import read_gate, refuse_outdated
 
 

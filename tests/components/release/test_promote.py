@@ -9,10 +9,10 @@ import pytest
 from components.artefacts import sha256_of
 from components.errors import ReleaseError
 from components.release.approval import approve
-from components.release.ledger import LEDGER, read_ledger, released_folder
 from components.release.promote import champion_folder, models_table, promote, rollback
-from components.release.promotion import actor
-from components.release.released import checked_description
+from components.release.records.ledger import LEDGER, read_ledger, released_folder
+from components.release.records.promotion import actor
+from components.release.records.released import checked_description
 
 
 def test_a_pass_is_released_registered_and_entered(tmp_path, make_model, digest_of, judged, registry) -> None:

@@ -11,7 +11,7 @@ from components import tracking
 from components.artefacts import write_json
 from components.errors import ReleaseError
 from components.release.promote import promote
-from components.release.promotion import REGISTRY_NAME
+from components.release.records.promotion import REGISTRY_NAME
 from components.release.trace import known_models, trace
 
 

@@ -9,8 +9,8 @@ import pytest
 from components.artefacts import write_json
 from components.errors import ReleaseError
 from components.release.checks.check import combined
-from components.release.ledger import LEDGER
 from components.release.promote import promote
+from components.release.records.ledger import LEDGER
 from components.release.verdict import read_gate
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from components.artefacts import sha256_of, write_json
 from components.errors import ReleaseError
-from components.release.ledger import LEDGER, read_ledger
+from components.release.records.ledger import LEDGER, read_ledger
 from pipelines.commands import approve
 
 

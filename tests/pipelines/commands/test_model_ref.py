@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from components.artefacts import ModelDescription, save_model, write_json
 from components.errors import ReleaseError
-from components.release.ledger import LEDGER, append, released_folder
-from components.release.released import CARD_JSON
+from components.release.records.ledger import LEDGER, append, released_folder
+from components.release.records.released import CARD_JSON
 from pipelines.commands import serve
 from pipelines.commands.model_ref import default_model, resolve
 

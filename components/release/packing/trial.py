@@ -23,8 +23,8 @@ from PIL import Image as PilImage
 
 from components.errors import ReleaseError
 from components.masks import from_rle
-from components.release.golden import Agreement, GoldenImage, agreement
-from components.release.sandbox import Sandbox, sandboxed
+from components.release.packing.golden import Agreement, GoldenImage, agreement
+from components.release.packing.sandbox import Sandbox, sandboxed
 from components.types import Image, Mask, Prompt
 
 START_LIMIT_S = 180.0

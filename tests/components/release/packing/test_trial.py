@@ -10,9 +10,9 @@ import pytest
 
 from components.errors import ReleaseError
 from components.masks import to_rle
-from components.release import trial
-from components.release.golden import GoldenCase, GoldenImage
-from components.release.trial import try_bento
+from components.release.packing import trial
+from components.release.packing.golden import GoldenCase, GoldenImage
+from components.release.packing.trial import try_bento
 from components.types import Point, Prompt
 
 # The endpoint in miniature: each image gets another id, and each prompt the mask that it is started with.

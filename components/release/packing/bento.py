@@ -30,8 +30,8 @@ from components.release.files import (
     list_files,
     package_digest,
 )
-from components.release.pins import PINS, runtime_pins
-from components.release.released import intact_description, read_listing
+from components.release.packing.pins import PINS, runtime_pins
+from components.release.records.released import intact_description, read_listing
 
 NAME = "sonoforge"
 CANDIDATE = "sonoforge-candidate"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from components.release.ledger import RELEASED
+from components.release.records.ledger import RELEASED
 
 
 @contextmanager

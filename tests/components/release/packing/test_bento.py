@@ -11,7 +11,8 @@ import bentoml
 import pytest
 
 from components.errors import ReleaseError
-from components.release.bento import (
+from components.release.files import MODEL, bento_files, listing_text, package_digest
+from components.release.packing.bento import (
     CODE,
     BuiltBento,
     bento_of,
@@ -20,8 +21,7 @@ from components.release.bento import (
     find_bento,
     release_bento,
 )
-from components.release.files import MODEL, bento_files, listing_text, package_digest
-from components.release.pins import PINS
+from components.release.packing.pins import PINS
 
 SOME = ("components/artefacts.py", "components/errors.py", "serving/service.py", "serving/web/index.html")
 

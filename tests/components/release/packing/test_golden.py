@@ -12,7 +12,7 @@ from PIL import Image as PilImage
 
 from components.evaluation.scoring.cases import prompt_to_json
 from components.masks import from_rle, to_rle
-from components.release.golden import agreement, choose_golden, write_golden
+from components.release.packing.golden import agreement, choose_golden, write_golden
 from components.types import ObjectTruth, Point, Prompt, Record
 
 SIZE_HW = (6, 8)

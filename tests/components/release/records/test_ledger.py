@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import ReleaseError
-from components.release.ledger import append, as_json, read_ledger
+from components.release.records.ledger import append, as_json, read_ledger
 
 
 def write(path: Path, action: str, source: str | None, target: str | None, **others: str) -> None:
@@ -74,7 +74,7 @@ def test_a_removed_swapped_or_repeated_line_is_found(path: Path, order: tuple[in
 def test_a_line_resealed_by_a_forger_breaks_the_next_one(path: Path) -> None:
     from dataclasses import replace
 
-    from components.release.ledger import _line
+    from components.release.records.ledger import _line
 
     entries = list(read_ledger(path).entries)
     forged = replace(entries[1], who="bert").sealed()

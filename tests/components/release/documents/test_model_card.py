@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from components.artefacts import read_description
+from components.release.documents.model_card import DRAFT, build_card, card_markdown, card_record
 from components.release.documents.statements import LABELS, NOT_PROVIDED
-from components.release.model_card import DRAFT, build_card, card_markdown, card_record
 
 ESTIMATE = {"mean": 0.8, "ci95": [0.7, 0.9], "n": 30, "undefined": 0, "groups": 30, "sufficient": True}
 METRICS = {

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 from components import tracking
 from components.artefacts import ModelDescription
-from components.release.ledger import LEDGER, read_ledger
+from components.release.records.ledger import LEDGER, read_ledger
 
 REGISTRY_NAME = "sonoforge"
 CHAMPION, PREVIOUS = "champion", "previous"

@@ -10,9 +10,9 @@ import pytest
 
 from components.errors import ParamsError
 from components.params import DocumentParams, load_params
+from components.release.documents.dossier import write_dossier
 from components.release.documents.run_files import Run
 from components.release.documents.statements import LABELS, NOT_PROVIDED
-from components.release.dossier import write_dossier
 from tests.components.release.documents.conftest import DIGEST, finished_run
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from components.artefacts import write_json
 from components.errors import ReleaseError
-from components.release.packaged import read_package
+from components.release.packing.packaged import read_package
 
 
 def test_a_whole_record_is_read(make_model, judged, digest_of) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.release.pins import runtime_pins
+from components.release.packing.pins import runtime_pins
 
 
 def test_pins_are_those_that_the_service_needs(root) -> None:

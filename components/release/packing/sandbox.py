@@ -22,7 +22,7 @@ from pathlib import Path
 
 import psutil
 
-from components.release import keeper
+from components.release.packing import keeper
 
 _SAMPLE_S = 0.05
 _LOG_CHARACTERS = 2000

@@ -15,7 +15,7 @@ from typing import Any
 from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, read_description, sha256_of
 from components.errors import ArtefactError, ReleaseError
 from components.release.files import FILES, differences, list_files, model_files
-from components.release.ledger import LEDGER, Ledger, read_ledger, released_folder
+from components.release.records.ledger import LEDGER, Ledger, read_ledger, released_folder
 
 CARD_JSON = "card.json"
 RESTORE = (

@@ -9,8 +9,8 @@ import pytest
 
 from components.errors import ArtefactError, ReleaseError
 from components.promptable.calibration import write_calibration as save_calibration
-from components.release.golden import GoldenCase, GoldenImage
-from components.release.package import assemble
+from components.release.packing.golden import GoldenCase, GoldenImage
+from components.release.packing.package import assemble
 from components.types import Prompt
 from tests.components.promptable.calibrations import make_calibration
 

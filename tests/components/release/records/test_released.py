@@ -12,9 +12,9 @@ import pytest
 from components.artefacts import sha256_of
 from components.errors import ArtefactError, ReleaseError
 from components.release.files import listing_text
-from components.release.ledger import LEDGER, read_ledger, released_folder
 from components.release.promote import champion_folder, models_table, promote, rollback
-from components.release.released import check_released, checked_description, read_card, released_model
+from components.release.records.ledger import LEDGER, read_ledger, released_folder
+from components.release.records.released import check_released, checked_description, read_card, released_model
 
 Swapped = tuple[Path, str, str]
 

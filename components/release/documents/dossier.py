@@ -15,10 +15,10 @@ from components.artefacts import replacing_folder, write_json, write_text
 from components.release.documents.change_record import change_record
 from components.release.documents.claim import claim
 from components.release.documents.dataset_sheet import dataset_sheet
+from components.release.documents.model_card import build_card, card_markdown, card_record
 from components.release.documents.run_files import Run
 from components.release.documents.statements import check_required
 from components.release.documents.tripod_ai import tripod_ai
-from components.release.model_card import build_card, card_markdown, card_record
 
 DOCUMENTS = "documents.json"
 CARD_JSON, CARD_MARKDOWN = "model_card.json", "model_card.md"

@@ -11,12 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from components.release.sandbox import sandboxed
+from components.release.packing.sandbox import sandboxed
 
 CHILD = "import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
 STARTER = """
 import sys, time
-from components.release.sandbox import sandboxed
+from components.release.packing.sandbox import sandboxed
 with sandboxed([sys.executable, "-c", sys.argv[1]], environment={"MARK": sys.argv[2]}) as box:
     while "ready" not in box.last_words():
         time.sleep(0.05)

@@ -24,10 +24,10 @@ from components.promptable.export import export_onnx
 from components.promptable.exported import load_exported
 from components.promptable.predict import segment
 from components.release.files import CALIBRATION, MODEL, bento_files, package_digest, unsafe_files
-from components.release.golden import Agreement, GoldenImage, agreement, write_golden
-from components.release.packaged import GOLDEN
-from components.release.released import checked_description
-from components.release.trial import Trial
+from components.release.packing.golden import Agreement, GoldenImage, agreement, write_golden
+from components.release.packing.packaged import GOLDEN
+from components.release.packing.trial import Trial
+from components.release.records.released import checked_description
 from components.students import load_student
 from components.types import Mask
 

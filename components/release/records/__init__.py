@@ -1,0 +1,1 @@
+"""What was released, refused, approved and rolled back, and whether what stands there still is that."""
