@@ -151,12 +151,14 @@ def bad_students(bench: Bench) -> Iterator[Judged]:
         None,
     )
     leaky = gathered(leaky_project(bench), bench.params, bench.scratch)
-    yield bench.judged("leaked data", "an image of a test patient lies among those of training", ("leak",), leaky, None)
     provenance = good.description.provenance
     trained_on = {**provenance, "data": {**provenance["data"], SPLIT: leaky.split_digest}}
-    hidden = replace(good, description=good.description.model_copy(update={"provenance": trained_on}))
+    learned = good.description.model_copy(update={"provenance": trained_on})
+    done = "trained by a split in which an image of a test patient lies among those of training"
+    yield bench.judged("leaked data", done, ("leak",), replace(leaky, description=learned), None)
+    hidden = replace(good, description=learned)
     yield bench.judged(
-        "leaked data, hidden", "trained on that split, which was put right afterwards", ("trained_split",), hidden, None
+        "leaked data, hidden", "the same, and the split put right afterwards", ("trained_split",), hidden, None
     )
     strict = replace(bench.rules, limits=bench.rules.limits.model_copy(update={"min_seeds": SISTERS}))
     sisters = replace(good, cases=with_sisters(good.cases, untrained.cases))
