@@ -265,8 +265,9 @@ def test_a_quarantined_file_makes_stale_its_dataset_and_the_stage_that_compares_
         changed = reproduced.changed()
     finally:
         contract.write_bytes(before)
-    # `split` reads all contracts, for datasets of the same patients; equal splits run nothing behind it.
-    assert changed == {"ingest@fugc", "validate_data@fugc", "harmonise@fugc", "split"}
+    # `split` reads all contracts, for datasets of the same patients, and `document` their licences; equal splits run
+    # nothing behind them.
+    assert changed == {"ingest@fugc", "validate_data@fugc", "harmonise@fugc", "split", "document"}
     assert reproduced.changed() == set()
 
 
