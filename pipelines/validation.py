@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from components.artefacts import ModelDescription
+from components.artefacts import ModelDescription, sha256_of
 from components.errors import ArtefactError
 from components.evaluation.comparing.flat import flat_means
 from components.evaluation.comparing.seeds import SISTER
@@ -22,7 +22,7 @@ from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import ValidationResult, finish
 from components.evaluation.validate import validate as score_models
-from components.promptable.calibration import read_calibration
+from components.promptable.calibration import CALIBRATION, read_calibration
 from components.promptable.predict import pick_device, pin_threads
 from components.promptable.segmenter import Segmenter
 from components.release.records.ledger import LEDGER, read_ledger
@@ -74,7 +74,10 @@ def _of_segmenter(segmenter: Segmenter, description: ModelDescription, device: t
 
 def _calibrated(contender: Contender, folder: Path) -> Contender:
     """The contender with the calibration in a folder, which must be its own; a folder without one changes nothing."""
-    return replace(contender, calibration=read_calibration(folder, model_digest=contender.digest))
+    calibration = read_calibration(folder, model_digest=contender.digest)
+    if calibration is None:
+        return contender
+    return replace(contender, calibration=calibration, calibration_sha256=sha256_of(folder / CALIBRATION))
 
 
 def _of_unet(network: BoxUnet, description: ModelDescription, device: torch.device) -> Contender:

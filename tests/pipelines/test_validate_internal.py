@@ -57,6 +57,8 @@ def test_the_report_is_whole(reached: Reached) -> None:
         assert by_who["student"]["abstained"]["mean"] == 1 and by_who["student"]["dice_kept"]["mean"] is None
     assert {one["kind"] for one in metrics["guard"]["not_ultrasound"]} == set(KINDS)
     assert metrics["guard"]["false_alarms"]["busi"]["n"] == busi["images"]
+    used = sha256_of(reached("validate_internal") / "models/calibration/calibration.json")
+    assert metrics["calibration"] == {"student": used, "champion": None}
     means = flat_means(metrics)
     assert means["busi/box/student/dice"] == metrics["datasets"]["busi"]["prompts"]["box"]["student"]["dice"]["mean"]
 
@@ -82,6 +84,8 @@ def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_s
     metrics = json.loads((root / "reports/internal/metrics.json").read_text(encoding="utf-8"))
     by_who = metrics["datasets"]["busi"]["confidence"]["box"]
     assert by_who["student"]["abstained"]["mean"] == 1 and by_who["champion"]["abstained"]["mean"] == 0, "each its own"
+    carried = sha256_of(released_folder(root, digest) / "calibration.json")
+    assert metrics["calibration"]["champion"] == carried != metrics["calibration"]["student"]
     wide = cases.pivot_table(index="case_id", columns="model", values="dice")
     assert (wide["student"] == wide["champion"]).all(), "the same weights give the same masks"
 

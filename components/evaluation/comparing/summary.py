@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from components.evaluation.comparing.by_prompt import false_regions, jitter_curves
-from components.evaluation.comparing.confidence_tables import confidence_by_prompt
+from components.evaluation.comparing.confidence_tables import ROLES, confidence_by_prompt
 from components.evaluation.comparing.json_form import number, to_json
 from components.evaluation.comparing.means import contenders, subgroup_means
 from components.evaluation.comparing.seeds import seed_spread, without_sisters
@@ -52,6 +52,7 @@ def summarise(
     """The content of `metrics.json`: for JSON alone, undefined numbers are None.
 
     `models` are the contenders by role. `model` is the student; `phantom` is true if it, or any image, is a phantom's.
+    `calibration` names the files by which student and model in use stated their confidence (None without one).
 
     Raises
     ------
@@ -67,6 +68,7 @@ def summarise(
         "schema": SCHEMA,
         "model": _described(models[SUBJECT]),
         "models": {who: _described(model) for who, model in models.items()},
+        "calibration": {who: models[who].calibration_sha256 if who in models else None for who in ROLES},
         "phantom": models[SUBJECT].phantom or any(record.phantom for record in records),
         "confidence": params.confidence,
         "nsd_tolerance": {"px": params.nsd_tolerance_px, "mm": params.nsd_tolerance_mm},

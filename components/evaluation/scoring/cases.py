@@ -48,8 +48,8 @@ class Contender:
 
     `phantom` says whether any image that it was trained on was a phantom, `exposure` which datasets it had seen.
     `predictor` is the model's own way to be used (None: the run's), `needs_box` says that it can't answer a prompt
-    without a box. `calibration` is what it carries, if anything: its confidence, and its guard. `seed` is that of its
-    distillation, where its folder says it.
+    without a box. `calibration` is what it carries, if anything: its confidence, and its guard; `calibration_sha256` is
+    that of the file that it was read from. `seed` is that of its distillation, where its folder says it.
     """
 
     segmenter: Any
@@ -60,6 +60,7 @@ class Contender:
     predictor: Predictor | None = None
     needs_box: bool = False
     calibration: Calibration | None = None
+    calibration_sha256: str | None = None
     seed: int | None = None
 
 

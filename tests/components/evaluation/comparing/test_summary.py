@@ -45,6 +45,15 @@ def row(dataset: str, image: int, who: str, dice: float, **changes: Any) -> dict
     }
 
 
+def test_the_calibrations_that_were_used_are_named(make_dataset, models, params) -> None:
+    records = make_dataset("busi", 2)
+    cases = to_frame([row("busi", i, "student", 0.8) for i in range(2)])
+    named = {"student": replace(models["student"], calibration_sha256="c" * 64), "champion": models["teacher"]}
+    assert summarise(cases, records, models=models, params=params)["calibration"] == {"student": None, "champion": None}
+    found = summarise(cases, records, models=named, params=params)["calibration"]
+    assert found == {"student": "c" * 64, "champion": None}
+
+
 def test_every_group_weighs_the_same_and_misses_are_counted(make_dataset, models, params) -> None:
     records = make_dataset("busi", 5)  # groups of 2, 2 and 1
     dices = [0.9, 0.7, 0.6, 0.0, 0.5]
