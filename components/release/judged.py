@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from components.artefacts import ModelDescription
+from components.artefacts import ModelDescription, read_description
 from components.errors import ReleaseError
 from components.release.files import (
     CALIBRATION,
@@ -23,7 +23,7 @@ from components.release.files import (
     package_digest,
 )
 from components.release.packing.packaged import AGAIN, Package, read_package
-from components.release.records.ledger import released_folder
+from components.release.records.ledger import LEDGER, read_ledger, released_folder
 from components.release.records.released import checked_description, read_listing
 from components.release.verdict import read_gate
 
@@ -85,16 +85,23 @@ def read_judged(root: Path, *, model: Path, gate: Path, package: Path | None) ->
             expected="a verdict on the model that is to be promoted",
             remedy="run the graph to its end: `dvc repro`",
         )
-    released = model.resolve() == released_folder(root, description.digest).resolve()
+    released = is_released(root, model)
     if package is None:
-        listing = read_listing(model / FILES)
-        if listing is None and not released:
+        if not released:
             raise ReleaseError(
                 f"{model} was never packaged", expected="a candidate whose Bento was built and tried", remedy=AGAIN
             )
-        return Judged(model, gate, record, description, listing or {}, None, released)
+        kept = Judged(model, gate, record, description, read_listing(model / FILES) or {}, None, released)
+        _refuse_unjudged(record, kept.named["package_sha256"], of=model / FILES)
+        return kept
     found = read_package(package)
-    _refuse_other_package(found, package, record=record, description=description)
+    if found.model.digest != description.digest:
+        raise ReleaseError(
+            f"{package} is about the weights {found.model.digest[:12]}, the candidate holds {description.digest[:12]}",
+            expected="a package of the model that is to be promoted",
+            remedy="run the graph to its end: `dvc repro`",
+        )
+    _refuse_unjudged(record, found.package_sha256, of=package)
     expected = model_files(found.files)
     there = {name: digest for name, digest in list_files(model).items() if name in expected}
     if wrong := differences(there, expected):
@@ -106,23 +113,34 @@ def read_judged(root: Path, *, model: Path, gate: Path, package: Path | None) ->
     return Judged(model, gate, record, description, found.files, found, released)
 
 
-def _refuse_other_package(
-    found: Package, path: Path, *, record: Mapping[str, Any], description: ModelDescription
-) -> None:
-    """Refuse a package of other weights, or another one than the gate judged."""
-    if found.model.digest != description.digest:
+def is_released(root: Path, model: Path) -> bool:
+    """Whether a model folder is the released one of its weights: where such a model stands, and known to the ledger.
+
+    Raises
+    ------
+    ReleaseError
+        If the ledger was tampered with.
+    ArtefactError
+        If there is no description.
+    """
+    digest = read_description(model).digest
+    promoted = {entry.target for entry in read_ledger(root / LEDGER).entries if entry.action == "promote"}
+    return digest in promoted and model.resolve() == released_folder(root, digest).resolve()
+
+
+def _refuse_unjudged(record: Mapping[str, Any], package: str | None, *, of: Path) -> None:
+    """Refuse another package than the one that the gate judged; None is that of the times before there were any."""
+    judged = record.get("package_sha256")
+    if judged != package:
         raise ReleaseError(
-            f"{path} is about the weights {found.model.digest[:12]}, the candidate holds {description.digest[:12]}",
-            expected="a package of the model that is to be promoted",
-            remedy="run the graph to its end: `dvc repro`",
-        )
-    judged = record.get("package_sha256", found.package_sha256)
-    if judged != found.package_sha256:
-        raise ReleaseError(
-            f"the gate judged the package {str(judged)[:12]}, {path} is {found.package_sha256[:12]}",
+            f"the gate judged {_named(judged)}, {of} is {_named(package)}",
             expected="the package that was judged",
             remedy="run the graph to its end: `dvc repro`",
         )
+
+
+def _named(package: object) -> str:
+    return "no package" if package is None else f"the package {str(package)[:12]}"
 
 
 def refuse_foreign(metrics: Mapping[str, Any], description: ModelDescription, *, role: str) -> None:

@@ -27,14 +27,16 @@ def approve(
 ) -> None:
     """Approve a verdict by hand: reports/gate.json, or that of a released model. A change of it voids the approval."""
     from components.release.approval import approve as enter
+    from components.release.judged import is_released
     from components.release.records.ledger import as_json as entries_as_json
     from components.release.records.promotion import actor
     from pipelines.runtime.environment import prepare, project_root
 
     root = project_root()
     prepare(root)
-    kept = resolve(root, ref).folder / "gate.json"
-    entry = enter(root, kept if kept.is_file() else root / "reports/gate.json", reason=reason, who=actor())
+    folder = resolve(root, ref).folder
+    gate = folder / "gate.json" if is_released(root, folder) else root / "reports/gate.json"
+    entry = enter(root, gate, reason=reason, who=actor())
     if as_json:
         typer.echo(json.dumps(entries_as_json([entry])[0], indent=2))
         return

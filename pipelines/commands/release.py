@@ -58,6 +58,7 @@ def promote(
     from components.artefacts import read_description
     from components.params import load_params
     from components.release.documents.statements import STATEMENTS, read_statements
+    from components.release.judged import is_released
     from components.release.packing.packaged import PACKAGE
     from components.release.promote import NO_METRICS
     from components.release.promote import promote as release
@@ -65,14 +66,14 @@ def promote(
 
     root = _root()
     chosen = resolve(root, ref).folder
-    kept = chosen / "gate.json"
-    # A released model keeps the verdict and the card that it was given; today's reports are of another.
-    released = kept.is_file()
+    # A released model keeps the verdict and the card that it was given; today's reports are of another. What any other
+    # folder brings with it counts for nothing.
+    released = is_released(root, chosen)
     folder = chosen if released else _candidate(root, chosen)
     done = release(
         root,
         model=folder,
-        gate=kept if released else root / REPORTS / "gate.json",
+        gate=chosen / "gate.json" if released else root / REPORTS / "gate.json",
         params=load_params(root / "params.yaml").gate,
         package=None if released else root / PACKAGE,
         internal=NO_METRICS if released else _metrics(root, "internal"),

@@ -129,6 +129,7 @@ def write_gate(tmp_path: Path, digest_of: Callable[[Path], str]) -> Callable[...
                 "model": {"name": "hiera_mini", "digest": digest_of(model)},
                 "phantom": True,
                 "champion": read_ledger(tmp_path / LEDGER).champion,
+                "package_sha256": package_digest(packaged_files(model)),
                 "checks": [failed],
             },
         )
@@ -157,9 +158,14 @@ def judged(write_gate: Callable[..., Path], gate_params: GateParams) -> Callable
     return write
 
 
+def packaged_files(model: Path) -> dict[str, str]:
+    """The list of a package of a model folder's own files."""
+    return {MODEL + name: digest for name, digest in list_files(model).items()}
+
+
 def write_package(model: Path) -> Path:
     """The record of a package of a model folder's own files, beside the folder."""
-    files = {MODEL + name: digest for name, digest in list_files(model).items()}
+    files = packaged_files(model)
     path = model.with_name(f"{model.name}_package.json")
     about = {"name": "hiera_mini", "digest": files[MODEL + "weights.safetensors"]}
     timed = {name: {"p50": 40.0, "p95": 60.0, "n": 20} for name in ("embed", "segment")}
@@ -240,8 +246,8 @@ def gate_params() -> GateParams:
         teacher_margin_dice_each=0.05,
         champion_margin_dice=0.01,
         champion_margin_dice_each=0.03,
-        max_miss_rate=0.05,
-        champion_margin_miss_rate=0.05,
+        max_miss_rate=0.2,
+        champion_margin_miss_rate=0.15,
         min_subgroup_dice=0.5,
         champion_margin_subgroup_dice=0.05,
         max_jitter_loss_dice=0.1,

@@ -6,11 +6,13 @@ import json
 
 import pytest
 
-from components.artefacts import write_json
+from components.artefacts import sha256_of, write_json
 from components.errors import ReleaseError
-from components.release.judged import read_judged
+from components.release.files import listing_text
+from components.release.judged import is_released, read_judged
 from components.release.promote import promote
 from components.release.records.ledger import LEDGER
+from tests.components.release.conftest import packaged_files
 
 
 def papers(judged, model, **others):
@@ -38,6 +40,38 @@ def test_another_package_than_the_gate_judged_is_refused(tmp_path, make_model, j
     write_json(given["gate"], json.loads(given["gate"].read_text()) | {"package_sha256": "0" * 64})
     with pytest.raises(ReleaseError, match="the gate judged the package 000000000000"):
         read_judged(tmp_path, **given)
+
+
+def test_a_verdict_that_names_no_package_is_refused(tmp_path, make_model, judged) -> None:
+    given = papers(judged, make_model(1))
+    record = json.loads(given["gate"].read_text())
+    del record["package_sha256"]
+    write_json(given["gate"], record)
+    with pytest.raises(ReleaseError, match="the gate judged no package"):
+        read_judged(tmp_path, **given)
+
+
+def test_a_folder_that_brings_its_own_papers_is_no_released_one(tmp_path, make_model, judged, registry) -> None:
+    forged = make_model(1)
+    (forged / "files.json").write_text(listing_text(packaged_files(forged)))
+    gate = judged(forged)["gate"]
+    write_json(gate, json.loads(gate.read_text()) | {"package_sha256": sha256_of(forged / "files.json")})
+    with pytest.raises(ReleaseError, match="was never packaged"):
+        read_judged(tmp_path, model=forged, gate=gate, package=None)
+    assert not is_released(tmp_path, forged)
+    done = promote(tmp_path, model=forged, **judged(forged), registry=registry)
+    assert is_released(tmp_path, tmp_path / str(done.folder)) and not is_released(tmp_path, forged)
+
+
+def test_a_released_model_comes_back_with_the_package_that_was_judged_or_not_at_all(
+    tmp_path, make_model, judged, registry
+) -> None:
+    model = make_model(1)
+    kept = tmp_path / str(promote(tmp_path, model=model, **judged(model), registry=registry).folder)
+    gate = tmp_path / "other.json"
+    write_json(gate, json.loads((kept / "gate.json").read_text()) | {"package_sha256": "0" * 64})
+    with pytest.raises(ReleaseError, match="the gate judged the package 000000000000"):
+        read_judged(tmp_path, model=kept, gate=gate, package=None)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def train(root: Path, *, weight: float, verdict: str = "PASS") -> str:
     write_json(root / PACKAGE, {"model": about, **listed, **measured})
     check = {"id": "skill", "verdict": verdict, "value": 0.1, "limit": 0.0, "reason": "because of its skill"}
     gate = {"verdict": verdict, "model": about, "champion": read_ledger(root / LEDGER).champion, "checks": [check]}
-    write_json(root / "reports" / "gate.json", gate)
+    write_json(root / "reports" / "gate.json", gate | {"package_sha256": package_digest(files)})
     for role in ("internal", "external"):
         results = {"model": {"name": "hiera_mini", "digest": digest, "phantom": True}, "datasets": {}}
         write_json(root / "reports" / role / "metrics.json", results)
@@ -136,6 +136,17 @@ def test_only_what_was_packaged_is_promoted(app: typer.Typer, project: Path) -> 
     shutil.rmtree(project / CANDIDATE)
     with pytest.raises(ReleaseError, match="no models/candidate"):
         CliRunner().invoke(app, ["promote", "student"], catch_exceptions=False)
+    assert not (project / "models/released/ledger.jsonl").exists()
+
+
+def test_a_folder_with_a_verdict_of_its_own_is_held_against_the_candidate(app: typer.Typer, project: Path) -> None:
+    train(project, weight=1.0)
+    forged = project / "forged"
+    shutil.copytree(project / CANDIDATE, forged)
+    shutil.copy(project / "reports/gate.json", forged / "gate.json")
+    train(project, weight=2.0)
+    with pytest.raises(ReleaseError, match="models/candidate holds the weights"):
+        CliRunner().invoke(app, ["promote", "forged"], catch_exceptions=False)
     assert not (project / "models/released/ledger.jsonl").exists()
 
 
