@@ -8,6 +8,7 @@ calibrated, and whoever uses it must say so. Leaves out: how all this is fitted 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -128,28 +129,33 @@ class Calibration(_Frozen):
     guard: Guard
 
     def confidence(self, quality: ArrayLike, *, boxed: bool) -> NDArray[np.float64]:
-        """Calibrated IoU of estimates (any shape) for prompts with a box (`boxed`), or without."""
+        """Calibrated IoU of estimates (any shape) for prompts with a box (`boxed`), or without; NaN where nothing is
+        known: of an estimate that is no finite number."""
         known = self.quality if boxed or self.quality_without_box is None else self.quality_without_box
-        return known.apply(quality)
+        estimates = np.asarray(quality, dtype=np.float64)
+        return np.where(np.isfinite(estimates), known.apply(estimates), math.nan)
 
     def held_back(self, confidence: ArrayLike, *, flagged: ArrayLike = False) -> NDArray[np.bool_]:
         """Whether outlines of these confidences (any shape) come with a warning; `flagged`: the guard's finding.
 
-        All do where no threshold reached the declared aim.
+        All do where no threshold reached the declared aim, and so does one whose confidence isn't known (NaN).
         """
-        low = np.asarray(confidence, dtype=np.float64) < self.threshold
+        low = ~(np.asarray(confidence, dtype=np.float64) >= self.threshold)
         return np.asarray(low | np.asarray(flagged, dtype=bool) | (not self.how.reached))
 
     def judge(self, quality: float, *, boxed: bool, empty: bool, finding: GuardFinding | None) -> Judged:
         """Judge one outline by the model's own estimate; an empty one (`empty`) is never to be relied on.
 
-        `boxed` says whether the prompt had a box.
+        `boxed` says whether the prompt had a box. A confidence that isn't known is told as 0.
         """
         confidence = float(self.confidence(quality, boxed=boxed))
         reasons = []
         if empty:
             reasons.append("the mask is empty")
-        if not self.how.reached:
+        if math.isnan(confidence):
+            confidence = 0.0
+            reasons.append("the model states no estimate of how good this outline is")
+        elif not self.how.reached:
             reasons.append(
                 "no threshold reached its aim when this model was calibrated, so that every outline must be checked"
             )

@@ -39,6 +39,8 @@ IMAGE_FEATURES = (
 )
 PART_WORDS = {"image": "its grey values, colours or texture", "embedding": "what the model makes of it"}
 DARK, BRIGHT = 8, 247
+FARTHEST = 1e12
+"""No distance counts as more, and one that is no number counts as this: what can't be described isn't known."""
 Vector = NDArray[np.float64]
 Part = Literal["image", "embedding"]
 
@@ -59,7 +61,7 @@ class PartFit(BaseModel):
         return self
 
     def distance(self, features: Vector) -> float:
-        """The root mean square of a vector's features in units of their spread, over `unit`.
+        """The root mean square of a vector's features in units of their spread, over `unit`; at most `FARTHEST`.
 
         Raises
         ------
@@ -69,7 +71,8 @@ class PartFit(BaseModel):
         if features.shape != (len(self.centre),):
             raise ValueError(f"{features.shape} features for a guard of {len(self.centre)}")
         scaled = (features - np.array(self.centre)) / np.array(self.spread)
-        return float(np.sqrt(np.mean(scaled**2)) / self.unit)
+        found = float(np.sqrt(np.mean(scaled**2)) / self.unit)
+        return found if found <= FARTHEST else FARTHEST
 
 
 class Guard(BaseModel):
@@ -79,7 +82,7 @@ class Guard(BaseModel):
 
     image: PartFit
     embedding: PartFit
-    threshold: float = Field(gt=0)
+    threshold: float = Field(gt=0, lt=FARTHEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +95,8 @@ class GuardFinding:
 
     @property
     def flagged(self) -> bool:
-        """Whether the image is unlike those that the model knows."""
-        return self.score > self.threshold
+        """Whether the image is unlike those that the model knows; a score that is no number says so too."""
+        return not self.score <= self.threshold
 
     @property
     def told(self) -> str:

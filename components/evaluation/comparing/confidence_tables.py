@@ -6,6 +6,7 @@ the endpoint's own rule (low confidence, or an image that the guard flags) and t
 calibration the model's own estimate stands for its confidence. Of the guard: what it says of images that aren't
 ultrasound, and how often it flags the images of each dataset, which for other anatomy and other machines may be often.
 
+An answer without an estimate, or one whose confidence isn't known, counts as one of no confidence, with a warning.
 An empty mask keeps the confidence that the model states: the endpoint warns of it besides, so that what stands here is
 no better than what is served. Leaves out: the numbers themselves (confidence.py).
 """
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from components.evaluation.comparing.confidence import (
     RiskCurve,
@@ -52,22 +54,33 @@ def confidence_by_prompt(
     """A dataset's cases to {kind of prompt: {model: …}}, for the models of ROLES that state a quality."""
     found: dict[str, Any] = {}
     for kind in dict.fromkeys(cases["prompt"]):
-        of_kind = cases[(cases["prompt"] == kind) & cases["quality"].notna() & cases["dice"].notna()]
+        of_kind = cases[(cases["prompt"] == kind) & cases["dice"].notna()]
         by_who = {
-            who: _one(of_kind[of_kind["model"] == who], models[who], bins=bins, bootstrap=bootstrap)
+            who: _one(own, models[who], bins=bins, bootstrap=bootstrap)
             for who in ROLES
-            if who in models and (of_kind["model"] == who).any()
+            if who in models and _states(own := of_kind[of_kind["model"] == who], models[who])
         }
         if kind != NOTHING and by_who:
             found[kind] = by_who
     return found
 
 
+def _states(cases: pd.DataFrame, model: Contender) -> bool:
+    """Whether there is an answer of the model, and the model one that states how good its answers are."""
+    return len(cases) > 0 and (model.calibration is not None or bool(cases["quality"].notna().any()))
+
+
+def _numbers(values: pd.Series) -> NDArray[np.float64]:
+    """Stated qualities as numbers from 0 to 1; 0 where nothing, or no finite number, is stated."""
+    stated = values.to_numpy(dtype=np.float64)
+    return np.clip(np.where(np.isfinite(stated), stated, 0), 0, 1)
+
+
 def _one(cases: pd.DataFrame, model: Contender, *, bins: int, bootstrap: Bootstrap) -> dict[str, Any]:
     calibrated = model.calibration is not None
     groups = cases["group"].tolist()
-    stated = np.clip(cases["quality"].to_numpy(dtype=np.float64), 0, 1)
-    confidence = cases["confidence"].to_numpy(dtype=np.float64) if calibrated else stated
+    stated = _numbers(cases["quality"])
+    confidence = _numbers(cases["confidence"]) if calibrated else stated
     iou, dice = cases["iou"].to_numpy(dtype=np.float64), cases["dice"].to_numpy(dtype=np.float64)
     error = calibration_error(confidence, iou, groups, bins=bins, bootstrap=bootstrap)
     raw = calibration_error(stated, iou, groups, bins=bins, bootstrap=bootstrap) if calibrated else error
@@ -75,7 +88,7 @@ def _one(cases: pd.DataFrame, model: Contender, *, bins: int, bootstrap: Bootstr
         {"low": one.low, "high": one.high, "n": one.n, "share": one.share, "quality": one.quality, "iou": one.iou}
         for one in reliability(confidence, iou, groups, bins=bins)
     ]
-    held = cases["abstain"].to_numpy(dtype=np.float64)
+    held = (~(cases["abstain"].to_numpy(dtype=np.float64) == 0)).astype(np.float64)
     acted = {
         "abstained": to_json(cluster_mean(held, groups, bootstrap=bootstrap), bootstrap),
         "dice_kept": to_json(cluster_mean(np.where(held == 0, dice, math.nan), groups, bootstrap=bootstrap), bootstrap),
@@ -119,7 +132,7 @@ def guard_findings(
         "not_ultrasound": [{"kind": one.kind, "n": one.n, "flagged": one.flagged} for one in tried],
         "false_alarms": {
             str(name): to_json(
-                cluster_mean(of["guard_score"] > threshold, of["group"].tolist(), bootstrap=bootstrap), bootstrap
+                cluster_mean(~(of["guard_score"] <= threshold), of["group"].tolist(), bootstrap=bootstrap), bootstrap
             )
             for name, of in images.groupby("dataset")
         },

@@ -9,6 +9,7 @@ say what was asked and answered, so that `rescore` needs no model. Leaves out: t
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -108,8 +109,9 @@ def _confidence(calibration: Calibration | None, answer: Answer | None, guard_sc
         return {"confidence": None, "abstain": None}
     boxed = answer.drawn.prompt.box_xyxy is not None
     confidence = float(calibration.confidence(answer.prediction.quality, boxed=boxed))
-    flagged = guard_score > calibration.guard.threshold
-    return {"confidence": confidence, "abstain": float(calibration.held_back(confidence, flagged=flagged))}
+    flagged = not guard_score <= calibration.guard.threshold
+    known = None if math.isnan(confidence) else confidence
+    return {"confidence": known, "abstain": float(calibration.held_back(confidence, flagged=flagged))}
 
 
 def _row(

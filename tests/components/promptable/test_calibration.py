@@ -109,6 +109,20 @@ def test_clicks_may_have_a_map_of_their_own() -> None:
     assert own.judge(0.5, boxed=False, empty=False, finding=None).abstain
 
 
+@pytest.mark.parametrize("quality", [np.nan, np.inf, -np.inf])
+def test_an_estimate_that_is_no_number_is_never_relied_on(quality: float) -> None:
+    known = make_calibration(DIGEST, threshold=0.0)
+    found = known.judge(quality, boxed=True, empty=False, finding=LIKE)
+    assert found.abstain and found.confidence == 0 and "no estimate" in found.reasons[0]
+    assert known.held_back(known.confidence([quality, 0.5], boxed=True)).tolist() == [True, False]
+
+
+def test_a_score_that_is_no_number_is_flagged() -> None:
+    odd = GuardFinding(float("nan"), 1.0, "embedding")
+    assert odd.flagged and odd.told
+    assert make_calibration(DIGEST).judge(0.9, boxed=True, empty=False, finding=odd).abstain
+
+
 def test_the_rule_over_many_is_the_rule_over_one() -> None:
     known = make_calibration(DIGEST, threshold=0.6)
     held = known.held_back([0.59, 0.6, 0.9], flagged=[False, False, True])

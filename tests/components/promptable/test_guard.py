@@ -65,5 +65,8 @@ def test_the_further_description_decides_and_is_told() -> None:
     far = guard.model_copy(update={"embedding": guard.embedding.model_copy(update={"unit": 1e-9})})
     loud = Embedding(NOTHING.s4 + 1, NOTHING.s8, NOTHING.s16)
     assert check_image(far, white, loud).furthest == "embedding"
+    broken = Embedding(NOTHING.s4 * float("nan"), NOTHING.s8, NOTHING.s16)
+    lost = check_image(guard, np.zeros_like(white), broken)
+    assert lost.flagged and lost.furthest == "embedding" and np.isfinite(lost.score)
     at_limit = GuardFinding(1.0, 1.0, "image")
     assert not at_limit.flagged and at_limit.told == ""

@@ -66,6 +66,19 @@ def test_without_a_calibration_the_models_own_estimate_stands_and_nothing_is_act
     assert one["ece"] == one["ece_raw"] and one["ece"]["mean"] == pytest.approx(0.7 - 0.8 / 1.2)
 
 
+def test_answers_without_an_estimate_count_as_those_of_no_confidence() -> None:
+    rows = [
+        row(i, "student", dice, quality, confidence=quality, abstain=0.0)
+        for i, (dice, quality) in enumerate([(0.9, 0.9), (0.8, 0.8), (0.2, 0.7)])
+    ]
+    rows[2] |= {"quality": np.nan, "confidence": np.nan, "abstain": 1.0}
+    for model in (CALIBRATED, PLAIN):
+        found = confidence_by_prompt(pd.DataFrame(rows), {"student": model}, bins=10, bootstrap=BOOTSTRAP)
+        one = found["box"]["student"]
+        assert one["n"] == 3 and one["reliability"][0]["quality"] == 0
+        assert one["risk_coverage"][-1] == {"coverage": 1.0, "risk": pytest.approx(1.1 / 3)}
+
+
 def test_deleting_a_prediction_never_raises_the_dice_of_what_is_kept() -> None:
     rows = [row(i, "student", 0.5 + i / 10, 0.9, confidence=0.9, abstain=float(i == 0)) for i in range(4)]
     for gone in range(4):
@@ -91,5 +104,8 @@ def test_the_guard_is_held_against_images_not_cases() -> None:
     assert found["not_ultrasound"] == [{"kind": "text_page", "n": 8, "flagged": 7}]
     assert found["false_alarms"]["busi"]["mean"] == pytest.approx(2 / 3) and found["false_alarms"]["busi"]["n"] == 3
     assert found["false_alarms"]["fugc"]["mean"] == 0
+    lost = pd.DataFrame([one | {"guard_score": np.nan} for one in rows])
+    unknown = guard_findings(lost, CALIBRATED, who="student", tried=tried, bootstrap=BOOTSTRAP)
+    assert unknown["false_alarms"]["fugc"]["mean"] == 1
     with pytest.raises(ValueError, match="no calibration"):
         guard_findings(pd.DataFrame(rows), PLAIN, who="student", tried=tried, bootstrap=BOOTSTRAP)
