@@ -75,12 +75,12 @@ class EvaluateParams(Section):
 class CalibrateParams(Section):
     """How the student's own IoU estimate becomes a confidence, and when it abstains; all on the validation side.
 
-    `kinds` are the prompts that it answers there. An outline with an IoU below `failure_iou` is a failure (0.5 is a
-    Dice of 0.67: half of what either outlines is the other's). The threshold is the lowest confidence at which failures
-    that pass without a warning are expected to be at most `max_failure_share` of all outlines (conformal risk control,
-    arXiv 2208.02814); where none reaches that, as with fewer than 1 / share - 1 groups, every outline carries a
-    warning. Blocks of the isotonic map hold at least `min_block_cases`, fewer than `min_groups` groups are said to be
-    too few.
+    `kinds` are the prompts that it answers there; where none of them has a box, or none goes without, outlines of that
+    form always carry a warning. An outline with an IoU below `failure_iou` is a failure (0.5 is a Dice of 0.67: half of
+    what either outlines is the other's). The threshold is the lowest confidence at which failures that pass without a
+    warning are expected to be at most `max_failure_share` of all outlines (conformal risk control, arXiv 2208.02814);
+    where none reaches that, as with fewer than 1 / share - 1 groups, every outline carries a warning. Blocks of the
+    isotonic map hold at least `min_block_cases`, fewer than `min_groups` groups are said to be too few.
 
     The guard is fitted on at most `guard_images` training images, and flags at most `false_alarm_share` of images like
     those of the validation side.
@@ -127,8 +127,9 @@ class GateParams(Section):
     `min_skill_share` of the distance from the ellipse to a perfect outline.
 
     Margins of Dice by which it may be worse than teacher and model in use: over all sets, and (`…_each`) in each set,
-    where there are fewer witnesses. `max_miss_rate` is of objects missed; `champion_margin_miss_rate` how much higher
-    the rate may be than that of the model in use (upper bound). `min_subgroup_dice`: mean Dice of the worst subgroup;
+    where there are fewer witnesses. `max_miss_rate` is of objects missed, `champion_margin_miss_rate` how much higher
+    that share may be than that of the model in use: upper bounds, each group weighing the same, and exact over groups
+    where nothing or nearly nothing was missed. `min_subgroup_dice`: mean Dice of the worst subgroup;
     `champion_margin_subgroup_dice`: the largest loss of any subgroup's mean against the model in use.
 
     `max_jitter_loss_dice`: what the jitter of `box_jitter_20` may cost of the exact box's Dice. `max_false_regions`:

@@ -9,6 +9,7 @@ calibrated, and whoever uses it must say so. Leaves out: how all this is fitted 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +27,8 @@ CALIBRATION = "calibration.json"
 CALIBRATION_FOLDER = "calibration"
 UNCALIBRATED = "not calibrated: nobody knows how far this outline can be trusted, nor watches for other images"
 """What stands as the reason with every outline of a model without a calibration."""
+Form = Literal["with_box", "without_box"]
+FORM_WORDS: Mapping[Form, str] = {"with_box": "prompts with a box", "without_box": "prompts without a box"}
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -57,17 +60,20 @@ class QualityMap(_Frozen):
 class HowChosen(_Frozen):
     """On what, and by which rule, map, threshold and guard were chosen; all figures are of the validation side.
 
-    A failure is an IoU below `failure_iou`. `reached` says whether some threshold keeps failures that pass without a
-    warning to `max_failure_share` of all cases, `failure_bound` the share that the rule gives the chosen one (of no
-    threshold at all where none reaches it), `kept_share`, `kept_dice` and `kept_iou` what passes. `ece_before` and
-    `ece_after` are the expected calibration errors of the estimate and of the calibrated one, the latter with each
-    group's cases mapped by a fit without them (None with fewer than two groups). `sufficient` is false with fewer
-    groups than `calibrate.min_groups` asks for. The guard was fitted on `guard_images` training images; its threshold
-    is the lowest that flags at most `guard_false_alarm_share` of images like the `guard_val_images`, or
-    (`guard_reached` false) the highest score among them, if they are too few to tell such a share.
+    `kinds` are the prompts that were asked, `forms` says whether any of them had a box, and any had none: of a form
+    that was never asked nothing is known. A failure is an IoU below `failure_iou`. `reached` says whether some
+    threshold keeps failures that pass without a warning to `max_failure_share` of all cases, `failure_bound` the share
+    that the rule gives the chosen one (of no threshold at all where none reaches it), `kept_share`, `kept_dice` and
+    `kept_iou` what passes. `ece_before` and `ece_after` are the expected calibration errors of the estimate and of the
+    calibrated one, the latter with each group's cases mapped by a fit without them (None with fewer than two groups).
+    `sufficient` is false with fewer groups than `calibrate.min_groups` asks for. The guard was fitted on `guard_images`
+    training images; its threshold is the lowest that flags at most `guard_false_alarm_share` of images like the
+    `guard_val_images`, or (`guard_reached` false) the highest score among them, if they are too few to tell such a
+    share.
     """
 
     kinds: tuple[str, ...]
+    forms: tuple[Form, ...] = Field(min_length=1)
     cases: int
     groups: int
     sufficient: bool
@@ -99,9 +105,11 @@ class HowChosen(_Frozen):
             if self.reached
             else f"By {on}, no threshold is known to keep to the aim that {aim}: every outline carries a warning."
         )
+        lacking = " and ".join(words for form, words in FORM_WORDS.items() if form not in self.forms)
+        other = f" As {lacking} weren't calibrated, their outlines always carry a warning." if lacking else ""
         few = "" if self.sufficient else " These are too few groups to hold either as known."
         drawn = " They are phantoms, so that it says nothing about patients." if self.phantom else ""
-        return found + few + drawn
+        return found + other + few + drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +136,19 @@ class Calibration(_Frozen):
     how: HowChosen
     guard: Guard
 
+    @model_validator(mode="after")
+    def _of_known_forms(self) -> Self:
+        if self.quality_without_box is not None and set(self.how.forms) != set(FORM_WORDS):
+            raise ValueError("`quality_without_box` stands beside `quality` only where `how.forms` names both forms")
+        return self
+
     def confidence(self, quality: ArrayLike, *, boxed: bool) -> NDArray[np.float64]:
         """Calibrated IoU of estimates (any shape) for prompts with a box (`boxed`), or without; NaN where nothing is
-        known: of an estimate that is no finite number."""
-        known = self.quality if boxed or self.quality_without_box is None else self.quality_without_box
+        known: of an estimate that is no finite number, and of prompts that weren't calibrated."""
         estimates = np.asarray(quality, dtype=np.float64)
+        if _form(boxed) not in self.how.forms:
+            return np.full(estimates.shape, math.nan)
+        known = self.quality if boxed or self.quality_without_box is None else self.quality_without_box
         return np.where(np.isfinite(estimates), known.apply(estimates), math.nan)
 
     def held_back(self, confidence: ArrayLike, *, flagged: ArrayLike = False) -> NDArray[np.bool_]:
@@ -152,7 +168,10 @@ class Calibration(_Frozen):
         reasons = []
         if empty:
             reasons.append("the mask is empty")
-        if math.isnan(confidence):
+        if _form(boxed) not in self.how.forms:
+            confidence = 0.0
+            reasons.append(f"confidence was never calibrated for {FORM_WORDS[_form(boxed)]}")
+        elif math.isnan(confidence):
             confidence = 0.0
             reasons.append("the model states no estimate of how good this outline is")
         elif not self.how.reached:
@@ -164,6 +183,10 @@ class Calibration(_Frozen):
         if finding is not None and finding.flagged:
             reasons.append("the image doesn't look like the ultrasound that the model knows")
         return Judged(confidence, bool(reasons), tuple(reasons))
+
+
+def _form(boxed: bool) -> Form:
+    return "with_box" if boxed else "without_box"
 
 
 def write_calibration(folder: Path, calibration: Calibration) -> Path:

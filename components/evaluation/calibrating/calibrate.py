@@ -28,7 +28,7 @@ from components.evaluation.prompting.prompts import draw_prompts, truth_of
 from components.evaluation.scoring.metrics import dice, iou
 from components.intake.form.records import load_image, load_instances
 from components.params import CalibrateParams, PromptKind, PromptParams
-from components.promptable.calibration import Calibration, HowChosen, QualityMap
+from components.promptable.calibration import Calibration, Form, HowChosen, QualityMap
 from components.promptable.guard import embedding_features, image_features
 from components.promptable.predict import embed, segment_embedded
 from components.types import Record
@@ -171,6 +171,7 @@ def _told(
     apart = _cross_fitted(cases, forms, min_block_cases=params.min_block_cases)
     return HowChosen(
         kinds=params.kinds,
+        forms=calibrated_forms(cases),
         cases=len(cases.quality),
         groups=groups,
         sufficient=groups >= params.min_groups,
@@ -189,6 +190,12 @@ def _told(
         guard_reached=guard.reached,
         phantom=phantom,
     )
+
+
+def calibrated_forms(cases: ValCases) -> tuple[Form, ...]:
+    """Which forms of prompt the cases tell of."""
+    found: list[tuple[Form, Chosen]] = [("with_box", cases.boxed), ("without_box", ~cases.boxed)]
+    return tuple(form for form, own in found if own.any())
 
 
 def fit_maps(cases: ValCases, *, min_block_cases: int) -> tuple[list[Chosen], list[QualityMap]]:

@@ -13,7 +13,8 @@ CHANNELS = 2 * (32 + 64 + 256)
 def make_calibration(digest: str, *, threshold: float = 0.5, limit: float = 1e9, **how: Any) -> Calibration:
     """Estimates are halved and a quarter added; the guard flags what scores above `limit`: by default nothing."""
     told: dict[str, Any] = {
-        "kinds": ("box_jitter",),
+        "kinds": ("box_jitter", "click"),
+        "forms": ("with_box", "without_box"),
         "cases": 60,
         "groups": 40,
         "sufficient": True,

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from components.errors import ArtefactError
 from components.promptable.calibration import (
     CALIBRATION,
+    Calibration,
     QualityMap,
     find_calibration,
     read_calibration,
@@ -121,6 +122,23 @@ def test_a_score_that_is_no_number_is_flagged() -> None:
     odd = GuardFinding(float("nan"), 1.0, "embedding")
     assert odd.flagged and odd.told
     assert make_calibration(DIGEST).judge(0.9, boxed=True, empty=False, finding=odd).abstain
+
+
+def test_a_form_of_prompt_that_wasnt_calibrated_always_comes_with_a_warning() -> None:
+    boxes = make_calibration(DIGEST, threshold=0.0, forms=("with_box",))
+    assert not boxes.judge(0.9, boxed=True, empty=False, finding=LIKE).abstain
+    clicked = boxes.judge(0.9, boxed=False, empty=False, finding=LIKE)
+    assert clicked.abstain and clicked.confidence == 0
+    assert clicked.reasons == ("confidence was never calibrated for prompts without a box",)
+    assert boxes.held_back(boxes.confidence([0.9, 1.0], boxed=False)).all()
+    assert "prompts without a box weren't calibrated" in boxes.how.told
+    clicks = make_calibration(DIGEST, threshold=0.0, forms=("without_box",))
+    assert clicks.judge(0.9, boxed=True, empty=False, finding=LIKE).abstain
+    assert not clicks.judge(0.9, boxed=False, empty=False, finding=LIKE).abstain
+    with pytest.raises(ValidationError, match="quality_without_box"):
+        Calibration.model_validate(
+            boxes.model_dump(by_alias=True) | {"quality_without_box": {"points": [[0.0, 0.0], [1.0, 0.4]]}}
+        )
 
 
 def test_the_rule_over_many_is_the_rule_over_one() -> None:

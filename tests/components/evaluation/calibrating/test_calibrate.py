@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.evaluation.calibrating.calibrate import ValCases, fit_maps, spread_evenly
+from components.evaluation.calibrating.calibrate import ValCases, calibrated_forms, fit_maps, spread_evenly
 
 
 def cases(boxed_iou: list[float], clicked_iou: list[float]) -> ValCases:
@@ -29,6 +29,13 @@ def test_one_map_serves_both_where_a_form_cant_tell_good_from_bad() -> None:
     assert len(maps) == 1 and forms[0].all()
     alone, only = fit_maps(cases([0.7, 0.7, 0.9, 0.9], []), min_block_cases=2)
     assert len(only) == 1 and alone[0].all() and only[0].apply(0.505) == 0.7
+
+
+def test_which_forms_were_calibrated_is_what_was_asked() -> None:
+    both, boxes = cases([0.7, 0.9], [0.1]), cases([0.7, 0.9], [])
+    assert calibrated_forms(both) == ("with_box", "without_box")
+    assert calibrated_forms(boxes) == ("with_box",)
+    assert calibrated_forms(cases([], [0.1])) == ("without_box",)
 
 
 @dataclass(frozen=True)
