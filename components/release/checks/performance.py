@@ -7,7 +7,7 @@ from components.evaluation.comparing.statistics import cluster_mean, cluster_rat
 from components.evaluation.comparing.summary import SUBJECT, compare
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
-from components.release.checks.intervals import above, at_least, prompted, rows_of, span
+from components.release.checks.intervals import above, at_least, below, event_share, prompted, rows_of, span
 
 
 def check_floors(evidence: Evidence, rules: Rules) -> list[Check]:
@@ -47,15 +47,12 @@ def check_skill(evidence: Evidence, rules: Rules) -> list[Check]:
 
 
 def check_misses(evidence: Evidence, rules: Rules) -> list[Check]:
-    """Whether the student misses few enough objects in each internal dataset."""
+    """Whether the student misses few enough objects in each internal dataset; each patient or video weighs the same."""
     limit = rules.limits.max_miss_rate
     checks = []
     for name in evidence.internal:
-        missed = rows_of(evidence.cases, rules.limits.skill_prompt, who=SUBJECT, dataset=name)["miss"]
-        if missed.empty:
-            checks.append(Check(f"misses:{name}", "INSUFFICIENT", None, limit, f"{name} has no cases"))
-            continue
-        rate = float(missed.mean())
-        reason = f"{name}: {int(missed.sum())} of {len(missed)} objects missed; at most {100 * limit:g} %"
-        checks.append(Check(f"misses:{name}", "PASS" if rate <= limit else "FAIL", rate, limit, reason))
+        rows = rows_of(evidence.cases, rules.limits.skill_prompt, who=SUBJECT, dataset=name)
+        found = event_share(rows["miss"], rows["group"], rules=rules)
+        what = f"{name}: {int(rows['miss'].sum())} of {len(rows)} objects missed, a share of {span(found)}"
+        checks.append(below(f"misses:{name}", found, limit, what=what, rules=rules))
     return checks

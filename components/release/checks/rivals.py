@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.evaluation.comparing.summary import SUBJECT, compare
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
-from components.release.checks.intervals import above, below, prompted, span
+from components.release.checks.intervals import above, below, event_excess, prompted, span
 
 TEACHER, CHAMPION = "teacher", "champion"
 
@@ -32,7 +32,11 @@ def check_champion(evidence: Evidence, rules: Rules) -> list[Check]:
     checks = _not_worse(CHAMPION, "model in use", evidence, rules, pooled=pooled, each=each)
     for name in evidence.internal:
         rows = prompted(evidence.cases, rules.limits.skill_prompt, dataset=name)
-        more = compare(rows, SUBJECT, CHAMPION, column="miss", bootstrap=rules.bootstrap)
+        ours, theirs = (
+            rows[rows["model"] == who].set_index(["group", "case_id"])["miss"] for who in (SUBJECT, CHAMPION)
+        )
+        ours, theirs = ours.align(theirs, join="inner")
+        more = event_excess(ours, theirs, ours.index.to_frame()["group"], rules=rules)
         what = f"{name}: share of objects missed, student minus model in use, {span(more)}"
         margin = rules.limits.champion_margin_miss_rate
         checks.append(below(f"misses_champion:{name}", more, margin, what=what, rules=rules))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from components.evaluation.comparing.by_prompt import false_regions, jitter_curves
+from components.evaluation.comparing.by_prompt import jitter_curves
 from components.evaluation.comparing.subgroups import Subgroup, find_subgroups, worst_subgroup
 from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.prompting.prompts import NOTHING
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
-from components.release.checks.intervals import above, below, prompted, span
+from components.release.checks.intervals import above, below, event_share, prompted, span
 from components.release.checks.rivals import CHAMPION, champion_scored
 
 EXACT, SLOPPIEST = "box", "box_jitter_20"
@@ -82,12 +82,13 @@ def check_false_regions(evidence: Evidence, rules: Rules) -> list[Check]:
     ours = evidence.cases[evidence.cases["model"] == SUBJECT]
     checks = []
     for name in evidence.internal:
-        found = false_regions(ours[ours["dataset"] == name], bootstrap=rules.bootstrap).get(SUBJECT)
-        if found is None:
+        rows = prompted(ours, NOTHING, dataset=name)
+        if rows.empty:
             reason = f"{name} wasn't scored with {NOTHING}: add it to prompts.evaluate.kinds"
             checks.append(Check(f"false_regions:{name}", "INSUFFICIENT", None, limit, reason))
             continue
-        count = f"{found.count} of {found.rate.n}"
-        what = f"{name}: {count} boxes without an object answered with a region, {span(found.rate)}"
-        checks.append(below(f"false_regions:{name}", found.rate, limit, what=what, rules=rules))
+        found = event_share(rows["false_region"], rows["group"], rules=rules)
+        count = f"{int(rows['false_region'].sum())} of {len(rows)}"
+        what = f"{name}: {count} boxes without an object answered with a region, a share of {span(found)}"
+        checks.append(below(f"false_regions:{name}", found, limit, what=what, rules=rules))
     return checks

@@ -70,7 +70,7 @@ def test_each_fault_is_named(make_evidence, cases_of, rules, changes, check, exp
 def test_misses_are_counted(make_evidence, cases_of, rules) -> None:
     cases = cases_of()
     students = cases[(cases["model"] == "student") & (cases["dataset"] == "ddti")].index
-    cases.loc[students[:2], "miss"] = 1.0
+    cases.loc[students[:9], "miss"] = 1.0  # three prompts each
     verdict = judge(make_evidence(cases=cases), rules)
     assert verdicts(verdict)["misses:ddti"] == "FAIL"
     assert verdicts(verdict)["misses:busi"] == "PASS"

@@ -29,10 +29,17 @@ def test_more_misses_than_the_model_in_use_fail_although_few_are_missed(make_evi
     evidence = make_evidence(cases=cases, champion=IN_USE)
     assert {check.verdict for check in check_champion(evidence, rules)} == {"PASS"}
     ours = cases[(cases["model"] == "student") & (cases["dataset"] == "busi")].index
-    cases.loc[ours[:4], "miss"] = 1.0
+    cases.loc[ours[:15], "miss"] = 1.0
     found = {check.id: check for check in check_champion(evidence, rules)}
     assert (found["misses_champion:busi"].verdict, found["misses_champion:ddti"].verdict) == ("FAIL", "PASS")
-    assert "student minus model in use, 0.040" in found["misses_champion:busi"].reason
+    assert "student minus model in use, 0.150" in found["misses_champion:busi"].reason
     theirs = cases[(cases["model"] == "champion") & (cases["dataset"] == "busi")].index
-    cases.loc[theirs[:4], "miss"] = 1.0
+    cases.loc[theirs[:15], "miss"] = 1.0
     assert {check.verdict for check in check_champion(evidence, rules)} == {"PASS"}, "both miss the same"
+
+
+def test_a_model_in_use_that_was_scored_on_two_cases_shows_nothing(make_evidence, cases_of, rules) -> None:
+    cases = cases_of(champion=0.84, digest=IN_USE)
+    few = cases[(cases["model"] != "champion") | cases["image_id"].isin(["0", "1"])]
+    found = check_champion(make_evidence(cases=few, champion=IN_USE), rules)
+    assert {check.verdict for check in found} == {"INSUFFICIENT"}

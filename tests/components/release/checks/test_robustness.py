@@ -65,3 +65,6 @@ def test_regions_where_there_is_nothing_count_where_a_limit_is_declared(make_evi
     limited = replace(rules, limits=rules.limits.model_copy(update={"max_false_regions": 0.5}))
     busi, ddti = check_false_regions(evidence, limited)
     assert (busi.verdict, ddti.verdict) == ("FAIL", "PASS") and "30 of 30 boxes" in busi.reason
+    two = cases[(cases["prompt"] != "box_nothing") | cases["image_id"].isin(["0", "1"])]
+    busi, ddti = check_false_regions(make_evidence(cases=two), limited)
+    assert (busi.verdict, ddti.verdict) == ("INSUFFICIENT", "INSUFFICIENT"), "none of two boxes tells nothing"
