@@ -27,6 +27,9 @@ from components.release.records.ledger import LEDGER, read_ledger, released_fold
 from components.release.records.released import checked_description, read_listing
 from components.release.verdict import read_gate
 
+NO_METRICS: Mapping[str, Any] = {"datasets": {}}
+"""The results of a validation that nobody gives."""
+
 
 class Named(TypedDict):
     """What a ledger's entry says of a package."""
@@ -144,18 +147,23 @@ def _named(package: object) -> str:
 
 
 def refuse_foreign(metrics: Mapping[str, Any], description: ModelDescription, *, role: str) -> None:
-    """Refuse results of other weights: the card would state them as this model's.
+    """Refuse results of other weights, or of nobody knows which: the card would state them as this model's.
+
+    `NO_METRICS` state nothing, and are of nobody.
 
     Raises
     ------
     ReleaseError
-        If a validation's metrics name another model.
+        If a validation's metrics name another model, or none.
     """
-    model = metrics.get("model", {"digest": description.digest})
-    scored = str(model.get("digest")) if isinstance(model, Mapping) else "of no model"
+    if metrics == NO_METRICS:
+        return
+    model = metrics.get("model")
+    scored = model.get("digest") if isinstance(model, Mapping) else None
     if scored != description.digest:
+        told = "doesn't say whose masks it scored" if scored is None else f"scored the weights {str(scored)[:12]}"
         raise ReleaseError(
-            f"the {role} validation scored the weights {scored[:12]}, not {description.digest[:12]}",
-            expected="results of the model that is to be promoted",
-            remedy="run the graph to its end: `dvc repro`",
+            f"the {role} validation {told}",
+            expected=f"results of the model that is to be promoted, {description.digest[:12]}",
+            remedy=f"run the graph to its end, `dvc repro`, or first this stage: `dvc repro validate_{role}`",
         )

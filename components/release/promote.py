@@ -24,7 +24,7 @@ from components.params import GateParams
 from components.release.approval import Approval, check_approval
 from components.release.documents.model_card import NOTHING_STATED, build_card, card_markdown
 from components.release.files import CALIBRATION, FILES, listing_text, model_files
-from components.release.judged import Judged, read_judged, refuse_foreign
+from components.release.judged import NO_METRICS, Judged, read_judged, refuse_foreign
 from components.release.records.ledger import LEDGER, Ledger, append, read_ledger, released_folder
 from components.release.records.lock import release_lock
 from components.release.records.promotion import (
@@ -41,7 +41,6 @@ from components.release.records.released import CARD_JSON, checked_description, 
 from components.release.verdict import refuse_outdated
 
 CARD_MARKDOWN, GATE = "card.md", "gate.json"
-NO_METRICS: Mapping[str, Any] = {"datasets": {}}
 Pack = Callable[[Path], str]
 """Builds the Bento of a complete model folder; returns its tag."""
 
@@ -71,8 +70,8 @@ def promote(
     params
         The gate's, of which `require_approval` counts here.
     internal, external, statements
-        Content of the validations' `metrics.json` and what people state, for the card; where metrics name a model, it
-        must be this one. A model that is released already keeps the card that it was given.
+        Content of the validations' `metrics.json`, which must be of this model, and what people state, for the card. A
+        model that is released already keeps the card that it was given.
     run_id
         The MLflow run that made the model.
     who

@@ -58,9 +58,8 @@ def promote(
     from components.artefacts import read_description
     from components.params import load_params
     from components.release.documents.statements import STATEMENTS, read_statements
-    from components.release.judged import is_released
+    from components.release.judged import NO_METRICS, is_released
     from components.release.packing.packaged import PACKAGE
-    from components.release.promote import NO_METRICS
     from components.release.promote import promote as release
     from components.tracking import find_run
 

@@ -114,6 +114,10 @@ def test_results_of_other_weights_are_refused(tmp_path, make_model, digest_of, j
     for results in ({"internal": theirs, "external": ours}, {"internal": ours, "external": theirs}):
         with pytest.raises(ReleaseError, match="validation scored the weights"):
             promote(tmp_path, model=first, **judged(first), registry=registry, **results)
+    nobodys = {"datasets": {"busi": {"prompts": {}}}}
+    for results in ({"internal": nobodys, "external": ours}, {"internal": ours, "external": nobodys}):
+        with pytest.raises(ReleaseError, match="validation doesn't say whose masks it scored"):
+            promote(tmp_path, model=first, **judged(first), registry=registry, **results)
     assert not (tmp_path / LEDGER).exists() and registry.versions == []
     done = promote(tmp_path, model=first, **judged(first), registry=registry, internal=ours, external=ours)
     assert done.action == "promoted"
