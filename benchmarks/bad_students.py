@@ -29,8 +29,9 @@ from rich.table import Table
 
 from components.artefacts import WEIGHTS, read_description, save_model, sha256_of, write_json
 from components.evaluation.baselines import ELLIPSE
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import SISTER
-from components.evaluation.comparing.summary import SUBJECT, bootstrap_of
+from components.evaluation.comparing.summary import bootstrap_of
 from components.evaluation.scoring.cases import METRIC_COLUMNS, Contender
 from components.evaluation.validate import ValidationResult, select_test, validate
 from components.intake.form.records import read_manifests, read_split, write_split

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.prompting.corrective import Predictor, predict_all
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
 from components.intake.form.records import load_image

@@ -19,7 +19,8 @@ import pandas as pd
 
 from components.artefacts import code_digest
 from components.evaluation.comparing.confidence_tables import Tried, guard_findings
-from components.evaluation.comparing.summary import SUBJECT, bootstrap_of, summarise
+from components.evaluation.comparing.names import SUBJECT
+from components.evaluation.comparing.summary import bootstrap_of, summarise
 from components.evaluation.not_ultrasound import KINDS, draw_not_ultrasound
 from components.evaluation.prompting.corrective import Predictor
 from components.evaluation.prompting.prompts import draw_prompts

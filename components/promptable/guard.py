@@ -13,15 +13,18 @@ Leaves out: how it is fitted and where the threshold comes from (components/eval
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from components.promptable.segmenter import Embedding
 from components.types import Image
+
+if TYPE_CHECKING:
+    # What words a guard's finding loads no network.
+    from components.promptable.segmenter import Embedding
 
 SIDE_PX = 128
 """Image statistics are those of the image stretched to a square of this side."""

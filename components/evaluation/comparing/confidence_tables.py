@@ -30,11 +30,12 @@ from components.evaluation.comparing.confidence import (
     risk_coverage,
 )
 from components.evaluation.comparing.json_form import to_json
+from components.evaluation.comparing.names import CHAMPION, SUBJECT
 from components.evaluation.comparing.statistics import Bootstrap, cluster_mean
 from components.evaluation.prompting.prompts import NOTHING
 from components.evaluation.scoring.cases import Contender
 
-ROLES = ("student", "champion")
+ROLES = (SUBJECT, CHAMPION)
 """Whose confidence is judged: what would be served, and what is."""
 CURVE_POINTS = 20
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.prompting.prompts import NOTHING
 from components.evaluation.scoring.cases import Contender
 from components.params import SISTER_NAMES
 
 SISTER = SISTER_NAMES
 """What a sister's role begins with; its seed follows."""
-STUDENT = "student"
 POOLED = "all"
 
 
@@ -42,7 +42,7 @@ def seed_spread(cases: pd.DataFrame, models: Mapping[str, Contender]) -> dict[st
     """
     if not any(is_sister(who) for who in models):
         return {}
-    ours = cases[(cases["model"] == STUDENT) | cases["model"].str.startswith(SISTER)]
+    ours = cases[(cases["model"] == SUBJECT) | cases["model"].str.startswith(SISTER)]
     means = _means(ours[ours["prompt"] != NOTHING])
     each = {
         dataset: {kind: {who: {"dice": mean} for who, mean in by_who.items()} for kind, by_who in by_kind.items()}
@@ -51,7 +51,7 @@ def seed_spread(cases: pd.DataFrame, models: Mapping[str, Contender]) -> dict[st
     spread = {
         dataset: {kind: _spread(by_who) for kind, by_who in by_kind.items()} for dataset, by_kind in means.items()
     }
-    return {"seeds": {"candidate_seed": models[STUDENT].seed, "each": each, "spread": spread}}
+    return {"seeds": {"candidate_seed": models[SUBJECT].seed, "each": each, "spread": spread}}
 
 
 def _means(cases: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
@@ -70,7 +70,7 @@ def _spread(by_who: Mapping[str, float]) -> dict[str, Any]:
     sisters = np.array([mean for who, mean in by_who.items() if is_sister(who)])
     if not sisters.size:
         return {"mean": None, "sd": None, "min": None, "max": None, "n": 0, "candidate_minus_mean": None}
-    ours = by_who.get(STUDENT, math.nan)
+    ours = by_who.get(SUBJECT, math.nan)
     return {
         "mean": float(sisters.mean()),
         "sd": float(sisters.std(ddof=1)) if sisters.size > 1 else None,

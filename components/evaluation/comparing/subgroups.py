@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from components.evaluation.comparing.names import ORIGINS
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, cluster_means
 
 SUBGROUP_COLUMNS = {"dice": "dice", "iou": "iou", "nsd": "nsd_px", "miss_rate": "miss"}
@@ -24,7 +25,6 @@ QUARTERS = {
     "size": ("area_px", ("smallest", "second", "third", "largest")),
     "contrast": ("contrast", ("lowest", "second", "third", "highest")),
 }
-ORIGINS = ("scanner", "site")
 NAMED = {"class": "subject_class", "label": "label"} | {kind: kind for kind in ORIGINS}
 CALIPERS = {0.0: "without", 1.0: "with"}
 

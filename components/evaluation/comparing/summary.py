@@ -22,6 +22,7 @@ from components.evaluation.comparing.by_prompt import false_regions, jitter_curv
 from components.evaluation.comparing.confidence_tables import ROLES, confidence_by_prompt
 from components.evaluation.comparing.json_form import number, to_json
 from components.evaluation.comparing.means import contenders, subgroup_means
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import seed_spread, without_sisters
 from components.evaluation.comparing.significance import holm, miss_test, signed_rank_p
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, paired_differences
@@ -32,7 +33,6 @@ from components.params import EvaluateParams
 from components.types import Record
 
 SCHEMA = 1
-SUBJECT = "student"
 DIFFERENCE_COLUMNS = {"dice": "dice", "nsd": "nsd_px", "hd95": "hd95_px"}
 
 

@@ -12,7 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.words import (
     RESEARCH,
     each_prompt,

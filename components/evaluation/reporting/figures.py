@@ -23,8 +23,8 @@ from matplotlib.lines import Line2D
 from components.artefacts import replacing
 from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
 from components.evaluation.comparing.json_form import interval_key
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import without_sisters
-from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.prompting.prompts import truth_of
 from components.evaluation.reporting.words import marked_dataset, marked_model, prompt_words
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json

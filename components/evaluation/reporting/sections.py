@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.evaluation.baselines import ELLIPSE
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.words import (
     MAXIM,
     beats_words,

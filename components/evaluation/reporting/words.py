@@ -11,8 +11,7 @@ from typing import Any
 
 from components.evaluation.baselines import BASELINES
 from components.evaluation.comparing.json_form import interval_key
-from components.evaluation.comparing.subgroups import ORIGINS
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import ORIGINS, SUBJECT
 from components.types import Role
 
 METRICS, CASES = "metrics.json", "cases.parquet"

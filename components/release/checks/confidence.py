@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.intervals import at_most

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.exposure import by_patients
 from components.intake.sides.record import SIDES
 from components.release.checks.check import Check
@@ -83,22 +83,31 @@ def _enough(name: str, found: int, needed: int, what: str) -> Check:
     return Check(name, "PASS" if enough else "INSUFFICIENT", found, needed, reason)
 
 
-def check_external(evidence: Evidence, _rules: Rules) -> list[Check]:
-    """Whether each external dataset of the run was scored, and the model is known never to have seen the patients of
-    one of them."""
-    exposure = by_patients(evidence.description.exposure, evidence.sources)
-    scored = set(evidence.external_cases["dataset"])
-    missing = [name for name in evidence.external if name not in scored]
+def check_external(evidence: Evidence, rules: Rules) -> list[Check]:
+    """Whether the student itself was scored on each external dataset of the run, and is known never to have seen the
+    patients of one of them."""
     if not evidence.external:
         reason = "there is no external dataset: nothing is known beyond the sources"
         return [Check("external", "INSUFFICIENT", 0, 1, reason)]
+    cases = evidence.external_cases
+    ours = cases[(cases["model"] == SUBJECT) & (cases["model_digest"] == evidence.description.digest)]
+    by_kind = [set(ours.loc[ours["prompt"] == kind, "dataset"]) for kind in rules.limits.external_floors]
+    scored = set.intersection(*by_kind)
+    missing = [name for name in evidence.external if name not in scored]
     if missing:
-        reason = f"not scored: {', '.join(missing)}"
+        reason = f"these weights weren't scored on: {', '.join(missing)}; run `dvc repro -f validate_external`"
         return [Check("external", "INSUFFICIENT", len(scored), len(evidence.external), reason)]
-    counted = sorted(name for name in evidence.external if exposure.of(name) == "no")
+    exposure = by_patients(evidence.description.exposure, evidence.sources)
+    counted = counted_external(evidence)
     others = [f"{name} (exposure {exposure.of(name)})" for name in sorted(set(evidence.external) - set(counted))]
     left_out = f"not counted as external: {', '.join(others)}; {exposure.basis}" if others else ""
     if not counted:
         return [Check("external", "INSUFFICIENT", 0, 1, left_out)]
     words = [f"scored on {', '.join(counted)}, which were never near training", left_out]
     return [Check("external", "PASS", len(counted), 1, "; ".join(word for word in words if word))]
+
+
+def counted_external(evidence: Evidence) -> list[str]:
+    """The external datasets of whose patients the model is known to have seen none, sorted."""
+    exposure = by_patients(evidence.description.exposure, evidence.sources)
+    return sorted(name for name in evidence.external if exposure.of(name) == "no")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from components.evaluation.baselines import ELLIPSE
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import is_sister
-from components.evaluation.comparing.summary import SUBJECT, compare
+from components.evaluation.comparing.summary import compare
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.intervals import above, prompted, span

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.words import exposure_words, interval_words, limits, prompt_words
 from components.release.documents.about_data import listed
 from components.release.documents.calibrated import warning_words

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components.artefacts import ModelDescription
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import CHAMPION, SUBJECT
 from components.evaluation.reporting.words import interval_words, p_words
 from components.release.documents import about_model as model
 from components.release.documents import about_results as results
@@ -24,7 +24,6 @@ SHAPE = (
     "Description, protocol and impact are the parts of a predetermined change control plan, used here as a shape for "
     "research software. This record is no such plan, and was submitted to nobody."
 )
-CHAMPION = "champion"
 MODEL, PARAMS, INTERNAL = "models/student/model.json", "params.yaml", "reports/internal/metrics.json"
 
 

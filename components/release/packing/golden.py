@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image as PilImage
 
 from components.artefacts import write_json
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
 from components.evaluation.scoring.metrics import dice
 from components.intake.form.records import load_image

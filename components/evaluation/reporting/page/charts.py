@@ -16,7 +16,7 @@ from markupsafe import Markup
 from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
 from components.evaluation.comparing.agreement import Agreement
 from components.evaluation.comparing.json_form import interval_key
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.page.drawing import (
     BOTTOM,
     SHAPES,

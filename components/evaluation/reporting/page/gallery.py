@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from components.evaluation.baselines import IN_TABLES_ONLY
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.prompting.prompts import truth_of
 from components.evaluation.reporting.page.overlay import around, draw
 from components.evaluation.reporting.page.results import Results, Tested, main_prompt

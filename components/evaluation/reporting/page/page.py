@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.page import charts, release_tables, tables, trust_tables
 from components.evaluation.reporting.page.gallery import failures
 from components.evaluation.reporting.page.results import Results, main_prompt

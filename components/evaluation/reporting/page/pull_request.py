@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.page.results import Results, Tested, main_prompt
 from components.evaluation.reporting.page.verdict import open_checks, verdict_sentence, worst_subgroups
 from components.evaluation.reporting.words import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.published import ALSO_PUBLISHED, HURDLES, PUBLISHED, Published, finding
-from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.reporting.page.results import Results
 from components.evaluation.reporting.page.tables import Cell, Row, Table
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from components.artefacts import DESCRIPTION, ModelDescription, read_description, sha256_of
 from components.evaluation.baselines import BASELINES
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.words import CASES, METRICS, PROMPT_MEANS
 from components.intake.form.records import read_manifests
 from components.types import Record, Role

@@ -13,7 +13,7 @@ from typing import Any
 
 from components.evaluation.baselines import ELLIPSE
 from components.evaluation.comparing.agreement import Agreement, AreaUnit, area_agreement
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.page.results import Results, Tested, main_prompt
 from components.evaluation.reporting.words import interval_words, marked_dataset, marked_model, prompt_words
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import POOLED
-from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.reporting.page.results import Results, main_prompt
 from components.evaluation.reporting.page.tables import Cell, Row, Table, estimate_cell
 from components.evaluation.reporting.words import marked_dataset, marked_model, prompt_words

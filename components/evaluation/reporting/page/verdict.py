@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.evaluation.baselines import ELLIPSE
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.page.results import Results, main_prompt
 from components.evaluation.reporting.words import beats_words, interval_words, marked_dataset, mean_words, prompt_words
 
