@@ -10,6 +10,7 @@ from components.params.prompts import ObjectPromptKind
 from components.params.section import Section, Share
 from components.types import Exposure
 
+Limit = Annotated[float, Field(ge=0, le=1)]
 PeerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -122,9 +123,12 @@ class GateParams(Section):
     `min_cases`: fewer test cases in a set make the verdict INSUFFICIENT (so do fewer groups than
     `evaluate.min_groups`). Everything is judged at `skill_prompt`, but for the jitter curve and false regions.
 
-    Each internal set by itself, lower confidence bounds: the student's Dice and NSD reach `min_dice_lower_bound` and
-    `min_nsd_lower_bound`; it beats the inscribed ellipse by more than `min_skill_dice`, and gains more than
+    Each internal set by itself, lower confidence bounds: the student's Dice reaches its floor for each kind of prompt in
+    `floors`, its NSD `min_nsd_lower_bound`; it beats the inscribed ellipse by more than `min_skill_dice`, and gains more than
     `min_skill_share` of the distance from the ellipse to a perfect outline.
+
+    `external_floors` are of Dice over all external sets that count, pooled (lower bound); one set by itself fails only
+    where its whole interval lies below.
 
     Margins of Dice by which it may be worse than teacher and model in use: over all sets, and (`…_each`) in each set,
     where there are fewer witnesses. `max_miss_rate` is of objects missed, `champion_margin_miss_rate` how much higher
@@ -148,7 +152,8 @@ class GateParams(Section):
 
     min_cases: int = Field(ge=1)
     skill_prompt: ObjectPromptKind
-    min_dice_lower_bound: float = Field(ge=0, le=1)
+    floors: dict[ObjectPromptKind, Limit] = Field(min_length=1)
+    external_floors: dict[ObjectPromptKind, Limit] = Field(min_length=1)
     min_nsd_lower_bound: float = Field(ge=0, le=1)
     min_skill_dice: float
     min_skill_share: float = Field(le=1)
@@ -175,3 +180,12 @@ class GateParams(Section):
     max_memory_mb: float = Field(gt=0)
     require_clean_tree: bool
     require_approval: bool
+
+    @model_validator(mode="after")
+    def _floors_stand_under_what_is_compared(self) -> Self:
+        # The loss to sloppy boxes is told from the exact one: without a floor there, a model that is bad at both loses
+        # nothing.
+        for name in ("box", self.skill_prompt):
+            if name not in self.floors:
+                raise ValueError(f"gate.floors has none for {name}")
+        return self

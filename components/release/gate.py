@@ -24,7 +24,7 @@ from components.release.checks.documents import check_documents
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.making import check_clean_tree, check_provenance
 from components.release.checks.package import check_intact, check_no_pickle, check_package, check_parity
-from components.release.checks.performance import check_floors, check_misses, check_skill
+from components.release.checks.performance import check_external_floors, check_floors, check_misses, check_skill
 from components.release.checks.rivals import check_champion, check_teacher
 from components.release.checks.robustness import check_false_regions, check_jitter, check_subgroups
 from components.release.checks.seeds import check_seeds
@@ -39,6 +39,7 @@ CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
     check_counts,
     check_external,
     check_floors,
+    check_external_floors,
     check_skill,
     check_teacher,
     check_champion,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from components.evaluation.comparing.summary import SUBJECT, compare
 from components.release.checks.check import Check
+from components.release.checks.data import counted_external
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.intervals import above, below, event_excess, prompted, span
 
@@ -30,25 +33,40 @@ def check_champion(evidence: Evidence, rules: Rules) -> list[Check]:
         reason = f"the model in use ({short}) wasn't scored on these cases; run `dvc repro -f validate_internal`"
         return [Check(CHAMPION, "INSUFFICIENT", None, -pooled, reason)]
     checks = _not_worse(CHAMPION, "model in use", evidence, rules, pooled=pooled, each=each)
-    for name in evidence.internal:
-        rows = prompted(evidence.cases, rules.limits.skill_prompt, dataset=name)
-        ours, theirs = (
-            rows[rows["model"] == who].set_index(["group", "case_id"])["miss"] for who in (SUBJECT, CHAMPION)
-        )
-        ours, theirs = ours.align(theirs, join="inner")
-        more = event_excess(ours, theirs, ours.index.to_frame()["group"], rules=rules)
-        what = f"{name}: share of objects missed, student minus model in use, {span(more)}"
-        margin = rules.limits.champion_margin_miss_rate
-        checks.append(below(f"misses_champion:{name}", more, margin, what=what, rules=rules))
-    return checks
+    checks += [_fewer_misses(evidence, name, rules) for name in evidence.internal]
+    names = counted_external(evidence)
+    return [*checks, _not_worse_outside(evidence, names, rules)] if names else checks
+
+
+def _fewer_misses(evidence: Evidence, name: str, rules: Rules) -> Check:
+    rows = prompted(evidence.cases, rules.limits.skill_prompt, dataset=name)
+    ours, theirs = (rows[rows["model"] == who].set_index(["group", "case_id"])["miss"] for who in (SUBJECT, CHAMPION))
+    ours, theirs = ours.align(theirs, join="inner")
+    more = event_excess(ours, theirs, ours.index.to_frame()["group"], rules=rules)
+    what = f"{name}: share of objects missed, student minus model in use, {span(more)}"
+    return below(f"misses_champion:{name}", more, rules.limits.champion_margin_miss_rate, what=what, rules=rules)
+
+
+def _not_worse_outside(evidence: Evidence, names: list[str], rules: Rules) -> Check:
+    """The same over all external datasets that count, at the margin of the internal ones together."""
+    margin = -rules.limits.champion_margin_dice
+    if not _scored(evidence.external_cases, evidence.champion):
+        reason = "the model in use wasn't scored on the external cases; run `dvc repro -f validate_external`"
+        return Check("champion_external", "INSUFFICIENT", None, margin, reason)
+    rows = prompted(evidence.external_cases, rules.limits.skill_prompt)
+    found = compare(rows[rows["dataset"].isin(names)], SUBJECT, CHAMPION, bootstrap=rules.bootstrap)
+    what = f"{', '.join(names)}, each weighing the same: student minus model in use, Dice {span(found)}"
+    return above("champion_external", found, margin, what=what, rules=rules)
 
 
 def champion_scored(evidence: Evidence) -> bool:
     """Whether another model is in use, and the cases hold it: it, and not one that was in use before."""
-    if evidence.champion in (None, evidence.description.digest):
-        return False
-    cases = evidence.cases
-    return bool(((cases["model"] == CHAMPION) & (cases["model_digest"] == evidence.champion)).any())
+    return evidence.champion not in (None, evidence.description.digest) and _scored(evidence.cases, evidence.champion)
+
+
+def _scored(cases: pd.DataFrame, champion: str | None) -> bool:
+    digests = cases.loc[cases["model"] == CHAMPION, "model_digest"]
+    return len(digests) > 0 and bool((digests == champion).all())
 
 
 def _not_worse(who: str, called: str, evidence: Evidence, rules: Rules, *, pooled: float, each: float) -> list[Check]:

@@ -238,7 +238,8 @@ def gate_params() -> GateParams:
     return GateParams(
         min_cases=20,
         skill_prompt="box_jitter",
-        min_dice_lower_bound=0.6,
+        floors={"box": 0.6, "box_jitter": 0.6},
+        external_floors={"box_jitter": 0.5},
         min_nsd_lower_bound=0.4,
         min_skill_dice=0.0,
         min_skill_share=0.1,
@@ -307,6 +308,12 @@ def good_documents(digest: str) -> dict[str, Any]:
     return {"schema": 1, "model": {"digest": digest}, "documents": [card], "missing_required": []}
 
 
+def _signed(cases: pd.DataFrame, digest: str) -> pd.DataFrame:
+    """The cases, in which the student's rows name its weights, but for those that name others."""
+    blank = (cases["model"] == "student") & (cases["model_digest"] == "")
+    return cases.assign(model_digest=cases["model_digest"].mask(blank, digest))
+
+
 @pytest.fixture
 def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
     """Evidence that passes, but for what is changed."""
@@ -315,11 +322,13 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
         from components.artefacts import read_description
 
         model = changes.pop("model", None) or make_model()
+        digest, in_use = read_description(model).digest, changes.get("champion")
+        rivals = {"champion": GOOD["student"]} if in_use else {}
         values = {
             "description": read_description(model),
             "model_folder": model,
             "cases": _cases(GOOD),
-            "external_cases": _cases(GOOD, datasets=("fugc",)),
+            "external_cases": _cases({**GOOD, **rivals}, datasets=("fugc",), digest=in_use or ""),
             "internal": ("busi", "ddti"),
             "external": ("fugc",),
             "faults": {"busi": [], "ddti": [{"severity": "warning", "code": "specks"}], "fugc": []},
@@ -336,6 +345,7 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "documents": good_documents(read_description(model).digest),
             "broken": None,
         }
-        return Evidence(**{**values, **changes})
+        values |= changes
+        return Evidence(**values | {name: _signed(values[name], digest) for name in ("cases", "external_cases")})
 
     return make

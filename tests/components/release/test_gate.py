@@ -31,11 +31,11 @@ def test_a_good_candidate_passes(make_evidence, rules) -> None:
     [
         ({"cases": {"student": 0.75}}, "skill:busi", "FAIL"),
         ({"cases": {"student": 0.60}}, "skill:ddti", "FAIL"),
-        ({"cases": {"student": 0.55, "teacher": 0.55, "ellipse": 0.3}}, "floor:busi", "FAIL"),
+        ({"cases": {"student": 0.55, "teacher": 0.55, "ellipse": 0.3}}, "floor:busi:box_jitter", "FAIL"),
         ({"cases": {"teacher": 0.95}}, "teacher", "FAIL"),
         ({"cases": {"n": 10}}, "cases:busi", "INSUFFICIENT"),
         ({"cases": {"datasets": ("busi",)}}, "cases:ddti", "INSUFFICIENT"),
-        ({"cases": {"datasets": ("busi",)}}, "floor:ddti", "INSUFFICIENT"),
+        ({"cases": {"datasets": ("busi",)}}, "floor:ddti:box", "INSUFFICIENT"),
         ({"external": (), "external_cases": {"n": 0}}, "external", "INSUFFICIENT"),
         ({"external_cases": {"n": 0}}, "external", "INSUFFICIENT"),
         ({"leak": "group g1 of busi"}, "leak", "FAIL"),

@@ -105,3 +105,12 @@ def test_a_model_of_another_split_may_have_seen_the_test_side(
     (check,) = check_trained_split(make_evidence(model=model), rules)
     assert check.verdict == verdict
     assert verdict != "FAIL" or "another split (md5:2)" in check.reason
+
+
+@pytest.mark.parametrize("who", ["ellipse", "other weights"])
+def test_an_external_table_without_the_student_is_none(make_evidence, rules, who) -> None:
+    evidence = make_evidence()
+    cases = evidence.external_cases
+    theirs = cases[cases["model"] == "ellipse"] if who == "ellipse" else cases.assign(model_digest="e" * 64)
+    (check,) = check_external(replace(evidence, external_cases=theirs), rules)
+    assert check.verdict == "INSUFFICIENT" and "these weights weren't scored on: fugc" in check.reason
