@@ -1,6 +1,7 @@
 """A verdict to the model in use, or to a recorded refusal: `reports/promotion.json`, ledger, alias and Bento.
 
-A refusal is a result, not an error. Leaves out: the verdict (gate), rolling back (`sonoforge rollback`), serving.
+A refusal is a result, not an error. A model that a rollback took out of use is refused, too: a person put it away, and
+only a person brings it back. Leaves out: the verdict (gate), rolling back (`sonoforge rollback`), serving.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from components.release.files import (
 from components.release.packing.packaged import AGAIN, Package, read_package
 from components.release.records.ledger import LEDGER, read_ledger, released_folder
 from components.release.records.released import checked_description, read_listing
-from components.release.verdict import read_gate
+from components.release.verdict import GateRecord, read_gate
 
 NO_METRICS: Mapping[str, Any] = {"datasets": {}}
 """The results of a validation that nobody gives."""
@@ -42,13 +42,12 @@ class Named(TypedDict):
 class Judged:
     """A model folder and the verdict on it.
 
-    `files` is the list of its package, empty for a model that was released before packages were judged; `package` the
-    whole record of it, None for a model that is `released` already.
+    `gate` is the record of the verdict; `files` the list of the package, empty for a model that was released before
+    packages were judged; `package` the whole record of it, None for a model that is `released` already.
     """
 
     model: Path
-    gate: Path
-    record: Mapping[str, Any]
+    gate: GateRecord
     description: ModelDescription
     files: Listing
     package: Package | None
@@ -82,9 +81,9 @@ def read_judged(root: Path, *, model: Path, gate: Path, package: Path | None) ->
     """
     description = checked_description(model)
     record = read_gate(gate)
-    if (of := record["model"]["digest"]) != description.digest:
+    if record.digest != description.digest:
         raise ReleaseError(
-            f"{gate} judges the weights {of[:12]}, {model} holds {description.digest[:12]}",
+            f"{gate} judges the weights {record.digest[:12]}, {model} holds {description.digest[:12]}",
             expected="a verdict on the model that is to be promoted",
             remedy="run the graph to its end: `dvc repro`",
         )
@@ -94,7 +93,7 @@ def read_judged(root: Path, *, model: Path, gate: Path, package: Path | None) ->
             raise ReleaseError(
                 f"{model} was never packaged", expected="a candidate whose Bento was built and tried", remedy=AGAIN
             )
-        kept = Judged(model, gate, record, description, read_listing(model / FILES) or {}, None, released)
+        kept = Judged(model, record, description, read_listing(model / FILES) or {}, None, released)
         _refuse_unjudged(record, kept.named["package_sha256"], of=model / FILES)
         return kept
     found = read_package(package)
@@ -113,7 +112,7 @@ def read_judged(root: Path, *, model: Path, gate: Path, package: Path | None) ->
             expected=f"the files that {package} lists",
             remedy=f"`dvc checkout {model.name}`, or {AGAIN}",
         )
-    return Judged(model, gate, record, description, found.files, found, released)
+    return Judged(model, record, description, found.files, found, released)
 
 
 def is_released(root: Path, model: Path) -> bool:
@@ -131,9 +130,9 @@ def is_released(root: Path, model: Path) -> bool:
     return digest in promoted and model.resolve() == released_folder(root, digest).resolve()
 
 
-def _refuse_unjudged(record: Mapping[str, Any], package: str | None, *, of: Path) -> None:
+def _refuse_unjudged(gate: GateRecord, package: str | None, *, of: Path) -> None:
     """Refuse another package than the one that the gate judged; None is that of the times before there were any."""
-    judged = record.get("package_sha256")
+    judged = gate.values.get("package_sha256")
     if judged != package:
         raise ReleaseError(
             f"the gate judged {_named(judged)}, {of} is {_named(package)}",

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from components import tracking
-from components.artefacts import replacing_folder, sha256_of, write_json, write_text
+from components.artefacts import replacing_folder, write_json, write_text
 from components.errors import ReleaseError
 from components.params import GateParams
 from components.release.approval import Approval, check_approval
 from components.release.documents.model_card import NOTHING_STATED, build_card, card_markdown
 from components.release.files import CALIBRATION, FILES, listing_text, model_files
 from components.release.judged import NO_METRICS, Judged, read_judged, refuse_foreign
-from components.release.records.ledger import LEDGER, Ledger, append, read_ledger, released_folder
+from components.release.records.ledger import LEDGER, Entry, Ledger, append, read_ledger, released_folder
 from components.release.records.lock import release_lock
 from components.release.records.promotion import (
     CHAMPION,
@@ -37,7 +37,13 @@ from components.release.records.promotion import (
     registry_tags,
     sync_aliases,
 )
-from components.release.records.released import CARD_JSON, checked_description, read_card, released_model
+from components.release.records.released import (
+    CARD_JSON,
+    checked_description,
+    intact_description,
+    read_card,
+    released_model,
+)
 from components.release.verdict import refuse_outdated
 
 CARD_MARKDOWN, GATE = "card.md", "gate.json"
@@ -51,6 +57,7 @@ def promote(
     model: Path,
     gate: Path,
     params: GateParams,
+    by_hand: bool = False,
     package: Path | None = None,
     internal: Mapping[str, Any] = NO_METRICS,
     external: Mapping[str, Any] = NO_METRICS,
@@ -69,6 +76,8 @@ def promote(
         about these very files. A model that is released already has its package's list with it and needs no `package`.
     params
         The gate's, of which `require_approval` counts here.
+    by_hand
+        A person asks for this very model. Nobody else brings one back that a rollback took out of use.
     internal, external, statements
         Content of the validations' `metrics.json`, which must be of this model, and what people state, for the card. A
         model that is released already keeps the card that it was given.
@@ -87,15 +96,15 @@ def promote(
     ArtefactError
         If the model folder is incomplete or altered.
     """
-    judged = read_judged(root, model=model, gate=gate, package=package)
-    for role, metrics in (("internal", internal), ("external", external)):
-        refuse_foreign(metrics, judged.description, role=role)
     who = who or actor()
     with release_lock(root):
         ledger = read_ledger(root / LEDGER)
-        refuse_outdated(judged.record, ledger)
-        approval = check_approval(root, gate, params)
-        if reasons := _against(judged, approval):
+        judged = read_judged(root, model=model, gate=gate, package=package)
+        for role, metrics in (("internal", internal), ("external", external)):
+            refuse_foreign(metrics, judged.description, role=role)
+        refuse_outdated(judged.gate, ledger)
+        approval = check_approval(ledger, judged.gate, params)
+        if reasons := _against(judged, approval, put_away=None if by_hand else ledger.put_away(judged.digest)):
             return _refuse(root, judged, ledger, reasons=reasons, who=who)
         card = _card_sources(judged, internal=internal, external=external, statements=statements)
         draft = build_card(judged.description, version=judged.digest[:12], **card)
@@ -119,11 +128,17 @@ def promote(
         return _promoted(root, judged, ledger, version=version, entry=digest, bento=bento)
 
 
-def _against(judged: Judged, approval: Approval) -> tuple[str, ...]:
-    """Why the candidate isn't released; nothing where it is."""
-    if judged.record["verdict"] != "PASS":
-        return tuple(check["reason"] for check in judged.record["checks"] if check["verdict"] != "PASS")
-    return () if approval.missing is None else (approval.missing,)
+def _against(judged: Judged, approval: Approval, *, put_away: Entry | None) -> tuple[str, ...]:
+    """Why the candidate isn't released; nothing where it is. `put_away` is a rollback that stands against it."""
+    if judged.gate.verdict != "PASS":
+        return tuple(check["reason"] for check in judged.gate.values["checks"] if check["verdict"] != "PASS")
+    reasons = [] if approval.missing is None else [approval.missing]
+    if put_away is not None:
+        reasons.append(
+            f"{put_away.who} took this model out of use on {put_away.at}: {put_away.reason}; "
+            f"a person may bring it back: `sonoforge promote {judged.digest[:12]}`"
+        )
+    return tuple(reasons)
 
 
 def _card_sources(
@@ -131,7 +146,7 @@ def _card_sources(
 ) -> dict[str, Any]:
     calibration = judged.model / CALIBRATION
     return {
-        "gate": judged.record,
+        "gate": judged.gate.values,
         "internal": internal,
         "external": external,
         "statements": statements,
@@ -141,7 +156,7 @@ def _card_sources(
 
 
 def _refuse(root: Path, judged: Judged, ledger: Ledger, *, reasons: Sequence[str], who: str) -> Promotion:
-    gate_sha256 = sha256_of(judged.gate)
+    gate_sha256 = judged.gate.sha256
     last = ledger.entries[-1] if ledger.entries else None
     # The same refusal again is the same event: a repeated command adds no line.
     again = last is not None and (last.action, last.candidate, last.gate_sha256) == (
@@ -159,12 +174,12 @@ def _refuse(root: Path, judged: Judged, ledger: Ledger, *, reasons: Sequence[str
             target=ledger.champion,
             candidate=judged.digest,
             gate_sha256=gate_sha256,
-            reason=f"{judged.record['verdict']}: {'; '.join(reasons)}",
+            reason=f"{judged.gate.verdict}: {'; '.join(reasons)}",
             **judged.named,
         ).digest
     return Promotion(
         action="refused",
-        verdict=judged.record["verdict"],
+        verdict=judged.gate.verdict,
         candidate=judged.digest,
         name=judged.description.name,
         version=None,
@@ -182,8 +197,9 @@ def _release(folder: Path, judged: Judged, *, card: Mapping[str, Any], pack: Pac
     with replacing_folder(folder) as beside:
         for name in model_files(judged.files):
             shutil.copy2(judged.model / name, beside / name)
-        shutil.copy2(judged.gate, beside / GATE)
+        (beside / GATE).write_bytes(judged.gate.content)
         write_text(beside / FILES, listing_text(judged.files))
+        intact_description(beside)  # What was copied is what was compared, whoever wrote in between.
         write_json(beside / CARD_JSON, dict(card))
         write_text(beside / CARD_MARKDOWN, card_markdown(card))
         return pack(beside) if pack is not None else None
@@ -206,7 +222,7 @@ def _enter(root: Path, judged: Judged, ledger: Ledger, *, approval: Approval, wh
         source=ledger.champion,
         target=judged.digest,
         candidate=judged.digest,
-        gate_sha256=sha256_of(judged.gate),
+        gate_sha256=judged.gate.sha256,
         reason=reason,
         **judged.named,
     ).digest

@@ -5,7 +5,9 @@ Leaves out: making the checks (checks, gate.py) and gathering their evidence (ga
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +41,32 @@ class _Record(_Known):
     checks: tuple[_Check, ...] = Field(min_length=1)
 
 
-def read_gate(path: Path) -> dict[str, Any]:
-    """Read a gate's record.
+@dataclass(frozen=True, slots=True)
+class GateRecord:
+    """What a gate's record says, and the bytes that said it: what was read is what is kept and entered."""
+
+    values: Mapping[str, Any]
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The digest by which ledger and approvals know the record."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def verdict(self) -> Outcome:
+        """What it says."""
+        found: Outcome = self.values["verdict"]
+        return found
+
+    @property
+    def digest(self) -> str:
+        """The digest of the weights that it judges."""
+        return str(self.values["model"]["digest"])
+
+
+def read_gate(path: Path) -> GateRecord:
+    """Read a gate's record, once.
 
     Raises
     ------
@@ -48,7 +74,8 @@ def read_gate(path: Path) -> dict[str, Any]:
         If it is missing, isn't a gate's record, or states another verdict than its checks give.
     """
     try:
-        record = _Record.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        record = _Record.model_validate_json(content)
     except OSError as error:
         raise ReleaseError(
             f"no verdict {path}: {error.strerror}",
@@ -70,10 +97,10 @@ def read_gate(path: Path) -> dict[str, Any]:
             expected=f"the verdict {follows}",
             remedy=remedy_for(path.parent, f"{AGAIN}; promote only what it says itself"),
         )
-    return record.model_dump(mode="json")
+    return GateRecord(record.model_dump(mode="json"), content)
 
 
-def refuse_outdated(record: Mapping[str, Any], ledger: Ledger) -> None:
+def refuse_outdated(gate: GateRecord, ledger: Ledger) -> None:
     """Refuse a PASS that was given beside another model than the one in use now: it says nothing of that one.
 
     The model in use itself, and one that was in use before, were let through by a verdict that held then; bringing one
@@ -84,9 +111,9 @@ def refuse_outdated(record: Mapping[str, Any], ledger: Ledger) -> None:
     ReleaseError
         If the verdict is a PASS, on a model that was never in use, and compares it with another than the one in use.
     """
-    candidate, beside = record["model"]["digest"], record.get("champion")
-    known = any(entry.action == "promote" and entry.target == candidate for entry in ledger.entries)
-    if record["verdict"] != "PASS" or known or beside == ledger.champion:
+    beside = gate.values.get("champion")
+    known = any(entry.action == "promote" and entry.target == gate.digest for entry in ledger.entries)
+    if gate.verdict != "PASS" or known or beside == ledger.champion:
         return
     raise ReleaseError(
         f"the verdict was given beside {_short(beside)}; in use now is {_short(ledger.champion)}",

@@ -74,6 +74,7 @@ def promote(
         model=folder,
         gate=chosen / "gate.json" if released else root / REPORTS / "gate.json",
         params=load_params(root / "params.yaml").gate,
+        by_hand=True,
         package=None if released else root / PACKAGE,
         internal=NO_METRICS if released else _metrics(root, "internal"),
         external=NO_METRICS if released else _metrics(root, "external"),

@@ -102,6 +102,12 @@ class Ledger:
         packages = [e.package_sha256 for e in self.entries if e.action == "promote" and e.target == digest]
         return packages[-1] if packages else None
 
+    def put_away(self, digest: str) -> Entry | None:
+        """The rollback by which a model went out of use last; None if it is in use, never was, or gave its place to a
+        promotion."""
+        left = [entry for entry in self.entries if entry.source == digest != entry.target and entry.action != "refuse"]
+        return left[-1] if left and left[-1].action == "rollback" and self.champion != digest else None
+
     def _pointers(self) -> tuple[str | None, str | None]:
         champion: str | None = None
         previous: str | None = None

@@ -59,6 +59,7 @@ def test_a_folder_that_brings_its_own_papers_is_no_released_one(tmp_path, make_m
     with pytest.raises(ReleaseError, match="was never packaged"):
         read_judged(tmp_path, model=forged, gate=gate, package=None)
     assert not is_released(tmp_path, forged)
+    (forged / "files.json").unlink()
     done = promote(tmp_path, model=forged, **judged(forged), registry=registry)
     assert is_released(tmp_path, tmp_path / str(done.folder)) and not is_released(tmp_path, forged)
 

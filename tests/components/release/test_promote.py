@@ -9,6 +9,7 @@ import pytest
 from components.artefacts import sha256_of
 from components.errors import ReleaseError
 from components.release.approval import approve
+from components.release.documents.model_card import build_card
 from components.release.promote import champion_folder, models_table, promote, rollback
 from components.release.records.ledger import LEDGER, read_ledger, released_folder
 from components.release.records.promotion import actor
@@ -76,6 +77,38 @@ def test_a_rollback_swaps_and_swaps_back(tmp_path, make_model, digest_of, judged
     assert champion_folder(tmp_path) == released_folder(tmp_path, digest_of(first))
     rollback(tmp_path, reason="better after all", registry=registry)
     assert registry.aliases == {"champion": 2, "previous": 1}
+
+
+def test_what_a_rollback_put_away_comes_back_by_hand_only(tmp_path, make_model, digest_of, judged, registry) -> None:
+    first, second, third = make_model(1), make_model(2), make_model(3)
+    for model in (first, second):
+        promote(tmp_path, model=model, **judged(model), registry=registry)
+    rollback(tmp_path, reason="worse at the bedside", who="anna", registry=registry)
+    promote(tmp_path, model=third, **judged(third), registry=registry)
+    again = promote(tmp_path, model=second, **judged(second), registry=registry)
+    assert (again.action, again.target) == ("refused", digest_of(third))
+    assert "anna took this model out of use" in again.reasons[0] and "worse at the bedside" in again.reasons[0]
+    entry = read_ledger(tmp_path / LEDGER).entries[-1]
+    assert (entry.action, entry.candidate) == ("refuse", digest_of(second)) and "at the bedside" in entry.reason
+    assert promote(tmp_path, model=first, **judged(first), registry=registry).action == "promoted", "it gave way only"
+    done = promote(tmp_path, model=second, **judged(second), registry=registry, by_hand=True)
+    assert (done.action, done.target) == ("promoted", digest_of(second))
+    promote(tmp_path, model=third, **judged(third), registry=registry)
+    assert promote(tmp_path, model=second, **judged(second), registry=registry).action == "promoted", "put away before"
+
+
+def test_an_approval_from_before_a_rollback_counts_no_more(tmp_path, make_model, judged, gate_params, registry) -> None:
+    first, second = make_model(1), make_model(2)
+    promote(tmp_path, model=first, **judged(first), registry=registry)
+    given = judged(second) | {"params": gate_params.model_copy(update={"require_approval": True}), "by_hand": True}
+    approve(tmp_path, given["gate"], reason="seen with care", who="berta")
+    assert promote(tmp_path, model=second, **given, registry=registry).action == "promoted"
+    rollback(tmp_path, reason="worse at the bedside", registry=registry)
+    refused = promote(tmp_path, model=second, **given, registry=registry)
+    assert refused.action == "refused" and "by berta" in refused.reasons[0] and "a rollback" in refused.reasons[0]
+    approve(tmp_path, given["gate"], reason="seen again", who="clara")
+    assert promote(tmp_path, model=second, **given, registry=registry).action == "promoted"
+    assert read_ledger(tmp_path / LEDGER).entries[-1].reason == "the gate says PASS, clara approved it"
 
 
 def test_there_must_be_something_to_go_back_to(tmp_path, make_model, digest_of, judged, registry) -> None:
@@ -220,6 +253,39 @@ def test_the_bento_is_packed_before_anything_moves(tmp_path, make_model, digest_
         promote(tmp_path, model=second, **judged(second), registry=registry, pack=fails)
     assert read_ledger(tmp_path / LEDGER).champion == digest_of(first)
     assert registry.aliases == {"champion": 1} and not released_folder(tmp_path, digest_of(second)).exists()
+
+
+def test_a_verdict_is_read_once_and_kept_as_it_was_read(tmp_path, make_model, judged, registry, monkeypatch) -> None:
+    model = make_model(1)
+    given = judged(model)
+    read = given["gate"].read_bytes()
+
+    def swap_later(*args, **others):
+        given["gate"].write_text("{}")
+        return build_card(*args, **others)
+
+    monkeypatch.setattr("components.release.promote.build_card", swap_later)
+    done = promote(tmp_path, model=model, **given, registry=registry)
+    kept = tmp_path / str(done.folder) / "gate.json"
+    assert kept.read_bytes() == read
+    assert read_ledger(tmp_path / LEDGER).entries[-1].gate_sha256 == sha256_of(kept)
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_a_file_that_changes_while_it_is_copied_is_never_released(
+    tmp_path, make_model, judged, registry, monkeypatch, name: str
+) -> None:
+    model = make_model(1)
+    given = judged(model)
+
+    def swap(*args, **others):
+        (model / name).write_bytes((model / name).read_bytes() + b" ")
+        return build_card(*args, **others)
+
+    monkeypatch.setattr("components.release.promote.build_card", swap)
+    with pytest.raises(ReleaseError, match=name):
+        promote(tmp_path, model=model, **given, registry=registry)
+    assert champion_folder(tmp_path) is None
 
 
 def test_what_nobody_approved_is_refused_where_that_is_asked_for(

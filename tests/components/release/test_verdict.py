@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from components.artefacts import write_json
+from components.artefacts import sha256_of, write_json
 from components.errors import ReleaseError
 from components.release.checks.check import combined
 from components.release.promote import promote
@@ -28,7 +28,9 @@ def test_the_worst_check_decides(outcomes, verdict) -> None:
 
 def test_a_whole_record_comes_back_as_it_was(make_model, write_gate) -> None:
     path = write_gate(make_model(1), "FAIL")
-    assert read_gate(path) == json.loads(path.read_text())
+    found = read_gate(path)
+    assert (found.values, found.content) == (json.loads(path.read_text()), path.read_bytes())
+    assert found.sha256 == sha256_of(path)
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", "null", "\x00", '{"verdict": "PASS", "model": null, "checks": []}'])
