@@ -154,7 +154,7 @@ def shown_limits(run: Run) -> str:
 
 
 def confidence_words(run: Run) -> str:
-    """How far the model's own estimate of its IoU can be trusted."""
+    """How far the confidence that comes with an outline can be trusted, and the model's own estimate of its IoU."""
     kind = judged_prompt(run)
     told = [
         f"{name}: {_held(found[SUBJECT], metrics['confidence'])}"
@@ -164,14 +164,18 @@ def confidence_words(run: Run) -> str:
     ]
     if not told:
         return "The model's own estimate of its IoU was not held against the truth"
-    return f"The model's own estimate of its IoU, with {prompt_words(kind)}: {listed(told)}"
+    return f"What is stated of an outline's IoU against the true one, with {prompt_words(kind)}: {listed(told)}"
 
 
 def _held(found: Mapping[str, Any], confidence: float) -> str:
-    """One dataset's calibration error, and the share of abstentions where the model is calibrated."""
-    words = f"calibration error {interval_words(found['ece'], confidence)}"
-    abstained = found.get("abstained")
-    return words if abstained is None else f"{words}, a warning in a share of {interval_words(abstained, confidence)}"
+    """One dataset's calibration errors, and the share of abstentions where the model is calibrated."""
+    raw = f"calibration error of the model's own estimate {interval_words(found['ece_raw'], confidence)}"
+    if not found["calibrated"]:
+        return f"{raw}, which isn't calibrated"
+    return (
+        f"calibration error of the confidence after calibration {interval_words(found['ece'], confidence)}, {raw}, a "
+        f"warning with a share of {interval_words(found['abstained'], confidence)} of the outlines"
+    )
 
 
 def output_words(run: Run) -> str:

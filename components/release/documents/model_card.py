@@ -29,6 +29,7 @@ PERSON_WRITES = (
 )
 NOTHING_STATED: Mapping[str, str] = {}
 DRAFT = "none yet: this card is a draft"
+_CONFIDENCE = ("calibrated", "ece", "ece_raw", "aurc", "abstained", "dice_kept")
 _PACKAGE = ("bento", "parity", "latency_ms", "start_s", "peak_memory_mb", "machine")
 
 
@@ -124,8 +125,8 @@ def _worst(subgroups: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _confidence(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """How far the model's estimate of its IoU holds; if it is calibrated, also warnings and the Dice of the rest."""
-    return None if found is None else {key: found.get(key) for key in ("ece", "aurc", "abstained", "dice_kept")}
+    """How far confidence and the model's own estimate hold; if it is calibrated, also warnings and Dice of the rest."""
+    return None if found is None else {key: found.get(key) for key in _CONFIDENCE}
 
 
 def _guard(internal: Mapping[str, Any], external: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -168,7 +169,7 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         "## Results at the image's own resolution",
         *(_table(role, card["results"][role]) for role in ("internal", "external")),
         *_section("Where it does worst", _worst_lines(card)),
-        *_section("How far its own estimate holds", _confidence_lines(card)),
+        *_section("How far its confidence holds", [*_confidence_table(card), *_confidence_lines(card)]),
         *_section("The packed service", _package_lines(card)),
         *_section("Limits", [f"- {line}" for line in card["limits"]]),
         *_section(
@@ -228,14 +229,25 @@ def _worst_lines(card: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _confidence_lines(card: Mapping[str, Any]) -> list[str]:
-    lines = [
-        f"- {name}, {kind}: calibration error {_span(held['ece'], 3)}, a warning in a share of "
-        f"{_span(held['abstained'], 3)}, Dice of the others {_span(held['dice_kept'], 3)}"
+def _confidence_table(card: Mapping[str, Any]) -> list[str]:
+    """The calibration errors with and without the calibration; with a line that parts it from what follows."""
+    rows = [
+        [
+            name,
+            kind,
+            _span(held["ece"], 3) if held["calibrated"] else "not calibrated",
+            *(_span(held[key], 3) for key in ("ece_raw", "abstained", "dice_kept")),
+        ]
         for name, kind, found in _each(card["results"])
         if (held := found["confidence"]) is not None
     ]
-    lines.append(f"- {shown(card['warnings'])}")
+    head = ["dataset", "prompt", "error of the confidence, after calibration", "error of the model's own estimate"]
+    lines = [[*head, "share with a warning", "Dice of the others"], ["---"] * 6, *rows]
+    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""] if rows else []
+
+
+def _confidence_lines(card: Mapping[str, Any]) -> list[str]:
+    lines = [f"- {shown(card['warnings'])}"]
     guard = card["guard"] or {}
     lines += [
         f"- {one['kind']}, which isn't ultrasound: {one['flagged']} of {one['n']} flagged"

@@ -43,14 +43,26 @@ def test_robustness_and_confidence_are_told_where_they_were_measured(make_run: M
     assert "No jitter curve was asked for" in about_results.robustness(make_run())
     assert "was not held against the truth" in about_results.confidence_words(make_run())
     curve = {"student": [{"jitter": 0.0, "change": None}, {"jitter": 0.2, "change": estimate(-0.1)}]}
-    held = {"box_jitter": {"student": {"ece": estimate(0.04), "abstained": estimate(0.2)}}}
+    held = {
+        "box_jitter": {
+            "student": {
+                "calibrated": True,
+                "ece": estimate(0.04),
+                "ece_raw": estimate(0.3),
+                "abstained": estimate(0.2),
+            }
+        }
+    }
     run = make_run(internal=metrics("busi", jitter_curve=curve, confidence=held))
     assert "busi, 20 %: -0.100 [-0.150, -0.050]" in about_results.robustness(run)
-    assert "calibration error 0.040 [-0.010, 0.090], a warning in a share of 0.200" in about_results.confidence_words(
-        run
+    told = about_results.confidence_words(run)
+    assert "error of the confidence after calibration 0.040 [-0.010, 0.090]" in told
+    assert "error of the model's own estimate 0.300 [0.250, 0.350], a warning with a share of 0.200" in told
+    same = {"calibrated": False, "ece": estimate(0.3), "ece_raw": estimate(0.3)}
+    raw = about_results.confidence_words(
+        make_run(internal=metrics("busi", confidence={"box_jitter": {"student": same}}))
     )
-    raw = {"box_jitter": {"student": {"ece": estimate(0.04)}}}
-    assert "warning" not in about_results.confidence_words(make_run(internal=metrics("busi", confidence=raw)))
+    assert "own estimate 0.300 [0.250, 0.350], which isn't calibrated" in raw and "warning" not in raw
 
 
 def test_limits_speak_of_phantoms_only_where_there_are_some(make_run: MakeRun) -> None:

@@ -99,7 +99,17 @@ def test_worst_subgroups_confidence_and_the_packed_service_are_told_where_they_a
     known = {
         **busi,
         "subgroups": {"box": {"worst": {"kind": "size", "name": "smallest"}, "each": [worst]}},
-        "confidence": {"box": {"student": {"ece": ESTIMATE, "aurc": ESTIMATE, "abstained": ESTIMATE}}},
+        "confidence": {
+            "box": {
+                "student": {
+                    "calibrated": True,
+                    "ece": {**ESTIMATE, "mean": 0.71},
+                    "ece_raw": ESTIMATE,
+                    "aurc": ESTIMATE,
+                    "abstained": ESTIMATE,
+                }
+            }
+        },
     }
     how = {
         "cases": 40,
@@ -132,7 +142,9 @@ def test_worst_subgroups_confidence_and_the_packed_service_are_told_where_they_a
         )
     )
     assert "- busi, box: size smallest, Dice 0.800 [0.700, 0.900], 8 cases" in text
-    assert "a warning in a share of 0.800 [0.700, 0.900], Dice of the others –" in text
+    assert "| error of the confidence, after calibration | error of the model's own estimate |" in text
+    spans = "0.710 [0.700, 0.900] | 0.800 [0.700, 0.900] | 0.800 [0.700, 0.900] | – |\n\n- Outlines with"
+    assert f"| busi | box | {spans}" in text
     assert "- noise, which isn't ultrasound: 7 of 8 flagged\n- busi: flagged in a share of 0.800" in text
     assert "- exported model: masks of 4 cases differ in at most 0.05 % of pixels" in text
     assert "- embed: 100 ms in half of 20 requests, 150 ms in 95 of 100" in text
