@@ -83,9 +83,12 @@ def _against_champion(results: Results, prompt: str) -> str:
     ]
     if lines:
         return "Student minus model in use, Dice:\n\n" + _bullets(lines, MOST_DATASETS)
-    if results.promotion["from"] == results.description.digest:
+    in_use = results.promotion["from"]
+    if in_use is None:
+        return "No other model is in use, so nothing changed against one."
+    if in_use == results.description.digest:
         return "This model is the one in use."
-    return "No other model is in use, so nothing changed against one."
+    return f"The model in use until then (`{in_use[:12]}`) wasn't scored on these cases: what changed against it isn't known."
 
 
 def _checks(results: Results) -> str:

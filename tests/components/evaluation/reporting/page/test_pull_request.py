@@ -30,6 +30,16 @@ def test_the_change_against_the_model_in_use_is_told(results: Results) -> None:
     assert f"- busi (phantom): {change['mean']:+.3f} [" in text
 
 
+def test_a_model_in_use_that_wasnt_scored_is_said(results: Results) -> None:
+    for in_use, told in (
+        (None, "No other model is in use"),
+        (results.description.digest, "This model is the one in use."),
+        ("f" * 64, "The model in use until then (`ffffffffffff`) wasn't scored on these cases"),
+    ):
+        text = pull_request_text(replace(results, promotion={**results.promotion, "from": in_use}), prompt="box_jitter")
+        assert told in text, in_use
+
+
 def test_many_open_checks_and_datasets_stay_under_200_lines(results: Results) -> None:
     checks = [{**results.gate["checks"][1], "id": f"floor:{number}"} for number in range(300)]
     many = replace(results, gate={**results.gate, "checks": checks}, tested=results.tested * 60)
