@@ -1,4 +1,4 @@
-"""A judged student to the model in use, or to a recorded refusal; and back again.
+"""A judged student to the model in use, or to a recorded refusal.
 
 On PASS the files of the candidate that were judged, and no others, are copied to `models/released/<first 12 digits of
 the digest>`, with card, verdict and the list of the package (`files.json`). Its Bento is built before anything moves.
@@ -6,7 +6,7 @@ Then it is entered in the ledger and pointed at by the registry's alias `champio
 any other verdict the refusal is recorded in the same form and nothing else moves. The ledger is written before the
 aliases; should a crash come between, the next call puts the aliases right.
 
-Leaves out: the verdict (gate.py), how a Bento is built (bento.py) and serving.
+Leaves out: the verdict (gate.py), how a Bento is built (bento.py), rolling back (records/in_use.py) and serving.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from components import tracking
 from components.artefacts import replacing_folder, write_json, write_text
-from components.errors import ReleaseError
+from components.errors import SonoForgeError
 from components.params import GateParams
 from components.release.approval import Approval, check_approval
 from components.release.documents.model_card import NOTHING_STATED, build_card, card_markdown
@@ -28,8 +28,6 @@ from components.release.judged import NO_METRICS, Judged, read_judged, refuse_fo
 from components.release.records.ledger import LEDGER, Entry, Ledger, append, read_ledger, released_folder
 from components.release.records.lock import release_lock
 from components.release.records.promotion import (
-    CHAMPION,
-    PREVIOUS,
     REGISTRY_NAME,
     Promotion,
     Registry,
@@ -39,14 +37,14 @@ from components.release.records.promotion import (
 )
 from components.release.records.released import (
     CARD_JSON,
+    CARD_MARKDOWN,
+    GATE,
+    card_digest,
     checked_description,
     intact_description,
-    read_card,
-    released_model,
 )
 from components.release.verdict import refuse_outdated
 
-CARD_MARKDOWN, GATE = "card.md", "gate.json"
 Pack = Callable[[Path], str]
 """Builds the Bento of a complete model folder; returns its tag."""
 
@@ -118,12 +116,13 @@ def promote(
             run_id=run_id,
             tags=registry_tags(judged.description),
         ).version
-        if judged.released:
+        stands = _stands(root, judged, ledger)
+        if judged.released or stands:
             bento = pack(folder) if pack is not None else None
         else:
             final = build_card(judged.description, version=str(version), **card)
             bento = _release(folder, judged, card=final, pack=pack)
-        digest = _enter(root, judged, ledger, approval=approval, who=who)
+        digest = ledger.head if stands else _enter(root, judged, ledger, approval=approval, who=who)
         sync_aliases(root, registry)
         return _promoted(root, judged, ledger, version=version, entry=digest, bento=bento)
 
@@ -205,16 +204,25 @@ def _release(folder: Path, judged: Judged, *, card: Mapping[str, Any], pack: Pac
         return pack(beside) if pack is not None else None
 
 
+def _stands(root: Path, judged: Judged, ledger: Ledger) -> bool:
+    """Whether this model is in use with this package already, whole, and with the papers that it was given."""
+    if ledger.champion != judged.digest or ledger.package_of(judged.digest) != judged.named["package_sha256"]:
+        return False
+    try:
+        checked_description(released_folder(root, judged.digest))
+    except SonoForgeError:
+        return False
+    return True
+
+
 def _enter(root: Path, judged: Judged, ledger: Ledger, *, approval: Approval, who: str) -> str:
-    """Enter the promotion in the ledger, unless this model is in use with this package; returns its newest digest."""
-    known = ledger.champion == judged.digest
-    if known and ledger.package_of(judged.digest) == judged.named["package_sha256"]:
-        return ledger.head
+    """Enter the promotion in the ledger, with the papers that lie in the released folder; returns its digest."""
     reason = "the gate says PASS"
     if approval.entry is not None:
         reason += f", {approval.entry.who} approved it"
-    if known:
-        reason += "; the model in use, with other files beside its weights"
+    if ledger.champion == judged.digest:
+        other = ledger.package_of(judged.digest) != judged.named["package_sha256"]
+        reason += "; the model in use, " + ("with other files beside its weights" if other else "its folder mended")
     return append(
         root / LEDGER,
         action="promote",
@@ -224,6 +232,7 @@ def _enter(root: Path, judged: Judged, ledger: Ledger, *, approval: Approval, wh
         candidate=judged.digest,
         gate_sha256=judged.gate.sha256,
         reason=reason,
+        card_sha256=card_digest(released_folder(root, judged.digest)),
         **judged.named,
     ).digest
 
@@ -244,83 +253,3 @@ def _promoted(root: Path, judged: Judged, ledger: Ledger, *, version: int, entry
         package=judged.named["package_sha256"],
         bento=bento,
     )
-
-
-def rollback(root: Path, *, reason: str, who: str | None = None, registry: Registry = tracking) -> Promotion:
-    """Bring the former model back into use; the one that was in use becomes the former one.
-
-    Raises
-    ------
-    ReleaseError
-        If there is no former model, its folder is gone, altered or another model's, or the ledger was tampered with.
-    """
-    with release_lock(root):
-        ledger = read_ledger(root / LEDGER)
-        if ledger.champion is None or ledger.previous is None:
-            raise ReleaseError(
-                "there is no former model to go back to",
-                expected="two promoted models",
-                remedy="promote another model first; `sonoforge models` lists them",
-            )
-        folder = released_model(root, ledger.previous)
-        description = checked_description(folder)
-        entry = append(
-            root / LEDGER,
-            action="rollback",
-            who=who or actor(),
-            source=ledger.champion,
-            target=ledger.previous,
-            candidate=None,
-            gate_sha256=None,
-            reason=reason,
-        )
-        versions = sync_aliases(root, registry)
-        return Promotion(
-            action="rolled back",
-            verdict=None,
-            candidate=description.digest,
-            name=description.name,
-            version=versions.get(description.digest),
-            source=ledger.champion,
-            target=ledger.previous,
-            folder=folder.relative_to(root).as_posix(),
-            reasons=(reason,),
-            ledger=entry.digest,
-        )
-
-
-def champion_folder(root: Path) -> Path | None:
-    """The folder of the model in use, by the ledger; None if there is none.
-
-    Raises
-    ------
-    ReleaseError
-        If the folder isn't that model's, or the ledger was tampered with.
-    """
-    digest = read_ledger(root / LEDGER).champion
-    return None if digest is None else released_model(root, digest)
-
-
-def models_table(root: Path) -> list[dict[str, Any]]:
-    """All released models by the ledger, oldest first: digest, folder, when promoted, by whom, and their alias.
-
-    Raises
-    ------
-    ReleaseError
-        If a folder is another model's than the ledger says, or the ledger was tampered with.
-    ArtefactError
-        If a card is broken.
-    """
-    ledger = read_ledger(root / LEDGER)
-    rows: dict[str, dict[str, Any]] = {}
-    for entry in ledger.entries:
-        if entry.action == "promote" and entry.target is not None:
-            rows[entry.target] = {"digest": entry.target, "promoted_at": entry.at, "by": entry.who}
-    for digest, row in rows.items():
-        folder = released_folder(root, digest)
-        card = read_card(released_model(root, digest)) if folder.is_dir() else None
-        found = card or {}
-        row["alias"] = CHAMPION if digest == ledger.champion else PREVIOUS if digest == ledger.previous else ""
-        row |= {"name": found.get("name"), "version": found.get("version"), "phantom": found.get("phantom")}
-        row["folder"] = folder.relative_to(root).as_posix() if card is not None else None
-    return list(rows.values())

@@ -93,7 +93,7 @@ def _alias(root: Path, alias: str) -> Chosen | None:
 
 
 def _released(root: Path, ref: str) -> Chosen:
-    from components.release.promote import models_table
+    from components.release.records.in_use import models_table
     from components.release.records.released import released_model
 
     is_prefix = re.fullmatch(r"[0-9a-f]{6,64}", ref) is not None

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 def models(as_json: AsJson = False) -> None:
     """All released models, and which one is in use."""
-    from components.release.promote import models_table
+    from components.release.records.in_use import models_table
 
     rows = models_table(_root())
     if as_json:
@@ -92,7 +92,7 @@ def rollback(
     as_json: AsJson = False,
 ) -> None:
     """Bring the former model back into use. A running service keeps its model until it is started again."""
-    from components.release.promote import rollback as go_back
+    from components.release.records.in_use import rollback as go_back
 
     root = _root()
     done = go_back(root, reason=reason)

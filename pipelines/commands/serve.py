@@ -98,7 +98,7 @@ def _served(chosen: Chosen) -> Served:
         from components.release.records.ledger import LEDGER, read_ledger
 
         package = read_ledger(Path.cwd() / LEDGER).package_of(chosen.released)
-        bento = bento_of(chosen.released, package=package)
+        bento = bento_of(chosen.released, package=package, papers=chosen.folder)
         if bento is not None:
             forget_compiled(bento.folder)
             code = bento.folder / "src"
@@ -122,7 +122,7 @@ def _tell(chosen: Chosen, served: Served, *, address: str, as_json: bool) -> Non
     typer.echo(f"serving {chosen.told}: {description.name}, weights {description.digest[:12]}, on {address}")
     typer.echo(f"from the Bento {bento}" if bento else "with this project's code")
     if chosen.released is not None and bento is None:
-        typer.echo("no Bento of it is here: the stage `promote` packs one", err=True)
+        typer.echo("no Bento of it with its card and verdict is here: the stage `promote` packs one", err=True)
 
 
 def _sources() -> Path:

@@ -16,7 +16,7 @@ import pytest
 from components.artefacts import read_description, sha256_of, write_json
 from components.release.files import bento_files
 from components.release.packing.packaged import CANDIDATE, PACKAGE, read_package
-from components.release.promote import champion_folder
+from components.release.records.in_use import champion_folder
 from components.release.records.ledger import LEDGER, read_ledger
 from tests.pipelines.conftest import Reached
 

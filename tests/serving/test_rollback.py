@@ -16,7 +16,7 @@ from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
 from components.release.files import MODEL, list_files, listing_text, package_digest
-from components.release.promote import champion_folder, rollback
+from components.release.records.in_use import champion_folder, rollback
 from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
 from components.students import load_student
 from components.tracking import RegisteredVersion

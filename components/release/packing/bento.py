@@ -147,8 +147,8 @@ def release_bento(root: Path, model: Path) -> BuiltBento:
     """
     judged = read_listing(model / FILES)
     if judged is not None:
-        known = bento_of(intact_description(model).digest, package=package_digest(judged))
-        if known is not None and _has_papers_of(model, known):
+        known = bento_of(intact_description(model).digest, package=package_digest(judged), papers=model)
+        if known is not None:
             return known
     return build_bento(root, model)
 
@@ -221,10 +221,11 @@ def _carried(tag: bentoml.Tag, bento: Path) -> ModelDescription:
     return description
 
 
-def bento_of(digest: str, *, package: str | None = None) -> BuiltBento | None:
+def bento_of(digest: str, *, package: str | None = None, papers: Path | None = None) -> BuiltBento | None:
     """The newest Bento in the local store that carries the weights with this digest, if there is one.
 
-    With `package` it must also be of that package: the one that the ledger names.
+    With `package` it must also be of that package: the one that the ledger names; with `papers`, a released folder, it
+    must carry that folder's card and verdict.
 
     Raises
     ------
@@ -235,7 +236,9 @@ def bento_of(digest: str, *, package: str | None = None) -> BuiltBento | None:
     for bento in bentos:
         if str(bento.tag.version).startswith(f"{digest[:12]}-"):
             found = find_bento(str(bento.tag))
-            if found is not None and found.model_digest == digest and package in (None, found.package):
+            if found is None or found.model_digest != digest or package not in (None, found.package):
+                continue
+            if papers is None or _has_papers_of(papers, found):
                 return found
     return None
 

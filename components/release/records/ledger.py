@@ -25,7 +25,7 @@ Action = Literal["promote", "refuse", "rollback", "approve"]
 START = "0" * 64
 RELEASED = Path("models/released")
 LEDGER = RELEASED / "ledger.jsonl"
-ADDED = frozenset({"package_sha256", "calibration_sha256"})
+ADDED = frozenset({"package_sha256", "calibration_sha256", "card_sha256"})
 """Fields that came later than the first ledgers."""
 
 
@@ -39,7 +39,8 @@ class Entry:
     """One line: who did what when; digests of the model in use before and after, and of the gate's record.
 
     `package_sha256` is the digest of the list of all files that were judged (`files.json`), `calibration_sha256` that
-    of its calibration. Lines that were written before these fields were know nothing of them (`ADDED`).
+    of its calibration, `card_sha256` that of the card with which it was released. Lines that were written before these
+    fields were know nothing of them (`ADDED`).
     """
 
     number: int
@@ -54,6 +55,7 @@ class Entry:
     previous: str
     package_sha256: str | None = None
     calibration_sha256: str | None = None
+    card_sha256: str | None = None
     digest: str = ""
 
     def sealed(self) -> Entry:
@@ -97,10 +99,14 @@ class Ledger:
         """The entries that concern a model."""
         return tuple(entry for entry in self.entries if digest in (entry.source, entry.target, entry.candidate))
 
+    def promotion_of(self, digest: str) -> Entry | None:
+        """The entry by which a model was promoted last; None if it never was."""
+        return next((e for e in reversed(self.entries) if e.action == "promote" and e.target == digest), None)
+
     def package_of(self, digest: str) -> str | None:
         """The digest of the package with which a model was promoted last; None if it was promoted without one."""
-        packages = [e.package_sha256 for e in self.entries if e.action == "promote" and e.target == digest]
-        return packages[-1] if packages else None
+        entry = self.promotion_of(digest)
+        return None if entry is None else entry.package_sha256
 
     def put_away(self, digest: str) -> Entry | None:
         """The rollback by which a model went out of use last; None if it is in use, never was, or gave its place to a
@@ -155,6 +161,7 @@ def append(
     reason: str,
     package_sha256: str | None = None,
     calibration_sha256: str | None = None,
+    card_sha256: str | None = None,
 ) -> Entry:
     """Write one entry at the end and make sure that it is on the disk; the caller holds the release lock.
 
@@ -180,6 +187,7 @@ def append(
         previous=ledger.head,
         package_sha256=package_sha256,
         calibration_sha256=calibration_sha256,
+        card_sha256=card_sha256,
     ).sealed()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:

@@ -1,9 +1,9 @@
 """What stands in `models/released`, held against the ledger: a released model is the one that was promoted, or none.
 
-A model folder vouches for its weights only by its own description, which whoever swaps the weights can swap, too. The
-ledger's chain can't be rewritten unseen, so the digests that it names decide: of the weights, and of the list of the
-package's files (`files.json`), by which calibration and ONNX files are known. Leaves out: the ledger itself
-(ledger.py), and moving anything (promote.py).
+A model folder vouches for its weights only by its own description, which whoever swaps the weights can swap, too. So
+the digests that the ledger names decide: of the weights, of verdict and card, and of the list of the package's files
+(`files.json`), by which calibration and ONNX files are known. Leaves out: the ledger itself (ledger.py), and moving
+anything (promote.py).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any
 
 from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, read_description, sha256_of
 from components.errors import ArtefactError, ReleaseError
-from components.release.files import FILES, differences, list_files, model_files
-from components.release.records.ledger import LEDGER, Ledger, read_ledger, released_folder
+from components.release.files import FILES, differences, list_files, model_files, package_digest
+from components.release.records.ledger import LEDGER, Entry, Ledger, read_ledger, released_folder
 
-CARD_JSON = "card.json"
+CARD_JSON, CARD_MARKDOWN, GATE = "card.json", "card.md", "gate.json"
 RESTORE = (
     "don't use what is there; promote the model again from the folder that it was trained in, or put the folder back "
     "from a backup or from its Bento (`.bentoml/bentos/sonoforge/<version>/src/model`)"
@@ -30,7 +30,7 @@ def released_model(root: Path, digest: str) -> Path:
     Raises
     ------
     ReleaseError
-        If the folder is gone, unreadable, or another model's, or a file of its package was changed.
+        If the folder is gone, unreadable, or another model's, or a file of its package, card or verdict was changed.
     """
     folder = released_folder(root, digest)
     if not folder.is_dir():
@@ -46,7 +46,7 @@ def check_released(folder: Path) -> None:
     ------
     ReleaseError
         If it stands among released models and isn't the one whose digest its name begins, a file of its package was
-        changed, or the ledger was tampered with.
+        changed, or its card or verdict, or the ledger was tampered with.
     """
     for place in _places(folder):
         path = place.parent / LEDGER.name
@@ -172,6 +172,7 @@ def _compare(folder: Path, digests: tuple[str, ...], ledger: Ledger) -> None:
         raise ReleaseError(error.found, expected=expected, remedy=RESTORE) from None
     if found not in digests:
         raise ReleaseError(f"{folder} holds the weights {found}", expected=expected, remedy=RESTORE)
+    _check_papers(folder, ledger.promotion_of(found))
     package = ledger.package_of(found)
     if package is None:  # It was released before packages were judged.
         return
@@ -180,6 +181,30 @@ def _compare(folder: Path, digests: tuple[str, ...], ledger: Ledger) -> None:
     if listed != package:
         raise ReleaseError(f"{listing} has sha256 {listed}", expected=f"{package}, as the ledger says", remedy=RESTORE)
     _check_package(folder)
+
+
+def card_digest(folder: Path) -> str | None:
+    """The sha256 of the list of a released folder's card, as data and as text; None where it has neither."""
+    found = {name: sha256_of(folder / name) for name in (CARD_JSON, CARD_MARKDOWN) if (folder / name).is_file()}
+    return package_digest(found) if found else None
+
+
+def _check_papers(folder: Path, entry: Entry | None) -> None:
+    """Make sure that verdict and card are those that were entered; older entries know of none."""
+    if entry is None or entry.card_sha256 is None:
+        return
+    gate = folder / GATE
+    papers = {
+        GATE: (sha256_of(gate) if gate.is_file() else None, entry.gate_sha256),
+        f"{CARD_JSON} or {CARD_MARKDOWN}": (card_digest(folder), entry.card_sha256),
+    }
+    for name, (found, expected) in papers.items():
+        if found != expected:
+            raise ReleaseError(
+                f"{folder}: {name} was changed since this model was released",
+                expected=f"the sha256 {str(expected)[:12]}, as the ledger says",
+                remedy=RESTORE,
+            )
 
 
 def _no_card(path: Path, why: str) -> ArtefactError:

@@ -61,7 +61,7 @@ def test_a_released_model_without_its_bento_is_served_from_its_folder_and_says_s
 ) -> None:
     calls: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr("os.execve", lambda _, command, environment: calls.append((command, environment)))
-    monkeypatch.setattr("components.release.packing.bento.bento_of", lambda digest, package: None)
+    monkeypatch.setattr("components.release.packing.bento.bento_of", lambda digest, package, papers: None)
     chosen = Chosen(tmp_path / "m", "the champion", "0" * 64)
     monkeypatch.setattr(command, "resolve", lambda root, ref: chosen)
     model(tmp_path / "m", "student")
@@ -80,7 +80,9 @@ def test_a_bento_brings_its_own_code_and_model(
     compiled = tmp_path / "bento/src/serving/__pycache__"
     compiled.mkdir(parents=True)
     bento = BuiltBento("sonoforge:1-2", tmp_path / "bento", "1" * 64, "2")
-    monkeypatch.setattr("components.release.packing.bento.bento_of", lambda digest, package: {"1" * 64: bento}[digest])
+    monkeypatch.setattr(
+        "components.release.packing.bento.bento_of", lambda digest, package, papers: {"1" * 64: bento}[digest]
+    )
     chosen = Chosen(tmp_path / "gone", "the champion", "1" * 64)
     monkeypatch.setattr(command, "resolve", lambda root, ref: chosen)
     monkeypatch.setenv("SONOFORGE_MODEL", "another")

@@ -89,6 +89,10 @@ def test_a_release_is_the_judged_bento_and_its_papers(project, make_model) -> No
     assert built.package == package_digest(bento_files(judged.folder))
     assert bento_of(built.model_digest, package=built.package) == built == release_bento(project, folder)
     assert bento_of(built.model_digest, package="f" * 64) is None
+    (built.folder / MODEL / "card.md").write_text("# cleared for everything")
+    assert bento_of(built.model_digest, package=built.package, papers=folder) is None, "the papers of its release"
+    (built.folder / MODEL / "card.md").write_text("# card")
+    assert bento_of(built.model_digest, package=built.package, papers=folder) == built
 
     page = project / "serving/web/index.html"
     page.write_text("another page")

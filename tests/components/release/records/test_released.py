@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from components.artefacts import sha256_of
+from components.artefacts import sha256_of, write_json
 from components.errors import ArtefactError, ReleaseError
 from components.release.files import listing_text
-from components.release.promote import champion_folder, models_table, promote, rollback
+from components.release.promote import promote
+from components.release.records.in_use import champion_folder, models_table, rollback
 from components.release.records.ledger import LEDGER, read_ledger, released_folder
 from components.release.records.released import check_released, checked_description, read_card, released_model
 
@@ -147,12 +148,47 @@ def test_a_broken_list_is_named(make_model, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "null", "\x00"])
-def test_a_broken_card_is_named(tmp_path, make_model, digest_of, judged, registry, text: str) -> None:
+def test_a_broken_card_is_named(make_model, text: str) -> None:
     model = make_model(1)
     assert read_card(model) is None
-    promote(tmp_path, model=model, **judged(model), registry=registry)
-    card = released_folder(tmp_path, digest_of(model)) / "card.json"
-    card.write_text(text)
+    (model / "card.json").write_text(text)
     with pytest.raises(ArtefactError, match="isn't a model card") as caught:
-        models_table(tmp_path)
+        read_card(model)
     assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["card.json", "card.md", "gate.json"])
+@pytest.mark.parametrize("gone", [False, True])
+def test_another_card_or_verdict_than_it_was_released_with_is_refused_everywhere(
+    tmp_path, make_model, digest_of, judged, registry, name: str, gone: bool
+) -> None:
+    first, second = make_model(1), make_model(2)
+    for model in (first, second):
+        promote(tmp_path, model=model, **judged(model), registry=registry)
+    for model in (first, second):
+        path = released_folder(tmp_path, digest_of(model)) / name
+        path.unlink() if gone else path.write_text(path.read_text() + " ")
+    for act in (
+        lambda: champion_folder(tmp_path),
+        lambda: checked_description(released_folder(tmp_path, digest_of(second))),
+        lambda: rollback(tmp_path, reason="x", registry=registry),
+        lambda: models_table(tmp_path),
+    ):
+        with pytest.raises(ReleaseError, match=name) as caught:
+            act()
+        assert "as the ledger says" in caught.value.expected and "Bento" in caught.value.remedy
+    done = promote(tmp_path, model=second, **judged(second), registry=registry)
+    assert done.action == "promoted" and champion_folder(tmp_path) is not None
+    ledger = read_ledger(tmp_path / LEDGER)
+    assert "its folder mended" in ledger.entries[-1].reason and ledger.previous == digest_of(first)
+
+
+def test_the_model_in_use_keeps_the_papers_that_it_was_given(tmp_path, make_model, judged, registry) -> None:
+    model = make_model(1)
+    given = judged(model)
+    done = promote(tmp_path, model=model, **given, registry=registry)
+    papers = {path.name: path.read_bytes() for path in (tmp_path / str(done.folder)).iterdir()}
+    write_json(given["gate"], json.loads(given["gate"].read_text()) | {"champion": done.candidate})
+    assert promote(tmp_path, model=model, **given, registry=registry).action == "already champion"
+    assert {path.name: path.read_bytes() for path in (tmp_path / str(done.folder)).iterdir()} == papers
+    assert champion_folder(tmp_path) is not None

@@ -1,0 +1,60 @@
+"""Which model is in use, and the way back."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.errors import ReleaseError
+from components.release.promote import promote
+from components.release.records.in_use import champion_folder, models_table, rollback
+from components.release.records.ledger import LEDGER, read_ledger, released_folder
+from components.release.records.released import checked_description
+
+
+def test_a_rollback_swaps_and_swaps_back(tmp_path, make_model, digest_of, judged, registry) -> None:
+    first, second = make_model(1), make_model(2)
+    for model in (first, second):
+        promote(tmp_path, model=model, **judged(model), registry=registry)
+    assert registry.aliases == {"champion": 2, "previous": 1}
+    done = rollback(tmp_path, reason="worse at the bedside", who="anna", registry=registry)
+    assert (done.action, done.source, done.target) == ("rolled back", digest_of(second), digest_of(first))
+    assert registry.aliases == {"champion": 1, "previous": 2}
+    assert champion_folder(tmp_path) == released_folder(tmp_path, digest_of(first))
+    rollback(tmp_path, reason="better after all", registry=registry)
+    assert registry.aliases == {"champion": 2, "previous": 1}
+
+
+def test_there_must_be_something_to_go_back_to(tmp_path, make_model, digest_of, judged, registry) -> None:
+    with pytest.raises(ReleaseError, match="no former model"):
+        rollback(tmp_path, reason="x", registry=registry)
+    model = make_model(1)
+    promote(tmp_path, model=model, **judged(model), registry=registry)
+    with pytest.raises(ReleaseError, match="no former model"):
+        rollback(tmp_path, reason="x", registry=registry)
+
+
+def test_the_table_of_models(tmp_path, make_model, digest_of, judged, registry) -> None:
+    assert models_table(tmp_path) == []
+    first, second = make_model(1), make_model(2)
+    for model in (first, second):
+        promote(tmp_path, model=model, **judged(model), registry=registry)
+    rows = models_table(tmp_path)
+    assert [(row["digest"], row["alias"], row["version"]) for row in rows] == [
+        (digest_of(first), "previous", "1"),
+        (digest_of(second), "champion", "2"),
+    ]
+
+
+def test_altered_weights_are_refused(tmp_path, make_model, digest_of, judged, registry) -> None:
+    first, second = make_model(1), make_model(2)
+    for model in (first, second):
+        promote(tmp_path, model=model, **judged(model), registry=registry)
+    weights = released_folder(tmp_path, digest_of(first)) / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    with pytest.raises(ReleaseError, match=r"weights\.safetensors was changed"):
+        rollback(tmp_path, reason="x", registry=registry)
+    assert read_ledger(tmp_path / LEDGER).champion == digest_of(second)
+    assert registry.aliases == {"champion": 2, "previous": 1}
+    weights.unlink()
+    with pytest.raises(ReleaseError, match=r"weights\.safetensors is missing"):
+        checked_description(weights.parent)
