@@ -91,7 +91,8 @@ def _told(value: Any) -> str:
 def _protocol(answers: Answers, run: Run) -> None:
     answers.section = "By which protocol"
     limits = ", ".join(f"{key} {value}" for key, value in _flat(run.params.gate.model_dump(mode="json")))
-    answers.run("5", "Limits, declared beforehand", limits, where="params.yaml (gate)")
+    where = "params.yaml (gate); models/student/model.json; reports/gate.json"
+    answers.run("5", "Limits of the gate, and since when", f"{limits}. {_declared(run)}", where=where)
     answers.run("6", "Training", f"{model.training(run)}. {model.chosen_by(run)}", where=PARAMS)
     tests = f"{results.metrics_used(run)}. {results.uncertainty(run)}"
     answers.run("7", "Testing", tests, where="docs/evaluation.md")
@@ -101,6 +102,16 @@ def _protocol(answers: Answers, run: Run) -> None:
         "9", "Watching it in use, and taking it back", "monitoring_plan", run=rule, where="docs/operations.md"
     )
     answers.people("10", "Protocol of the study", "protocol")
+
+
+def _declared(run: Run) -> str:
+    """What is known of when the limits were declared."""
+    if "judging_sha256" not in run.student.provenance:
+        return "Whether they stood before the training isn't recorded with this model"
+    return (
+        "The model's record holds the sha256 of the sections that judge it, as they stood when it was trained "
+        "(judging_sha256); whether these are the same is the gate's check `declared`"
+    )
 
 
 def _impact(answers: Answers, run: Run) -> None:

@@ -59,6 +59,14 @@ def test_a_model_in_use_that_wasnt_scored_is_a_gap_and_the_same_one_is_none(make
     assert _said(same, "11")[1] == "not applicable" and "that very model" in _said(same, "2")[0]
 
 
+def test_when_limits_were_declared_is_told_only_where_it_is_known(make_run: MakeRun) -> None:
+    run = make_run()
+    assert "isn't recorded with this model" in _said(change_record(run), "5")[0]
+    known = STUDENT.model_copy(update={"provenance": {**STUDENT.provenance, "judging_sha256": "a" * 64}})
+    told = _said(change_record(make_run(student=known)), "5")[0]
+    assert "as they stood when it was trained" in told and "check `declared`" in told
+
+
 def test_the_protocol_holds_every_parameter(make_run: MakeRun) -> None:
     run = make_run()
     text = change_record(run).markdown()
