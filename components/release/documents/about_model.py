@@ -98,7 +98,8 @@ def _schedule(params: OptimiseParams) -> str:
 def chosen_by(run: Run) -> str:
     """How the weights were chosen."""
     return (
-        "Of each training the epoch with the best mean Dice on the val side; the test side chose nothing. A training "
+        "Of each training the epoch with the best mean Dice on the val side; no training reads the test side. Whether "
+        "people chose parameters after seeing test results (reports, `sonoforge ablate`) isn't recorded. A training "
         f"ends early after {run.params.distil.patience_epochs} epochs (teacher: "
         f"{run.params.finetune.patience_epochs}) without a better one"
     )

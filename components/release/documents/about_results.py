@@ -145,6 +145,23 @@ def worst_subgroup(found: Mapping[str, Any], confidence: float) -> str:
     )
 
 
+def subgroup_words(run: Run) -> str:
+    """By what results stand apart, and that the data tell nothing of the people."""
+    kinds = dict.fromkeys(
+        one["kind"]
+        for _, metrics in run.validations
+        for dataset in metrics["datasets"].values()
+        for found in dataset["subgroups"].values()
+        for one in found["each"]
+    )
+    by = ", ".join(_SUBGROUPS.get(kind, kind) for kind in kinds)
+    apart = f"Results stand apart by {by}" if by else "Nothing that is known tells objects or images here apart"
+    return f"{apart}; the harmonised data carry no age, sex or ethnicity"
+
+
+_SUBGROUPS = {"label": "anatomical name", "size": "object size", "calipers": "calipers in the image"}
+
+
 def shown_limits(run: Run) -> str:
     """What the run doesn't show."""
     told = [line for role, metrics in run.validations for line in limits(metrics, role=role)]

@@ -1,6 +1,6 @@
 """A model's `calibration.json` to sentences: when an outline comes with a warning, and on what that was chosen.
 
-Leaves out: reading the file for use (components/promptable/calibration.py), which takes torch.
+Leaves out: the warnings themselves (components/promptable/calibration.py).
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-UNCALIBRATED = "The model's estimate of its IoU isn't calibrated, and no outline comes with a warning"
+from components.promptable.calibration import FORM_WORDS, UNCALIBRATED
+
+WITHOUT = f"The model isn't calibrated: with every outline stands “{UNCALIBRATED}”"
 
 
 def warning_words(calibration: Mapping[str, Any] | None) -> str:
     """When an outline comes with a warning."""
     if calibration is None:
-        return UNCALIBRATED
+        return WITHOUT
     how = calibration["how"]
     on = f"chosen on {how['cases']} validation cases in {how['groups']} groups"
     few = "" if how["sufficient"] else ", too few to hold it as known"
@@ -24,4 +26,10 @@ def warning_words(calibration: Mapping[str, Any] | None) -> str:
     )
     if not how["reached"]:
         return f"Every outline comes with a warning: no confidence was found at which {aim} ({on}{few})"
-    return f"Outlines with a confidence below {calibration['threshold']:.3f} come with a warning: {aim} ({on}{few})"
+    lacking = [words for form, words in FORM_WORDS.items() if form not in how["forms"]]
+    others = ["empty ones", "those on images that the guard flags as unlike the ultrasound that the model knows"]
+    others += [f"those of {words}, which weren't calibrated" for words in lacking]
+    return (
+        f"Outlines with a confidence below {calibration['threshold']:.3f} come with a warning: {aim} ({on}{few}). So "
+        f"do {', '.join(others[:-1])} and {others[-1]}"
+    )

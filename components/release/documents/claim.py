@@ -76,10 +76,8 @@ def _data(answers: Answers, run: Run) -> None:
 
 def _reference(answers: Answers, run: Run) -> None:
     answers.section = "Methods: reference standard"
-    masks = data.listed(
-        f"{name} ({run.contracts[name].mask.kind}): {run.contracts[name].mask.reason}" for name in run.names
-    )
-    answers.run("14", "Definition of the truth", f"The sources' own outlines, read so: {masks}", where=CONTRACTS)
+    masks = data.listed(_truth(run, name) for name in run.names)
+    answers.run("14", "Definition of the truth", masks, where=CONTRACTS)
     if run.all_drawn:
         for number, subject in _ANNOTATION:
             answers.skip(number, subject, DRAWN)
@@ -87,6 +85,14 @@ def _reference(answers: Answers, run: Run) -> None:
     keys = ("reference_standard", "annotators", "annotators", "annotator_agreement")
     for (number, subject), key in zip(_ANNOTATION, keys, strict=True):
         answers.people(number, subject, key)
+
+
+def _truth(run: Run, name: str) -> str:
+    """What counts as the truth in a dataset, and how it is read from its files."""
+    mask = run.contracts[name].mask
+    if run.is_phantom(name):
+        return f"{name}: what was drawn, kept as the original keeps its outlines ({mask.kind}; of those: {mask.reason})"
+    return f"{name}: the source's own outlines ({mask.kind}), read so: {mask.reason}"
 
 
 _ANNOTATION = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ReleaseError
-from components.release.documents.calibrated import UNCALIBRATED, warning_words
+from components.release.documents.calibrated import WITHOUT, warning_words
 from components.release.documents.marking import shown
 from components.release.documents.statements import LABELS, NOT_PROVIDED
 
@@ -146,7 +146,7 @@ def _limits(results: Mapping[str, Any], external: Mapping[str, Any], *, calibrat
     if few:
         found.append(f"Too few groups for a claim: {', '.join(few)}.")
     if not calibrated:
-        found.append(f"{UNCALIBRATED}.")
+        found.append(f"{WITHOUT}.")
     if not measured:
         found.append("Speed and memory of the packed service weren't measured.")
     return found

@@ -105,8 +105,7 @@ def _analysis(answers: Answers, run: Run) -> None:
     answers.run(
         "13", "Imbalance of classes", f"{balance}{run.params.distil.loss.focal_alpha:g}", where=f"{SPLIT}; {PARAMS}"
     )
-    fair = "Results by class, object size, contrast and calipers; the harmonised data carry no age, sex or ethnicity"
-    answers.people("14", "Fairness", "health_inequalities", run=fair, where=RESULTS)
+    answers.people("14", "Fairness", "health_inequalities", run=results.subgroup_words(run), where=RESULTS)
     answers.run("15", "What the model puts out, and thresholds", results.output_words(run), where=MODEL)
     apart = f"{data.disjoint(run)}. {results.external_words(run)}"
     answers.run(

@@ -33,4 +33,4 @@ def test_training_follows_the_parameters(make_run: MakeRun) -> None:
     assert "its trunk frozen" in about_model.training(frozen)
     assert "from scratch (any other no)" in about_model.initial_weights(run)
     assert "64 px square" in about_model.preprocessing(run)
-    assert "the test side chose nothing" in about_model.chosen_by(run)
+    assert "no training reads the test side. Whether people" in about_model.chosen_by(run)

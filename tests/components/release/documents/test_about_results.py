@@ -39,6 +39,16 @@ def test_failures_name_the_worst_subgroup_and_answers_to_nothing(make_run: MakeR
     assert "No subgroup had enough groups" in told and "holds nothing: busi: 4 of 8" in told
 
 
+def test_only_subgroups_that_were_formed_are_named(make_run: MakeRun) -> None:
+    assert about_results.subgroup_words(make_run()).startswith("Results stand apart by object size; ")
+    scanner = {"box_jitter": {"worst": None, "each": [{"kind": "scanner", "name": "A"}]}}
+    run = make_run(external=metrics("fugc", subgroups=scanner))
+    assert "by object size, scanner; the harmonised data carry no age" in about_results.subgroup_words(run)
+    none = {"box_jitter": {"worst": None, "each": []}}
+    bare = make_run(internal=metrics("busi", subgroups=none), external=metrics("fugc", subgroups=none))
+    assert about_results.subgroup_words(bare).startswith("Nothing that is known tells")
+
+
 def test_robustness_and_confidence_are_told_where_they_were_measured(make_run: MakeRun) -> None:
     assert "No jitter curve was asked for" in about_results.robustness(make_run())
     assert "was not held against the truth" in about_results.confidence_words(make_run())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.release.documents.calibrated import UNCALIBRATED, warning_words
+from components.promptable.calibration import UNCALIBRATED
+from components.release.documents.calibrated import WITHOUT, warning_words
 
 
 def calibration(**changes: Any) -> dict[str, Any]:
     """What the words need of a `calibration.json`."""
     how = {
+        "forms": ["with_box", "without_box"],
         "cases": 40,
         "groups": 30,
         "sufficient": True,
@@ -23,10 +25,14 @@ def calibration(**changes: Any) -> dict[str, Any]:
 def test_a_threshold_its_aim_and_on_what_it_was_chosen() -> None:
     told = warning_words(calibration())
     assert told.startswith("Outlines with a confidence below 0.625 come with a warning: at most 5 % of all outlines")
-    assert told.endswith("(chosen on 40 validation cases in 30 groups)")
+    assert "(chosen on 40 validation cases in 30 groups). So do empty ones and those on images that the guard" in told
+    assert told.endswith("the ultrasound that the model knows")
+    assert warning_words(calibration(forms=["with_box"])).endswith(
+        "and those of prompts without a box, which weren't calibrated"
+    )
     assert "too few to hold it as known" in warning_words(calibration(sufficient=False))
 
 
 def test_no_threshold_and_no_calibration_are_said() -> None:
     assert warning_words(calibration(reached=False)).startswith("Every outline comes with a warning")
-    assert warning_words(None) == UNCALIBRATED
+    assert warning_words(None) == WITHOUT and UNCALIBRATED in WITHOUT

@@ -112,6 +112,7 @@ def test_worst_subgroups_confidence_and_the_packed_service_are_told_where_they_a
         },
     }
     how = {
+        "forms": ["with_box", "without_box"],
         "cases": 40,
         "groups": 30,
         "sufficient": True,
