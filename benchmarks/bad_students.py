@@ -36,13 +36,13 @@ from components.evaluation.scoring.cases import METRIC_COLUMNS, Contender
 from components.evaluation.validate import ValidationResult, select_test, validate
 from components.intake.form.records import read_manifests, read_split, write_split
 from components.journal import Journal
+from components.listing import MODEL
 from components.params import Params, load_params
 from components.promptable.exported import seal
 from components.promptable.predict import pick_device, pin_threads
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.robustness import EXACT, SLOPPIEST
-from components.release.files import MODEL
 from components.release.gate import Verdict, judge
 from components.release.gathering import gather, package_changes, try_model
 from components.release.packing.golden import choose_golden
@@ -127,6 +127,7 @@ def gathered(root: Path, params: Params, scratch: Path) -> Evidence:
         internal=params.names("internal"),
         external=params.names("external"),
         champion=read_ledger(root / LEDGER).champion,
+        params=params,
         device=str(pick_device()),
         workers=2,
         proofs=Journal(scratch / "pairs", {}),

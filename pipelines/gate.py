@@ -25,13 +25,14 @@ from pipelines.runtime.steps import step
 
 # All of `datasets`: every dataset of the run must have been validated and scored, and a removed one leaves its
 # folder of faults behind.
-PARAMS = ("datasets", "evaluate", "gate")
+PARAMS = ("datasets", "prompts.min_area_px", "prompts.evaluate", "evaluate", "gate")
 DATA = (
     "data/02_harmonised",
     "data/03_splits/internal.csv",
     "data/03_splits/sources.json",
     "data/sides.csv",
     "models/student",
+    "models/teacher",
     "models/candidate",
     "reports/data",
     "reports/internal/cases.parquet",
@@ -56,6 +57,7 @@ def collect(job: Job) -> Evidence:
         internal=job.params.names("internal"),
         external=job.params.names("external"),
         champion=read_ledger(job.root / LEDGER).champion,
+        params=job.params,
         device=str(pick_device()),
         workers=WORKERS,
         proofs=Journal(job.scratch / "pairs", proof_stamp()),

@@ -123,9 +123,9 @@ class GateParams(Section):
     `min_cases`: fewer test cases in a set make the verdict INSUFFICIENT (so do fewer groups than
     `evaluate.min_groups`). Everything is judged at `skill_prompt`, but for the jitter curve and false regions.
 
-    Each internal set by itself, lower confidence bounds: the student's Dice reaches its floor for each kind of prompt in
-    `floors`, its NSD `min_nsd_lower_bound`; it beats the inscribed ellipse by more than `min_skill_dice`, and gains more than
-    `min_skill_share` of the distance from the ellipse to a perfect outline.
+    Each internal set by itself, lower confidence bounds: the student's Dice reaches its floor for each kind of prompt
+    in `floors`, its NSD `min_nsd_lower_bound`; it beats the inscribed ellipse by more than `min_skill_dice`, and gains
+    more than `min_skill_share` of the distance from the ellipse to a perfect outline.
 
     `external_floors` are of Dice over all external sets that count, pooled (lower bound); one set by itself fails only
     where its whole interval lies below.

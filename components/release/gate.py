@@ -27,6 +27,7 @@ from components.release.checks.package import check_intact, check_no_pickle, che
 from components.release.checks.performance import check_external_floors, check_floors, check_misses, check_skill
 from components.release.checks.rivals import check_champion, check_teacher
 from components.release.checks.robustness import check_false_regions, check_jitter, check_subgroups
+from components.release.checks.scores import check_scores
 from components.release.checks.seeds import check_seeds
 
 CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
@@ -36,6 +37,7 @@ CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
     check_leak,
     check_trained_split,
     check_sides,
+    check_scores,
     check_counts,
     check_external,
     check_floors,

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 
@@ -22,13 +22,16 @@ from components.intake.sides.apart import check_apart
 from components.intake.sides.record import SIDES, not_on_record, read_sides, sides_by_key
 from components.intake.sides.sources import read_sources
 from components.journal import Journal
+from components.listing import differences, list_files, model_files
+from components.params import EvaluateParams, Params, PromptKind, PromptParams
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence
-from components.release.files import differences, list_files, model_files
+from components.release.checks.recount import recount
 from components.release.packing.packaged import CANDIDATE, GOLDEN, PACKAGE, read_package
 from components.students import load_student
 from components.types import Record
 
+TEACHER = Path("models/teacher")
 DOCUMENTS = Path("reports/document/documents.json")
 
 
@@ -39,6 +42,7 @@ def gather(
     internal: Sequence[str],
     external: Sequence[str],
     champion: str | None,
+    params: Params,
     device: str = "cpu",
     workers: int = 1,
     proofs: Journal | None = None,
@@ -46,9 +50,9 @@ def gather(
     """Read the evidence about a student from a project's files.
 
     `model` is its folder, `internal` and `external` the names of the run's datasets, `champion` the digest of the
-    model in use. The saved model is loaded and compared with the masks that were scored, on `device`, which should be
-    the one that they were scored on. `workers` threads look for near copies; pairs that `proofs` holds under the stamp
-    of `proof_stamp` aren't compared again.
+    model in use; `params` are those by which the tables were made. The saved model is loaded and compared with the
+    masks that were scored, on `device`, which should be the one that they were scored on. `workers` threads look for
+    near copies; pairs that `proofs` holds under the stamp of `proof_stamp` aren't compared again.
 
     Raises
     ------
@@ -61,28 +65,40 @@ def gather(
     """
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     inner = _records(root / "data/02_harmonised/internal", internal)
-    sides = sides_by_key(read_split(root / SPLIT))
+    outer = _records(root / "data/02_harmonised/external", external)
+    split = read_split(root / SPLIT)
+    outside = pd.read_parquet(root / "reports/external/cases.parquet")
+    asked: _Asked = {
+        "prompts": params.prompts,
+        "evaluate": params.evaluate,
+        "skill_prompt": params.gate.skill_prompt,
+    }
     parity, broken = try_model(model, cases, inner, device)
     package = read_package(root / PACKAGE).model_dump(mode="json") if (root / PACKAGE).is_file() else None
     return Evidence(
         description=read_description(model),
         model_folder=model,
         cases=cases,
-        external_cases=pd.read_parquet(root / "reports/external/cases.parquet"),
+        external_cases=outside,
         internal=tuple(internal),
         external=tuple(external),
         faults={name: _faults(root, name) for name in (*internal, *external)},
-        leak=_leak(root, inner, _records(root / "data/02_harmonised/external", external), workers, proofs),
+        leak=_leak(root, inner, outer, workers, proofs),
         split_digest=f"md5:{hashlib.md5((root / SPLIT).read_bytes(), usedforsecurity=False).hexdigest()}",
         champion=champion,
         parity=parity,
         sources=read_sources(root / "data/03_splits/sources.json"),
         real_images=sum(not record.phantom for record in inner),
-        off_record=not_on_record(sides, inner, read_sides(root / SIDES)),
+        off_record=not_on_record(sides_by_key(split), inner, read_sides(root / SIDES)),
         metrics=_report(root / "reports/internal/metrics.json") or {},
         package=package,
         package_changes=package_changes(root / CANDIDATE, package),
         documents=_report(root / DOCUMENTS),
+        recounts={
+            "internal": recount(cases, _test_side(inner, split), **asked),
+            "external": recount(outside, outer, **asked),
+        },
+        teacher=_digest(root / TEACHER),
         broken=broken,
     )
 
@@ -95,6 +111,26 @@ def try_model(model: Path, cases: pd.DataFrame, records: Sequence[Record], devic
         # Where the project stands on this machine says nothing about the model.
         return Parity(0, 0.0), error.found.replace(f"{model}/", "")
     return golden_parity(cases, records, segmenter.to(device)), None
+
+
+class _Asked(TypedDict):
+    """By what the prompts were drawn and the masks scored."""
+
+    prompts: PromptParams
+    evaluate: EvaluateParams
+    skill_prompt: PromptKind
+
+
+def _test_side(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
+    test = set(split.loc[split["split"] == "test", ["dataset", "image_id"]].itertuples(index=False, name=None))
+    return [record for record in records if (record.dataset, record.image_id) in test]
+
+
+def _digest(folder: Path) -> str | None:
+    try:
+        return read_description(folder).digest
+    except ArtefactError:
+        return None
 
 
 def _report(path: Path) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from components.evaluation.parity import Parity
 from components.intake.sides.relatives import Key
 from components.intake.sides.sources import Sources
 from components.params import GateParams
+from components.release.checks.recount import Recount
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Evidence:
     one. `real_images` counts the real images of the split, `off_record` names those whose sides aren't on record.
     `metrics` is the internal validation's `metrics.json`, `package` the record of what was built and tried,
     `package_changes` how what would be released differs from that, `documents` the list of the run's documents.
-    `broken` says what is wrong with the model folder, if it can't be loaded.
+    `recounts` tells by side (`internal`, `external`) what in the tables isn't so, `teacher` is the teacher's digest
+    (None where its folder isn't there). `broken` says what is wrong with the model folder, if it can't be loaded.
     """
 
     description: ModelDescription
@@ -52,6 +54,8 @@ class Evidence:
     package: Mapping[str, Any] | None
     package_changes: tuple[str, ...]
     documents: Mapping[str, Any] | None
+    recounts: Mapping[str, Recount]
+    teacher: str | None
     broken: str | None
 
 

@@ -115,10 +115,16 @@ def project(tmp_path_factory: pytest.TempPathFactory, params: Params) -> Path:
 
 
 def test_the_saved_student_gives_the_scored_masks(project: Path, params: Params) -> None:
-    evidence = gather(project, model=project / "models/student", internal=["busi"], external=["fugc"], champion=None)
+    evidence = gather(
+        project, model=project / "models/student", internal=["busi"], external=["fugc"], champion=None, params=params
+    )
     assert evidence.parity.cases == 2 * len(params.prompts.evaluate.kinds)
     assert evidence.parity.worst_share == 0
     assert evidence.leak is None
+    assert {side: (found.rows > 0, found.differing, found.gaps) for side, found in evidence.recounts.items()} == {
+        side: (True, (), {}) for side in ("internal", "external")
+    }
+    assert evidence.teacher is None
     assert (evidence.real_images, evidence.off_record) == (0, ())
     assert evidence.faults == {"busi": [], "fugc": []}
     verdict = judge(evidence, Rules(params.gate, bootstrap_of(params.evaluate), params.evaluate.subgroup_min_groups))
@@ -134,14 +140,16 @@ def test_a_student_trained_on_patients_of_the_external_set_has_no_external_set(
     root = tmp_path / "project"
     shutil.copytree(project, root)
     write_sources(root / "data/03_splits/sources.json", (("busi", "busi_curated", "fugc"),))
-    evidence = gather(root, model=root / "models/student", internal=["busi"], external=["fugc"], champion=None)
+    evidence = gather(
+        root, model=root / "models/student", internal=["busi"], external=["fugc"], champion=None, params=params
+    )
     rules = Rules(params.gate, bootstrap_of(params.evaluate), params.evaluate.subgroup_min_groups)
     (check,) = check_external(evidence, rules)
     assert check.verdict == "INSUFFICIENT" and "fugc (exposure yes)" in check.reason
     assert "fugc counts as busi does (yes): the same patients" in check.reason
 
 
-def test_real_images_whose_sides_arent_on_record_are_evidence(project: Path, tmp_path: Path) -> None:
+def test_real_images_whose_sides_arent_on_record_are_evidence(project: Path, params: Params, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(project, copy)
     folder = copy / "data/02_harmonised/internal/busi"
@@ -150,7 +158,7 @@ def test_real_images_whose_sides_arent_on_record_are_evidence(project: Path, tmp
 
     def off_record() -> tuple[tuple[str, str], ...]:
         model = copy / "models/student"
-        evidence = gather(copy, model=model, internal=["busi"], external=["fugc"], champion=None)
+        evidence = gather(copy, model=model, internal=["busi"], external=["fugc"], champion=None, params=params)
         assert evidence.real_images == 3
         return evidence.off_record
 
@@ -166,11 +174,13 @@ def test_real_images_whose_sides_arent_on_record_are_evidence(project: Path, tmp
 
 def test_another_student_in_its_place_is_found(project: Path, params: Params, tmp_path: Path) -> None:
     save_student(tmp_path / "student", params, seed=2)
-    evidence = gather(project, model=tmp_path / "student", internal=["busi"], external=["fugc"], champion=None)
+    evidence = gather(
+        project, model=tmp_path / "student", internal=["busi"], external=["fugc"], champion=None, params=params
+    )
     assert evidence.parity.worst_share > 0
 
 
-def test_a_leak_and_a_missing_verdict_are_evidence(project: Path, tmp_path: Path) -> None:
+def test_a_leak_and_a_missing_verdict_are_evidence(project: Path, params: Params, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(project, copy)
     folder = copy / "data/02_harmonised/internal/busi"
@@ -178,7 +188,9 @@ def test_a_leak_and_a_missing_verdict_are_evidence(project: Path, tmp_path: Path
     write_manifest(folder, [replace(record, group="g0") for record in records])
     split = copy / "data/03_splits/internal.csv"
     split.write_text(split.read_text().replace("busi,2,g2,test", "busi,2,g2,train"))
-    evidence = gather(copy, model=copy / "models/student", internal=["busi", "ddti"], external=["fugc"], champion=None)
+    evidence = gather(
+        copy, model=copy / "models/student", internal=["busi", "ddti"], external=["fugc"], champion=None, params=params
+    )
     assert evidence.leak is not None and "group g0 of busi" in evidence.leak
     assert evidence.faults["ddti"] is None
 
@@ -194,12 +206,12 @@ def test_a_folder_that_does_not_load_is_evidence(project: Path, tmp_path: Path) 
     assert broken is not None and broken.startswith(f"{WEIGHTS} has sha256")
 
 
-def test_a_record_of_a_package_that_was_altered_stops_the_gate(project: Path, tmp_path: Path) -> None:
+def test_a_record_of_a_package_that_was_altered_stops_the_gate(project: Path, params: Params, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(project, root, ignore=shutil.ignore_patterns("images", "figures"))
     listed = {"model": {"name": "hiera_mini", "digest": "a" * 64}, "files": {"src/x": "0" * 64}}
     write_json(root / "reports/package.json", {**listed, "package_sha256": package_digest({"src/x": "1" * 64})})
-    pick = {"internal": ["busi"], "external": ["fugc"], "champion": None}
+    pick = {"internal": ["busi"], "external": ["fugc"], "champion": None, "params": params}
     (root / "models/student/weights.safetensors").write_bytes(b"")  # nothing to try: the record is what is read next
     with pytest.raises(ReleaseError, match="it was altered"):
         gather(root, model=root / "models/student", **pick)
