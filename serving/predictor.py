@@ -19,6 +19,7 @@ from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, SonoForgeError
+from components.listing import check_listed
 from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
 from components.promptable.calibration import Calibration, find_calibration
 from components.promptable.guard import check_image
@@ -106,8 +107,10 @@ class Predictor:
         ------
         ArtefactError
             If the folder is incomplete, its weights don't have the sha256 that its description gives, its card is
-            broken, or its calibration is broken or another model's.
+            broken, or its calibration is broken or another model's; or, in a released folder or a Bento, a file isn't
+            the one that was judged.
         """
+        check_listed(folder)
         segmenter, description = load_student(folder)
         calibration = find_calibration(folder, model_digest=description.digest)
         return cls(segmenter, description, limits=limits, card=_card(folder / CARD), calibration=calibration)

@@ -1,8 +1,9 @@
 """The BentoML service: one model folder behind the endpoints of serving/http.py, which are mounted at `/`.
 
 `/readyz`, `/livez` and `/metrics` are BentoML's own; its index page, which loads scripts from outside, is never
-reached. The model is `$SONOFORGE_MODEL`, or `model/` beside the sources as a Bento carries it; its sha256 is checked
-before the service becomes ready. Leaves out: everything about images and masks.
+reached. The model is `$SONOFORGE_MODEL`, or `model/` beside the sources as a Bento carries it; its sha256, and that of
+each file that its `files.json` lists, are checked before the service becomes ready. Leaves out: everything about images
+and masks.
 """
 
 from __future__ import annotations

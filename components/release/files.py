@@ -1,8 +1,9 @@
-"""A folder to its files by sha256, how two such lists differ, and which of the files may run code when they are loaded.
+"""A Bento to the list of its files, and which files may run code when they are loaded.
 
 The list of the Bento that was judged is the package: `files.json`, which a released model folder and its Bento carry,
 and whose own sha256 the ledger names. Papers (card, verdict, the list itself) are written after the judgement and in
-no list. Leaves out: what is done about a difference (released.py, bento.py).
+no list. Leaves out: holding a folder against its list (components/listing.py), and what is done about a difference
+(released.py, bento.py).
 """
 
 from __future__ import annotations
@@ -11,16 +12,11 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from components.artefacts import sha256_of
+from components.listing import MODEL, PAPERS, Listing, list_files
 
-FILES = "files.json"
 CALIBRATION = "calibration.json"
-PAPERS = frozenset({"card.json", "card.md", "gate.json", FILES})
-MODEL = "src/model/"
-"""Where a Bento carries its model folder."""
 CARRIED = ("src", "env")
 NAMING = "src/bentofile.yaml"
 """What of a Bento runs or is installed; the rest (`bento.yaml`, `README.md`, and `NAMING` with its labels) tells when
@@ -30,15 +26,6 @@ SAFE_SUFFIXES = frozenset({".safetensors", ".json", ".md", ".onnx"})
 RISKY_SUFFIXES = frozenset(
     {".bin", ".ckpt", ".dill", ".h5", ".joblib", ".npy", ".npz", ".pickle", ".pkl", ".pt", ".pth", ".pyc", ".torch"}
 )
-
-Listing = Mapping[str, str]
-"""Paths with forward slashes, relative to a folder, to sha256."""
-
-
-def list_files(folder: Path, below: Iterable[str] = (".",)) -> dict[str, str]:
-    """All files under some parts of a folder, in the order of their names."""
-    paths = {path for part in below for path in (folder / part).rglob("*") if path.is_file()}
-    return {name: sha256_of(folder / name) for name in sorted(path.relative_to(folder).as_posix() for path in paths)}
 
 
 def bento_files(bento: Path) -> dict[str, str]:
@@ -52,11 +39,6 @@ def forget_compiled(bento: Path) -> None:
         shutil.rmtree(cache)
 
 
-def model_files(files: Listing) -> dict[str, str]:
-    """The files of the model folder that a Bento's list names, relative to that folder."""
-    return {name.removeprefix(MODEL): digest for name, digest in files.items() if name.startswith(MODEL)}
-
-
 def listing_text(files: Listing) -> str:
     """A list as `files.json` holds it: the same text for the same files."""
     return json.dumps({"schema": 1, "files": dict(files)}, indent=2, sort_keys=True) + "\n"
@@ -65,14 +47,6 @@ def listing_text(files: Listing) -> str:
 def package_digest(files: Listing) -> str:
     """The sha256 by which a package is known: that of its `files.json`."""
     return hashlib.sha256(listing_text(files).encode()).hexdigest()
-
-
-def differences(found: Listing, expected: Listing) -> list[str]:
-    """How what is there differs from what should be, a phrase for each file; empty where nothing does."""
-    gone = [f"{name} is missing" for name in expected.keys() - found.keys()]
-    added = [f"{name} was added" for name in found.keys() - expected.keys()]
-    changed = [f"{name} was changed" for name in found.keys() & expected.keys() if found[name] != expected[name]]
-    return sorted(gone + added + changed)
 
 
 def unsafe_files(folder: Path, *, model_only: bool = True) -> list[str]:

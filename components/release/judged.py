@@ -12,19 +12,11 @@ from typing import Any, TypedDict
 
 from components.artefacts import ModelDescription, read_description
 from components.errors import ReleaseError
-from components.release.files import (
-    CALIBRATION,
-    FILES,
-    MODEL,
-    Listing,
-    differences,
-    list_files,
-    model_files,
-    package_digest,
-)
+from components.listing import FILES, MODEL, Listing, differences, list_files, model_files, read_listing
+from components.release.files import CALIBRATION, package_digest
 from components.release.packing.packaged import AGAIN, Package, read_package
 from components.release.records.ledger import LEDGER, read_ledger, released_folder
-from components.release.records.released import checked_description, read_listing
+from components.release.records.released import checked_description
 from components.release.verdict import GateRecord, read_gate
 
 NO_METRICS: Mapping[str, Any] = {"datasets": {}}

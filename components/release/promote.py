@@ -20,10 +20,11 @@ from typing import Any
 from components import tracking
 from components.artefacts import replacing_folder, write_json, write_text
 from components.errors import SonoForgeError
+from components.listing import FILES, model_files
 from components.params import GateParams
 from components.release.approval import Approval, check_approval
 from components.release.documents.model_card import NOTHING_STATED, build_card, card_markdown
-from components.release.files import CALIBRATION, FILES, listing_text, model_files
+from components.release.files import CALIBRATION, listing_text
 from components.release.judged import NO_METRICS, Judged, read_judged, refuse_foreign
 from components.release.records.ledger import LEDGER, Entry, Ledger, append, read_ledger, released_folder
 from components.release.records.lock import release_lock

@@ -13,10 +13,12 @@ from PIL import Image as PilImage
 
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, ImageError, ImageTooLargeError, PromptError
+from components.listing import FILES, MODEL, list_files
 from components.masks import from_rle
 from components.promptable.calibration import write_calibration
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
+from components.release.files import listing_text
 from components.students import load_student
 from components.types import BoxXyxy, Image, Point, Prompt
 from serving.predictor import ImageGoneError, Limits, Predictor, TooMuchWorkError
@@ -170,6 +172,22 @@ def test_another_models_calibration_is_never_served(model_folder: Path, tmp_path
     shutil.copytree(model_folder, folder)
     write_calibration(folder, make_calibration("c" * 64))
     with pytest.raises(ArtefactError, match="calibration of the weights cccccccccccc"):
+        Predictor.load(folder)
+
+
+def test_a_calibration_that_isnt_the_judged_one_is_never_served(model_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "m"
+    shutil.copytree(model_folder, folder)
+    digest = Predictor.load(folder).description.digest
+    write_calibration(folder, make_calibration(digest, threshold=0.9))
+    files = {MODEL + name: sha256 for name, sha256 in list_files(folder).items()}
+    (folder / FILES).write_text(listing_text(files))
+    assert Predictor.load(folder).card().calibration.threshold == 0.9
+    write_calibration(folder, make_calibration(digest, threshold=0.0))
+    with pytest.raises(ArtefactError, match=r"calibration\.json was changed"):
+        Predictor.load(folder)
+    (folder / "calibration.json").unlink()
+    with pytest.raises(ArtefactError, match=r"calibration\.json is missing"):
         Predictor.load(folder)
 
 

@@ -12,10 +12,11 @@ from starlette.testclient import TestClient
 
 from components.artefacts import ModelDescription, save_model, sha256_of
 from components.errors import ReleaseError
+from components.listing import MODEL, list_files
 from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
-from components.release.files import MODEL, list_files, listing_text, package_digest
+from components.release.files import listing_text, package_digest
 from components.release.records.in_use import champion_folder, rollback
 from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
 from components.students import load_student

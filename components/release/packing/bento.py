@@ -20,18 +20,10 @@ from bentoml.exceptions import BentoMLException, NotFound
 
 from components.artefacts import ModelDescription, sha256_of
 from components.errors import ReleaseError, SonoForgeError
-from components.release.files import (
-    FILES,
-    MODEL,
-    PAPERS,
-    Listing,
-    bento_files,
-    differences,
-    list_files,
-    package_digest,
-)
+from components.listing import FILES, MODEL, PAPERS, Listing, differences, list_files, read_listing
+from components.release.files import bento_files, package_digest
 from components.release.packing.pins import PINS, runtime_pins
-from components.release.records.released import intact_description, read_listing
+from components.release.records.released import intact_description
 
 NAME = "sonoforge"
 CANDIDATE = "sonoforge-candidate"

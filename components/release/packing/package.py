@@ -19,11 +19,12 @@ from typing import Any
 from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replacing_folder
 from components.errors import ReleaseError
 from components.evaluation.speed import describe_machine
+from components.listing import MODEL
 from components.promptable.calibration import read_calibration
 from components.promptable.export import export_onnx
 from components.promptable.exported import load_exported
 from components.promptable.predict import segment
-from components.release.files import CALIBRATION, MODEL, bento_files, package_digest, unsafe_files
+from components.release.files import CALIBRATION, bento_files, package_digest, unsafe_files
 from components.release.packing.golden import Agreement, GoldenImage, agreement, write_golden
 from components.release.packing.packaged import GOLDEN
 from components.release.packing.trial import Trial

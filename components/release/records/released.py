@@ -14,7 +14,8 @@ from typing import Any
 
 from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, read_description, sha256_of
 from components.errors import ArtefactError, ReleaseError
-from components.release.files import FILES, differences, list_files, model_files, package_digest
+from components.listing import FILES, check_listed
+from components.release.files import package_digest
 from components.release.records.ledger import LEDGER, Entry, Ledger, read_ledger, released_folder
 
 CARD_JSON, CARD_MARKDOWN, GATE = "card.json", "card.md", "gate.json"
@@ -96,42 +97,13 @@ def intact_description(folder: Path) -> ModelDescription:
     return description
 
 
-def read_listing(path: Path) -> dict[str, str] | None:
-    """The list of a package's files (`files.json`); None where there is none.
-
-    Raises
-    ------
-    ReleaseError
-        If it isn't such a list.
-    """
-    try:
-        files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        if not all(isinstance(name, str) and isinstance(digest, str) for name, digest in files.items()):
-            raise TypeError("it lists something else than files and their sha256")
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise ReleaseError(
-            f"{path} isn't a list of files: {type(error).__name__}: {error}",
-            expected="each file of the package with its sha256",
-            remedy=remedy_for(path.parent, RESTORE),
-        ) from None
-    return dict(files)
-
-
 def _check_package(folder: Path) -> None:
     """Make sure that the files of a model folder are those that its list names, if it has a list."""
-    listing = read_listing(folder / FILES)
-    if listing is None:
-        return
-    expected = model_files(listing)
-    found = {name: digest for name, digest in list_files(folder).items() if name in expected}
-    if wrong := differences(found, expected):
-        raise ReleaseError(
-            f"{folder} isn't as it was judged: {', '.join(wrong)}",
-            expected=f"the files with the sha256 that its {FILES} lists",
-            remedy=remedy_for(folder, RESTORE),
-        )
+    try:
+        check_listed(folder)
+    except ArtefactError as error:
+        remedy = remedy_for(folder, RESTORE)
+        raise ReleaseError(error.found, expected=error.expected, remedy=remedy) from None
 
 
 def read_card(folder: Path) -> dict[str, Any] | None:

@@ -9,16 +9,8 @@ from pathlib import Path
 import pytest
 
 from components.artefacts import sha256_of, write_text
-from components.release.files import (
-    bento_files,
-    differences,
-    forget_compiled,
-    list_files,
-    listing_text,
-    model_files,
-    package_digest,
-    unsafe_files,
-)
+from components.listing import list_files, model_files
+from components.release.files import bento_files, forget_compiled, listing_text, package_digest, unsafe_files
 
 
 def fill(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -57,12 +49,6 @@ def test_the_digest_of_a_list_is_that_of_its_file_and_knows_no_order(tmp_path: P
     write_text(tmp_path / "files.json", listing_text(files))
     assert package_digest(files) == sha256_of(tmp_path / "files.json") == package_digest({"a": "2", "b": "1"})
     assert package_digest(files) != package_digest({"a": "1", "b": "2"})
-
-
-def test_differences_are_named_file_by_file() -> None:
-    assert differences({"a": "1", "b": "2"}, {"a": "1", "b": "2"}) == []
-    found = differences({"new": "1", "same": "2", "other": "3"}, {"gone": "1", "same": "2", "other": "4"})
-    assert found == ["gone is missing", "new was added", "other was changed"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from components import tracking
 from components.artefacts import ModelDescription, read_description, save_model, write_json
 from components.errors import ReleaseError
-from components.release.files import MODEL, list_files, package_digest
+from components.listing import MODEL, list_files
+from components.release.files import package_digest
 from components.release.packing.packaged import CANDIDATE, PACKAGE
 from components.release.records.ledger import LEDGER, read_ledger
 from pipelines.commands import release

@@ -11,7 +11,8 @@ import bentoml
 import pytest
 
 from components.errors import ReleaseError
-from components.release.files import MODEL, bento_files, listing_text, package_digest
+from components.listing import MODEL
+from components.release.files import bento_files, listing_text, package_digest
 from components.release.packing.bento import (
     CODE,
     BuiltBento,
