@@ -172,13 +172,13 @@ def _of_strata(groups: Sequence[object], strata: Sequence[object] | None, *, cas
 
 def _codes(groups: Sequence[object], strata: Sequence[object]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """For each case the number of its group (N), and for each group the number of its stratum (G)."""
-    stratum_numbers: dict[object, int] = {}
-    group_numbers: dict[tuple[object, object], int] = {}
-    codes = np.empty(len(groups), dtype=np.int64)
-    for place, key in enumerate(zip(strata, groups, strict=True)):
-        stratum_numbers.setdefault(key[0], len(stratum_numbers))
-        codes[place] = group_numbers.setdefault(key, len(group_numbers))
-    return codes, np.array([stratum_numbers[stratum] for stratum, _ in group_numbers], dtype=np.int64)
+    keys = list(zip(strata, groups, strict=True))
+    # In the order of their names, so that the draws, and with them the bounds, don't depend on the order of the rows.
+    ordered = sorted(dict.fromkeys(keys), key=lambda key: (str(key[0]), str(key[1])))
+    group_numbers = {key: number for number, key in enumerate(ordered)}
+    stratum_numbers = {stratum: number for number, stratum in enumerate(dict.fromkeys(key[0] for key in ordered))}
+    codes = np.array([group_numbers[key] for key in keys], dtype=np.int64)
+    return codes, np.array([stratum_numbers[stratum] for stratum, _ in ordered], dtype=np.int64)
 
 
 def _group_means(

@@ -94,6 +94,25 @@ def test_the_interval_depends_on_the_seed_alone() -> None:
     )
 
 
+def test_the_interval_depends_on_no_order_of_the_rows() -> None:
+    rng = np.random.default_rng(3)
+    values, below = rng.random(60), 1 + rng.random(60)
+    groups, strata = [f"g{n % 13}" for n in range(60)], [f"s{n % 2}" for n in range(60)]
+    turned = rng.permutation(60)
+    names = [[one[at] for at in turned] for one in (groups, strata)]
+    for before, after in (
+        (
+            cluster_mean(values, groups, strata=strata, bootstrap=BOOTSTRAP),
+            cluster_mean(values[turned], names[0], strata=names[1], bootstrap=BOOTSTRAP),
+        ),
+        (
+            cluster_ratio(values, below, groups, strata=strata, bootstrap=BOOTSTRAP),
+            cluster_ratio(values[turned], below[turned], names[0], strata=names[1], bootstrap=BOOTSTRAP),
+        ),
+    ):
+        assert [after.mean, after.low, after.high] == pytest.approx([before.mean, before.low, before.high], abs=1e-12)
+
+
 def test_lists_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="2 values, 1 groups"):
         cluster_mean([0.1, 0.2], ["a"], bootstrap=BOOTSTRAP)
