@@ -87,14 +87,16 @@ def _tell(done: GraphRun, root: Path) -> None:
     from rich.console import Console
 
     from components.evaluation.reporting.console import console_table
+    from components.params import load_params
 
     console = Console()
     if not console.is_terminal:
         console = Console(width=120)  # A log has no width of its own.
     console.print()
+    prompt = load_params(root / "params.yaml").gate.skill_prompt
     for role, metrics in (("Internal", done.internal), ("External", done.external)):
         if metrics is not None and metrics["datasets"]:
-            console.print(console_table(metrics, title=f"{role} validation"))
+            console.print(console_table(metrics, title=f"{role} validation", prompt=prompt, width=console.width))
     if done.gate is not None:
         phantom = " (PHANTOM images took part in training or judging)" if done.gate["phantom"] else ""
         console.print(f"Verdict: {done.gate['verdict']}{phantom}", markup=False)

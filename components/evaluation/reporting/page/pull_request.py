@@ -88,7 +88,8 @@ def _against_champion(results: Results, prompt: str) -> str:
         return "No other model is in use, so nothing changed against one."
     if in_use == results.description.digest:
         return "This model is the one in use."
-    return f"The model in use until then (`{in_use[:12]}`) wasn't scored on these cases: what changed against it isn't known."
+    which = f"The model in use until then (`{in_use[:12]}`)"
+    return f"{which} wasn't scored on these cases: what changed against it isn't known."
 
 
 def _checks(results: Results) -> str:

@@ -186,10 +186,11 @@ def test_no_external_dataset_is_said(models, prompts, params, tmp_path) -> None:
 
 def test_the_console_table_names_all_contenders(result) -> None:
     console = Console(width=160, record=True, file=io.StringIO())
-    console.print(console_table(result.metrics, title="Internal"))
+    console.print(console_table(result.metrics, title="Internal", width=160))
     text = console.export_text()
-    for words in ("student", "teacher", "ellipse Dice", "busi (phantom)", "jittered box", "PHANTOM", "Internal"):
+    for words in ("student", "teacher", "ellipse", "(phantom)", "jittered box", "PHANTOM", "Internal", "skill"):
         assert words in text
+    assert "In report.md" not in text
 
 
 def test_where_the_ellipse_stood_in_for_a_baseline_is_said(result) -> None:
@@ -225,7 +226,29 @@ def test_the_console_table_cuts_no_number_on_80_columns(result) -> None:
     console.print(console_table(result.metrics))
     shown = console.export_text()
     difference = result.metrics["datasets"]["busi"]["differences"]["box"]["student-ellipse"]["dice"]
-    skill = result.metrics["datasets"]["busi"]["prompts"]["box"]["student"]["skill"]
-    for words in (f"{difference['mean']:+.3f}", f"{skill['mean']:.3f}", "0 of 8", "0 of 4"):
+    for words in (f"{difference['mean']:+.3f} [", "0/8", "0/4"):
         assert words in shown
     assert "…" not in shown and max(len(line) for line in shown.splitlines()) <= 80
+
+
+def test_a_run_with_every_prompt_and_rival_ends_on_one_screen(result) -> None:
+    busi = result.metrics["datasets"]["busi"]
+    prompts = {kind: {**found, "champion": found["teacher"]} for kind, found in busi["prompts"].items()}
+    many = {"box_jitter_05": "box", "box_jitter_20": "box", "loose_box": "box"}
+    crowded = {
+        **busi,
+        "prompts": prompts | {kind: prompts[same] for kind, same in many.items()},
+        "differences": busi["differences"] | {kind: busi["differences"][same] for kind, same in many.items()},
+    }
+    who = {**result.metrics["models"], "champion": result.metrics["models"]["teacher"]}
+    metrics = {**result.metrics, "models": who, "datasets": {f"busi_{i}": crowded for i in range(4)}}
+    for width in (80, 120):
+        console = Console(width=width, record=True, file=io.StringIO())
+        console.print(console_table(metrics, title="Internal", width=width))
+        lines = console.export_text().splitlines()
+        assert len(lines) <= 24 and max(map(len, lines)) <= width and not any("…" in line for line in lines)
+        assert sum(" [" in line for line in lines) == 8, "an interval on the line of its mean"
+        assert "champion" in "".join(lines) and "moved" not in "".join(lines)
+        told = " ".join(" ".join(lines).split())
+        assert "3 more kinds of prompt." in told
+        assert ("In report.md: teacher" in told) == (width == 80)
