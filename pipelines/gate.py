@@ -25,7 +25,17 @@ from pipelines.runtime.steps import step
 
 # All of `datasets`: every dataset of the run must have been validated and scored, and a removed one leaves its
 # folder of faults behind.
-PARAMS = ("datasets", "prompts.min_area_px", "prompts.evaluate", "evaluate", "gate")
+PARAMS = (
+    "datasets",
+    "prompts.min_area_px",
+    # Whether these are those that stood there at training.
+    "prompts.evaluate",
+    "calibrate",
+    "evaluate",
+    "package",
+    "document",
+    "gate",
+)
 DATA = (
     "data/02_harmonised",
     "data/03_splits/internal.csv",
@@ -75,7 +85,9 @@ def decide(job: Job, evidence: Evidence) -> Verdict:
 def gate(job: Job) -> None:
     """Judge the student."""
     verdict = decide(job, collect(job))
-    write_json(job.root / GATE, verdict.as_json())
+    judging = job.provenance.lasting()
+    judged_on = {name: judging[name] for name in ("git_sha", "dirty", "params_sha256", "judging_sha256")}
+    write_json(job.root / GATE, verdict.as_json() | {"judged_on": judged_on})
     log.info("%s", verdict.verdict)
     for reason in verdict.reasons:
         log.info("- %s", reason)

@@ -148,6 +148,9 @@ class GateParams(Section):
     those that were scored; `max_export_px_share` and `max_export_dice_difference`: the same of the exported model and
     of the built service, and the largest difference of Dice. Latencies (milliseconds, 95th percentile), the time to
     start (seconds) and the peak of memory (megabytes) are those of the built service.
+
+    `require_declared`: limits that were changed after the model was trained don't let it pass; false lets them, and the
+    record says so.
     """
 
     min_cases: int = Field(ge=1)
@@ -179,6 +182,7 @@ class GateParams(Section):
     max_start_s: float = Field(gt=0)
     max_memory_mb: float = Field(gt=0)
     require_clean_tree: bool
+    require_declared: bool
     require_approval: bool
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from components.release.checks.data import (
 )
 from components.release.checks.documents import check_documents
 from components.release.checks.evidence import Evidence, Rules
-from components.release.checks.making import check_clean_tree, check_provenance
+from components.release.checks.making import check_clean_tree, check_declared, check_provenance
 from components.release.checks.package import check_intact, check_no_pickle, check_package, check_parity
 from components.release.checks.performance import check_external_floors, check_floors, check_misses, check_skill
 from components.release.checks.rivals import check_champion, check_teacher
@@ -33,6 +33,7 @@ from components.release.checks.seeds import check_seeds
 CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
     check_provenance,
     check_clean_tree,
+    check_declared,
     check_data,
     check_leak,
     check_trained_split,

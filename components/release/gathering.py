@@ -29,6 +29,7 @@ from components.release.checks.evidence import Evidence
 from components.release.checks.recount import recount
 from components.release.packing.packaged import CANDIDATE, GOLDEN, PACKAGE, read_package
 from components.students import load_student
+from components.tracking import judging_digest
 from components.types import Record
 
 TEACHER = Path("models/teacher")
@@ -85,6 +86,7 @@ def gather(
         faults={name: _faults(root, name) for name in (*internal, *external)},
         leak=_leak(root, inner, outer, workers, proofs),
         split_digest=f"md5:{hashlib.md5((root / SPLIT).read_bytes(), usedforsecurity=False).hexdigest()}",
+        judged_by=judging_digest(root / "params.yaml"),
         champion=champion,
         parity=parity,
         sources=read_sources(root / "data/03_splits/sources.json"),

@@ -7,7 +7,7 @@ are spent once, beside the work; and the writer outlives a killed stage and can 
 Leaves out: the weights. They stay in `models/` under DVC; a registered version is a pointer with their digest.
 """
 
-from components.tracking.provenance import UNKNOWN, Provenance, collect_provenance
+from components.tracking.provenance import UNKNOWN, Provenance, collect_provenance, judging_digest
 from components.tracking.registry import (
     RegisteredVersion,
     find_run,
@@ -25,6 +25,7 @@ __all__ = [
     "StageRun",
     "collect_provenance",
     "find_run",
+    "judging_digest",
     "list_versions",
     "register_version",
     "run_record",

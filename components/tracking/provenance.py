@@ -7,6 +7,7 @@ Works without git and without DVC's lock; what cannot be known says so. Leaves o
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,9 @@ UNKNOWN = "unknown"
 PARAMS = "params.yaml"
 PINS = "requirements.lock.txt"
 LOCK = "dvc.lock"
+JUDGING = ("gate", "evaluate", "calibrate", "prompts.evaluate", "package", "document")
+"""The sections of the parameters by which a model is judged."""
+_JUDGES_NOTHING = ("gate.require_declared", "evaluate.figure_cases", "evaluate.peers")
 _PACKAGES = ("torch", "sonoforge")
 
 
@@ -29,10 +33,11 @@ class Provenance(BaseModel):
     """Where a result comes from.
 
     `git_sha` is the commit, `dirty` the paths that differ from it (`dvc.lock` aside, as the graph itself writes
-    it), `tree_sha256` the digest of those differences. `lock_sha256` is the digest of the pinned packages
-    (`requirements.lock.txt`), not of DVC's lock. `data` maps each data path that the stage read to its
-    digest, by DVC's lock where it stands there. `pass_id` is shared by all stages that ran on the same code and
-    parameters. `versions` are those of Python and of the packages that decide numbers.
+    it), `tree_sha256` the digest of those differences. `judging_sha256` is what `judging_digest` says of the
+    parameters. `lock_sha256` is the digest of the pinned packages (`requirements.lock.txt`), not of DVC's lock. `data`
+    maps each data path that the stage read to its digest, by DVC's lock where it stands there. `pass_id` is shared by
+    all stages that ran on the same code and parameters. `versions` are those of Python and of the packages that decide
+    numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,6 +47,7 @@ class Provenance(BaseModel):
     dirty: tuple[str, ...]
     tree_sha256: str
     params_sha256: str
+    judging_sha256: str = UNKNOWN
     lock_sha256: str
     data: dict[str, str]
     seeds: dict[str, int]
@@ -88,6 +94,7 @@ def collect_provenance(
         dirty=dirty,
         tree_sha256=tree_sha256,
         params_sha256=params_sha256,
+        judging_sha256=judging_digest(root / PARAMS),
         lock_sha256=_file_sha256(root / PINS),
         data={path: _data_digest(root, path, recorded) for path in data},
         seeds=dict(seeds or {}),
@@ -96,6 +103,30 @@ def collect_provenance(
         pass_id=hashlib.sha256(pass_key.encode()).hexdigest()[:16],
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def judging_digest(path: Path) -> str:
+    """The digest of the parameters by which a model is judged, as they stand in a params.yaml; UNKNOWN without one.
+
+    A model states it as it stood when the model was trained, so that limits that were changed since are known. What
+    decides nothing (pictures, other people's models) and whether this is asked at all isn't in it.
+    """
+    try:
+        params = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return UNKNOWN
+    judging = {name: _at(params, name) for name in JUDGING}
+    for name in _JUDGES_NOTHING:
+        section, _, key = name.partition(".")
+        if isinstance(found := judging[section], dict):
+            judging[section] = {known: value for known, value in found.items() if known != key}
+    return hashlib.sha256(json.dumps(judging, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _at(values: Any, dotted: str) -> Any:
+    for name in dotted.split("."):
+        values = values.get(name) if isinstance(values, dict) else None
+    return values
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -28,6 +28,7 @@ from components.tracking import (
     set_alias,
     stage_run,
 )
+from components.tracking.provenance import judging_digest
 from components.tracking.runs import TrackingError, flatten
 from components.tracking.store import open_client
 
@@ -295,3 +296,25 @@ def test_pickles_are_refused_where_mlflow_is_opened(store: Path) -> None:
     from mlflow.environment_variables import MLFLOW_ALLOW_PICKLE_DESERIALIZATION
 
     assert MLFLOW_ALLOW_PICKLE_DESERIALIZATION.get() is False
+
+
+def test_the_digest_of_the_limits_follows_what_judges_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    said = {
+        "gate": {"min_cases": 20, "require_declared": True},
+        "evaluate": {"seed": 1, "figure_cases": 3},
+        "prompts": {"evaluate": {"kinds": ["box"]}, "train": {"jitter": 0.1}},
+        "distil": {"seed": 1},
+    }
+
+    def digest(section: str, **changes: object) -> str:
+        path.write_text(json.dumps({**said, section: {**said[section], **changes}}))  # type: ignore[dict-item]
+        return judging_digest(path)
+
+    declared = digest("gate")
+    assert digest("gate", min_cases=10) != declared
+    assert digest("prompts", evaluate={"kinds": ["click"]}) != declared
+    assert digest("gate", require_declared=False) == digest("evaluate", figure_cases=9) == declared
+    assert digest("distil", seed=2) == digest("prompts", train={"jitter": 0.3}) == declared
+    path.write_text("[")
+    assert judging_digest(path) == judging_digest(tmp_path / "none") == "unknown"

@@ -13,6 +13,8 @@ from components.artefacts import read_description
 from pipelines.gate import collect, gate
 from tests.pipelines.conftest import Reached, make_job
 
+SIDES = ("internal", "external")
+
 
 def test_one_epoch_on_a_few_phantoms_isnt_enough_and_the_verdict_says_why(reached: Reached) -> None:
     root = reached("gate")
@@ -25,6 +27,11 @@ def test_one_epoch_on_a_few_phantoms_isnt_enough_and_the_verdict_says_why(reache
     assert checks["leak"]["verdict"] == "PASS" and checks["data:fugc"]["verdict"] == "PASS"
     assert checks["sides"]["verdict"] == "PASS" and "phantoms only" in checks["sides"]["reason"]
     assert all(check["reason"] for check in gate["checks"])
+    assert checks["declared"]["verdict"] == "PASS", "nothing was changed since its training"
+    assert {checks[f"{check}:{side}"]["verdict"] for check in ("rows", "scores", "scored_by") for side in SIDES} == {
+        "PASS"
+    }
+    assert set(gate["judged_on"]) == {"git_sha", "dirty", "params_sha256", "judging_sha256"}
 
 
 def test_the_faults_of_a_departed_dataset_are_removed(reached: Reached, tmp_path: Path) -> None:

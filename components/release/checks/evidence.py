@@ -28,7 +28,8 @@ class Evidence:
     `cases` and `external_cases` are the validations' tables; `internal` and `external` the names of the run's
     datasets of each role. `faults` holds each dataset's faults (None where its data were never judged); `leak` what
     was found on both sides of a boundary, if anything; `split_digest` the split's md5, as provenance states it.
-    `sources` says which datasets hold the same patients. `champion` is the digest of the model in use, if there is
+    `sources` says which datasets hold the same patients. `judged_by` is the digest of the parameters that judge, as in
+    provenance. `champion` is the digest of the model in use, if there is
     one. `real_images` counts the real images of the split, `off_record` names those whose sides aren't on record.
     `metrics` is the internal validation's `metrics.json`, `package` the record of what was built and tried,
     `package_changes` how what would be released differs from that, `documents` the list of the run's documents.
@@ -45,6 +46,7 @@ class Evidence:
     faults: Mapping[str, Sequence[Mapping[str, Any]] | None]
     leak: str | None
     split_digest: str
+    judged_by: str
     champion: str | None
     parity: Parity
     sources: Sources

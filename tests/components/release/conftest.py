@@ -32,6 +32,7 @@ PROVENANCE = {
     "git_sha": "0123456789abcdef0123456789abcdef01234567",
     "dirty": [],
     "params_sha256": "p" * 64,
+    "judging_sha256": "j" * 64,
     "lock_sha256": "l" * 64,
     "data": {"data/03_splits/internal.csv": "md5:1"},
     "seeds": {"distil": 12},
@@ -268,6 +269,7 @@ def gate_params() -> GateParams:
         max_start_s=60,
         max_memory_mb=2000,
         require_clean_tree=True,
+        require_declared=True,
         require_approval=False,
     )
 
@@ -337,6 +339,7 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "faults": {"busi": [], "ddti": [{"severity": "warning", "code": "specks"}], "fugc": []},
             "leak": None,
             "split_digest": "md5:1",
+            "judged_by": "j" * 64,
             "champion": None,
             "parity": Parity(cases=4, worst_share=0.0),
             "real_images": 0,
