@@ -199,8 +199,8 @@ def _area_panel(one: Tested, found: Agreement) -> Panel:
 
 
 def reliability_chart(results: Results, asked: str) -> Chart | None:
-    """The model's own estimate of its IoU against the true one; None where no model was asked."""
-    axis = numbered("the model's own estimate of its IoU", 0.0, 1.0)
+    """The IoU that is stated with an outline against the true one; None where no model was asked."""
+    axis = numbered("stated IoU (confidence)", 0.0, 1.0)
     true = numbered("true IoU", 0.0, 1.0)
 
     def draw(canvas: Canvas, found: Mapping[str, Any], who: str, style: Style) -> str:
@@ -213,10 +213,11 @@ def reliability_chart(results: Results, asked: str) -> Chart | None:
         return f"{who}: " + ", ".join(f"says {quality:.2f} is {iou:.2f}" for quality, iou, _ in points)
 
     caption = (
-        "On the dashed diagonal a model knows how good it is; below it, it promises more than it keeps. The estimate "
-        "is the calibrated one where the model has a calibration. Larger marks hold more cases."
+        "On the dashed diagonal a model knows how good it is; below it, it promises more than it keeps. What is "
+        "stated is the confidence after calibration, or the model's own estimate where it has none. Larger marks hold "
+        "more cases."
     )
-    return _confidence_chart(results, asked, "Estimated and true IoU", caption, (axis, true), draw, diagonal=True)
+    return _confidence_chart(results, asked, "Stated and true IoU", caption, (axis, true), draw, diagonal=True)
 
 
 def risk_chart(results: Results, asked: str) -> Chart | None:

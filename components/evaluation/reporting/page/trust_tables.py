@@ -19,7 +19,7 @@ SEED_COLUMNS = (("mean", ".3f"), ("sd", ".3f"), ("min", ".3f"), ("max", ".3f"), 
 
 
 def confidence_table(results: Results, asked: str) -> Table:
-    """How well each model's own estimate of its quality holds, and what abstaining by it does, by dataset."""
+    """How well what each model states of its quality holds, and what warning by it does, by dataset."""
     groups = []
     for one in results.tested:
         kind = main_prompt(one, asked)
@@ -46,7 +46,7 @@ def confidence_table(results: Results, asked: str) -> Table:
         "calibration error (ECE)",
         "before calibration",
         "area under risk and coverage",
-        "share withheld",
+        "share with a warning",
         "Dice of the rest",
     ]
     return Table("The model's own confidence", head, groups)
