@@ -1,4 +1,4 @@
-"""`sonoforge models`, `promote`, `rollback` and `trace`: the registry, and the way back to data and code.
+"""`sonoforge models`, `promote`, `rollback`, `accept-ledger`, `trace`: the registry, and the way back to data and code.
 
 Leaves out: what a promotion is (components/release).
 """
@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     app.command("models")(models)
     app.command("promote")(promote)
     app.command("rollback")(rollback)
+    app.command("accept-ledger")(accept_ledger)
     app.command("trace")(trace)
 
 
@@ -97,6 +98,24 @@ def rollback(
     root = _root()
     done = go_back(root, reason=reason)
     _tell(done, as_json=as_json)
+
+
+def accept_ledger(
+    reason: Annotated[
+        str, typer.Option("--reason", help="How it came to be so, and who looked; it goes into the ledger.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Go on with a ledger that doesn't end where it was left (cut, restored, or moved here without its anchor)."""
+    from components.release.records.in_use import accept_ledger as accept
+    from components.release.records.ledger import as_json as entries_as_json
+
+    entry = accept(_root(), reason=reason)
+    if as_json:
+        typer.echo(json.dumps(entries_as_json([entry])[0], indent=2))
+        return
+    typer.echo(f"accepted by {entry.who} as entry {entry.number}: {entry.reason}")
+    typer.echo(f"in use: {f'weights {entry.target[:12]}' if entry.target else 'no model'}")
 
 
 def trace(

@@ -35,7 +35,7 @@ def known_commands() -> set[str]:
 def test_every_sonoforge_command_named_exists(page: Path) -> None:
     known = known_commands()
     for line in commands_of(page):
-        for found in re.finditer(r"(?:^|/)sonoforge ([a-z]+)(?: ([a-z]+))?", line):
+        for found in re.finditer(r"(?:^|/)sonoforge ([a-z][a-z-]*)(?: ([a-z][a-z-]*))?", line):
             first, second = found[1], found[2]
             assert first in known or f"{first} {second}" in known or any(k.startswith(f"{first} ") for k in known), line
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from components import tracking
 from components.errors import ReleaseError
-from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
+from components.release.records.ledger import LEDGER, Entry, accept, append, read_ledger, released_folder
 from components.release.records.lock import release_lock
 from components.release.records.promotion import CHAMPION, PREVIOUS, Promotion, Registry, actor, sync_aliases
 from components.release.records.released import checked_description, read_card, released_model
@@ -57,6 +57,22 @@ def rollback(root: Path, *, reason: str, who: str | None = None, registry: Regis
             reasons=(reason,),
             ledger=entry.digest,
         )
+
+
+def accept_ledger(root: Path, *, reason: str, who: str | None = None) -> Entry:
+    """Go on with a ledger that was cut, put back or lost its anchor, as it is now; who did so and why is entered in it.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no reason, nothing to accept, or a line was tampered with.
+    """
+    if not reason.strip():
+        raise ReleaseError(
+            "an acceptance without a reason", expected="why, in words", remedy='say it: `--reason "restored from …"`'
+        )
+    with release_lock(root):
+        return accept(root / LEDGER, who=who or actor(), reason=reason.strip())
 
 
 def champion_folder(root: Path) -> Path | None:

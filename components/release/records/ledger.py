@@ -1,8 +1,9 @@
 """What was promoted, refused and rolled back: an append-only file of JSON lines, each chained to the one before.
 
 A line carries the sha256 of the previous line's content and of its own, so that a changed, removed or swapped
-line is found. The ledger is the truth about which model is in use; the registry's aliases only point. Cutting
-lines off at the end leaves a valid chain: compare `head` with what `reports/promotion.json` recorded to find it.
+line is found. The ledger is the truth about which model is in use; the registry's aliases only point. That lines were
+cut off at the end, or all were written anew, the end that was left beside the folder shows (anchor.py); whoever can
+write there, too, can forge both.
 
 A line without its end is an append that a crash cut short; nobody was told that it had happened. It is reported, and
 dropped by the next append. Leaves out: moving files and aliases (components/release/promote.py).
@@ -20,8 +21,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from components.errors import ReleaseError
+from components.release.records.anchor import End, anchor_of, leave_ends, read_ends
 
-Action = Literal["promote", "refuse", "rollback", "approve"]
+Action = Literal["promote", "refuse", "rollback", "approve", "accept"]
 START = "0" * 64
 RELEASED = Path("models/released")
 LEDGER = RELEASED / "ledger.jsonl"
@@ -130,8 +132,41 @@ def read_ledger(path: Path) -> Ledger:
     Raises
     ------
     ReleaseError
-        If a line was changed, removed, added or swapped, naming the first such line.
+        If a line was changed, removed, added or swapped, naming the first such line; or if the ledger doesn't end where
+        it was left.
     """
+    while True:
+        ends = read_ends(path)
+        ledger = _read_chain(path)
+        if _fits(ledger, ends):
+            return ledger
+        if read_ends(path) == ends:  # Else somebody appended while it was read.
+            raise ReleaseError(
+                f"{path} {_told(ledger)}; {anchor_of(path).name} says that it {_left(ends)}",
+                expected="the ledger as it was left, whole and none but its own",
+                remedy=f"restore {path.parent} and {anchor_of(path).name} from one backup; or, if what is there is "
+                'right (compare `ledger` in reports/promotion.json), accept it: `sonoforge accept-ledger --reason "…"`',
+            )
+
+
+def _fits(ledger: Ledger, ends: tuple[End, ...] | None) -> bool:
+    end = (len(ledger.entries), ledger.head)
+    return end in ends if ends is not None else not ledger.entries
+
+
+def _told(ledger: Ledger) -> str:
+    return f"ends with entry {len(ledger.entries)}, {ledger.head[:12]}" if ledger.entries else "holds no entry"
+
+
+def _left(ends: tuple[End, ...] | None) -> str:
+    if not ends:
+        return (
+            "ended nobody knows where (the file is gone)" if ends is None else "ended nobody knows where (it is broken)"
+        )
+    return "ended with " + " or ".join(f"entry {entries}, {digest[:12]}" for entries, digest in ends)
+
+
+def _read_chain(path: Path) -> Ledger:
     if not path.is_file():
         return Ledger(())
     *lines, torn = path.read_bytes().split(b"\n")
@@ -143,7 +178,8 @@ def read_ledger(path: Path) -> Ledger:
             raise ReleaseError(
                 f"{path}, line {number}, isn't what was written there",
                 expected="an unbroken chain of entries",
-                remedy="restore the ledger from a backup; until then nothing is promoted or rolled back",
+                remedy="restore the ledger from a backup; until then nothing is promoted or rolled back. Without one, "
+                "move it away, keep it for whoever asks, and begin anew: `sonoforge accept-ledger --reason …`",
             )
         entries.append(entry)
     return Ledger(tuple(entries), torn)
@@ -173,29 +209,63 @@ def append(
     ReleaseError
         If the ledger was tampered with.
     """
-    ledger = read_ledger(path)
-    entry = Entry(
-        number=len(ledger.entries) + 1,
-        at=datetime.now(UTC).isoformat(timespec="seconds"),
-        who=who,
-        action=action,
-        source=source,
-        target=target,
-        candidate=candidate,
-        gate_sha256=gate_sha256,
-        reason=reason,
-        previous=ledger.head,
-        package_sha256=package_sha256,
-        calibration_sha256=calibration_sha256,
-        card_sha256=card_sha256,
-    ).sealed()
+    return _write(
+        path,
+        read_ledger(path),
+        Entry(
+            number=0,
+            at="",
+            who=who,
+            action=action,
+            source=source,
+            target=target,
+            candidate=candidate,
+            gate_sha256=gate_sha256,
+            reason=reason,
+            previous="",
+            package_sha256=package_sha256,
+            calibration_sha256=calibration_sha256,
+            card_sha256=card_sha256,
+        ),
+    )
+
+
+def accept(path: Path, *, who: str, reason: str) -> Entry:
+    """Take a ledger that doesn't end where it was left for what it is from now on, and enter that; the caller holds the
+    release lock. Its chain must be whole.
+
+    Raises
+    ------
+    ReleaseError
+        If a line was tampered with, or there is nothing to accept: the ledger ends where it was left.
+    """
+    ledger, ends = _read_chain(path), read_ends(path)
+    if _fits(ledger, ends):
+        raise ReleaseError(
+            f"{path} {_told(ledger)}, where it was left",
+            expected="a ledger that doesn't",
+            remedy="nothing: there is nothing to accept",
+        )
+    champion = ledger.champion
+    told = f"{reason} (the ledger {_told(ledger)}; it {_left(ends)})"
+    entry = Entry(0, "", who, "accept", champion, champion, None, None, told, "")
+    return _write(path, ledger, entry)
+
+
+def _write(path: Path, ledger: Ledger, entry: Entry) -> Entry:
+    """Append an entry to a ledger that was read, with the number, time and predecessor that it gets there."""
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    entry = replace(entry, number=len(ledger.entries) + 1, at=at, previous=ledger.head).sealed()
+    coming = (entry.number, entry.digest)
     path.parent.mkdir(parents=True, exist_ok=True)
+    leave_ends(path, (len(ledger.entries), ledger.head), coming)
     with path.open("ab") as file:
         if ledger.torn:
             file.truncate(file.tell() - len(ledger.torn))
         file.write(_line(entry))
         file.flush()
         os.fsync(file.fileno())
+    leave_ends(path, coming)
     return entry
 
 

@@ -107,6 +107,19 @@ def test_promote_list_roll_back_and_trace(app: typer.Typer, project: Path) -> No
     assert runner.invoke(app, ["promote", digests[0][:8]]).exit_code == 0
 
 
+def test_a_ledger_that_lost_its_end_is_accepted_by_a_person(app: typer.Typer, project: Path) -> None:
+    runner = CliRunner()
+    digest = train(project, weight=1.0)
+    assert runner.invoke(app, ["promote", "student"]).exit_code == 0
+    (project / "models/released.end.json").unlink()
+    assert isinstance(runner.invoke(app, ["models"]).exception, ReleaseError)
+    assert runner.invoke(app, ["accept-ledger"]).exit_code == 2, "no reason"
+    told = runner.invoke(app, ["accept-ledger", "--reason", "moved to a new machine"]).output
+    assert "as entry 2: moved to a new machine" in told and f"in use: weights {digest[:12]}" in told
+    assert runner.invoke(app, ["models"]).exit_code == 0
+    assert isinstance(runner.invoke(app, ["accept-ledger", "--reason", "again"]).exception, ReleaseError)
+
+
 def test_a_refusal_exits_with_one_and_says_why(app: typer.Typer, project: Path) -> None:
     train(project, weight=1.0, verdict="FAIL")
     done = CliRunner().invoke(app, ["promote", "student"])

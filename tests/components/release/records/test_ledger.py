@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import ReleaseError
+from components.release.records.anchor import leave_ends
 from components.release.records.ledger import append, as_json, read_ledger
 
 
@@ -115,6 +116,7 @@ def test_a_line_from_before_packages_keeps_its_digest(tmp_path: Path) -> None:
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
     path = tmp_path / "ledger.jsonl"
     path.write_text(OLD % ("0" * 64, digest))
+    leave_ends(path, (1, digest))
     assert read_ledger(path).champion == "a" and read_ledger(path).package_of("a") is None
     write(path, "promote", "a", "b", package_sha256="p", calibration_sha256="c")
     ledger = read_ledger(path)
