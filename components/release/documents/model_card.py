@@ -7,12 +7,19 @@ for any clinical use. Leaves out: where the card is put (dossier.py for the draf
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ReleaseError
 from components.release.documents.calibrated import WITHOUT, warning_words
+from components.release.documents.card_lines import (
+    confidence_lines,
+    each,
+    package_lines,
+    results_table,
+    worst_lines,
+)
 from components.release.documents.marking import shown
 from components.release.documents.statements import LABELS, NOT_PROVIDED
 
@@ -142,7 +149,7 @@ def _limits(results: Mapping[str, Any], external: Mapping[str, Any], *, calibrat
     found = ["Every prompt of the tests was drawn from the truth; people draw other boxes and click elsewhere."]
     if not any(dataset.get("counts_as_external") for dataset in external["datasets"].values()):
         found.append("No dataset that counts as external was tested: nothing is known beyond the sources.")
-    few = sorted({name for name, _, one in _each(results) if not one["dice"].get("sufficient", True)})
+    few = sorted({name for name, _, one in each(results) if not one["dice"].get("sufficient", True)})
     if few:
         found.append(f"Too few groups for a claim: {', '.join(few)}.")
     if not calibrated:
@@ -152,14 +159,6 @@ def _limits(results: Mapping[str, Any], external: Mapping[str, Any], *, calibrat
     return found
 
 
-def _each(results: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Dataset, kind of prompt and what was found, of both validations."""
-    for by_dataset in results.values():
-        for name, by_kind in by_dataset.items():
-            for kind, found in by_kind.items():
-                yield name, kind, found
-
-
 def card_markdown(card: Mapping[str, Any]) -> str:
     """The card as Markdown."""
     parts = [
@@ -167,10 +166,10 @@ def card_markdown(card: Mapping[str, Any]) -> str:
         f"**{card['use']}**",
         "\n".join(f"- {key}: {value}" for key, value in _facts(card).items()),
         "## Results at the image's own resolution",
-        *(_table(role, card["results"][role]) for role in ("internal", "external")),
-        *_section("Where it does worst", _worst_lines(card)),
-        *_section("How far its confidence holds", [*_confidence_table(card), *_confidence_lines(card)]),
-        *_section("The packed service", _package_lines(card)),
+        *(results_table(role, card["results"][role]) for role in ("internal", "external")),
+        *_section("Where it does worst", worst_lines(card)),
+        *_section("How far its confidence holds", confidence_lines(card)),
+        *_section("The packed service", package_lines(card)),
         *_section("Limits", [f"- {line}" for line in card["limits"]]),
         *_section(
             "Checks", [f"- {check['verdict']} {check['id']}: {shown(check['reason'])}" for check in card["checks"]]
@@ -220,95 +219,7 @@ def _section(title: str, lines: list[str]) -> list[str]:
     return [f"## {title}", "\n".join(lines)] if lines else []
 
 
-def _worst_lines(card: Mapping[str, Any]) -> list[str]:
-    return [
-        f"- {name}, {kind}: {worst['kind']} {shown(worst['name'])}, Dice {_span(worst['dice'], 3)}, {worst['cases']} "
-        "cases"
-        for name, kind, found in _each(card["results"])
-        if (worst := found["worst_subgroup"]) is not None
-    ]
-
-
-def _confidence_table(card: Mapping[str, Any]) -> list[str]:
-    """The calibration errors with and without the calibration; with a line that parts it from what follows."""
-    rows = [
-        [
-            name,
-            kind,
-            _span(held["ece"], 3) if held["calibrated"] else "not calibrated",
-            *(_span(held[key], 3) for key in ("ece_raw", "abstained", "dice_kept")),
-        ]
-        for name, kind, found in _each(card["results"])
-        if (held := found["confidence"]) is not None
-    ]
-    head = ["dataset", "prompt", "error of the confidence, after calibration", "error of the model's own estimate"]
-    lines = [[*head, "share with a warning", "Dice of the others"], ["---"] * 6, *rows]
-    return [*(f"| {' | '.join(cells)} |" for cells in lines), ""] if rows else []
-
-
-def _confidence_lines(card: Mapping[str, Any]) -> list[str]:
-    lines = [f"- {shown(card['warnings'])}"]
-    guard = card["guard"] or {}
-    lines += [
-        f"- {one['kind']}, which isn't ultrasound: {one['flagged']} of {one['n']} flagged"
-        for one in guard.get("not_ultrasound", [])
-    ]
-    lines += [f"- {name}: flagged in a share of {_span(one, 3)}" for name, one in guard.get("false_alarms", {}).items()]
-    return lines
-
-
-def _package_lines(card: Mapping[str, Any]) -> list[str]:
-    if card["package"] is None:
-        return []
-    package = card["package"]
-    lines = [
-        f"- {what} model: masks of {same['cases']} cases differ in at most {100 * same['worst_share']:.4g} % of pixels"
-        for what, same in package.get("parity", {}).items()
-    ]
-    lines += [
-        f"- {what}: {spent['p50']:.0f} ms in half of {spent['n']} requests, {spent['p95']:.0f} ms in 95 of 100"
-        for what, spent in package.get("latency_ms", {}).items()
-    ]
-    if "start_s" in package:
-        lines.append(f"- start: {package['start_s']:.1f} s")
-    if "peak_memory_mb" in package:
-        lines.append(f"- greatest memory: {package['peak_memory_mb']:.0f} MB")
-    machine = sorted((package.get("machine") or {}).items())
-    lines += [f"- {key}: {'none' if value is None else shown(str(value))}" for key, value in machine]
-    return lines
-
-
 def _exposure_words(exposure: Mapping[str, Any]) -> str:
     named = [f"{name} {seen}" for name, seen in sorted(exposure["datasets"].items())]
     listed = ", ".join([*named, f"any other {exposure['otherwise']}"])
     return f"{exposure['basis']} ({listed})"
-
-
-def _table(role: str, results: Mapping[str, Any]) -> str:
-    if not results:
-        return f"No {role} dataset."
-    lines = [f"| {role} | prompt | Dice | above the ellipse | HD95 px | missed | n |", "| --- |" + " --- |" * 6]
-    for name, by_kind in results.items():
-        for kind, found in by_kind.items():
-            cells = [
-                name,
-                kind,
-                _span(found["dice"], 3),
-                _span(found["dice_above_ellipse"], 3),
-                _span(found["hd95"], 1),
-                str(found["miss_rate"]["count"]),
-                str(found["dice"]["n"]),
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _span(estimate: Mapping[str, Any] | None, decimals: int) -> str:
-    if estimate is None or estimate["mean"] is None:
-        return "–"
-    interval = next(value for key, value in estimate.items() if key.startswith("ci"))
-    if None in interval:
-        return f"{estimate['mean']:.{decimals}f}"
-    if not estimate["sufficient"]:
-        return f"{estimate['mean']:.{decimals}f} [INSUFFICIENT: {estimate['groups']} groups]"
-    return f"{estimate['mean']:.{decimals}f} [{interval[0]:.{decimals}f}, {interval[1]:.{decimals}f}]"

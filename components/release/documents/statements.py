@@ -21,8 +21,9 @@ NOT_PROVIDED: Final = "NOT PROVIDED"
 STATEMENTS = Path("docs/statements.yaml")
 MAX_BYTES = 200_000
 MAX_CHARACTERS = 2_000
-# Marks that turn the direction of the text after them: what is read would not be what is written.
-_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Control, unseen (Cf: direction marks, zero-width and tag characters, with which what is read isn't what is written),
+# half and line-ending characters.
+_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 LABELS: Mapping[str, str] = {
     "title": "title of the study",
@@ -116,8 +117,14 @@ def _load(path: Path) -> Mapping[Any, Any]:
             expected="what people state of the model; the file ships empty",
             remedy=f"bring it back: `git checkout {STATEMENTS.as_posix()}`",
         ) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        # Not UTF-8, a date that isn't one, or nested too deep.
+    except OSError as error:
+        raise StatementsError(
+            f"{path} can't be read: {error.strerror}",
+            expected="a file that this user may read",
+            remedy="look at that path: whether it is a file, and its rights",
+        ) from None
+    except (YAMLError, ValueError, LookupError, AttributeError, TypeError, RecursionError) as error:
+        # Not UTF-8, a date or a tagged value (`!!bool abc`) that isn't one, or nested too deep.
         raise StatementsError(
             f"{path} can't be read: {' '.join(str(error).split())[:400]}",
             expected="YAML in UTF-8, each key once",
@@ -136,7 +143,8 @@ def _text(path: Path, key: str, value: object) -> str:
         return ""
     if not isinstance(value, str):
         raise StatementsError(
-            f"{path}: {key} holds {str(value)[:80]!r}, which YAML reads as {type(value).__name__}",
+            # The value itself isn't quoted: a few aliases in one another may stand for more text than fits in memory.
+            f"{path}: {key} holds what YAML reads as {type(value).__name__}",
             expected="a text",
             remedy=f"put it in quotes: `{key}: '…'`",
         )
@@ -151,11 +159,11 @@ def _text(path: Path, key: str, value: object) -> str:
         named = ", ".join(f"U+{ord(mark):04X}" for mark in bad[:5])
         raise StatementsError(
             f"{path}: {key} holds the unseen characters {named}",
-            expected="text without control characters or marks that turn its direction",
+            expected="text without control characters and others that aren't seen",
             remedy="remove them; type the text again if you can't see them",
         )
     return text
 
 
 def _steers(mark: str) -> bool:
-    return mark in _TURNING or (unicodedata.category(mark) in {"Cc", "Cs", "Zl", "Zp"} and mark not in "\n\t")
+    return unicodedata.category(mark) in _STEERING and mark not in "\n\t"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,9 @@ def test_texts_are_taken_as_they_are(tmp_path: Path) -> None:
     [
         ("contcat: me\n", "unknown keys contcat"),
         ("contact: me\ncontact: you\n", "found duplicate key"),
-        ("contact: [a, b]\n", "contact holds"),
+        ("contact: [a, b]\n", "contact holds what YAML reads as list"),
+        ("title: !!bool abc\n", "can't be read"),
+        ('title: !!int ""\n', "can't be read"),
         ("registration: 2026\n", "reads as int"),
         ("approved_by: 2026-11-22\n", "reads as date"),
         ("ethics: yes: no\n", "can't be read"),
@@ -43,6 +46,9 @@ def test_texts_are_taken_as_they_are(tmp_path: Path) -> None:
         ("contact: " + "a" * (MAX_CHARACTERS + 1), f"has {MAX_CHARACTERS + 1:,} characters"),
         ('contact: "a\\u202eb"', "U+202E"),
         ('contact: "a\\x1bb"', "U+001B"),
+        ('contact: "a\\u061cb"', "U+061C"),
+        ('contact: "a\\u200bb"', "U+200B"),
+        ('contact: "a\\U000E0041b"', "U+E0041"),
         ("#" * (MAX_BYTES + 1), "bytes"),
     ],
 )
@@ -52,6 +58,23 @@ def test_what_isnt_a_statement_is_refused_with_its_remedy(tmp_path: Path, text: 
     with pytest.raises(StatementsError, match=says.replace("+", r"\+")) as caught:
         read_statements(path)
     assert caught.value.expected and caught.value.remedy
+
+
+def test_aliases_within_one_another_cost_no_memory(tmp_path: Path) -> None:
+    nested = "[*a0]" + "".join(f"\n  - &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]" for n in range(7))
+    path = tmp_path / "statements.yaml"
+    path.write_text("title:\n  - &a0 [x, x, x, x]\n  - " + nested + "\n", encoding="utf-8")
+    tracemalloc.start()
+    with pytest.raises(StatementsError, match="reads as list"):
+        read_statements(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StatementsError, match="can't be read"):
+        read_statements(tmp_path)
 
 
 def test_a_missing_file_and_bytes_that_arent_text_are_refused(tmp_path: Path) -> None:
