@@ -129,8 +129,14 @@ def load_params(path: Path) -> Params:
         raise ParamsError(
             f"{path} doesn't exist", expected="the run's parameters", remedy="run from the project's root"
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # A text that isn't UTF-8, a date that isn't one, or what is nested too deep.
+    except OSError as error:
+        raise ParamsError(
+            f"{path} can't be read: {error.strerror}",
+            expected="a file that this user may read",
+            remedy="look at that path: whether it is a file, and its rights",
+        ) from None
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # A text that isn't UTF-8, a date or a tagged value (`!!bool abc`) that isn't one, or what is nested too deep.
         raise ParamsError(
             f"{path} isn't YAML: {error}", expected="a YAML mapping", remedy="mend the line named above"
         ) from None

@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from components.params.section import Section, Share
+from components.params.section import Section, Seed, Share
 from components.types import Role
 
 PHANTOM_SOURCE = "components/phantom"
@@ -16,7 +16,7 @@ class PhantomParams(Section):
     """How many labelled phantom images to write, and from which seed."""
 
     images: int = Field(ge=4, le=100_000)
-    seed: int = Field(ge=0)
+    seed: Seed
 
 
 class DatasetParams(Section):
@@ -48,7 +48,7 @@ class SplitParams(Section):
     `mix_phantoms` lets phantoms train beside real images.
     """
 
-    seed: int
+    seed: Seed
     val_share: Share = Field(gt=0, lt=0.5)
     test_share: Share = Field(gt=0, lt=0.8)
     mix_phantoms: bool

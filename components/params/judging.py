@@ -7,7 +7,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from components.params.prompts import ObjectPromptKind
-from components.params.section import Section, Share
+from components.params.section import Section, Seed, Share
 from components.types import Exposure
 
 Limit = Annotated[float, Field(ge=0, le=1)]
@@ -56,7 +56,7 @@ class EvaluateParams(Section):
 
     bootstrap_resamples: int = Field(ge=100)
     confidence: float = Field(gt=0.5, lt=1)
-    seed: int
+    seed: Seed
     figure_cases: int = Field(ge=1)
     nsd_tolerance_px: float = Field(gt=0)
     nsd_tolerance_mm: float = Field(gt=0)
@@ -138,8 +138,9 @@ class GateParams(Section):
 
     `max_jitter_loss_dice`: what the jitter of `box_jitter_20` may cost of the exact box's Dice. `max_false_regions`:
     the share of boxes without an object that may be answered with a region; None declares no limit.
-    `max_calibration_error`: expected calibration error of the stated confidence; `champion_margin_aurc`: how much
-    larger the area under the risk-coverage curve may be than that of the model in use.
+    `max_calibration_error`: expected calibration error of the stated confidence; `max_aurc`: the
+    area under the risk-coverage curve, and `champion_margin_aurc` how much larger it may be than that of the model in
+    use: upper bounds.
 
     `min_seeds`: sister students that must stand beside the candidate (0: none; see `spread`), and
     `max_seed_advantage_dice`, how far its mean Dice may lie above theirs.
@@ -171,6 +172,7 @@ class GateParams(Section):
     max_jitter_loss_dice: float = Field(ge=0, le=1)
     max_false_regions: float | None = Field(ge=0, le=1)
     max_calibration_error: float = Field(ge=0, le=1)
+    max_aurc: float = Field(ge=0, le=1)
     champion_margin_aurc: float = Field(ge=0)
     min_seeds: int = Field(ge=0)
     max_seed_advantage_dice: float = Field(ge=0)

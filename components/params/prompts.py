@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.params.section import Section, Share
+from components.params.section import Section, Seed, Share
 
 ObjectPromptKind = Literal["box", "box_jitter", "click", "box_click"]
 
@@ -61,7 +61,7 @@ class EvaluatePrompts(Section):
 
     kinds: tuple[PromptKind, ...] = Field(min_length=1)
     jitter: float = Field(ge=0, le=1)
-    seed: int
+    seed: Seed
 
 
 class PromptParams(Section):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 Share = float
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+"""A seed that every generator takes, and that every table and record can hold."""
 
 
 class Section(BaseModel):

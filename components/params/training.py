@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from components.params.section import Section, Share
+from components.params.section import Section, Seed, Share
 
 
 class AugmentParams(Section):
@@ -42,7 +42,7 @@ class FitParams(Section):
     `patience_epochs` without a better validation Dice end the training.
     """
 
-    seed: int
+    seed: Seed
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     accumulate: int = Field(ge=1)
@@ -123,7 +123,7 @@ class SpreadParams(Section):
     """Sister students: distilled exactly as the student, but for the seed; how far their results lie apart is what luck
     alone does. At least three say something; none are trained unless asked for."""
 
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    seeds: tuple[Seed, ...] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

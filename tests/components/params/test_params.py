@@ -61,6 +61,13 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ("unet.loss", {"bce": 0.0, "dice": 0.0}),
         ("spread.seeds", [21, 21]),
         ("spread.seeds", [-1]),
+        ("spread.seeds", [2**63]),
+        ("datasets.busi.phantom.seed", 10**30),
+        ("split.seed", -1),
+        ("prompts.evaluate.seed", -1),
+        ("unet.seed", 10**30),
+        ("evaluate.seed", -1),
+        ("evaluate.seed", 10**30),
     ],
 )
 def test_a_wrong_key_or_value_is_named(path: str, value: object) -> None:
@@ -104,11 +111,19 @@ def test_what_isnt_a_mapping_is_refused(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"a: \xff", b"a: 2024-13-45", b"a: " + b"[" * 3000 + b"]" * 3000], ids=["latin", "no date", "deep"]
+    "content",
+    [b"a: \xff", b"a: 2024-13-45", b"a: " + b"[" * 3000 + b"]" * 3000, b"a: !!bool abc", b'a: !!int ""'],
+    ids=["latin", "no date", "deep", "no bool", "no int"],
 )
 def test_what_cannot_be_read_is_an_error_for_a_person(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(content)
     with pytest.raises(ParamsError, match=r"params.yaml isn't YAML"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_a_folder_in_the_files_place_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").mkdir()
+    with pytest.raises(ParamsError, match="can't be read"):
         load_params(tmp_path / "params.yaml")
 
 
