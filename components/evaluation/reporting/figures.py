@@ -135,7 +135,7 @@ def case_figure(
     handles = _case_legend(ours, metrics, colours)
     ncols = _legend_columns(handles)
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
-    words = f"{dataset}, {prompt_words(prompt)}: the student's best, median and worst cases of {len(ranked)}"
+    words = f"{dataset}, {prompt_words(prompt)}: the student's best, median and worst of {len(ranked)} cases, by Dice"
     phantom = _phantom_words({**metrics, "datasets": {dataset: metrics["datasets"][dataset]}})
     figure.suptitle(_title(words, phantom=phantom, width=26 * columns + 12), fontsize=11)
     return figure
