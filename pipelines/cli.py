@@ -6,7 +6,6 @@ when it runs, so that `--help` is quick. Leaves out: what the commands do (pipel
 
 from __future__ import annotations
 
-import errno
 import sys
 
 import typer
@@ -14,20 +13,7 @@ import typer
 from components.errors import SonoForgeError
 from pipelines.commands import ablate, approve, bench, data, model, release, run, segment, serve
 from pipelines.interrupts import ends_as_interrupts
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
-MAX_SHOWN = 300
-# What a path or its place can do to any command, where the system names the path.
-REFUSED = {
-    errno.EACCES: "a path that this user may read, or write to",
-    errno.EPERM: "a path that this user may change",
-    errno.EROFS: "a disk that can be written to",
-    errno.ENAMETOOLONG: "a path whose parts are no longer than the disk allows",
-    errno.ENOENT: "files that stay where they are while a command works",
-    errno.ENOTDIR: "folders that stay where they are while a command works",
-    errno.EIO: "a disk that can be read",
-    errno.ESTALE: "files that stay where they are while a command works",
-}
+from pipelines.runtime.system_faults import told
 
 app = typer.Typer(
     name="sonoforge",
@@ -56,40 +42,13 @@ def main() -> None:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)
     except OSError as error:
-        if (told := _told(error)) is None:
+        if (known := told(error)) is None:
             raise
-        sys.stderr.write(f"{told}\n")
+        sys.stderr.write(f"{known}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         sys.exit(130)
-
-
-def _told(error: OSError) -> SonoForgeError | None:
-    """What to say of a fault of the system; None where its user can't do anything about it."""
-    if error.errno in DISK_FULL:
-        return _disk_full(error)
-    if error.errno not in REFUSED or not isinstance(error.filename, str):
-        return None
-    return SonoForgeError(
-        f"{_cut(error.filename)}: {error.strerror}",
-        expected=REFUSED[error.errno],
-        remedy="look at that path: its name, its rights, whether it is still there; then give the same command again",
-    )
-
-
-def _cut(path: str) -> str:
-    text = ascii(path)[1:-1] if not path.isprintable() else path
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
-
-
-def _disk_full(error: OSError) -> SonoForgeError:
-    place = f" for {error.filename}" if error.filename else ""
-    return SonoForgeError(
-        f"no space is left{place} ({error.strerror})",
-        expected="room on the disk, and within the user's quota",
-        remedy="free some space, then give the same command again; no file was left half-written under its name",
-    )
 
 
 if __name__ == "__main__":

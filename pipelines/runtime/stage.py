@@ -1,16 +1,15 @@
 """A function to a stage: `python -m pipelines.<stage> [DATASET]`, a Prefect flow inside a tracked run.
 
 Parameters are read and checked, the local services found or started, the run opened, the flow run. A
-SonoForgeError becomes a message and exit code 1; Ctrl-C closes the run as KILLED and exits with 130. Stages hand
-their work to `components`, which write every output beside its place and rename it, so that no end of a stage
-leaves half an output. Leaves out: whether a stage must run; DVC decides that.
+SonoForgeError or a fault of the system becomes a message and exit code 1; Ctrl-C closes the run as KILLED and exits
+with 130. Stages hand their work to `components`, which write every output beside its place and rename it, so that no
+end of a stage leaves half an output. Leaves out: whether a stage must run; DVC decides that.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
 import logging
 import os
 import re
@@ -33,6 +32,7 @@ from components.tracking import Provenance, StageRun, collect_provenance, stage_
 from pipelines.runtime.environment import project_root
 from pipelines.runtime.leftovers import sweep
 from pipelines.runtime.local_server import Services, door_process, ensure_services
+from pipelines.runtime.system_faults import told
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -118,10 +118,9 @@ class Stage:
             _say(f"{name}: {error}")
             sys.exit(EXIT_FAULT)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            if (known := told(error)) is None:
                 raise
-            _say(f"{name}: no space left on the disk ({error.filename or 'while writing'})")
-            _say("  what to do: free space (`dvc gc --workspace` drops old versions), then `dvc repro` again")
+            _say(f"{name}: {known}")
             sys.exit(EXIT_FAULT)
 
     def run(self, root: Path, *, dataset: str) -> None:
@@ -274,10 +273,11 @@ def _run_flow(flow: Flow[[Job], None], job: Job, services: Services) -> None:
 
 def _untraced(record: logging.LogRecord) -> bool:
     """Keep Prefect from printing what the user is about to read as a plain message: its traceback, and the final state
-    of a task or flow, which quotes it."""
+    of a task or flow, which quotes it. A fault of the system that isn't told in words is printed in full at the end."""
     error = record.exc_info[1] if record.exc_info else None
+    plain = isinstance(error, SonoForgeError) or (isinstance(error, OSError) and told(error) is not None)
     quoted = _FAILED_WITH.match(record.getMessage()) if record.name.startswith("prefect") else None
-    return not isinstance(error, SonoForgeError) and (quoted is None or quoted[1] not in _names_below(SonoForgeError))
+    return not plain and (quoted is None or quoted[1] not in _names_below(SonoForgeError) | _names_below(OSError))
 
 
 def _names_below(kind: type) -> set[str]:

@@ -46,7 +46,7 @@ def test_a_full_disk_is_said_and_what_to_do(
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG, errno.ENOENT])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENAMETOOLONG, errno.EISDIR])
 def test_what_the_system_says_of_a_path_is_told_with_the_path(
     number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

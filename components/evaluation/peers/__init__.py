@@ -90,7 +90,7 @@ def _check_weights(who: str, path: Path, pinned: str) -> None:
         raise PeerError(
             f"evaluate.peers.{who}.weights is {path}, which is no file",
             expected="the file of its published weights",
-            remedy=f"put it there, correct the path, or drop the peer: --set evaluate.peers.{who}=null",
+            remedy=f"put it there, correct the path, or remove evaluate.peers.{who} from params.yaml",
         )
     found = sha256_of(path)
     if found != pinned:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +15,7 @@ import pytest
 
 from components.errors import LeakError
 from components.params import load_params
-from pipelines.runtime.stage import Progress, _untraced, fill, narrowed
+from pipelines.runtime.stage import Progress, Stage, _untraced, fill, narrowed
 
 
 def test_a_stage_sees_only_the_sections_that_it_declares(root: Path) -> None:
@@ -51,7 +53,12 @@ def test_progress_always_tells_the_end(caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "printed"), [(LeakError("a", expected="b", remedy="c"), False), (KeyError("a"), True)]
+    ("error", "printed"),
+    [
+        (LeakError("a", expected="b", remedy="c"), False),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "reports/gate.json"), False),
+        (KeyError("a"), True),
+    ],
 )
 @pytest.mark.parametrize("run", ["Task run encountered an exception", "Flow run encountered an exception:"])
 def test_prefect_does_not_tell_what_the_stage_will(error: Exception, run: str, printed: bool) -> None:
@@ -64,6 +71,23 @@ def test_prefect_does_not_tell_what_the_stage_will(error: Exception, run: str, p
         ("components", f"Finished in state {state}", True),
     ):
         assert _untraced(logging.LogRecord(name, logging.ERROR, "", 0, message, None, None)) is shown
+    traced = logging.LogRecord("prefect", logging.ERROR, "", 0, "a", None, (type(error), error, None))
+    assert _untraced(traced) is printed
+
+
+@pytest.mark.parametrize("number", [errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.EACCES, errno.EROFS])
+def test_a_fault_of_the_system_is_a_message(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), "reports/gate.json")
+
+    monkeypatch.setattr(Stage, "run", fail)
+    monkeypatch.setattr("sys.argv", ["split"])
+    with pytest.raises(SystemExit) as ended:
+        Stage(lambda job: None, (), (), (), 1.0, False).main()
+    said = capsys.readouterr().err
+    assert ended.value.code == 1 and f"reports/gate.json: {os.strerror(number)}" in said and "what to do" in said
 
 
 @pytest.mark.parametrize(
