@@ -31,7 +31,6 @@ from components.artefacts import WEIGHTS, read_description, save_model, sha256_o
 from components.evaluation.baselines import ELLIPSE
 from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import SISTER
-from components.evaluation.comparing.summary import bootstrap_of
 from components.evaluation.scoring.cases import METRIC_COLUMNS, Contender
 from components.evaluation.validate import ValidationResult, select_test, validate
 from components.intake.form.records import read_manifests, read_split, write_split
@@ -114,7 +113,7 @@ def main() -> None:
 def prepare(root: Path, scratch: Path) -> Bench:
     """Read what a finished run left."""
     params = load_params(root / "params.yaml")
-    rules = Rules(params.gate, bootstrap_of(params.evaluate), params.evaluate.subgroup_min_groups)
+    rules = Rules.of(params)
     records = [record for of in read_manifests(root / "data/02_harmonised/internal").values() for record in of]
     return Bench(root, params, gathered(root, params, scratch), rules, records, scratch)
 

@@ -11,7 +11,6 @@ import logging
 from pathlib import Path
 
 from components.artefacts import write_json
-from components.evaluation.comparing.summary import bootstrap_of
 from components.intake.likeness.proof import proof_stamp
 from components.journal import Journal
 from components.promptable.predict import pick_device, pin_threads
@@ -49,7 +48,7 @@ DATA = (
     "reports/internal/metrics.json",
     "reports/external/cases.parquet",
     "reports/package.json",
-    "reports/document/documents.json",
+    "reports/document",
 )
 GATE = Path("reports/gate.json")
 
@@ -77,8 +76,7 @@ def collect(job: Job) -> Evidence:
 @step(timeout_s=3600)
 def decide(job: Job, evidence: Evidence) -> Verdict:
     """Run all checks."""
-    evaluate = job.params.evaluate
-    return judge(evidence, Rules(job.params.gate, bootstrap_of(evaluate), evaluate.subgroup_min_groups))
+    return judge(evidence, Rules.of(job.params))
 
 
 @stage(params=PARAMS, data=DATA, seeds=("evaluate.seed",), timeout_s=8 * 3600, on_gpu=True)

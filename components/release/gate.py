@@ -6,12 +6,12 @@ correction for there being several. Leaves out: reading the evidence (gathering.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from components.release.checks.check import Check, Outcome, combined
-from components.release.checks.confidence import check_calibration
+from components.release.checks.confidence import check_abstention, check_calibration
 from components.release.checks.data import (
     check_counts,
     check_data,
@@ -51,6 +51,7 @@ CHECKS: tuple[Callable[[Evidence, Rules], list[Check]], ...] = (
     check_jitter,
     check_false_regions,
     check_calibration,
+    check_abstention,
     check_seeds,
     check_intact,
     check_parity,
@@ -66,7 +67,8 @@ class Verdict:
     """What the gate says of one model (by its digest), and why.
 
     `champion` is the digest of the model in use beside which it was judged (None: there was none), `needs_approval`
-    whether a person must approve before it is promoted, `package_sha256` the digest of the package that was judged.
+    whether a person must approve before it is promoted, `package_sha256` the digest of the package that was judged,
+    `documents` the sha256 of each paper, by its path.
     """
 
     verdict: Outcome
@@ -77,6 +79,8 @@ class Verdict:
     champion: str | None
     needs_approval: bool
     package_sha256: str | None
+    datasets: Mapping[str, tuple[str, ...]]
+    documents: Mapping[str, str | None]
 
     def as_json(self) -> dict[str, Any]:
         """The content of `reports/gate.json`."""
@@ -87,6 +91,8 @@ class Verdict:
             "champion": self.champion,
             "approval": {"required": self.needs_approval},
             "package_sha256": self.package_sha256,
+            "datasets": {role: list(names) for role, names in self.datasets.items()},
+            "documents": dict(self.documents),
             "checks": [check.as_json() for check in self.checks],
         }
 
@@ -112,4 +118,6 @@ def judge(evidence: Evidence, rules: Rules) -> Verdict:
         champion=evidence.champion,
         needs_approval=rules.limits.require_approval,
         package_sha256=None if evidence.package is None else evidence.package.get("package_sha256"),
+        datasets={"internal": evidence.internal, "external": evidence.external},
+        documents=evidence.document_files,
     )

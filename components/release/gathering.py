@@ -13,7 +13,7 @@ from typing import Any, TypedDict
 
 import pandas as pd
 
-from components.artefacts import read_description
+from components.artefacts import DESCRIPTION, WEIGHTS, read_description, sha256_of
 from components.errors import ArtefactError, LeakError
 from components.evaluation.parity import Parity, golden_parity
 from components.evaluation.validate import select_test
@@ -24,6 +24,7 @@ from components.intake.sides.sources import read_sources
 from components.journal import Journal
 from components.listing import differences, list_files, model_files
 from components.params import EvaluateParams, Params, PromptKind, PromptParams
+from components.promptable.calibration import Calibration, read_calibration
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence
 from components.release.checks.recount import recount
@@ -64,6 +65,7 @@ def gather(
     LayoutError
         If manifests, the split, its `sources.json` or the record of sides are missing or damaged.
     """
+    description, documents = read_description(model), _report(root / DOCUMENTS)
     cases = pd.read_parquet(root / "reports/internal/cases.parquet")
     inner = _records(root / "data/02_harmonised/internal", internal)
     outer = _records(root / "data/02_harmonised/external", external)
@@ -77,7 +79,7 @@ def gather(
     parity, broken = try_model(model, cases, inner, device)
     package = read_package(root / PACKAGE).model_dump(mode="json") if (root / PACKAGE).is_file() else None
     return Evidence(
-        description=read_description(model),
+        description=description,
         model_folder=model,
         cases=cases,
         external_cases=outside,
@@ -94,8 +96,10 @@ def gather(
         off_record=not_on_record(sides_by_key(split), inner, read_sides(root / SIDES)),
         metrics=_report(root / "reports/internal/metrics.json") or {},
         package=package,
-        package_changes=package_changes(root / CANDIDATE, package),
-        documents=_report(root / DOCUMENTS),
+        package_changes=(*package_changes(root / CANDIDATE, package), *unlike(model, root / CANDIDATE, package)),
+        documents=documents,
+        document_files=_document_files(root, documents),
+        calibration=_calibration(root / CANDIDATE, description.digest),
         recounts={
             "internal": recount(cases, _test_side(inner, split), **asked),
             "external": recount(outside, outer, **asked),
@@ -151,6 +155,31 @@ def package_changes(candidate: Path, package: Mapping[str, Any] | None) -> tuple
     built = model_files(package.get("files") or {})
     there = {name: digest for name, digest in list_files(candidate).items() if not name.startswith(f"{GOLDEN}/")}
     return tuple(differences(there, built))
+
+
+def unlike(model: Path, candidate: Path, package: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Which of weights and description that would be released aren't those of the model that is judged."""
+    if package is None:
+        return ()
+    pairs = ((name, model / name, candidate / name) for name in (WEIGHTS, DESCRIPTION))
+    return tuple(
+        f"{name} isn't the judged model's"
+        for name, ours, shipped in pairs
+        if shipped.is_file() and (not ours.is_file() or sha256_of(ours) != sha256_of(shipped))
+    )
+
+
+def _document_files(root: Path, documents: Mapping[str, Any] | None) -> dict[str, str | None]:
+    listed = [one.get("path") for one in (documents or {}).get("documents") or () if isinstance(one, dict)]
+    paths = [path for path in listed if isinstance(path, str)]
+    return {path: sha256_of(root / path) if (root / path).is_file() else None for path in paths}
+
+
+def _calibration(candidate: Path, digest: str) -> Calibration | None:
+    try:
+        return read_calibration(candidate, model_digest=digest)
+    except ArtefactError:
+        return None
 
 
 def _records(folder: Path, names: Sequence[str]) -> list[Record]:

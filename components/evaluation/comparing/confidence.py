@@ -106,15 +106,30 @@ def area_under_risk(confidence: Vector, risk: Vector, groups: Sequence[str], *, 
     """AURC: the selective risk's mean over all coverages, with an interval (N confidences, risks and groups)."""
     if len(confidence) == 0:
         return _nothing()
+    mean, resampled = _drawn_areas(confidence, risk, groups, bootstrap)
+    return _estimate(mean, resampled, n=len(confidence), groups=len(set(groups)), bootstrap=bootstrap)
+
+
+def area_difference(
+    first: tuple[Vector, Vector], second: tuple[Vector, Vector], groups: Sequence[str], *, bootstrap: Bootstrap
+) -> Estimate:
+    """The first AURC minus the second, of confidences and risks (N each) on the same cases, both resampled together."""
+    if len(groups) == 0:
+        return _nothing()
+    (mean, resampled), (other, of_other) = (_drawn_areas(*one, groups, bootstrap) for one in (first, second))
+    return _estimate(mean - other, resampled - of_other, n=len(groups), groups=len(set(groups)), bootstrap=bootstrap)
+
+
+def _drawn_areas(confidence: Vector, risk: Vector, groups: Sequence[str], bootstrap: Bootstrap) -> tuple[float, Vector]:
+    """The area of all groups, and of each resample (R)."""
     codes, within, count = _grouped(groups)
     levels = _levels(confidence)
     shape = (count, int(levels.max()) + 1)
     mass = sparse.csr_array((within, (codes, levels)), shape=shape)
     lost = sparse.csr_array((within * risk, (codes, levels)), shape=shape)
     whole = np.full((1, count), 1 / count)
-    mean = float(_areas(whole, mass, lost)[0])
     resampled = [_areas(shares, mass, lost) for shares in group_draws(count, bootstrap)]
-    return _estimate(mean, np.concatenate(resampled), n=len(confidence), groups=count, bootstrap=bootstrap)
+    return float(_areas(whole, mass, lost)[0]), np.concatenate(resampled)
 
 
 def _areas(shares: Vector, mass: sparse.csr_array, lost: sparse.csr_array) -> Vector:

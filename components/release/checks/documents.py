@@ -8,7 +8,7 @@ from components.release.checks.evidence import Evidence, Rules
 AGAIN = "run `dvc repro document`"
 
 
-def check_documents(evidence: Evidence, _rules: Rules) -> list[Check]:
+def check_documents(evidence: Evidence, rules: Rules) -> list[Check]:
     """Whether nothing is missing that params.yaml requires (`document.required`)."""
     listed = evidence.documents
     if listed is None:
@@ -18,10 +18,19 @@ def check_documents(evidence: Evidence, _rules: Rules) -> list[Check]:
     if digest != evidence.description.digest:
         reason = f"the documents are about the weights {digest[:12]}, not about these; {AGAIN}"
         return [Check("documents", "INSUFFICIENT", digest[:12], evidence.description.digest[:12], reason)]
-    each = list(listed.get("documents") or ())
+    each = [one for one in listed.get("documents") or () if isinstance(one, dict)]
+    unnamed = [one for one in each if not {"name", "path", "items", "filled", "missing_required"} <= one.keys()]
     missing = sorted({str(name) for one in (listed, *each) for name in one.get("missing_required") or ()})
-    if missing or not each:
-        named = ", ".join(missing) or "all of them"
+    lost = sorted(path for path, digest in evidence.document_files.items() if digest is None)
+    asked = tuple(listed.get("required") or ())
+    if not each or unnamed or lost or sorted(asked) != sorted(rules.required):
+        told = (
+            f"not there: {', '.join(lost)}" if lost else "the list says it of other documents or statements than these"
+        )
+        reason = f"it isn't known what the documents hold ({told}); {AGAIN}"
+        return [Check("documents", "INSUFFICIENT", ", ".join(lost) or len(each), "none", reason)]
+    if missing:
+        named = ", ".join(missing)
         reason = f"people must still write: {named} (docs/statements.yaml), then `dvc repro`"
         return [Check("documents", "INSUFFICIENT", named, "none", reason)]
     reason = f"{len(each)} documents are about this model and hold all that params.yaml requires"

@@ -14,10 +14,12 @@ import pandas as pd
 
 from components.artefacts import ModelDescription
 from components.evaluation.comparing.statistics import Bootstrap
+from components.evaluation.comparing.summary import bootstrap_of
 from components.evaluation.parity import Parity
 from components.intake.sides.relatives import Key
 from components.intake.sides.sources import Sources
-from components.params import GateParams
+from components.params import GateParams, Params
+from components.promptable.calibration import Calibration
 from components.release.checks.recount import Recount
 
 
@@ -32,7 +34,9 @@ class Evidence:
     provenance. `champion` is the digest of the model in use, if there is
     one. `real_images` counts the real images of the split, `off_record` names those whose sides aren't on record.
     `metrics` is the internal validation's `metrics.json`, `package` the record of what was built and tried,
-    `package_changes` how what would be released differs from that, `documents` the list of the run's documents.
+    `package_changes` how what would be released differs from that and from the model that is judged, `documents` the
+    list of the run's documents and `document_files` the sha256 of each that it names (None where there is no such
+    file). `calibration` is what would be released with the model, if anything that is its own.
     `recounts` tells by side (`internal`, `external`) what in the tables isn't so, `teacher` is the teacher's digest
     (None where its folder isn't there). `broken` says what is wrong with the model folder, if it can't be loaded.
     """
@@ -56,6 +60,8 @@ class Evidence:
     package: Mapping[str, Any] | None
     package_changes: tuple[str, ...]
     documents: Mapping[str, Any] | None
+    document_files: Mapping[str, str | None]
+    calibration: Calibration | None
     recounts: Mapping[str, Recount]
     teacher: str | None
     broken: str | None
@@ -63,9 +69,21 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Limits and margins (declared in `params.yaml` before training), how intervals are made, and from how many groups
-    on a subgroup is judged."""
+    """Limits and margins (declared in `params.yaml` before training), how intervals are made, from how many groups on a
+    subgroup is judged, and which of people's statements the documents must hold."""
 
     limits: GateParams
     bootstrap: Bootstrap
     subgroup_min_groups: int
+    required: tuple[str, ...]
+
+    @classmethod
+    def of(cls, params: Params) -> Rules:
+        """The rules that the parameters declare."""
+        evaluate = params.evaluate
+        return cls(params.gate, bootstrap_of(evaluate), evaluate.subgroup_min_groups, params.document.required)
+
+
+def part(value: Any) -> Mapping[str, Any]:
+    """A part of a report; empty where it is none."""
+    return value if isinstance(value, Mapping) else {}

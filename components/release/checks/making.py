@@ -56,7 +56,7 @@ def check_declared(evidence: Evidence, rules: Rules) -> list[Check]:
         reason = f"{found}; params.yaml doesn't ask for limits from before (gate.require_declared is false)"
         return [Check("declared", "PASS", *values, reason)]
     reason = (
-        f"{found}: train again (`dvc repro -f -s distil`, then `dvc repro`), or set gate.require_declared to false, which "
-        "this record then states"
+        f"{found}: train again (`dvc repro -f -s distil`, then `dvc repro`), or set gate.require_declared to false, "
+        "which this record then states"
     )
     return [Check("declared", "INSUFFICIENT", *values, reason)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from components.release.checks.check import Check
-from components.release.checks.evidence import Evidence, Rules
+from components.release.checks.evidence import Evidence, Rules, part
 from components.release.checks.intervals import at_most
 from components.release.files import unsafe_files
 
@@ -48,7 +48,7 @@ def check_package(evidence: Evidence, rules: Rules) -> list[Check]:
     if package is None:
         reason = f"what would be released was never built and tried; {AGAIN}"
         return [Check("package", "INSUFFICIENT", None, "built and tried", reason)]
-    digest = str(_part(package.get("model")).get("digest"))
+    digest = str(part(package.get("model")).get("digest"))
     if digest != evidence.description.digest:
         reason = f"reports/package.json is about the weights {digest[:12]}, not about these; {AGAIN}"
         return [Check("package", "INSUFFICIENT", digest[:12], evidence.description.digest[:12], reason)]
@@ -85,7 +85,7 @@ def _same_masks(package: Mapping[str, Any], form: str, rules: Rules) -> Check:
     """The share of pixels decides, and the Dice beside it: few pixels can be all of a small object."""
     limits = rules.limits
     share_limit, dice_limit = limits.max_export_px_share, limits.max_export_dice_difference
-    found = _part(_part(package.get("parity")).get(form))
+    found = part(part(package.get("parity")).get(form))
     cases, share, dice = (found.get(key) for key in ("cases", "worst_share", "worst_dice_difference"))
     if not cases or share is None or dice is None:
         reason = f"{FORMS[form]} was compared with the scored masks on no case; {AGAIN}"
@@ -99,12 +99,12 @@ def _same_masks(package: Mapping[str, Any], form: str, rules: Rules) -> Check:
 
 
 def _quick_enough(package: Mapping[str, Any], rules: Rules) -> list[Check]:
-    limits, latency = rules.limits, _part(package.get("latency_ms"))
+    limits, latency = rules.limits, part(package.get("latency_ms"))
     asked = (
-        ("embed_latency", _part(latency.get("embed")).get("p95"), limits.max_embed_p95_ms, "a new image takes", "ms"),
+        ("embed_latency", part(latency.get("embed")).get("p95"), limits.max_embed_p95_ms, "a new image takes", "ms"),
         (
             "segment_latency",
-            _part(latency.get("segment")).get("p95"),
+            part(latency.get("segment")).get("p95"),
             limits.max_segment_p95_ms,
             "a prompt takes",
             "ms",
@@ -120,7 +120,3 @@ def _quick_enough(package: Mapping[str, Any], rules: Rules) -> list[Check]:
         quantile = " (95th percentile)" if unit == "ms" else ""
         checks.append(at_most(name, float(value), limit, what=f"{told} {float(value):.4g} {unit}{quantile}"))
     return checks
-
-
-def _part(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -17,8 +17,8 @@ from typing import Any
 import pandas as pd
 
 from components.evaluation.baselines import ELLIPSE
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import is_sister
-from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.prompting.prompts import CORRECTIVE, draw_prompts
 from components.evaluation.scoring.cases import prompt_to_json, rescore
 from components.evaluation.scoring.metrics import Tolerances

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from components.evaluation.comparing.by_prompt import jitter_curves
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.subgroups import Subgroup, find_subgroups, worst_subgroup
-from components.evaluation.comparing.summary import SUBJECT
 from components.evaluation.prompting.prompts import NOTHING
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules

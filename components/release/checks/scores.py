@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.evaluation.baselines import ELLIPSE
-from components.evaluation.comparing.summary import SUBJECT
+from components.evaluation.comparing.names import SUBJECT
 from components.release.checks.check import Check
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.recount import TEACHER, Recount

@@ -24,6 +24,7 @@ from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.recount import Recount
 from components.release.files import package_digest
 from components.release.records.ledger import LEDGER, read_ledger
+from components.release.verdict import expected_checks
 from components.tracking import RegisteredVersion
 from tests.components.promptable.calibrations import make_calibration
 
@@ -118,6 +119,11 @@ def write_gate(tmp_path: Path, digest_of: Callable[[Path], str]) -> Callable[...
 
     def write(model: Path, verdict: str = "PASS") -> Path:
         path = tmp_path / "reports" / f"gate_{model.name}.json"
+        passed = [
+            {"id": name, "verdict": "PASS", "value": 0.1, "limit": 0.0, "reason": f"{name} is good enough"}
+            for name in expected_checks(internal=("busi",), external=("fugc",))
+            if name != "skill:busi"
+        ]
         failed = {
             "id": "skill:busi",
             "verdict": verdict,
@@ -133,7 +139,8 @@ def write_gate(tmp_path: Path, digest_of: Callable[[Path], str]) -> Callable[...
                 "phantom": True,
                 "champion": read_ledger(tmp_path / LEDGER).champion,
                 "package_sha256": package_digest(packaged_files(model)),
-                "checks": [failed],
+                "datasets": {"internal": ["busi"], "external": ["fugc"]},
+                "checks": [failed, *passed],
             },
         )
         return path
@@ -210,6 +217,7 @@ def _cases(
                     "iou": dice / (2 - dice),
                     "nsd_px": dice - 0.2,
                     "miss": 0.0,
+                    "quality": dice / (2 - dice),
                     "area_px": index + 1,
                     "predicted_area_px": 1,
                     "height_px": 1,
@@ -258,6 +266,7 @@ def gate_params() -> GateParams:
         max_jitter_loss_dice=0.1,
         max_false_regions=None,
         max_calibration_error=0.1,
+        max_aurc=0.3,
         champion_margin_aurc=0.02,
         min_seeds=0,
         max_seed_advantage_dice=0.02,
@@ -277,17 +286,20 @@ def gate_params() -> GateParams:
 @pytest.fixture
 def rules(gate_params: GateParams) -> Rules:
     """The limits, with intervals of few resamples."""
-    return Rules(gate_params, Bootstrap(resamples=300, confidence=0.95, seed=1), subgroup_min_groups=5)
+    return Rules(gate_params, Bootstrap(resamples=300, confidence=0.95, seed=1), subgroup_min_groups=5, required=())
 
 
-def good_metrics(digest: str, *, ece: float = 0.04, aurc: float = 0.1, champion_aurc: float = 0.1) -> dict[str, Any]:
+CALIBRATED = "c" * 64
+
+
+def good_metrics(digest: str, *, ece: float = 0.04) -> dict[str, Any]:
     """What the gate reads of `metrics.json`."""
-    by_who = {
-        who: {"ece": {"mean": ece}, "aurc": {"mean": risk}}
-        for who, risk in (("student", aurc), ("champion", champion_aurc))
+    confidence = {"confidence": {"box_jitter": {"student": {"ece": {"mean": ece}}}}}
+    return {
+        "model": {"digest": digest},
+        "calibration": {"student": CALIBRATED},
+        "datasets": dict.fromkeys(("busi", "ddti"), confidence),
     }
-    confidence = {"confidence": {"box_jitter": by_who}}
-    return {"model": {"digest": digest}, "datasets": dict.fromkeys(("busi", "ddti"), confidence)}
 
 
 def good_package(digest: str) -> dict[str, Any]:
@@ -298,7 +310,7 @@ def good_package(digest: str) -> dict[str, Any]:
         "model": {"name": "hiera_mini", "digest": digest},
         "bento": "sonoforge:0123456789ab",
         "package_sha256": "c" * 64,
-        "files": {},
+        "files": {f"{MODEL}calibration.json": CALIBRATED},
         "unsafe_files": [],
         "parity": {"exported": same, "service": same},
         "latency_ms": {"embed": {"p50": 90.0, "p95": 120.0, "n": 8}, "segment": {"p50": 20.0, "p95": 30.0, "n": 8}},
@@ -309,8 +321,9 @@ def good_package(digest: str) -> dict[str, Any]:
 
 def good_documents(digest: str) -> dict[str, Any]:
     """A list of documents in which nothing is owed."""
-    card = {"name": "model card", "path": "reports/document/model_card.md", "missing_required": []}
-    return {"schema": 1, "model": {"digest": digest}, "documents": [card], "missing_required": []}
+    card = {"name": "model card", "path": "reports/document/model_card.md", "items": 3, "filled": 3}
+    listed = [card | {"missing_required": []}]
+    return {"schema": 1, "model": {"digest": digest}, "documents": listed, "missing_required": [], "required": []}
 
 
 def _signed(cases: pd.DataFrame, digest: str) -> pd.DataFrame:
@@ -351,6 +364,8 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "documents": good_documents(read_description(model).digest),
             "recounts": dict.fromkeys(("internal", "external"), Recount(rows=120, differing=(), gaps={})),
             "teacher": TEACHER,
+            "document_files": {"reports/document/model_card.md": "d" * 64},
+            "calibration": make_calibration(digest),
             "broken": None,
         }
         values |= changes

@@ -13,7 +13,6 @@ from PIL import Image as PilImage
 
 from components.artefacts import WEIGHTS, PretrainingExposure, sha256_of, write_json
 from components.errors import ReleaseError
-from components.evaluation.comparing.summary import bootstrap_of
 from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import validate
@@ -27,7 +26,7 @@ from components.release.checks.data import check_external
 from components.release.checks.evidence import Rules
 from components.release.files import package_digest
 from components.release.gate import judge
-from components.release.gathering import gather, package_changes, try_model
+from components.release.gathering import gather, package_changes, try_model, unlike
 from components.students import build_student, load_student, student_adapter, student_hiera
 from components.types import ObjectTruth, Record, Role
 
@@ -127,7 +126,7 @@ def test_the_saved_student_gives_the_scored_masks(project: Path, params: Params)
     assert evidence.teacher is None
     assert (evidence.real_images, evidence.off_record) == (0, ())
     assert evidence.faults == {"busi": [], "fugc": []}
-    verdict = judge(evidence, Rules(params.gate, bootstrap_of(params.evaluate), params.evaluate.subgroup_min_groups))
+    verdict = judge(evidence, Rules.of(params))
     by_id = {check.id: check.verdict for check in verdict.checks}
     assert by_id["parity"] == by_id["leak"] == by_id["external"] == by_id["data:busi"] == "PASS"
     assert by_id["cases:busi"] == by_id["teacher"] == "INSUFFICIENT"
@@ -143,7 +142,7 @@ def test_a_student_trained_on_patients_of_the_external_set_has_no_external_set(
     evidence = gather(
         root, model=root / "models/student", internal=["busi"], external=["fugc"], champion=None, params=params
     )
-    rules = Rules(params.gate, bootstrap_of(params.evaluate), params.evaluate.subgroup_min_groups)
+    rules = Rules.of(params)
     (check,) = check_external(evidence, rules)
     assert check.verdict == "INSUFFICIENT" and "fugc (exposure yes)" in check.reason
     assert "fugc counts as busi does (yes): the same patients" in check.reason
@@ -228,3 +227,16 @@ def test_what_would_be_released_is_held_against_what_was_tried(tmp_path: Path) -
     (tmp_path / "encoder.onnx").write_text("other")
     (tmp_path / "model.json").unlink()
     assert package_changes(tmp_path, package) == ("encoder.onnx was changed", "model.json is missing")
+
+
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
+def test_what_would_be_released_is_the_model_that_is_judged(tmp_path: Path, name: str) -> None:
+    for folder in ("student", "candidate"):
+        (tmp_path / folder).mkdir()
+        for file in ("model.json", "weights.safetensors"):
+            (tmp_path / folder / file).write_text(file)
+    student, candidate = tmp_path / "student", tmp_path / "candidate"
+    assert unlike(student, candidate, {"files": {}}) == ()
+    (candidate / name).write_text("of another making")
+    assert unlike(student, candidate, {"files": {}}) == (f"{name} isn't the judged model's",)
+    assert unlike(student, candidate, None) == ()
