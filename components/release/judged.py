@@ -17,7 +17,7 @@ from components.release.files import CALIBRATION, package_digest
 from components.release.packing.packaged import AGAIN, Package, read_package
 from components.release.records.ledger import LEDGER, read_ledger, released_folder
 from components.release.records.released import checked_description
-from components.release.verdict import GateRecord, read_gate
+from components.release.verdict import GateRecord, read_gate, refuse_incomplete
 
 NO_METRICS: Mapping[str, Any] = {"datasets": {}}
 """The results of a validation that nobody gives."""
@@ -80,6 +80,8 @@ def read_judged(root: Path, *, model: Path, gate: Path, package: Path | None) ->
             remedy="run the graph to its end: `dvc repro`",
         )
     released = is_released(root, model)
+    if not released:  # What was judged in its time by fewer conditions is bound by the ledger.
+        refuse_incomplete(record, gate)
     if package is None:
         if not released:
             raise ReleaseError(

@@ -1,12 +1,14 @@
-"""A gate's record (`gate.json`) read and judged: well-formed, and its verdict the one that follows from its checks.
+"""A gate's record (`gate.json`) read and judged: well-formed, its verdict the one that follows from its checks, and a
+PASS one by all conditions that every run is judged by.
 
+Whoever writes a whole record by hand is believed all the same: nothing here is signed.
 Leaves out: making the checks (checks, gate.py) and gathering their evidence (gathering.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,19 @@ from components.release.checks.check import Outcome, combined
 from components.release.records.ledger import Ledger
 from components.release.records.released import remedy_for
 
+SIDES = ("internal", "external")
+EVERY_RUN = (
+    *("provenance", "clean_tree", "leak", "trained_split", "sides", "external", "teacher", "champion", "false_regions"),
+    *("seeds", "intact", "parity", "no_pickle", "package", "package_files", "no_pickle_bento", "exported_parity"),
+    *("service_parity", "embed_latency", "segment_latency", "start_time", "memory", "documents"),
+)
+EACH_SIDE = ("scored_by", "rows", "scores")
+EACH_DATASET = ("data",)
+EACH_INTERNAL = (
+    *("cases", "groups", "floor", "floor_nsd", "skill", "skill_share", "teacher", "misses", "subgroup", "jitter"),
+    "calibration",
+)
+"""The conditions without which no verdict is a PASS, whatever the parameters are."""
 AGAIN = "run the stage `gate` again: `dvc repro gate`"
 
 
@@ -98,6 +113,45 @@ def read_gate(path: Path) -> GateRecord:
             remedy=remedy_for(path.parent, f"{AGAIN}; promote only what it says itself"),
         )
     return GateRecord(record.model_dump(mode="json"), content)
+
+
+def refuse_incomplete(gate: GateRecord, path: Path) -> None:
+    """Refuse a PASS that lacks a condition by which every run is judged, or names no datasets that it is about.
+
+    Raises
+    ------
+    ReleaseError
+        If it does.
+    """
+    if gate.verdict != "PASS":
+        return
+    missing = missing_checks(gate.values)
+    if missing:
+        raise ReleaseError(
+            f"{path} says PASS without {', '.join(missing[:5])}" + (" and others" if len(missing) > 5 else ""),
+            expected="all conditions that a run is judged by, on the datasets of both sides",
+            remedy=AGAIN,
+        )
+
+
+def missing_checks(record: Mapping[str, Any]) -> list[str]:
+    """What a record of a PASS must hold and doesn't: ids of checks, or datasets of a side."""
+    datasets = record.get("datasets")
+    sides = {side: list((datasets or {}).get(side) or ()) for side in SIDES} if isinstance(datasets, Mapping) else {}
+    if without := [f"datasets: {side}" for side in SIDES if not sides.get(side)]:
+        return without
+    held = [check["id"] for check in record["checks"]]
+    return [one for one in expected_checks(**sides) if not any(id_ == one or id_.startswith(f"{one}:") for id_ in held)]
+
+
+def expected_checks(*, internal: Sequence[str], external: Sequence[str]) -> list[str]:
+    """The ids by which every run on these datasets is judged; `floor:busi` stands for `floor:busi:box`, too."""
+    return [
+        *EVERY_RUN,
+        *(f"{name}:{side}" for side in SIDES for name in EACH_SIDE),
+        *(f"{name}:{dataset}" for dataset in (*internal, *external) for name in EACH_DATASET),
+        *(f"{name}:{dataset}" for dataset in internal for name in EACH_INTERNAL),
+    ]
 
 
 def refuse_outdated(gate: GateRecord, ledger: Ledger) -> None:

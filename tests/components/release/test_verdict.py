@@ -9,9 +9,10 @@ import pytest
 from components.artefacts import sha256_of, write_json
 from components.errors import ReleaseError
 from components.release.checks.check import combined
+from components.release.gate import judge
 from components.release.promote import promote
 from components.release.records.ledger import LEDGER
-from components.release.verdict import read_gate
+from components.release.verdict import expected_checks, missing_checks, read_gate
 
 
 @pytest.mark.parametrize(
@@ -50,6 +51,39 @@ def test_a_record_without_what_it_must_say_is_refused(make_model, write_gate, ch
     write_json(path, json.loads(path.read_text()) | changes)
     with pytest.raises(ReleaseError, match="isn't a gate's record"):
         read_gate(path)
+
+
+def test_the_gates_own_pass_holds_all_that_is_expected(make_evidence, rules) -> None:
+    record = judge(make_evidence(), rules).as_json()
+    assert record["verdict"] == "PASS" and missing_checks(record) == []
+    for name in expected_checks(internal=("busi", "ddti"), external=("fugc",)):
+        left = [check for check in record["checks"] if not f"{check['id']}:".startswith(f"{name}:")]
+        assert len(left) < len(record["checks"]) and name in missing_checks({**record, "checks": left})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (
+            lambda record: {"checks": record["checks"][:1]},
+            "without provenance, clean_tree, leak, trained_split, sides and",
+        ),
+        (lambda record: {"checks": [one for one in record["checks"] if one["id"] != "parity"]}, "without parity"),
+        (lambda record: {"datasets": {"internal": ["busi", "ddti"], "external": ["fugc"]}}, "without data:ddti"),
+        (lambda record: {"datasets": {"internal": ["busi"], "external": []}}, "without datasets: external"),
+        (lambda record: {"datasets": None}, "without datasets: internal, datasets: external"),
+    ],
+)
+def test_a_pass_that_lacks_a_condition_is_never_promoted(
+    tmp_path, make_model, judged, registry, change, told: str
+) -> None:
+    model = make_model(1)
+    given = judged(model)
+    record = json.loads(given["gate"].read_text())
+    write_json(given["gate"], record | change(record))
+    with pytest.raises(ReleaseError, match=told) as caught:
+        promote(tmp_path, model=model, **given, registry=registry)
+    assert "dvc repro gate" in caught.value.remedy and not (tmp_path / LEDGER).exists()
 
 
 @pytest.mark.parametrize(("said", "found"), [("PASS", "FAIL"), ("PASS", "INSUFFICIENT"), ("FAIL", "PASS")])

@@ -18,6 +18,7 @@ from components.listing import MODEL, list_files
 from components.release.files import package_digest
 from components.release.packing.packaged import CANDIDATE, PACKAGE
 from components.release.records.ledger import LEDGER, read_ledger
+from components.release.verdict import expected_checks
 from pipelines.commands import release
 
 
@@ -72,9 +73,13 @@ def train(root: Path, *, weight: float, verdict: str = "PASS") -> str:
     measured = {"latency_ms": {}, "start_s": 5.0, "peak_memory_mb": 700.0}
     listed = {"files": files, "package_sha256": package_digest(files)}
     write_json(root / PACKAGE, {"model": about, **listed, **measured})
-    check = {"id": "skill", "verdict": verdict, "value": 0.1, "limit": 0.0, "reason": "because of its skill"}
-    gate = {"verdict": verdict, "model": about, "champion": read_ledger(root / LEDGER).champion, "checks": [check]}
-    write_json(root / "reports" / "gate.json", gate | {"package_sha256": package_digest(files)})
+    datasets = {"internal": ["busi"], "external": ["fugc"]}
+    checks = [
+        {"id": name, "verdict": verdict, "value": 0.1, "limit": 0.0, "reason": f"because of its {name}"}
+        for name in expected_checks(**datasets)
+    ]
+    gate = {"verdict": verdict, "model": about, "champion": read_ledger(root / LEDGER).champion, "checks": checks}
+    write_json(root / "reports/gate.json", gate | {"package_sha256": package_digest(files), "datasets": datasets})
     for role in ("internal", "external"):
         results = {"model": {"name": "hiera_mini", "digest": digest, "phantom": True}, "datasets": {}}
         write_json(root / "reports" / role / "metrics.json", results)
@@ -124,7 +129,7 @@ def test_a_refusal_exits_with_one_and_says_why(app: typer.Typer, project: Path) 
     train(project, weight=1.0, verdict="FAIL")
     done = CliRunner().invoke(app, ["promote", "student"])
     assert done.exit_code == 1
-    assert "because of its skill" in done.output and "Bento" not in done.output
+    assert "because of its skill:busi" in done.output and "Bento" not in done.output
 
 
 def test_results_of_another_model_or_none_are_no_card(app: typer.Typer, project: Path) -> None:
