@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from components.errors import ReleaseError
+from components.release.records.words import shown
 from pipelines.commands.model_ref import REF_HELP, resolve
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ def models(as_json: AsJson = False) -> None:
     for row in rows:
         phantom = "phantom-trained" if row["phantom"] else ""
         words = [row["digest"][:12], f"version {row['version']}", row["name"], row["alias"], phantom]
-        typer.echo("  ".join(str(word) for word in words if word) + f"  since {row['promoted_at']} by {row['by']}")
+        typer.echo(
+            "  ".join(str(word) for word in words if word) + f"  since {row['promoted_at']} by {shown(row['by'])}"
+        )
 
 
 def promote(
@@ -114,7 +117,7 @@ def accept_ledger(
     if as_json:
         typer.echo(json.dumps(entries_as_json([entry])[0], indent=2))
         return
-    typer.echo(f"accepted by {entry.who} as entry {entry.number}: {entry.reason}")
+    typer.echo(f"accepted by {shown(entry.who)} as entry {entry.number}: {shown(entry.reason)}")
     typer.echo(f"in use: {f'weights {entry.target[:12]}' if entry.target else 'no model'}")
 
 
@@ -161,9 +164,8 @@ def _model_lines(model: dict[str, Any]) -> list[str]:
     lines += [f"  made {count} masks of {name}" for name, count in model["scored"].items()]
     lines += [f"  data {path}: {digest}" for path, digest in (record.get("data") or {}).items()]
     for entry in model["ledger"]:
-        lines.append(
-            f"  ledger {entry['number']}: {entry['at']} {entry['action']} by {entry['who']}: {entry['reason']}"
-        )
+        told = f"{entry['action']} by {shown(entry['who'])}: {shown(entry['reason'])}"
+        lines.append(f"  ledger {entry['number']}: {entry['at']} {told}")
     return lines
 
 
@@ -227,7 +229,7 @@ def _tell(done: Promotion, *, as_json: bool) -> None:
         return
     typer.echo(f"{done.action}: {done.name}, weights {done.candidate[:12]}")
     for why in done.reasons:
-        typer.echo(f"  - {why}")
+        typer.echo(f"  - {shown(why)}")
     if done.target is not None:
         typer.echo(f"in use: weights {done.target[:12]}, before: {(done.source or 'nothing')[:12]}")
     if done.bento is not None:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from components.errors import ReleaseError
 from components.release.records.anchor import End, anchor_of, leave_ends, read_ends
+from components.release.records.words import check_words, shown
 
 Action = Literal["promote", "refuse", "rollback", "approve", "accept"]
 START = "0" * 64
@@ -207,8 +208,9 @@ def append(
     Raises
     ------
     ReleaseError
-        If the ledger was tampered with.
+        If the ledger was tampered with, or what a person wrote isn't plain words on one line.
     """
+    check_words(who, what="name of who does it")
     return _write(
         path,
         read_ledger(path),
@@ -221,7 +223,8 @@ def append(
             target=target,
             candidate=candidate,
             gate_sha256=gate_sha256,
-            reason=reason,
+            # What the stages write names files and checks, and may be long: it is kept, with such characters spelt out.
+            reason=shown(reason) if action in ("promote", "refuse") else check_words(reason, what="reason"),
             previous="",
             package_sha256=package_sha256,
             calibration_sha256=calibration_sha256,
@@ -237,8 +240,11 @@ def accept(path: Path, *, who: str, reason: str) -> Entry:
     Raises
     ------
     ReleaseError
-        If a line was tampered with, or there is nothing to accept: the ledger ends where it was left.
+        If a line was tampered with, what was written isn't plain words on one line, or there is nothing to accept: the
+        ledger ends where it was left.
     """
+    check_words(who, what="name of who does it")
+    check_words(reason, what="reason")
     ledger, ends = _read_chain(path), read_ends(path)
     if _fits(ledger, ends):
         raise ReleaseError(

@@ -10,7 +10,7 @@ import pytest
 
 from components.errors import ReleaseError
 from components.release.records.anchor import leave_ends
-from components.release.records.ledger import append, as_json, read_ledger
+from components.release.records.ledger import accept, append, as_json, read_ledger
 
 
 def write(path: Path, action: str, source: str | None, target: str | None, **others: str) -> None:
@@ -45,6 +45,26 @@ def test_the_ledger_says_which_model_is_in_use(path: Path, tmp_path: Path) -> No
     assert [entry.number for entry in ledger.of("b")] == [3, 4]
     empty = read_ledger(tmp_path / "none.jsonl")
     assert (empty.champion, empty.previous, empty.head) == (None, None, "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("who", "reason"), [("anna\x1b[2K", "because"), ("anna", "be\udcffcause"), ("anna", "x" * 2001)]
+)
+def test_words_that_cant_be_read_as_they_are_are_not_entered(path: Path, who: str, reason: str) -> None:
+    before = path.read_bytes()
+    with pytest.raises(ReleaseError, match=r"unseen characters|2,001 characters"):
+        append(path, action="approve", who=who, source="b", target="b", candidate="b", gate_sha256=None, reason=reason)
+    with pytest.raises(ReleaseError, match=r"unseen characters|2,001 characters"):
+        accept(path, who=who, reason=reason)
+    assert path.read_bytes() == before
+
+
+def test_a_refusal_is_entered_whatever_names_are_in_it(path: Path) -> None:
+    reason = "FAIL: an odd file a\x1b[2Kb" + "x" * 3000
+    entry = append(
+        path, action="refuse", who="anna", source="b", target="b", candidate="c", gate_sha256=None, reason=reason
+    )
+    assert entry.reason == reason.replace("\x1b", "\\x1b") and read_ledger(path).entries[-1] == entry
 
 
 def test_lines_have_the_published_keys(path: Path) -> None:
