@@ -22,15 +22,26 @@ from components.release.records.released import remedy_for
 
 SIDES = ("internal", "external")
 EVERY_RUN = (
-    *("provenance", "clean_tree", "leak", "trained_split", "sides", "external", "teacher", "champion", "false_regions"),
-    *("seeds", "intact", "parity", "no_pickle", "package", "package_files", "no_pickle_bento", "exported_parity"),
-    *("service_parity", "embed_latency", "segment_latency", "start_time", "memory", "documents"),
+    *(
+        "provenance",
+        "clean_tree",
+        "declared",
+        "leak",
+        "trained_split",
+        "sides",
+        "external",
+        "floor_external",
+        "teacher",
+    ),
+    *("champion", "false_regions", "scored_calibration", "abstention", "guard", "seeds", "intact", "parity"),
+    *("no_pickle", "package", "package_files", "no_pickle_bento", "exported_parity", "service_parity"),
+    *("embed_latency", "segment_latency", "start_time", "memory", "documents"),
 )
 EACH_SIDE = ("scored_by", "rows", "scores")
 EACH_DATASET = ("data",)
 EACH_INTERNAL = (
     *("cases", "groups", "floor", "floor_nsd", "skill", "skill_share", "teacher", "misses", "subgroup", "jitter"),
-    "calibration",
+    *("calibration", "aurc"),
 )
 """The conditions without which no verdict is a PASS, whatever the parameters are."""
 AGAIN = "run the stage `gate` again: `dvc repro gate`"

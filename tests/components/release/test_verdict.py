@@ -66,7 +66,7 @@ def test_the_gates_own_pass_holds_all_that_is_expected(make_evidence, rules) -> 
     [
         (
             lambda record: {"checks": record["checks"][:1]},
-            "without provenance, clean_tree, leak, trained_split, sides and",
+            "without provenance, clean_tree, declared, leak, trained_split and",
         ),
         (lambda record: {"checks": [one for one in record["checks"] if one["id"] != "parity"]}, "without parity"),
         (lambda record: {"datasets": {"internal": ["busi", "ddti"], "external": ["fugc"]}}, "without data:ddti"),
