@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -101,7 +102,7 @@ def gather(
         document_files=_document_files(root, documents),
         calibration=_calibration(root / CANDIDATE, description.digest),
         recounts={
-            "internal": recount(cases, _test_side(inner, split), **asked),
+            "internal": recount(cases, on_test_side(inner, split), **asked),
             "external": recount(outside, outer, **asked),
         },
         teacher=_digest(root / TEACHER),
@@ -127,9 +128,13 @@ class _Asked(TypedDict):
     skill_prompt: PromptKind
 
 
-def _test_side(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
-    test = set(split.loc[split["split"] == "test", ["dataset", "image_id"]].itertuples(index=False, name=None))
-    return [record for record in records if (record.dataset, record.image_id) in test]
+def on_test_side(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
+    """The records of the test side, each with the split's group, as they were scored: `select_test` without its refusal
+    of leaks, which are evidence here."""
+    test = split[split["split"] == "test"]
+    groups = dict(zip(zip(test["dataset"], test["image_id"], strict=True), test["group"], strict=True))
+    placed = ((groups.get((record.dataset, record.image_id)), record) for record in records)
+    return [replace(record, group=str(group)) for group, record in placed if group is not None]
 
 
 def _digest(folder: Path) -> str | None:

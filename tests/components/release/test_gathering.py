@@ -26,7 +26,7 @@ from components.release.checks.data import check_external
 from components.release.checks.evidence import Rules
 from components.release.files import package_digest
 from components.release.gate import judge
-from components.release.gathering import gather, package_changes, try_model, unlike
+from components.release.gathering import gather, on_test_side, package_changes, try_model, unlike
 from components.students import build_student, load_student, student_adapter, student_hiera
 from components.types import ObjectTruth, Record, Role
 
@@ -240,3 +240,11 @@ def test_what_would_be_released_is_the_model_that_is_judged(tmp_path: Path, name
     (candidate / name).write_text("of another making")
     assert unlike(student, candidate, {"files": {}}) == (f"{name} isn't the judged model's",)
     assert unlike(student, candidate, None) == ()
+
+
+def test_images_were_scored_in_the_groups_of_the_split(project: Path) -> None:
+    records = read_manifest(project / "data/02_harmonised/internal/busi")
+    sides = zip(records, ("test", "train", "test"), strict=True)
+    rows = [{"dataset": "busi", "image_id": one.image_id, "group": "joined", "split": side} for one, side in sides]
+    found = on_test_side(records, pd.DataFrame(rows))
+    assert [(one.image_id, one.group) for one in found] == [("0", "joined"), ("2", "joined")]
