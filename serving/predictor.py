@@ -22,7 +22,7 @@ from components.errors import ArtefactError, SonoForgeError
 from components.listing import check_listed
 from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
 from components.promptable.calibration import Calibration, find_calibration
-from components.promptable.guard import check_image
+from components.promptable.guard import check_fits, check_image
 from components.promptable.predict import check_prompts, embed, segment_embedded
 from components.promptable.segmenter import Segmenter
 from components.students import load_student
@@ -107,12 +107,14 @@ class Predictor:
         ------
         ArtefactError
             If the folder is incomplete, its weights don't have the sha256 that its description gives, its card is
-            broken, or its calibration is broken or another model's; or, in a released folder or a Bento, a file isn't
-            the one that was judged.
+            broken, or its calibration is broken, another model's or of other vectors than this one's; or, in a
+            released folder or a Bento, a file isn't the one that was judged.
         """
         check_listed(folder)
         segmenter, description = load_student(folder)
         calibration = find_calibration(folder, model_digest=description.digest)
+        if calibration is not None:
+            check_fits(calibration.guard, lambda image: embed(segmenter, image))
         return cls(segmenter, description, limits=limits, card=_card(folder / CARD), calibration=calibration)
 
     @property

@@ -205,7 +205,7 @@ def read_calibration(folder: Path, *, model_digest: str) -> Calibration | None:
         If the file isn't a calibration, or is another model's.
     """
     path = folder / CALIBRATION
-    if not path.is_file():
+    if not _stands(path):
         return None
     calibration = _parse(path)
     if calibration.model_digest != model_digest:
@@ -228,18 +228,29 @@ def find_calibration(model: Path, *, model_digest: str) -> Calibration | None:
     ArtefactError
         If the file that the folder carries is another model's, or either isn't a calibration.
     """
-    if (model / CALIBRATION).is_file():
+    if _stands(model / CALIBRATION):
         return read_calibration(model, model_digest=model_digest)
     beside = model.parent / CALIBRATION_FOLDER / CALIBRATION
-    if not beside.is_file():
+    if not _stands(beside):
         return None
     calibration = _parse(beside)
     return calibration if calibration.model_digest == model_digest else None
 
 
+def _stands(path: Path) -> bool:
+    """Whether anything has this name: a folder, or a link to nothing, is a broken calibration rather than none."""
+    return path.exists() or path.is_symlink()
+
+
 def _parse(path: Path) -> Calibration:
     try:
         return Calibration.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise ArtefactError(
+            f"{path} can't be read: {error.strerror}",
+            expected="a calibration of schema 1, or nothing of this name for a model without one",
+            remedy="calibrate the model again (`dvc repro calibrate`), or take away what has this name",
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         raise ArtefactError(

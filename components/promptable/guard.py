@@ -12,6 +12,7 @@ Leaves out: how it is fitted and where the threshold comes from (components/eval
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from components.errors import ArtefactError
 from components.types import Image
 
 if TYPE_CHECKING:
@@ -73,8 +75,10 @@ class PartFit(BaseModel):
         """
         if features.shape != (len(self.centre),):
             raise ValueError(f"{features.shape} features for a guard of {len(self.centre)}")
-        scaled = (features - np.array(self.centre)) / np.array(self.spread)
-        found = float(np.sqrt(np.mean(scaled**2)) / self.unit)
+        # What overflows is as far as can be, and said below.
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = (features - np.array(self.centre)) / np.array(self.spread)
+            found = float(np.sqrt(np.mean(scaled**2)) / self.unit)
         return found if found <= FARTHEST else FARTHEST
 
 
@@ -121,6 +125,28 @@ def check_image(guard: Guard, image: Image, embedding: Embedding) -> GuardFindin
     }
     furthest = max(distances, key=lambda part: distances[part])
     return GuardFinding(distances[furthest], guard.threshold, furthest)
+
+
+def check_fits(guard: Guard, embed: Callable[[Image], Embedding]) -> None:
+    """Make sure that a guard can judge the images of a model (`embed`), by a blank one.
+
+    Raises
+    ------
+    ArtefactError
+        If the guard was fitted to vectors of other lengths than this model's, or its numbers leave no distance.
+    """
+    blank = np.zeros((SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+    try:
+        found = check_image(guard, blank, embed(blank))
+        wrong = "" if found.score < FARTHEST else f"a blank image is {found.score:g} or more from what it knows"
+    except ValueError as error:
+        wrong = str(error)
+    if wrong:
+        raise ArtefactError(
+            f"the calibration's guard doesn't fit the model: {wrong}",
+            expected=f"{len(IMAGE_FEATURES)} features of the image, the model's own of its embedding, sound numbers",
+            remedy="calibrate the model again (`dvc repro calibrate`), or restore the file calibration.json",
+        )
 
 
 def image_features(image: Image) -> Vector:

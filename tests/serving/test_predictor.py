@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -165,6 +166,28 @@ def test_an_image_unlike_ultrasound_is_flagged_at_once_and_by_its_id(loaded: Loa
     answer = predictor.segment(PROMPTS, image_id=embedded.id)
     assert answer.image == embedded
     assert all(one.abstain and "doesn't look like" in one.reasons[0] and one.area_px for one in answer.objects)
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "said"),
+    [
+        ("embedding", {"centre": -1, "spread": -1}, "features for a guard of"),
+        ("image", {"centre": -1, "spread": -1}, r"\(10,\) features for a guard of 9"),
+        ("image", {"unit": 5e-324, "centre": 1e308}, "a blank image is"),
+    ],
+)
+def test_a_guard_that_doesnt_fit_the_model_is_never_served(
+    model_folder: Path, tmp_path: Path, part: str, change: dict[str, float], said: str
+) -> None:
+    folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
+    path = write_calibration(folder, make_calibration(load_student(folder)[1].digest))
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for name, to in change.items():
+        was = values["guard"][part][name]
+        values["guard"][part][name] = to if name == "unit" else was[:-1] if to == -1 else [to] * len(was)
+    path.write_text(json.dumps(values), encoding="utf-8")
+    with pytest.raises(ArtefactError, match=f"guard doesn't fit the model: .*{said}"):
+        Predictor.load(folder)
 
 
 def test_another_models_calibration_is_never_served(model_folder: Path, tmp_path: Path) -> None:

@@ -74,6 +74,18 @@ def test_what_is_no_calibration_is_named(tmp_path: Path, change: dict[str, objec
         read_calibration(tmp_path, model_digest=DIGEST)
 
 
+@pytest.mark.parametrize("folder", ["models/student", "models/calibration"])
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_has_its_name_and_cant_be_read_is_no_missing_calibration(tmp_path: Path, folder: str, kind: str) -> None:
+    path = tmp_path / folder / CALIBRATION
+    path.parent.mkdir(parents=True)
+    path.mkdir() if kind == "folder" else path.symlink_to(tmp_path / "gone.json")
+    with pytest.raises(ArtefactError, match=r"calibration\.json can't be read"):
+        find_calibration(tmp_path / "models/student", model_digest=DIGEST)
+    with pytest.raises(ArtefactError, match=r"calibration\.json can't be read"):
+        read_calibration(path.parent, model_digest=DIGEST)
+
+
 def test_the_map_is_straight_between_points_and_level_beyond() -> None:
     known = QualityMap(points=((0.2, 0.3), (0.6, 0.5)))
     np.testing.assert_allclose(known.apply([0.0, 0.2, 0.4, 0.6, 1.0]), [0.3, 0.3, 0.4, 0.5, 0.5])
