@@ -41,9 +41,10 @@ from components.promptable.exported import seal
 from components.promptable.predict import pick_device, pin_threads
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence, Rules
+from components.release.checks.recount import recount
 from components.release.checks.robustness import EXACT, SLOPPIEST
 from components.release.gate import Verdict, judge
-from components.release.gathering import gather, package_changes, try_model
+from components.release.gathering import gather, on_test_side, package_changes, try_model
 from components.release.packing.golden import choose_golden
 from components.release.packing.package import exported_agreement
 from components.release.packing.packaged import CANDIDATE
@@ -69,7 +70,7 @@ class Judged:
     @property
     def as_it_should(self) -> bool:
         """Whether it was refused, and for its reason."""
-        return self.verdict == "FAIL" and set(self.expected) <= {name.partition(":")[0] for name in self.failed}
+        return self.verdict != "PASS" and set(self.expected) <= {name.partition(":")[0] for name in self.failed}
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ class Bench:
     def judged(self, name: str, done: str, expected: tuple[str, ...], bad: Evidence, rules: Rules | None) -> Judged:
         """Judge a bad student; by other rules, where those are given."""
         rules = rules or self.rules
-        failed_before = {check.id for check in judge(self.good, rules).checks if check.verdict == "FAIL"}
+        before = {check.id for check in judge(self.good, rules).checks if check.verdict != "PASS"}
         verdict = judge(bad, rules)
-        new = [check for check in verdict.checks if check.verdict == "FAIL" and check.id not in failed_before]
+        new = [check for check in verdict.checks if check.verdict != "PASS" and check.id not in before]
         named = [check.reason for check in new if check.id.partition(":")[0] in expected]
         return Judged(name, done, expected, verdict.verdict, tuple(c.id for c in new), named[0] if named else "")
 
@@ -165,7 +166,38 @@ def bad_students(bench: Bench) -> Iterator[Judged]:
     sisters = replace(good, cases=with_sisters(good.cases, untrained.cases))
     done = f"{SISTERS} sisters with other seeds are no better than untrained"
     yield bench.judged("lucky seed", done, ("seeds",), sisters, strict)
+    yield from made_up_tables(bench)
+    done = "the smallest Dice that is asked for was lowered after training"
+    yield bench.judged("limits from afterwards", done, ("declared",), replace(good, judged_by="0" * 64), None)
     yield from broken_exports(bench)
+
+
+def made_up_tables(bench: Bench) -> Iterator[Judged]:
+    """Tables that aren't what they say, and a student that fails where nobody used to look."""
+    good, limits, asked = bench.good, bench.rules.limits, bench.params.prompts
+    test = on_test_side(bench.records, read_split(bench.root / SPLIT))
+
+    def counted(cases: pd.DataFrame) -> Evidence:
+        found = recount(cases, test, prompts=asked, evaluate=bench.params.evaluate, skill_prompt=limits.skill_prompt)
+        return replace(good, cases=cases, recounts={**good.recounts, "internal": found})
+
+    ours = good.cases["model"] == SUBJECT
+    hardest = good.cases[ours & (good.cases["prompt"] == limits.skill_prompt)].nsmallest(9, "dice").index
+    yield bench.judged(
+        "hard cases left out", "its nine worst rows deleted", ("rows",), counted(good.cases.drop(hardest)), None
+    )
+    flattered = good.cases.assign(dice=good.cases["dice"].mask(ours, good.cases["dice"] ** 0.5))
+    yield bench.judged("scores made up", "its Dice written anew, its masks kept", ("scores",), counted(flattered), None)
+    strangers = good.cases.assign(model_digest=good.cases["model_digest"].mask(ours, "0" * 64))
+    done = "the rows are of other weights"
+    yield bench.judged("foreign scores", done, ("scored_by",), replace(good, cases=strangers), None)
+    outside = good.external_cases
+    blank = outside.assign(dice=outside["dice"].mask(outside["model"] == SUBJECT, 0.0))
+    done = "it finds nothing on external images"
+    yield bench.judged("external collapse", done, ("floor_external",), replace(good, external_cases=blank), None)
+    swapped = replace(good, metrics={**good.metrics, "calibration": {SUBJECT: "0" * 64}})
+    done = "the calibration that would be released isn't the one that was scored"
+    yield bench.judged("swapped calibration", done, ("scored_calibration",), swapped, None)
 
 
 def score_untrained(bench: Bench) -> ValidationResult:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from components.release.checks.recount import Recount
 from components.release.gate import judge
 
 
@@ -88,6 +89,54 @@ def test_an_export_that_gives_other_masks(good, strict, form) -> None:
     parity = good.package["parity"] | {form: {"cases": 8, "worst_share": 0.02, "worst_dice_difference": 0.1}}
     verdict = judge(replace(good, package=good.package | {"parity": parity}), strict)
     assert (verdict.verdict, failed(verdict)) == ("FAIL", {f"{form}_parity"})
+
+
+def refused(verdict):
+    """The ids of the checks that don't pass, without their datasets."""
+    return {check.id.partition(":")[0] for check in verdict.checks if check.verdict != "PASS"}
+
+
+def test_a_collapse_on_external_sets(good, strict) -> None:
+    cases = good.external_cases.copy()
+    cases.loc[cases["model"] == "student", "dice"] = 0.0
+    verdict = judge(replace(good, external_cases=cases), strict)
+    assert (verdict.verdict, failed(verdict)) == ("FAIL", {"floor_external"})
+
+
+def test_a_collapse_with_the_exact_box(good, strict) -> None:
+    cases = good.cases.copy()
+    cases.loc[(cases["model"] == "student") & (cases["prompt"] == "box"), "dice"] = 0.0
+    verdict = judge(replace(good, cases=cases), strict)
+    assert (verdict.verdict, failed(verdict)) == ("FAIL", {"floor"}), "what sloppy boxes cost has become less"
+
+
+def test_scores_of_other_weights(good, strict) -> None:
+    cases = good.cases.copy()
+    cases.loc[cases["model"] == "student", "model_digest"] = "e" * 64
+    verdict = judge(replace(good, cases=cases), strict)
+    assert (verdict.verdict, refused(verdict)) == ("INSUFFICIENT", {"scored_by"})
+
+
+@pytest.mark.parametrize(
+    ("found", "check"),
+    [
+        (Recount(rows=111, differing=(), gaps={"student": ("busi/3/1 (box)",)}), "rows"),
+        (Recount(rows=120, differing=("student on busi/3/1 (box)",), gaps={}), "scores"),
+    ],
+)
+def test_cases_left_out_or_made_up(good, strict, found, check) -> None:
+    verdict = judge(replace(good, recounts={**good.recounts, "internal": found}), strict)
+    assert (verdict.verdict, failed(verdict)) == ("FAIL", {check})
+
+
+def test_a_calibration_that_was_swapped_after_scoring(good, strict) -> None:
+    verdict = judge(replace(good, metrics={**good.metrics, "calibration": {"student": "e" * 64}}), strict)
+    assert (verdict.verdict, failed(verdict)) == ("FAIL", {"scored_calibration"})
+
+
+def test_limits_that_were_loosened_after_training(good, strict) -> None:
+    verdict = judge(replace(good, judged_by="e" * 64), strict)
+    assert (verdict.verdict, refused(verdict)) == ("INSUFFICIENT", {"declared"})
 
 
 def test_no_model_in_use_lets_nothing_through(good, strict) -> None:
