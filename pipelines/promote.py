@@ -6,13 +6,13 @@ only a person brings it back. Leaves out: the verdict (gate), rolling back (`son
 
 from __future__ import annotations
 
-import json
 import logging
 from functools import partial
 from pathlib import Path
 
 from components.artefacts import read_description, write_json
 from components.release.documents.statements import STATEMENTS, read_statements
+from components.release.judged import read_metrics
 from components.release.packing.packaged import CANDIDATE, PACKAGE
 from components.release.promote import promote as release
 from components.release.records.promotion import Promotion
@@ -37,16 +37,15 @@ log = logging.getLogger(__name__)
 @step(timeout_s=2 * 3600, retries=1)
 def move_champion(job: Job) -> Promotion:
     """Pack, register and point to the candidate on PASS; record the refusal on any other verdict."""
-    reports = job.root / "reports"
     model = job.root / CANDIDATE
     return release(
         job.root,
         model=model,
-        gate=reports / "gate.json",
+        gate=job.root / "reports/gate.json",
         params=job.params.gate,
         package=job.root / PACKAGE,
-        internal=json.loads((reports / "internal/metrics.json").read_text(encoding="utf-8")),
-        external=json.loads((reports / "external/metrics.json").read_text(encoding="utf-8")),
+        internal=read_metrics(job.root, "internal"),
+        external=read_metrics(job.root, "external"),
         statements=read_statements(job.root / STATEMENTS),
         run_id=find_run(job.root, digest=read_description(model).digest),
         pack=partial(pack, job.root),

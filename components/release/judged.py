@@ -5,6 +5,7 @@ Leaves out: what follows from the verdict (promote.py).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +138,34 @@ def _refuse_unjudged(gate: GateRecord, package: str | None, *, of: Path) -> None
 
 def _named(package: object) -> str:
     return "no package" if package is None else f"the package {str(package)[:12]}"
+
+
+def read_metrics(root: Path, role: str) -> dict[str, Any]:
+    """The results of a validation, which the model's card states.
+
+    Raises
+    ------
+    ReleaseError
+        If there are none, or the file is cut or holds none.
+    """
+    path = root / "reports" / role / "metrics.json"
+    if not path.is_file():
+        raise ReleaseError(
+            f"no results {path.relative_to(root)}",
+            expected=f"the {role} validation, which the model's card states",
+            remedy="run the graph to its end: `dvc repro`",
+        )
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        found = f"no JSON, {error}"
+    if not isinstance(found, dict):
+        raise ReleaseError(
+            f"{path.relative_to(root)} holds no results: {str(found)[:200]}",
+            expected=f"the {role} validation's metrics",
+            remedy=f"run the stage again: `dvc repro --force validate_{role}`",
+        )
+    return found
 
 
 def refuse_foreign(metrics: Mapping[str, Any], description: ModelDescription, *, role: str) -> None:

@@ -62,7 +62,7 @@ def promote(
     from components.artefacts import read_description
     from components.params import load_params
     from components.release.documents.statements import STATEMENTS, read_statements
-    from components.release.judged import NO_METRICS, is_released
+    from components.release.judged import NO_METRICS, is_released, read_metrics
     from components.release.packing.packaged import PACKAGE
     from components.release.promote import promote as release
     from components.tracking import find_run
@@ -80,8 +80,8 @@ def promote(
         params=load_params(root / "params.yaml").gate,
         by_hand=True,
         package=None if released else root / PACKAGE,
-        internal=NO_METRICS if released else _metrics(root, "internal"),
-        external=NO_METRICS if released else _metrics(root, "external"),
+        internal=NO_METRICS if released else read_metrics(root, "internal"),
+        external=NO_METRICS if released else read_metrics(root, "external"),
         statements=read_statements(root / STATEMENTS),
         run_id=find_run(root, digest=read_description(folder).digest),
         pack=partial(_bento, root),
@@ -192,27 +192,6 @@ def _candidate(root: Path, chosen: Path) -> Path:
             remedy="run the graph to its end: `dvc repro`",
         )
     return folder
-
-
-def _metrics(root: Path, role: str) -> dict[str, Any]:
-    path = root / REPORTS / role / "metrics.json"
-    if not path.is_file():
-        raise ReleaseError(
-            f"no results {path.relative_to(root)}",
-            expected=f"the {role} validation, which the model's card states",
-            remedy="run the graph to its end: `dvc repro`",
-        )
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        found = f"no JSON, {error}"
-    if not isinstance(found, dict):
-        raise ReleaseError(
-            f"{path.relative_to(root)} holds no results: {str(found)[:200]}",
-            expected=f"the {role} validation's metrics",
-            remedy=f"run the stage again: `dvc repro validate_{role}`",
-        )
-    return found
 
 
 def _bento(root: Path, folder: Path) -> str:

@@ -9,7 +9,7 @@ import pytest
 from components.artefacts import sha256_of, write_json
 from components.errors import ReleaseError
 from components.release.files import listing_text
-from components.release.judged import is_released, read_judged
+from components.release.judged import is_released, read_judged, read_metrics
 from components.release.promote import promote
 from components.release.records.ledger import LEDGER
 from tests.components.release.conftest import packaged_files
@@ -116,3 +116,14 @@ def test_only_judged_files_are_released(tmp_path, make_model, judged, registry) 
     done = promote(tmp_path, model=model, **given, registry=registry)
     kept = {path.name for path in (tmp_path / str(done.folder)).iterdir()}
     assert kept == {"weights.safetensors", "model.json", "card.json", "card.md", "gate.json", "files.json"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [(None, "no results reports/external"), ('{"cut', "holds no results"), ("[" * 100_000, "no JSON")]
+)
+def test_results_that_are_cut_or_absent_are_refused(tmp_path, text, says) -> None:
+    (tmp_path / "reports/external").mkdir(parents=True)
+    if text is not None:
+        (tmp_path / "reports/external/metrics.json").write_text(text)
+    with pytest.raises(ReleaseError, match=says):
+        read_metrics(tmp_path, "external")
