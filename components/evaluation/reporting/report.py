@@ -24,6 +24,7 @@ from components.evaluation.reporting.sections import (
     on_what_section,
     others_section,
     results_section,
+    simpler_section,
     subgroups_section,
 )
 from components.evaluation.reporting.words import (
@@ -80,6 +81,8 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
         parts += [f"There is no {role} dataset with test images: nothing was validated, and nothing follows.", RESEARCH]
         return "\n\n".join(parts) + "\n"
     parts += ["## Does it beat the ellipse?", ellipse_section(metrics)]
+    if simpler := simpler_section(metrics):
+        parts += ["## Does it beat the U-Net and GrabCut?", simpler]
     parts += ["## Results", results_section(metrics)]
     parts += ["## Misses", misses_section(metrics)]
     parts += prompt_sections(metrics)

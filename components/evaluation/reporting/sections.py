@@ -12,6 +12,7 @@ from components.evaluation.baselines import ELLIPSE
 from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.words import (
     MAXIM,
+    SIMPLER,
     beats_words,
     each_prompt,
     interval_words,
@@ -41,6 +42,20 @@ def ellipse_section(metrics: Mapping[str, Any]) -> str:
     if not lines:
         return "No prompt here has a box, so there is no ellipse to beat."
     return MAXIM + " The difference of their Dice, student minus ellipse, on the same cases:\n\n" + "\n".join(lines)
+
+
+def simpler_section(metrics: Mapping[str, Any]) -> str:
+    """Whether the student beats those of SIMPLER, for each dataset and prompt; empty where none was scored."""
+    lines = [
+        f"- **{marked_dataset(metrics, name)}**, {prompt_words(kind)}: the {marked_model(metrics, SUBJECT)} "
+        f"{beats_words(found, metrics['confidence'], other=other)}: "
+        f"Dice {interval_words(found, metrics['confidence'], signed=True)}."
+        for who, other in SIMPLER.items()
+        for name, kind, dataset in each_prompt(metrics)
+        if (found := dataset["differences"][kind].get(f"{SUBJECT}-{who}", {}).get("dice")) is not None
+    ]
+    told = "The difference of their Dice, student minus the other, on the same cases:\n\n" + "\n".join(lines)
+    return told if lines else ""
 
 
 def results_section(metrics: Mapping[str, Any]) -> str:

@@ -17,6 +17,9 @@ from components.types import Role
 METRICS, CASES = "metrics.json", "cases.parquet"
 RESEARCH = "Research software: not a medical device, and not for diagnosis or treatment."
 PHANTOM_MEANS = "Whatever rests on phantoms shows that the machinery works; it says nothing about patients."
+ELLIPSE_IS = "The ellipse is drawn into the same box, without looking at the image."
+SIMPLER = {"unet_box": "the plain U-Net", "grabcut": "GrabCut"}
+"""Those that a model must beat to be worth its size, besides the ellipse, as people call them."""
 MAXIM = "A model that doesn't beat the ellipse has learned nothing beyond the box that it was given."
 PROMPT_WORDS = {
     "box": "exact box",
@@ -91,16 +94,23 @@ def _seen(exposure: str) -> str:
     return "unknown" if exposure == "unknown" else "known, the model has seen it"
 
 
-def beats_words(difference: Mapping[str, Any], confidence: float) -> str:
-    """What a paired difference of Dice against the ellipse says, in words."""
+def beats_words(difference: Mapping[str, Any], confidence: float, *, other: str = "the ellipse") -> str:
+    """What a paired difference of Dice, the student minus another, says, in words."""
     low, high = difference[interval_key(confidence)]
     if low is None or high is None:
-        return "can't be judged against the ellipse (fewer than two groups)"
+        return f"can't be judged against {other} (fewer than two groups)"
     if not difference["sufficient"]:
-        return f"can't be judged against the ellipse (INSUFFICIENT: {difference['groups']} groups)"
+        return f"can't be judged against {other} (INSUFFICIENT: {difference['groups']} groups)"
     if low > 0:
-        return "beats the ellipse"
-    return "is worse than the ellipse" if high < 0 else "isn't shown to beat the ellipse"
+        return f"beats {other}"
+    return f"is worse than {other}" if high < 0 else f"isn't shown to beat {other}"
+
+
+def answered_words(found: Mapping[str, Any]) -> str:
+    """In how many boxes where there is nothing an outline was drawn."""
+    count, n = found["count"], found["n"]
+    each = "every one" if count == n else "none" if count == 0 else str(count)
+    return f"{each} of {n}"
 
 
 def limits(metrics: Mapping[str, Any], *, role: Role) -> list[str]:
@@ -108,13 +118,13 @@ def limits(metrics: Mapping[str, Any], *, role: Role) -> list[str]:
     lines = [
         "Every prompt here is drawn from the truth; people draw other boxes and click elsewhere.",
         "An interval speaks of other images of the same sources, not of other hospitals, machines or operators.",
-        "Each interval stands alone; the p values are corrected for there being several, the intervals aren't.",
+        "Each interval stands alone: none is widened for there being several.",
         "One training with one seed was tested; another may differ by more than the intervals show."
         if not metrics.get("seeds")
         else "The intervals are of one training; how far others with other seeds come out stands by itself.",
     ]
     if role == "internal":
-        lines.append("The test images come from the same datasets as the training images.")
+        lines.append("The internal test images come from the same datasets as the training images.")
     if any(dataset["groups"] < 50 for dataset in metrics["datasets"].values()):
         lines.append("Some datasets have fewer than 50 groups, where bootstrap intervals tend to be too narrow.")
     return lines

@@ -14,17 +14,26 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from components.evaluation.comparing.names import SUBJECT
+from components.evaluation.baselines import ELLIPSE
 from components.evaluation.reporting.page import charts, release_tables, tables, trust_tables
 from components.evaluation.reporting.page.gallery import failures
 from components.evaluation.reporting.page.results import Results, main_prompt
-from components.evaluation.reporting.page.verdict import ellipse_lines, open_checks, verdict_sentence, worst_subgroups
+from components.evaluation.reporting.page.verdict import (
+    against_lines,
+    nothing_sentence,
+    open_checks,
+    simpler_lines,
+    verdict_sentence,
+    worst_subgroups,
+)
 from components.evaluation.reporting.page.ways import ways
 from components.evaluation.reporting.words import (
+    ELLIPSE_IS,
     MAXIM,
     PHANTOM_MEANS,
     PROMPT_MEANS,
     RESEARCH,
+    SIMPLER,
     exposure_words,
     limits,
     origin_words,
@@ -48,6 +57,7 @@ def page_html(results: Results, *, prompt: str, figure_cases: int) -> str:
         prompt=prompt_words(prompt),
         research=RESEARCH,
         maxim=MAXIM,
+        ellipse_is=ELLIPSE_IS,
         **_said(results, prompt),
         **_shown(results, prompt, figure_cases),
     )
@@ -65,14 +75,12 @@ def _said(results: Results, prompt: str) -> dict[str, Any]:
         "exposure": exposure_words(results.metrics["external"]),
         "sentence": verdict_sentence(results),
         "reasons": [check["reason"] for check in open_checks(results)],
-        "ellipse": ellipse_lines(results, prompt),
+        "ellipse": against_lines(results, prompt, ELLIPSE),
+        "simpler": simpler_lines(results, prompt),
+        "rivals": [line for who in SIMPLER for line in against_lines(results, prompt, who)],
         "prompts": [(prompt_words(kind), PROMPT_MEANS[kind]) for kind in asked],
         "lacking": lacking,
-        "invented": [
-            f"{found['count']} of {found['n']} ({one.name})"
-            for one in results.tested
-            if (found := one.found.get("false_regions", {}).get(SUBJECT))
-        ],
+        "invented": nothing_sentence(results),
         "worst": worst_subgroups(results, prompt),
         "origins": origin_words({one.name: one.found for one in results.tested}),
         "nsd_tolerance": internal["nsd_tolerance"],

@@ -12,10 +12,19 @@ from typing import Any
 from components.evaluation.baselines import ELLIPSE, IN_TABLES_ONLY
 from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.page.results import Results, Tested, main_prompt
-from components.evaluation.reporting.page.verdict import open_checks, verdict_sentence, worst_subgroups
+from components.evaluation.reporting.page.verdict import (
+    against_lines,
+    nothing_sentence,
+    open_checks,
+    simpler_lines,
+    verdict_sentence,
+    was_asked,
+    worst_subgroups,
+)
 from components.evaluation.reporting.words import (
     PHANTOM_MEANS,
     RESEARCH,
+    SIMPLER,
     interval_words,
     marked_dataset,
     mean_words,
@@ -32,13 +41,18 @@ def pull_request_text(results: Results, *, prompt: str) -> str:
     if results.phantom:
         parts.append(f"**PHANTOM.** {PHANTOM_MEANS}")
     parts += [f"### Dice, {prompt_words(prompt)}", _table(results, prompt)]
+    if rivals := [line for who in SIMPLER for line in against_lines(results, prompt, who)]:
+        parts += ["### Against what is simpler", " ".join(simpler_lines(results, prompt))]
+        parts.append(_bullets(rivals, MOST_DATASETS))
     parts += ["### Against the model in use", _against_champion(results, prompt)]
+    if invented := nothing_sentence(results):
+        parts += ["### Boxes where there is nothing", invented]
     if worst := worst_subgroups(results, prompt):
         parts += ["### The worst subgroup of each dataset", _bullets(worst, MOST_DATASETS)]
     parts += ["### Checks that didn't pass", _checks(results)]
     parts.append(
-        "Everything else, pictures and failures too, is in `reports/report.html`, which DVC keeps (`dvc pull`), and in "
-        f"the run's artefacts in MLflow. {RESEARCH}"
+        "Everything else, pictures and failures too, is in `reports/report.html` of the project in which the run was "
+        f"made, and among the run's artefacts in MLflow there. {RESEARCH}"
     )
     return "\n\n".join(parts) + "\n"
 
@@ -94,7 +108,11 @@ def _against_champion(results: Results, prompt: str) -> str:
 
 def _checks(results: Results) -> str:
     lines = [f"{check['verdict']} `{check['id']}`: {check['reason']}" for check in open_checks(results)]
-    return _bullets(lines, MOST_CHECKS) if lines else "All checks pass."
+    told = [_bullets(lines, MOST_CHECKS) if lines else "All checks that were asked pass."]
+    if left := [check for check in results.gate["checks"] if not was_asked(check)]:
+        told.append("Not asked, as no limit is declared or nothing is there to compare with:")
+        told.append(_bullets([f"`{check['id']}`: {check['reason']}" for check in left], MOST_CHECKS))
+    return "\n\n".join(told)
 
 
 def _bullets(lines: Sequence[str], most: int) -> str:

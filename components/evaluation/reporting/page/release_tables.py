@@ -12,19 +12,26 @@ from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.published import ALSO_PUBLISHED, HURDLES, PUBLISHED, Published, finding
 from components.evaluation.reporting.page.results import Results
 from components.evaluation.reporting.page.tables import Cell, Row, Table
+from components.evaluation.reporting.page.verdict import was_asked
 
 EXACT = "box"
+NOT_ASKED = "not asked"
 
 
 def gate_table(results: Results) -> Table:
     """All checks of the gate, those that didn't pass first."""
-    order = {"FAIL": 0, "INSUFFICIENT": 1, "PASS": 2}
-    checks = sorted(results.gate["checks"], key=lambda check: order[check["verdict"]])
+    order = {"FAIL": 0, "INSUFFICIENT": 1, NOT_ASKED: 2, "PASS": 3}
+    verdicts = {check["id"]: check["verdict"] if was_asked(check) else NOT_ASKED for check in results.gate["checks"]}
+    checks = sorted(results.gate["checks"], key=lambda check: order[verdicts[check["id"]]])
     rows = [
         Row(
             check["id"],
-            [Cell(check["verdict"]), *(_measured(check[key]) for key in ("value", "limit")), Cell(check["reason"])],
-            check["verdict"].lower(),
+            [
+                Cell(verdicts[check["id"]]),
+                *(_measured(check[key]) for key in ("value", "limit")),
+                Cell(check["reason"]),
+            ],
+            verdicts[check["id"]].lower(),
         )
         for check in checks
     ]

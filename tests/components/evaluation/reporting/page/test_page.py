@@ -110,7 +110,7 @@ def test_it_stands_alone_is_whole_and_names_what_it_is(text, results) -> None:
 
 def test_what_others_wrote_is_text_and_no_markup(text) -> None:
     assert "Dice &lt;too low&gt; &amp; far" in text and "<too low>" not in text
-    assert re.search(r"outlined something in\s+\d of \d \(busi\)", text)
+    assert re.search(r"outlined something in \S.* of \d+ boxes where there is nothing \(busi \d of \d", text)
     assert "ethics approval" in text and "30 of 44" in text and "61 ms (median)" in text
 
 

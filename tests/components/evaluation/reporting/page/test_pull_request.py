@@ -45,3 +45,25 @@ def test_many_open_checks_and_datasets_stay_under_200_lines(results: Results) ->
     many = replace(results, gate={**results.gate, "checks": checks}, tested=results.tested * 60)
     text = pull_request_text(many, prompt="box_jitter")
     assert len(text.splitlines()) < 200 and f"and {300 - MOST_CHECKS} more" in text
+
+
+def test_a_check_that_had_nothing_to_ask_isnt_counted_as_passed(results: Results) -> None:
+    idle = {"id": "seeds", "verdict": "PASS", "value": None, "limit": None, "reason": "no limit is declared"}
+    gate = {**results.gate, "checks": [*results.gate["checks"], idle]}
+    text = pull_request_text(replace(results, gate=gate), prompt="box_jitter")
+    assert "1 of 3 checks failed. 1 checks passed, 1 not asked." in text
+    assert text.index("Not asked, as no limit") < text.index("`seeds`: no limit is declared")
+
+
+def test_where_something_simpler_is_better_is_said(results: Results) -> None:
+    def worse(found):
+        lost = {**found["differences"]["box_jitter"]["student-grabcut"]["dice"]}
+        lost |= {"mean": -0.1, "ci95": [-0.2, -0.05], "sufficient": True}
+        pairs = {**found["differences"]["box_jitter"], "student-grabcut": {"dice": lost}}
+        return {**found, "differences": {**found["differences"], "box_jitter": pairs}}
+
+    tested = tuple(replace(one, found=worse(one.found)) for one in results.tested)
+    text = pull_request_text(replace(results, tested=tested), prompt="box_jitter")
+    assert "The student is worse than GrabCut on busi (phantom), ddti (phantom), fugc (phantom)." in text
+    assert "Dice, student minus GrabCut: -0.100 [-0.200, -0.050]." in text
+    assert "boxes where there is nothing (busi" in text
