@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from components.artefacts import WEIGHTS, read_description, sha256_of, write_json
+from components.errors import ArtefactError
 from components.params import SpreadParams
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
@@ -103,13 +104,17 @@ def sister_job(job: Job, seed: int) -> Job:
 
 def finished(folder: Path, key: str) -> dict[str, Any] | None:
     """What spread.json says of a sister that was trained by these data, parameters and code; None if there is none."""
-    if not (folder / TRAINING).is_file():
-        return None
-    kept = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
     weights = folder / WEIGHTS
-    whole = weights.is_file() and sha256_of(weights) == kept["sister"]["digest"] == read_description(folder).digest
-    row: dict[str, Any] | None = kept["sister"] if whole and kept["fingerprint"] == key else None
-    return row
+    if not (folder / TRAINING).is_file() or not weights.is_file():
+        return None
+    try:
+        kept = json.loads((folder / TRAINING).read_text(encoding="utf-8"))
+        row: dict[str, Any] = {name: kept["sister"][name] for name in ("seed", "digest", "val_dice", "epochs")}
+        known = kept["fingerprint"] == key and sha256_of(weights) == row["digest"] == read_description(folder).digest
+    except (ValueError, LookupError, TypeError, ArtefactError) as error:
+        log.warning("%s can't be read (%s: %s): that student is trained again", folder, type(error).__name__, error)
+        return None
+    return row if known else None
 
 
 @step(timeout_s=600, retries=2)

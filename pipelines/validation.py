@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -101,7 +102,7 @@ def _sisters(root: Path, device: torch.device) -> dict[str, Contender]:
         If a folder isn't the one that the list names.
     """
     found = {}
-    for sister in json.loads((root / "models/spread/spread.json").read_text(encoding="utf-8"))["sisters"]:
+    for sister in _listed(root / "models/spread/spread.json"):
         folder = root / "models/spread" / str(sister["seed"])
         contender = _of_segmenter(*load_student(folder), device)
         if (contender.digest, contender.seed) != (sister["digest"], sister["seed"]):
@@ -112,6 +113,19 @@ def _sisters(root: Path, device: torch.device) -> dict[str, Contender]:
             )
         found[f"{SISTER}{sister['seed']}"] = contender
     return found
+
+
+def _listed(path: Path) -> list[dict[str, Any]]:
+    """The sisters that spread.json lists, each with at least `seed` and `digest`."""
+    try:
+        sisters = json.loads(path.read_text(encoding="utf-8"))["sisters"]
+        return [{"seed": sister["seed"], "digest": sister["digest"]} for sister in sisters]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise ArtefactError(
+            f"{path} lists no students of other seeds ({type(error).__name__}: {error})",
+            expected="the stage spread's list, as it wrote it",
+            remedy="write it again: `dvc repro --force spread`; finished students are kept",
+        ) from None
 
 
 @step(timeout_s=7 * 24 * 3600)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -64,6 +65,7 @@ def ablate(
         _refuse_fixed(assignments or [])
         params = params_with(root, assignments or [])
         chosen = chosen_variants(params, [name.strip() for name in variants.split(",") if name.strip()])
+        _check_out(out)
     except ParamsError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
@@ -95,6 +97,17 @@ def _refuse_fixed(assignments: Sequence[str]) -> None:
                 expected="no part of an adapter, since those are what the variants change",
                 remedy="choose variants with --variants; `sonoforge ablate --list` says what each changes",
             )
+
+
+def _check_out(out: Path) -> None:
+    """Refuse a place that can't become a folder before anything is trained."""
+    above = next((place for place in (out, *out.parents) if place.exists()), Path())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise ParamsError(
+            f"--out {out}: {above} {'may not be written to' if above.is_dir() else 'is no folder'}",
+            expected="a folder for the tables, or a path where one can be made",
+            remedy="name another",
+        )
 
 
 def _list(chosen: Sequence[Variant], *, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from components.artefacts import read_description
 from components.errors import ArtefactError
@@ -18,6 +19,7 @@ from pipelines import spread as spread_stage
 from pipelines.distil import distil
 from pipelines.spread import FOLDER, finished, spread
 from pipelines.validate_internal import validate_internal
+from pipelines.validation import _sisters
 from tests.pipelines.conftest import Reached, make_job
 
 
@@ -89,6 +91,22 @@ def test_a_finished_sister_is_kept_when_seeds_come_and_go(widened: Path, monkeyp
     kept = json.loads((widened / FOLDER / "22/training.json").read_text(encoding="utf-8"))
     assert finished(widened / FOLDER / "22", kept["fingerprint"]) == again["sisters"][0]
     assert finished(widened / FOLDER / "22", "another") is None, "other data, parameters or code: another sister"
+
+
+@pytest.mark.parametrize("text", ["", '{"cut', "{}", "[]", '{"fingerprint": "key", "sister": {"seed": 1}}'])
+def test_a_record_that_was_cut_is_none(text: str, tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").write_bytes(b"")
+    (tmp_path / "training.json").write_text(text, encoding="utf-8")
+    assert finished(tmp_path, "key") is None
+
+
+@pytest.mark.parametrize("text", ["", '{"cut', "{}", "[]", '{"sisters": [{"seed": 1}]}'])
+def test_a_list_that_was_cut_is_said_with_its_remedy(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "models/spread/spread.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ArtefactError, match="lists no students"):
+        _sisters(tmp_path, torch.device("cpu"))
 
 
 @pytest.mark.usefixtures("plain_steps")

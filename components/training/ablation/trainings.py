@@ -163,11 +163,12 @@ def _finished(folder: Path, variant: Variant) -> Trained | None:
     try:
         description = read_description(folder / MODEL)
         load_tensors(folder / MODEL, description)
-    except ArtefactError as error:
-        log.warning("%s was trained before, but %s; training it again", variant.name, error.found)
+        kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return Trained(variant=variant, folder=folder, description=description, **kept)
+    except (ArtefactError, ValueError, TypeError) as error:
+        why = error.found if isinstance(error, ArtefactError) else f"{path} can't be read ({error})"
+        log.warning("%s was trained before, but %s; training it again", variant.name, why)
         return None
-    kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return Trained(variant=variant, folder=folder, description=description, **kept)
 
 
 def _teach(

@@ -29,6 +29,8 @@ def test_the_list_names_every_change() -> None:
         (["--set", "split.seed=3"], "as they stand"),
         (["--set", "student.adapter.edge=false"], "--variants"),
         (["--set", "finetune.epochs=none"], "finetune.epochs"),
+        (["--list", "--out", "pyproject.toml"], "is no folder"),
+        (["--list", "--out", "pyproject.toml/deep/down"], "is no folder"),
     ],
 )
 def test_what_it_cannot_do_is_misuse(arguments: list[str], said: str) -> None:

@@ -88,6 +88,16 @@ def test_it_is_resumed_and_finished_variants_are_taken(
         assert {one.variant for one in told} == {"teacher_as_drawn"}
 
 
+@pytest.mark.parametrize("text", ["", '{"cut', "{}", "[]", '{"epochs": 1}'])
+def test_a_record_that_was_cut_is_none(
+    text: str, tmp_path: Path, tiny: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainings, "read_description", lambda folder: None)
+    monkeypatch.setattr(trainings, "load_tensors", lambda folder, description: {})
+    (tmp_path / "finished.json").write_text(text, encoding="utf-8")
+    assert trainings._finished(tmp_path, chosen_variants(tiny, ["teacher_as_drawn"])[0]) is None
+
+
 def test_the_code_that_trainings_rest_on_is_there() -> None:
     assert all(place.exists() for place in trainings.CODE)
     assert not any("ablation" in place.parts for place in trainings.CODE)
