@@ -89,7 +89,8 @@ def document(job: Job) -> None:
     """Fill the documents of the run."""
     listed = write(job, read_files(job))
     for one in listed["documents"]:
-        log.info("%s: %d of %d items filled", one["path"], one["filled"] + one["not_applicable"], one["items"])
+        counts = (one["filled"], one["items"], one["not_applicable"], len(one["not_provided"]))
+        log.info("%s: %d of %d items filled, %d not applicable, %d NOT PROVIDED", one["path"], *counts)
     if missing := listed["missing_required"]:
         log.warning("still to be written in %s: %s", STATEMENTS, ", ".join(missing))
     job.run.log_artifact(job.root / FOLDER)

@@ -44,7 +44,7 @@ def test_what_people_state_appears_and_what_they_state_wrongly_stops_the_stage(v
     statements.write_text("contact: Dr A. Nyone, anywhere\n", encoding="utf-8")
     document.function(make_job(document, validated)[0])
     card = (validated / "reports/document/model_card.md").read_text(encoding="utf-8")
-    assert "- contact: Dr A. Nyone, anywhere" in card and f"- approved by: {NOT_PROVIDED}" in card
+    assert "- contact: Dr A. Nyone, anywhere" in card and f"- intended setting: {NOT_PROVIDED}" in card
     statements.write_text("contact: [1, 2]\n", encoding="utf-8")
     with pytest.raises(StatementsError, match="contact"):
         document.function(make_job(document, validated)[0])

@@ -1,19 +1,15 @@
-"""Plain text to Markdown that shows that very text: nothing in it can break a table, draw a link or become HTML.
+"""Plain texts to a table of Markdown that shows those very texts: nothing in a cell can break it.
 
-Leaves out: what is said.
+Leaves out: what is said, and how a text is marked (components/marking.py).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
-_MARKS = re.compile(r"[\\`*\[\]<>|~&$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+from components.marking import shown
 
-
-def shown(text: str) -> str:
-    """A text on one line for within a line, each mark of Markdown escaped; underscores within words mean nothing."""
-    return _MARKS.sub(lambda found: f"\\{found[0]}", " ".join(text.split()))
+__all__ = ["shown", "table"]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -32,7 +32,6 @@ PERSON_WRITES = (
     "intended_setting",
     "clinical_limitations",
     "contact",
-    "approved_by",
 )
 NOTHING_STATED: Mapping[str, str] = {}
 DRAFT = "none yet: this card is a draft"

@@ -60,7 +60,6 @@ LABELS: Mapping[str, str] = {
     "change_risks": "risks of the change",
     "monitoring_plan": "watching the model in use",
     "contact": "contact",
-    "approved_by": "approved by",
 }
 """Every statement by its key, as documents call it."""
 

@@ -83,12 +83,19 @@ def test_statements_are_shown_as_they_are_and_counted(make_model) -> None:
     stated = {"contact": "a | b <i>\nc"}
     card = _card(make_model, statements=stated)
     assert r"- contact: a \| b \<i\> c" in card_markdown(card)
-    record = card_record(card, "x/model_card.md", statements=stated, required=("contact", "approved_by", "ethics"))
+    record = card_record(card, "x/model_card.md", statements=stated, required=("contact", "intended_use", "ethics"))
     assert record["items"] == record["filled"] + len(record["not_provided"])
-    assert "approved by" in record["not_provided"] and "contact" not in record["not_provided"]
-    assert record["missing_required"] == ["approved_by"], "ethics is another document's"
+    assert "intended use" in record["not_provided"] and "contact" not in record["not_provided"]
+    assert record["missing_required"] == ["intended_use"], "ethics is another document's"
     full = dict.fromkeys(LABELS, "said")
     assert NOT_PROVIDED not in card_markdown(_card(make_model, statements=full)).split("## To be written")[1]
+
+
+def test_no_statement_reads_as_an_approval(make_model) -> None:
+    """An approval stands in the ledger, for one verdict; a card, of a refused model too, must never seem to have it."""
+    stated = dict.fromkeys(LABELS, "said")
+    refused = GATE | {"verdict": "FAIL"}
+    assert "approved" not in card_markdown(_card(make_model, gate=refused, statements=stated)).lower()
 
 
 def test_worst_subgroups_confidence_and_the_packed_service_are_told_where_they_are_known(make_model) -> None:

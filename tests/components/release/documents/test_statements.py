@@ -40,7 +40,7 @@ def test_texts_are_taken_as_they_are(tmp_path: Path) -> None:
         ("title: !!bool abc\n", "can't be read"),
         ('title: !!int ""\n', "can't be read"),
         ("registration: 2026\n", "reads as int"),
-        ("approved_by: 2026-11-22\n", "reads as date"),
+        ("contact: 2026-11-22\n", "reads as date"),
         ("ethics: yes: no\n", "can't be read"),
         ("- contact\n", "holds a list"),
         ("contact: " + "a" * (MAX_CHARACTERS + 1), f"has {MAX_CHARACTERS + 1:,} characters"),
