@@ -46,7 +46,8 @@ def choose(job: Job) -> list[GoldenImage]:
         for of_dataset in read_manifests(job.root / "data/02_harmonised" / role).values()
         for record in of_dataset
     ]
-    cases = pd.concat([table for table in tables if len(table)])
+    # An empty table's columns have no types to go by; where all are empty, any of them says so.
+    cases = pd.concat([table for table in tables if len(table)] or tables[:1])
     return choose_golden(cases, records, per_dataset=job.params.package.golden_per_dataset)
 
 

@@ -83,7 +83,8 @@ def segment(
     """
     from components.preprocess import decode_image
     from components.promptable.calibration import find_calibration
-    from components.promptable.predict import check_prompts, pin_threads
+    from components.promptable.guard import check_fits
+    from components.promptable.predict import check_prompts, embed, pin_threads
     from components.students import load_student
 
     box_numbers = [_numbers("--box", text) for text in boxes or []]
@@ -95,9 +96,13 @@ def segment(
     pixels = decode_image(_read(image), name=str(image))
     check_prompts(prompts, (pixels.shape[0], pixels.shape[1]))
     chosen = default_model(Path.cwd()) if model is None else resolve(Path.cwd(), model)
+    if chosen.warning:
+        typer.echo(f"WARNING: no model is released. {chosen.warning}", err=True)
     pin_threads()
     segmenter, description = load_student(chosen.folder)
     calibration = find_calibration(chosen.folder, model_digest=description.digest)
+    if calibration is not None:
+        check_fits(calibration.guard, lambda blank: embed(segmenter, blank))
     outlines = _outline(segmenter, calibration, pixels, prompts)
     write_mask(out, outlines.predictions)
     if as_json:

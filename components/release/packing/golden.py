@@ -14,6 +14,7 @@ import pandas as pd
 from PIL import Image as PilImage
 
 from components.artefacts import write_json
+from components.errors import ReleaseError
 from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
 from components.evaluation.scoring.metrics import dice
@@ -59,6 +60,11 @@ def choose_golden(
     """The first images of each dataset, with the prompts that name something: what an endpoint can be asked.
 
     `cases` are those of validations, `records` must hold their images, `who` is whose scored masks are golden.
+
+    Raises
+    ------
+    ReleaseError
+        If there is no case that an endpoint can be asked, or an image that no record holds.
     """
     by_key = {(record.dataset, record.image_id): record for record in records}
     ours = cases[cases["model"] == who]
@@ -71,11 +77,23 @@ def choose_golden(
                 for row in rows.to_dict("records")
                 if (prompt := prompt_from_json(row["prompt_json"])) != Prompt()
             ]
-            record = by_key[str(dataset), str(image_id)]
+            record = by_key.get((str(dataset), str(image_id)))
+            if record is None:
+                raise _unlike(f"the scored cases name the image {image_id} of {dataset}, which no manifest holds")
             if asked:
                 image = load_image(record)
                 chosen.append(GoldenImage(str(dataset), str(image_id), record.phantom, image, tuple(asked)))
+    if not chosen:
+        raise _unlike(f"the scored cases hold no prompt of {who} that a service can be asked")
     return chosen
+
+
+def _unlike(found: str) -> ReleaseError:
+    return ReleaseError(
+        found,
+        expected="scored cases of the images in data/02_harmonised, some of them with boxes or clicks",
+        remedy="run `dvc repro`, which validates again what changed; prompts.evaluate.kinds says what is asked",
+    )
 
 
 def write_golden(folder: Path, images: Sequence[GoldenImage]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image as PilImage
 
+from components.errors import ReleaseError
 from components.evaluation.scoring.cases import prompt_to_json
 from components.masks import from_rle, to_rle
 from components.release.packing.golden import agreement, choose_golden, write_golden
@@ -70,7 +71,16 @@ def test_the_first_images_with_their_prompts_and_masks(records: list[Record], tm
         np.testing.assert_array_equal(np.asarray(PilImage.open(tmp_path / "golden" / about["file"])), golden.image)
         np.testing.assert_array_equal(from_rle(about["cases"][0]["mask"]), golden.cases[0].mask)
     assert listed[0]["cases"][0]["prompt"]["points"] == [{"x": 1.0, "y": 2.0, "positive": False}]
-    assert choose_golden(cases[cases["prompt_json"] == prompt_to_json(Prompt())], records, per_dataset=2) == []
+
+
+def test_nothing_to_ask_and_images_that_nobody_holds_are_named(records: list[Record]) -> None:
+    cases = pd.DataFrame([row(0, Prompt(), square(3)), row(7, Prompt((0.0, 0.0, 4.0, 4.0)), square(1))])
+    for empty in (cases[:1], cases[:0]):
+        with pytest.raises(ReleaseError, match="hold no prompt of student") as caught:
+            choose_golden(empty, records, per_dataset=2)
+    with pytest.raises(ReleaseError, match="the image 7 of busi, which no manifest holds"):
+        choose_golden(cases, records, per_dataset=2)
+    assert "dvc repro" in caught.value.remedy
 
 
 def test_the_worst_case_counts_and_two_empty_masks_agree() -> None:
