@@ -40,6 +40,7 @@ from components.evaluation.reporting.words import (
     phantom_words,
     prompt_words,
 )
+from components.marking import visible
 
 HERE = Path(__file__).parent
 TEMPLATE, STYLE = "page.html.j2", "page.css"
@@ -48,7 +49,12 @@ TEMPLATE, STYLE = "page.html.j2", "page.css"
 def page_html(results: Results, *, prompt: str, figure_cases: int) -> str:
     """The page; `prompt` is the kind of prompt that it is told by, `figure_cases` how many failures of each dataset."""
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_all_seen,
     )
     style = Markup((HERE / STYLE).read_text(encoding="utf-8"))
     return environment.get_template(TEMPLATE).render(
@@ -61,6 +67,11 @@ def page_html(results: Results, *, prompt: str, figure_cases: int) -> str:
         **_said(results, prompt),
         **_shown(results, prompt, figure_cases),
     )
+
+
+def _all_seen(value: Any) -> Any:
+    """What a template shows, with no character in it that can't be seen; markup of our own is left as it is."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _said(results: Results, prompt: str) -> dict[str, Any]:

@@ -30,13 +30,14 @@ from components.evaluation.reporting.words import (
     mean_words,
     prompt_words,
 )
+from components.marking import shown, visible
 
 MOST_CHECKS, MOST_DATASETS = 40, 40
 
 
 def pull_request_text(results: Results, *, prompt: str) -> str:
     """The Markdown; `prompt` is the kind of prompt that it is told by."""
-    parts = [f"## {results.gate['verdict']}: {results.description.name} `{results.description.digest[:12]}`"]
+    parts = [f"## {results.gate['verdict']}: {shown(results.description.name)} `{results.description.digest[:12]}`"]
     parts.append(verdict_sentence(results))
     if results.phantom:
         parts.append(f"**PHANTOM.** {PHANTOM_MEANS}")
@@ -48,7 +49,7 @@ def pull_request_text(results: Results, *, prompt: str) -> str:
     if invented := nothing_sentence(results):
         parts += ["### Boxes where there is nothing", invented]
     if worst := worst_subgroups(results, prompt):
-        parts += ["### The worst subgroup of each dataset", _bullets(worst, MOST_DATASETS)]
+        parts += ["### The worst subgroup of each dataset", _bullets([shown(line) for line in worst], MOST_DATASETS)]
     parts += ["### Checks that didn't pass", _checks(results)]
     parts.append(
         "Everything else, pictures and failures too, is in `reports/report.html` of the project in which the run was "
@@ -107,11 +108,11 @@ def _against_champion(results: Results, prompt: str) -> str:
 
 
 def _checks(results: Results) -> str:
-    lines = [f"{check['verdict']} `{check['id']}`: {check['reason']}" for check in open_checks(results)]
+    lines = [f"{check['verdict']} {_code(check['id'])}: {shown(check['reason'])}" for check in open_checks(results)]
     told = [_bullets(lines, MOST_CHECKS) if lines else "All checks that were asked pass."]
     if left := [check for check in results.gate["checks"] if not was_asked(check)]:
         told.append("Not asked, as no limit is declared or nothing is there to compare with:")
-        told.append(_bullets([f"`{check['id']}`: {check['reason']}" for check in left], MOST_CHECKS))
+        told.append(_bullets([f"{_code(check['id'])}: {shown(check['reason'])}" for check in left], MOST_CHECKS))
     return "\n\n".join(told)
 
 
@@ -122,3 +123,8 @@ def _bullets(lines: Sequence[str], most: int) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _code(text: str) -> str:
+    """A name as code, which no backtick in it ends."""
+    return f"`{visible(' '.join(text.split())).replace('`', 'U+0060')}`"

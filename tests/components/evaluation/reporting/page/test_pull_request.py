@@ -14,7 +14,11 @@ def test_it_says_what_a_reviewer_must_see(results: Results) -> None:
     assert "1 of 3 checks failed. It wasn't released" in text and "**PHANTOM.**" in text
     mean = results.metrics["internal"]["datasets"]["busi"]["prompts"]["box_jitter"]["student"]["dice"]["mean"]
     assert f"| busi (phantom) | 6 | {mean:.3f} |" in text and "| fugc (phantom) (external) | 2 |" in text
-    assert text.index("FAIL `floor:busi`") < text.index("INSUFFICIENT `cases:busi`") and "`leak`" not in text
+    assert (
+        text.index("FAIL `floor:busi`") < text.index("INSUFFICIENT `cases:busi`")
+        and r"Dice \<too low\> \& far" in text
+        and "`leak`" not in text
+    )
     assert "nothing changed against one" in text and "![" not in text and len(text.splitlines()) < 200
 
 
@@ -67,3 +71,13 @@ def test_where_something_simpler_is_better_is_said(results: Results) -> None:
     assert "The student is worse than GrabCut on busi (phantom), ddti (phantom), fugc (phantom)." in text
     assert "Dice, student minus GrabCut: -0.100 [-0.200, -0.050]." in text
     assert "boxes where there is nothing (busi" in text
+
+
+def test_no_name_or_reason_means_anything_to_markdown(results: Results) -> None:
+    check = {**results.gate["checks"][1], "id": "a`b", "reason": "x | [y](z) <img> \u202e\n# w"}
+    named = replace(results, gate={**results.gate, "checks": [check]})
+    text = pull_request_text(
+        replace(named, description=named.description.model_copy(update={"name": "<b>*"})), prompt="box"
+    )
+    assert text.startswith(r"## FAIL: \<b\>\* `")
+    assert r"- FAIL `aU+0060b`: x \| \[y\](z) \<img\> U+202E # w" in text
