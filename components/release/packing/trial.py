@@ -12,6 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,9 +21,10 @@ from typing import Any
 import httpx
 import numpy as np
 from PIL import Image as PilImage
+from pydantic import BaseModel, ValidationError
 
 from components.errors import ReleaseError
-from components.masks import from_rle
+from components.masks import from_rle, to_rle
 from components.release.packing.golden import Agreement, GoldenImage, agreement
 from components.release.packing.sandbox import Sandbox, sandboxed
 from components.types import Image, Mask, Prompt
@@ -32,6 +34,7 @@ ANSWER_LIMIT_S = 120.0
 MODEL_HEADER = "X-SonoForge-Model"
 _AT_ONCE = 32
 _POLL_S = 0.1
+_POLL_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,32 @@ def serving(bento: Path, port: int) -> list[str]:
     return [*command, "--host", "127.0.0.1", "--port", str(port)]
 
 
+class _MaskAnswer(BaseModel):
+    size: tuple[int, int]
+    counts: str
+
+
+class _ObjectAnswer(BaseModel):
+    mask: _MaskAnswer
+
+
+class _SegmentAnswer(BaseModel):
+    objects: list[_ObjectAnswer]
+
+
+class _IdAnswer(BaseModel):
+    id: str
+
+
+class _ImageAnswer(BaseModel):
+    image: _IdAnswer
+
+
+def _misworded(path: str, error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"its answer to {path} isn't understood: {'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+
+
 class _Service:
     """The endpoint's two calls, every answer checked."""
 
@@ -106,15 +135,38 @@ class _Service:
 
     def embed(self, png: bytes) -> str:
         """Send an image; returns its id."""
-        return str(self._post("/v1/images", files={"image": ("image.png", png)})["image"]["id"])
+        answer = self._post("/v1/images", files={"image": ("image.png", png)})
+        try:
+            return _ImageAnswer.model_validate_json(answer).image.id
+        except ValidationError as error:
+            raise _broken(_misworded("/v1/images", error), self._sandbox) from None
 
-    def segment(self, image_id: str, prompts: Sequence[Prompt]) -> list[Mask]:
-        """Ask about an embedded image."""
+    def segment(self, image_id: str, prompts: Sequence[Prompt], *, size_hw: tuple[int, int]) -> list[Mask]:
+        """Ask about an embedded image of this size; returns a mask (H W) for each prompt."""
         fields = {"image_id": (None, image_id), "prompts": (None, _to_request(prompts))}
         answer = self._post("/v1/segment", files=fields)
-        return [from_rle(thing["mask"]) for thing in answer["objects"]]
+        try:
+            objects = _SegmentAnswer.model_validate_json(answer).objects
+        except ValidationError as error:
+            raise _broken(_misworded("/v1/segment", error), self._sandbox) from None
+        if len(objects) != len(prompts):
+            raise _broken(f"it answered {len(prompts)} prompts with {len(objects)} masks", self._sandbox)
+        return [self._mask(one.mask, size_hw) for one in objects]
 
-    def _post(self, path: str, files: Any) -> dict[str, Any]:
+    def _mask(self, given: _MaskAnswer, size_hw: tuple[int, int]) -> Mask:
+        # Sizes are held against the image before anything is decoded: no answer makes us hold more than a mask.
+        if given.size != size_hw:
+            raise _broken(f"it answered an image of {size_hw} pixels with a mask of {given.size}", self._sandbox)
+        try:
+            mask = from_rle({"size": list(given.size), "counts": given.counts})
+            sound = to_rle(mask)["counts"] == given.counts
+        except (ValueError, TypeError):
+            sound = False
+        if not sound:
+            raise _broken("it answered with a mask whose run lengths don't fill the image", self._sandbox)
+        return mask
+
+    def _post(self, path: str, files: Any) -> bytes:
         try:
             answer = self._client.post(path, files=files)
         except httpx.HTTPError as error:
@@ -123,8 +175,7 @@ class _Service:
             raise _broken(f"it answered {path} with {answer.status_code}: {answer.text[:500]}", self._sandbox)
         if (found := answer.headers.get(MODEL_HEADER)) != self._digest:
             raise _broken(f"the weights {found} answered, not {self._digest}", self._sandbox)
-        values: dict[str, Any] = answer.json()
-        return values
+        return answer.content
 
 
 def _client(port: int) -> httpx.Client:
@@ -133,15 +184,24 @@ def _client(port: int) -> httpx.Client:
 
 def _wait(client: httpx.Client, sandbox: Sandbox, *, until_s: float) -> None:
     while sandbox.running:
-        try:
-            if client.get("/readyz").status_code == 200:
+        with suppress(httpx.HTTPError):
+            if _is_ready(client, until_s=until_s):
                 return
-        except httpx.TransportError:
-            pass
         if time.monotonic() > until_s:
             raise _broken(f"it wasn't ready within {START_LIMIT_S:g} s", sandbox)
         time.sleep(_POLL_S)
     raise _broken("it ended before it was ready", sandbox)
+
+
+def _is_ready(client: httpx.Client, *, until_s: float) -> bool:
+    """Ask once, reading no more than comes by a time of the monotonic clock: an answer may drip for ever."""
+    with client.stream(
+        "GET", "/readyz", timeout=min(_POLL_LIMIT_S, max(until_s - time.monotonic(), _POLL_S))
+    ) as answer:
+        for _ in answer.iter_raw():
+            if time.monotonic() > until_s:
+                return False
+        return answer.status_code == 200
 
 
 def _broken(what: str, sandbox: Sandbox) -> ReleaseError:
@@ -158,8 +218,12 @@ def _answers(service: _Service, golden: Sequence[GoldenImage]) -> Iterator[tuple
         image_id = service.embed(_to_png(one.image))
         cases = iter(one.cases)
         while some := list(islice(cases, _AT_ONCE)):
-            found = service.segment(image_id, [case.prompt for case in some])
+            found = service.segment(image_id, [case.prompt for case in some], size_hw=_size_of(one))
             yield from zip(found, (case.mask for case in some), strict=True)
+
+
+def _size_of(golden: GoldenImage) -> tuple[int, int]:
+    return golden.image.shape[0], golden.image.shape[1]
 
 
 def _timed(service: _Service, golden: Sequence[GoldenImage], *, repeats: int) -> tuple[list[float], list[float]]:
@@ -173,7 +237,7 @@ def _timed(service: _Service, golden: Sequence[GoldenImage], *, repeats: int) ->
             begun_s = time.perf_counter()
             image_id = service.embed(png)
             embedded_s = time.perf_counter()
-            service.segment(image_id, [one.cases[number % len(one.cases)].prompt])
+            service.segment(image_id, [one.cases[number % len(one.cases)].prompt], size_hw=_size_of(one))
             embed_ms.append((embedded_s - begun_s) * 1e3)
             segment_ms.append((time.perf_counter() - embedded_s) * 1e3)
     return embed_ms, segment_ms

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import numpy as np
 import pytest
 
@@ -97,6 +101,67 @@ def test_a_service_that_doesnt_work_is_named(serve, how: dict[str, object], said
     with pytest.raises(ReleaseError) as caught:
         try_bento(Path("b"), golden(), digest="d", repeats=1)
     assert said in caught.value.found and "dvc repro package" in caught.value.remedy
+
+
+RIGHT = to_rle(MASK)["counts"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        (("<html>", ""), "its answer to /v1/images isn't understood: all of it"),
+        (("[]", ""), "its answer to /v1/images isn't understood"),
+        (('{"image": null}', ""), "its answer to /v1/images isn't understood: image"),
+        (("{}", ""), "isn't understood: image: Field required"),
+        ((None, '{"objects": []}'), "it answered 2 prompts with 0 masks"),
+        ((None, '{"objects": [{}, {}]}'), "isn't understood: objects.0.mask"),
+        ((None, [4, 5], "garbage"), "run lengths don't fill the image"),
+        ((None, [4, 5], "\u00e9\u00e9"), "run lengths don't fill the image"),
+        ((None, [9, 9], RIGHT), "it answered an image of (4, 5) pixels with a mask of (9, 9)"),
+        ((None, [4, 5], ""), "run lengths don't fill the image"),
+    ],
+)
+def test_what_a_service_answers_wrongly_is_named(monkeypatch, answers: tuple, said: str) -> None:
+    """Without a process: what is sent back is all that matters."""
+    image, *rest = answers
+    objects = json.dumps({"objects": [{"mask": {"size": rest[0], "counts": rest[1]}}] * 2}) if rest[1:] else rest[0]
+    bodies = {"/v1/images": '{"image": {"id": "1"}}' if image is None else image, "/v1/segment": objects}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=bodies[request.url.path], headers={trial.MODEL_HEADER: "d"})
+
+    sandbox = SimpleNamespace(last_words=lambda: "its last words")
+    with httpx.Client(transport=httpx.MockTransport(answer), base_url="http://service") as client:
+        service = trial._Service(client, sandbox, "d")
+        with pytest.raises(ReleaseError) as caught:
+            list(trial._answers(service, golden()))
+    assert said in caught.value.found and "its last words" in caught.value.found
+
+
+DRIPS = """
+import sys, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        while True:
+            self.wfile.write(b".")
+            self.wfile.flush()
+            time.sleep(0.05)
+
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def test_a_service_whose_answer_drips_is_given_up(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(code=DRIPS)
+    monkeypatch.setattr(trial, "START_LIMIT_S", 2.0)
+    begun_s = time.monotonic()
+    with pytest.raises(ReleaseError, match="it wasn't ready within 2 s"):
+        try_bento(Path("b"), golden(), digest="d", repeats=1)
+    assert time.monotonic() - begun_s < 30
 
 
 def test_a_service_that_never_gets_ready_is_given_up(serve, monkeypatch: pytest.MonkeyPatch) -> None:
