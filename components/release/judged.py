@@ -163,7 +163,7 @@ def read_metrics(root: Path, role: str) -> dict[str, Any]:
         raise ReleaseError(
             f"{path.relative_to(root)} holds no results: {str(found)[:200]}",
             expected=f"the {role} validation's metrics",
-            remedy=f"run the stage again: `dvc repro --force validate_{role}`",
+            remedy=f"run the stage again: `dvc repro validate_{role}`",
         )
     return found
 

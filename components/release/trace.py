@@ -18,6 +18,7 @@ import pandas as pd
 from components import tracking
 from components.artefacts import DESCRIPTION, ModelDescription, read_description
 from components.errors import ReleaseError
+from components.release.packing.packaged import CANDIDATE
 from components.release.records.ledger import LEDGER, RELEASED, as_json, read_ledger
 from components.release.records.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME
 
@@ -38,9 +39,10 @@ class Found:
 def trace(root: Path, identifier: str) -> dict[str, Any]:
     """Say where something comes from.
 
-    `identifier` is a case of a validation (`busi/<image>/<object>`), an alias (`champion`, `previous`), a registry
-    version, an MLflow run of any stage or pass, a Bento's tag, at least six digits of a weights' sha256, or as many of
-    a package's or calibration's that the ledger names, of a commit, of the parameters' sha256 or of a data digest.
+    `identifier` is a case of a validation (`busi/<image>/<object>`), an alias (`champion`, `previous`), `student`,
+    `candidate` or another model folder, a registry version, an MLflow run of any stage or pass, a Bento's tag, at least
+    six digits of a weights' sha256, or as many of a package's or calibration's that the ledger names, of a commit, of
+    the parameters' sha256 or of a data digest.
 
     Raises
     ------
@@ -52,7 +54,8 @@ def trace(root: Path, identifier: str) -> dict[str, Any]:
     if found is None:
         raise ReleaseError(
             f"nothing here is called {identifier!r}",
-            expected="a case, an alias, a version, an MLflow run, a Bento's tag, or six digits of a digest",
+            expected="a case, an alias, `student`, a model folder, a version, an MLflow run, a Bento's tag, or six "
+            "digits of a digest",
             remedy="take the digest from the answer's `model.digest`, or one that `sonoforge models` lists",
         )
     return {
@@ -99,6 +102,14 @@ def _alias(root: Path, identifier: str, _: Models) -> Found | None:
     ledger = read_ledger(root / LEDGER)
     digest = {CHAMPION: ledger.champion, PREVIOUS: ledger.previous}.get(identifier)
     return None if digest is None else Found("alias", (digest,), {})
+
+
+def _folder(root: Path, identifier: str, _: Models) -> Found | None:
+    """The student or candidate that is there, or a model folder, as the other commands take them."""
+    place = root / {"student": "models/student", "candidate": CANDIDATE.as_posix()}.get(identifier, identifier)
+    if not (place / DESCRIPTION).is_file():
+        return None
+    return Found("model folder", (read_description(place).digest,), {})
 
 
 def _version(root: Path, identifier: str, _: Models) -> Found | None:
@@ -179,6 +190,7 @@ def _source(_: Path, identifier: str, models: Models) -> Found | None:
 _FINDERS: Sequence[Callable[[Path, str, Models], Found | None]] = (
     _case,
     _alias,
+    _folder,
     _version,
     _bento,
     _run,

@@ -8,23 +8,28 @@ reading the model.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.errors import ReleaseError
 
 CHAMPION, PREVIOUS, STUDENT = "champion", "previous", "student"
 STUDENT_FOLDER = Path("models/student")
+MAX_REASON = 300
 REF_HELP = "`student`, `champion`, `previous`, version or first digits of a released model, or a model folder"
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A model's folder, in words which one it is, and its digest where it was chosen as a released one."""
+    """A model's folder, in words which one it is, and its digest where it was chosen as a released one.
+
+    `warning` says why nobody released it, where it stands in for a released one.
+    """
 
     folder: Path
     told: str
     released: str | None = None
+    warning: str = ""
 
 
 def resolve(root: Path, ref: str) -> Chosen:
@@ -40,6 +45,12 @@ def resolve(root: Path, ref: str) -> Chosen:
     if ref in (CHAMPION, PREVIOUS):
         found = _alias(root, ref)
         if found is None:
+            if ref == CHAMPION and (refused := _refusal(root)) is not None:
+                raise ReleaseError(
+                    f"no model is promoted: {refused}",
+                    expected="a student that the gate passes",
+                    remedy="read reports/gate.json; to use that student all the same: `--model student`",
+                )
             raise ReleaseError(
                 "no model is promoted" if ref == CHAMPION else "no model was in use before",
                 expected=f"a model with the alias `{ref}`",
@@ -62,7 +73,27 @@ def default_model(root: Path) -> Chosen:
     ReleaseError
         If there is neither, or the champion's folder is another model's, or the ledger was tampered with.
     """
-    return _alias(root, CHAMPION) or _student(root, told=f"{STUDENT_FOLDER.as_posix()} (nothing is promoted)")
+    if (champion := _alias(root, CHAMPION)) is not None:
+        return champion
+    student = _student(root, told=f"{STUDENT_FOLDER.as_posix()} (nothing is promoted)")
+    return replace(student, warning=_refusal(root) or f"{STUDENT_FOLDER.as_posix()}: the gate hasn't judged it yet")
+
+
+def _refusal(root: Path) -> str | None:
+    """That the gate refused the student that is there, and why; None where it didn't, or there is none."""
+    from components.artefacts import read_description
+    from components.release.records.ledger import LEDGER, read_ledger
+    from components.release.records.words import shown
+
+    if not _holds_model(root / STUDENT_FOLDER):
+        return None
+    digest = read_description(root / STUDENT_FOLDER).digest
+    entry = read_ledger(root / LEDGER).refusal_of(digest)
+    if entry is None:
+        return None
+    reason = shown(entry.reason)
+    cut = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}…"
+    return f"{STUDENT_FOLDER.as_posix()}, weights {digest[:12]}: the gate refused it: {cut}; reports/gate.json says all"
 
 
 def _student(root: Path, *, told: str) -> Chosen:

@@ -6,6 +6,7 @@ Leaves out: what a promotion is (components/release).
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,6 +43,8 @@ def models(as_json: AsJson = False) -> None:
         return
     if not rows:
         typer.echo("No model is released yet. The graph's last stage releases one if the gate says PASS: `dvc repro`.")
+        for refused in _refusals(_root()):
+            typer.echo(f"  {refused}")
         return
     for row in rows:
         phantom = "phantom-trained" if row["phantom"] else ""
@@ -126,7 +129,8 @@ def trace(
         str,
         typer.Argument(
             metavar="ID",
-            help="A case (busi/IMAGE/OBJECT), alias, version, MLflow run, Bento tag, or digits of a digest or commit.",
+            help="A case (busi/IMAGE/OBJECT), alias, student, candidate, model folder, version, MLflow run, Bento "
+            "tag, or digits of a digest or commit.",
         ),
     ],
     as_json: AsJson = False,
@@ -140,10 +144,33 @@ def trace(
         return
     typer.echo(f"{found['id']}: {found['kind']}")
     for key, value in found["about"].items():
-        typer.echo(f"  {key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
+        if key == "masks":
+            for line in _mask_lines(value):
+                typer.echo(line)
+        else:
+            typer.echo(f"  {key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
     for model in found["models"]:
         for line in _model_lines(model):
             typer.echo(line)
+
+
+def _refusals(root: Path) -> list[str]:
+    """What was refused, oldest first, each with its reasons."""
+    from components.release.records.ledger import LEDGER, read_ledger
+
+    refused = [entry for entry in read_ledger(root / LEDGER).entries if entry.action == "refuse"]
+    return [f"refused {entry.at}: weights {(entry.candidate or '')[:12]}: {shown(entry.reason)}" for entry in refused]
+
+
+def _mask_lines(masks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A case's Dice by model and prompt, one line each; the prompts themselves are in `--json`."""
+    width = max(len(str(mask["model"])) for mask in masks)
+    kind = max(len(str(mask["prompt"])) for mask in masks)
+    return [
+        f"  {mask['model']:<{width}}  {mask['prompt']:<{kind}}  Dice "
+        f"{'undefined' if mask['dice'] is None else format(mask['dice'], '.3f')}  weights {mask['model_digest'][:12]}"
+        for mask in masks
+    ]
 
 
 def _model_lines(model: dict[str, Any]) -> list[str]:

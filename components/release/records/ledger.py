@@ -111,6 +111,11 @@ class Ledger:
         entry = self.promotion_of(digest)
         return None if entry is None else entry.package_sha256
 
+    def refusal_of(self, digest: str) -> Entry | None:
+        """The entry by which a model was refused last; None if it never was, or was promoted since."""
+        judged = [e for e in self.entries if e.candidate == digest and e.action in ("promote", "refuse")]
+        return judged[-1] if judged and judged[-1].action == "refuse" else None
+
     def put_away(self, digest: str) -> Entry | None:
         """The rollback by which a model went out of use last; None if it is in use, never was, or gave its place to a
         promotion."""

@@ -140,3 +140,18 @@ def test_no_swapped_model_is_handed_to_the_server(tmp_path: Path, monkeypatch: p
     for ref in ("champion", f"models/released/{digest[:12]}"):
         ran = CliRunner().invoke(app, ["--model", ref])
         assert isinstance(ran.exception, ReleaseError) and digest in ran.exception.expected, ran.output
+
+
+def test_a_refused_student_is_called_so_wherever_it_stands_in(tmp_path: Path) -> None:
+    digest = put_model(tmp_path / "models/student", 1.0)
+    assert default_model(tmp_path).warning == "models/student: the gate hasn't judged it yet"
+    with pytest.raises(ReleaseError, match="run the graph to its end"):
+        resolve(tmp_path, "champion")
+    reason = "FAIL: skill of ddti: 0.01"
+    nothing = {"source": None, "target": None, "gate_sha256": None}
+    append(tmp_path / LEDGER, action="refuse", who="somebody", candidate=digest, reason=reason, **nothing)
+    assert f"the gate refused it: {reason}" in default_model(tmp_path).warning
+    with pytest.raises(ReleaseError, match=f"the gate refused it: {reason}; reports/gate.json"):
+        resolve(tmp_path, "champion")
+    put_model(tmp_path / "models/student", 2.0)
+    assert "hasn't judged" in default_model(tmp_path).warning, "that was another one"

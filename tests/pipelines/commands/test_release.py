@@ -103,6 +103,8 @@ def test_promote_list_roll_back_and_trace(app: typer.Typer, project: Path) -> No
     assert (back["from"], back["to"]) == (digests[1], digests[0])
     told = runner.invoke(app, ["trace", "champion"]).output
     assert digests[0] in told and "data data/x: md5:1" in told and "rollback" in told
+    for ref in ("student", "candidate", "models/student"):
+        assert digests[1] in runner.invoke(app, ["trace", ref]).output
     found = json.loads(runner.invoke(app, ["trace", digests[1][:8], "--json"]).output)
     assert found["models"][0]["digest"] == digests[1]
     again = runner.invoke(app, ["promote", digests[1][:8], "--json"])
@@ -130,6 +132,8 @@ def test_a_refusal_exits_with_one_and_says_why(app: typer.Typer, project: Path) 
     done = CliRunner().invoke(app, ["promote", "student"])
     assert done.exit_code == 1
     assert "because of its skill:busi" in done.output and "Bento" not in done.output
+    listed = CliRunner().invoke(app, ["models"]).output
+    assert "No model is released" in listed and "refused 20" in listed and "because of its skill:busi" in listed
 
 
 def test_results_of_another_model_or_none_are_no_card(app: typer.Typer, project: Path) -> None:
