@@ -9,6 +9,7 @@ sets it before importing this. Leaves out: the service itself (serving/service.p
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
@@ -16,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bentoml
-from bentoml.exceptions import BentoMLException, NotFound
+import yaml
+from bentoml.exceptions import BentoMLException
+from filelock import FileLock
 
 from components.artefacts import ModelDescription, sha256_of
 from components.errors import ReleaseError, SonoForgeError
@@ -29,7 +32,11 @@ NAME = "sonoforge"
 CANDIDATE = "sonoforge-candidate"
 SERVICE = "serving.service:SonoForge"
 CODE = ("components", "serving")
+SCRATCH = Path(".cache/stages/package")
 _PLACE = "project"
+_CONTEXT = "sonoforge-bento-"
+_UNREADABLE = (BentoMLException, yaml.YAMLError, AssertionError, KeyError, OSError, TypeError, ValueError)
+"""What BentoML raises of a folder that it was killed in before it had filled it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,13 @@ def build_bento(root: Path, model: Path, *, name: str = NAME) -> BuiltBento:
     ReleaseError
         If the weights were altered, BentoML can't build, or what it built isn't what was judged.
     """
+    with _building():
+        return _build(root, model, name)
+
+
+def _build(root: Path, model: Path, name: str) -> BuiltBento:
     description = intact_description(model)
+    _sweep(root, name)
     code_digest = _code_digest(root)
     version = f"{description.digest[:12]}-{_version_of(code_digest, model)}"
     known = find_bento(f"{name}:{version}")
@@ -69,7 +82,7 @@ def build_bento(root: Path, model: Path, *, name: str = NAME) -> BuiltBento:
         "phantom": str(description.phantom).lower(),
         _PLACE: _place(root),
     }
-    with tempfile.TemporaryDirectory(prefix="sonoforge-bento-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=_CONTEXT, dir=root / SCRATCH) as scratch:
         context = Path(scratch)
         _stage(root, model, context)
         packages = runtime_pins((root / PINS).read_text(encoding="utf-8"))
@@ -120,10 +133,12 @@ def build_candidate(root: Path, model: Path) -> BuiltBento:
     ReleaseError
         If the weights were altered, or BentoML can't build.
     """
-    for bento in _all(CANDIDATE):
-        if bento.info.labels.get(_PLACE) == _place(root):
-            bentoml.delete(bento.tag)
-    return build_bento(root, model, name=CANDIDATE)
+    with _building():
+        _sweep(root, CANDIDATE)
+        for bento in _all(CANDIDATE):
+            if bento.info.labels.get(_PLACE) == _place(root):
+                bentoml.delete(bento.tag)
+        return _build(root, model, CANDIDATE)
 
 
 def release_bento(root: Path, model: Path) -> BuiltBento:
@@ -146,8 +161,41 @@ def release_bento(root: Path, model: Path) -> BuiltBento:
 
 
 def _all(name: str) -> list[bentoml.Bento]:
-    """All Bentos of a name; BentoML itself refuses to list a name that has none."""
-    return [bento for bento in bentoml.list() if bento.tag.name == name]
+    """All whole Bentos of a name; BentoML itself lists nothing where one of any name is torn."""
+    read = [_read(f"{name}:{folder.name}") for folder in _folders(name)]
+    return [bento for bento in read if bento is not None]
+
+
+def _read(tag: str) -> bentoml.Bento | None:
+    """The Bento with this tag; None where there is none, or only what a killed build has left."""
+    try:
+        return bentoml.get(tag)
+    except _UNREADABLE:
+        return None
+
+
+def _store() -> Path:
+    return Path(os.environ.get("BENTOML_HOME") or Path.home() / "bentoml") / "bentos"
+
+
+def _folders(name: str) -> list[Path]:
+    return sorted(path for path in (_store() / name).glob("*") if path.is_dir())
+
+
+def _building() -> FileLock:
+    """One build at a time in a store: a folder that is being filled looks like a torn one."""
+    _store().parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(_store().parent / "sonoforge.lock")
+
+
+def _sweep(root: Path, name: str) -> None:
+    """Remove what killed builds have left: torn Bentos of a name, and folders that they were laid out in."""
+    for folder in _folders(name):
+        if _read(f"{name}:{folder.name}") is None:
+            shutil.rmtree(folder)
+    (root / SCRATCH).mkdir(parents=True, exist_ok=True)
+    for context in (root / SCRATCH).glob(f"{_CONTEXT}*"):
+        shutil.rmtree(context)
 
 
 def _has_papers_of(model: Path, bento: BuiltBento) -> bool:
@@ -177,9 +225,8 @@ def find_bento(tag: str) -> BuiltBento | None:
     ReleaseError
         If the model in it isn't the one after which it is named, or a file isn't the one that was judged.
     """
-    try:
-        bento = bentoml.get(tag)
-    except (NotFound, BentoMLException, ValueError):
+    bento = _read(tag)
+    if bento is None:
         return None
     folder = Path(bento.path)
     description = _carried(bento.tag, folder)

@@ -15,6 +15,7 @@ from components.listing import MODEL
 from components.release.files import bento_files, listing_text, package_digest
 from components.release.packing.bento import (
     CODE,
+    SCRATCH,
     BuiltBento,
     bento_of,
     build_bento,
@@ -106,6 +107,28 @@ def test_a_release_is_the_judged_bento_and_its_papers(project, make_model) -> No
 
     again = build_candidate(project, model)
     assert again.tag != judged.tag and find_bento(judged.tag) is None, "one candidate at a time"
+
+
+def test_what_a_killed_build_left_is_cleared_and_built_again(project, make_model) -> None:
+    model = candidate(make_model, 15)
+    judged = build_candidate(project, model)
+    names = judged.folder.parent, judged.folder.parent.parent / "sonoforge"
+    for number, said in enumerate((None, "", "service: [", "- 1")):
+        for name in names:
+            torn = name / f"torn{number}"
+            torn.mkdir(parents=True)
+            if said is not None:
+                (torn / "bento.yaml").write_text(said)
+    shutil.rmtree(judged.folder)
+    judged.folder.mkdir()
+    left = project / SCRATCH / "sonoforge-bento-left"
+    left.mkdir()
+    assert find_bento(judged.tag) is None and bento_of(judged.model_digest) is None
+    assert build_candidate(project, model) == judged
+    assert not list(names[0].glob("torn*")) and not left.exists() and not list((project / SCRATCH).iterdir())
+    built = release_bento(project, released(model, judged))
+    assert not list(names[1].glob("torn*")) and bento_of(built.model_digest) == built
+    bentoml.delete(built.tag)
 
 
 def test_a_bento_that_was_altered_since_is_refused(project, make_model) -> None:
