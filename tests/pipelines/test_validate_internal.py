@@ -65,7 +65,9 @@ def test_the_report_is_whole(reached: Reached) -> None:
 
 def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_steps: None, tmp_path: Path) -> None:
     root = tmp_path / "project"
-    shutil.copytree(reached("validate_internal"), root, ignore=shutil.ignore_patterns("released*", ".mlflow"))
+    shutil.copytree(
+        reached("validate_internal"), root, ignore=shutil.ignore_patterns("released", "released.end.json", ".mlflow")
+    )
     # The same tensors in a file of another digest: a released model that must give the student's masks.
     twin = root / "models/twin"
     shutil.copytree(root / "models/student", twin)
@@ -92,7 +94,9 @@ def test_the_model_in_use_is_scored_beside_the_student(reached: Reached, plain_s
 
 def test_peers_are_scored_beside_ours(reached: Reached, plain_steps: None, tmp_path: Path, monkeypatch) -> None:
     root = tmp_path / "project"
-    shutil.copytree(reached("validate_internal"), root, ignore=shutil.ignore_patterns("released*", ".mlflow"))
+    shutil.copytree(
+        reached("validate_internal"), root, ignore=shutil.ignore_patterns("released", "released.end.json", ".mlflow")
+    )
     small = VitConfig(channels=16, depth=1, heads=2, global_blocks=(), input_px=256, patch_px=4, window=16)
     monkeypatch.setattr(medsam, "VIT_B", small)
     torch.save(Sam1(VisionTransformer(small), input_px=256).state_dict(), root / "rival.pth")
