@@ -19,7 +19,9 @@ from components.evaluation.reporting.figures import case_figure, interval_figure
 from components.evaluation.reporting.plots import plot_tables
 from components.evaluation.reporting.prompt_sections import prompt_sections
 from components.evaluation.reporting.sections import (
+    confidence_section,
     ellipse_section,
+    guard_section,
     misses_section,
     on_what_section,
     others_section,
@@ -86,6 +88,10 @@ def report_text(metrics: Mapping[str, Any], *, role: Role, case_figures: Mapping
     parts += ["## Results", results_section(metrics)]
     parts += ["## Misses", misses_section(metrics)]
     parts += prompt_sections(metrics)
+    if confident := confidence_section(metrics):
+        parts += ["## Does it know when it is wrong?", confident]
+    if guarded := guard_section(metrics):
+        parts += ["## Is it ultrasound at all?", guarded]
     parts += ["## Subgroups", subgroups_section(metrics)]
     parts += ["## Against the others", others_section(metrics)]
     parts += ["## On what", on_what_section(metrics)]

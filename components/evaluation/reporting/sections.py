@@ -11,11 +11,14 @@ from typing import Any
 from components.evaluation.baselines import ELLIPSE
 from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.reporting.words import (
+    DRAWN,
+    GUARD_TRIED,
     MAXIM,
     SIMPLER,
     beats_words,
     each_prompt,
     interval_words,
+    kept_warnings,
     marked_dataset,
     marked_model,
     mean_words,
@@ -137,6 +140,45 @@ def subgroups_section(metrics: Mapping[str, Any]) -> str:
 def _subgroup_cell(found: Mapping[str, Any]) -> str:
     mean = mean_words(found["models"][SUBJECT]["dice"]) if SUBJECT in found["models"] else "–"
     return f"{found['name']} {mean} ({found['groups']}{'' if found['enough'] else ', too small'})"
+
+
+def confidence_section(metrics: Mapping[str, Any]) -> str:
+    """What each model states of its own quality, and what warning by it does; empty where nobody was asked."""
+    head = ["dataset", "prompt", "model", "calibration error (ECE)", "share with a warning", "Dice of the rest"]
+    lines = [
+        _line(
+            [
+                marked_dataset(metrics, name),
+                prompt_words(kind),
+                marked_model(metrics, who),
+                *(
+                    interval_words(found[key], metrics["confidence"]) if found.get(key) else "–"
+                    for key in ("ece", "abstained", "dice_kept")
+                ),
+            ]
+        )
+        for name, kind, dataset in each_prompt(metrics)
+        for who, found in dataset.get("confidence", {}).get(kind, {}).items()
+    ]
+    if not lines:
+        return ""
+    table = "\n".join([_line(head), _line(["---"] * len(head)), *lines])
+    return "\n\n".join([table, *(f"**{line}**" for line in kept_warnings(metrics))])
+
+
+def guard_section(metrics: Mapping[str, Any]) -> str:
+    """What the guard flags, of drawn pictures and of test images; empty where none was asked."""
+    if (guard := metrics.get("guard")) is None:
+        return ""
+    lines = [_line(["pictures", "how many", "flagged"]), _line(["---"] * 3)]
+    lines += [
+        _line([DRAWN.get(one["kind"], one["kind"].replace("_", " ")), str(one["n"]), str(one["flagged"])])
+        for one in guard["not_ultrasound"]
+    ]
+    for name, found in guard["false_alarms"].items():
+        span = interval_words(found, metrics["confidence"])
+        lines.append(_line([f"test images of {marked_dataset(metrics, name)}", str(found["n"]), span]))
+    return GUARD_TRIED + "\n\n" + "\n".join(lines)
 
 
 def others_section(metrics: Mapping[str, Any]) -> str:

@@ -54,6 +54,22 @@ PROMPT_MEANS = {
     "box_nothing": "a box in a place where there is no object: the right answer is to outline nothing",
 }
 
+ROUNDING = 5e-4
+"""A difference of Dice that three decimals don't show."""
+DRAWN = {
+    "text_page": "drawn page of text",
+    "screenshot": "drawn screenshot",
+    "photograph": "drawn like a photograph",
+    "grey_photograph": "drawn like a grey photograph",
+    "ct_slice": "drawn CT-like figure",
+    "constant": "one grey",
+}
+"""What the kinds of components/evaluation/not_ultrasound.py truly are, where their names alone promise more."""
+GUARD_TRIED = (
+    "Pictures that aren't ultrasound are drawn by a generator: real photographs and real CT were never tried. A flag "
+    "on an external image, of anatomy that the model never learned, is no fault of the guard."
+)
+
 
 def marked_dataset(metrics: Mapping[str, Any], name: str) -> str:
     """A dataset's name, marked where its images are phantoms."""
@@ -178,6 +194,21 @@ def interval_words(estimate: Mapping[str, Any], confidence: float, *, signed: bo
 def share_words(missed: Mapping[str, Any]) -> str:
     """A rate in per cent."""
     return "–" if missed["mean"] is None else f"{100 * missed['mean']:.1f} %"
+
+
+def kept_warnings(metrics: Mapping[str, Any]) -> list[str]:
+    """Where the cases that are left without a warning come out worse than all: there a warning misleads."""
+    lines = []
+    for name, kind, dataset in each_prompt(metrics):
+        for who, found in dataset.get("confidence", {}).get(kind, {}).items():
+            kept, everything = (found.get("dice_kept") or {}).get("mean"), dataset["prompts"][kind][who]["dice"]["mean"]
+            if kept is not None and everything is not None and everything - kept > ROUNDING:
+                lines.append(
+                    f"{marked_dataset(metrics, name)}, {prompt_words(kind)}: the warnings of the "
+                    f"{marked_model(metrics, who)} mislead: Dice of the cases without a warning is {kept:.3f}, of all "
+                    f"{everything:.3f}."
+                )
+    return lines
 
 
 def p_words(value: float | None) -> str:

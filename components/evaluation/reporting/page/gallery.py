@@ -91,4 +91,4 @@ def reason(row: Mapping[Any, Any]) -> str:
         return f"Too small: {100 * predicted / true:.0f} % of the object's area."
     if predicted > true * MUCH:
         return f"Too large: {predicted / true:.1f} times the object's area."
-    return "About the right area, but another outline."
+    return f"Another outline, with {100 * predicted / true:.0f} % of the object's area."

@@ -35,6 +35,7 @@ from components.evaluation.reporting.words import (
     RESEARCH,
     SIMPLER,
     exposure_words,
+    kept_warnings,
     limits,
     origin_words,
     phantom_words,
@@ -85,6 +86,7 @@ def _said(results: Results, prompt: str) -> dict[str, Any]:
         "phantom_words": _phantoms(results),
         "exposure": exposure_words(results.metrics["external"]),
         "sentence": verdict_sentence(results),
+        "declared": any(check["id"] == "declared" and check["verdict"] == "PASS" for check in results.gate["checks"]),
         "reasons": [check["reason"] for check in open_checks(results)],
         "ellipse": against_lines(results, prompt, ELLIPSE),
         "simpler": simpler_lines(results, prompt),
@@ -130,6 +132,12 @@ def _shown(results: Results, prompt: str, figure_cases: int) -> dict[str, Any]:
         "reliability": charts.reliability_chart(results, prompt),
         "risk": charts.risk_chart(results, prompt),
         "confidence": trust_tables.confidence_table(results, prompt),
+        "confidence_by_kind": [
+            told
+            for kind in kinds
+            if kind != prompt and not (told := trust_tables.confidence_table(results, kind, strictly=True)).empty
+        ],
+        "misleading": [line for metrics in results.metrics.values() for line in kept_warnings(metrics)],
         "guard": trust_tables.guard_table(results),
         "subgroups": trust_tables.subgroup_table(results, prompt),
         "seeds": trust_tables.seed_table(results, prompt),

@@ -12,17 +12,20 @@ from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.seeds import POOLED
 from components.evaluation.reporting.page.results import Results, main_prompt
 from components.evaluation.reporting.page.tables import Cell, Row, Table, estimate_cell
-from components.evaluation.reporting.words import marked_dataset, marked_model, prompt_words
+from components.evaluation.reporting.words import DRAWN, GUARD_TRIED, marked_dataset, marked_model, prompt_words
 
 GUARD_HEAD = ("pictures", "how many", "flagged")
 SEED_COLUMNS = (("mean", ".3f"), ("sd", ".3f"), ("min", ".3f"), ("max", ".3f"), ("candidate_minus_mean", "+.3f"))
 
 
-def confidence_table(results: Results, asked: str) -> Table:
-    """How well what each model states of its quality holds, and what warning by it does, by dataset."""
+def confidence_table(results: Results, asked: str, *, strictly: bool = False) -> Table:
+    """How well what each model states of its quality holds, and what warning by it does, by dataset.
+
+    It is told by the kind of prompt that is asked for; a dataset without it is told by its first, unless `strictly`.
+    """
     groups = []
     for one in results.tested:
-        kind = main_prompt(one, asked)
+        kind = asked if strictly else main_prompt(one, asked)
         by_who = one.found.get("confidence", {}).get(kind, {})
         rows = [
             Row(
@@ -49,7 +52,7 @@ def confidence_table(results: Results, asked: str) -> Table:
         "share with a warning",
         "Dice of the rest",
     ]
-    return Table("The model's own confidence", head, groups)
+    return Table(f"The model's own confidence, {prompt_words(asked)}", head, groups)
 
 
 def guard_table(results: Results) -> Table:
@@ -59,7 +62,10 @@ def guard_table(results: Results) -> Table:
         return Table("What the guard flags", GUARD_HEAD, [])
     # Every validation tries the same pictures.
     caught = [
-        Row(one["kind"], [Cell(str(one["n"])), Cell(f"{one['flagged']} of {one['n']}", value=one["flagged"])])
+        Row(
+            DRAWN.get(one["kind"], one["kind"].replace("_", " ")),
+            [Cell(str(one["n"])), Cell(f"{one['flagged']} of {one['n']}", value=one["flagged"])],
+        )
         for one in guards[0]["not_ultrasound"]
     ]
     alarms = [
@@ -68,7 +74,8 @@ def guard_table(results: Results) -> Table:
         for name, found in guard["false_alarms"].items()
     ]
     notes = [f"An image is flagged where its distance from what the model knows exceeds {guards[0]['threshold']:.4g}."]
-    groups = [("pictures that aren't ultrasound", caught), ("test images, wrongly flagged", alarms)]
+    notes.append(GUARD_TRIED)
+    groups = [("drawn pictures that aren't ultrasound", caught), ("test images that were flagged", alarms)]
     return Table("What the guard flags", GUARD_HEAD, groups, notes)
 
 

@@ -23,7 +23,7 @@ from components.intake.form.records import load_image
         (100, 90, 1.0, "What was outlined isn't the object"),
         (100, 50, 0.0, "Too small: 50 % of"),
         (100, 210, 0.0, "Too large: 2.1 times"),
-        (100, 110, 0.0, "About the right area"),
+        (100, 110, 0.0, "Another outline, with 110 % of"),
     ],
 )
 def test_the_reason_is_in_the_numbers(true: int, predicted: int, miss: float, said: str) -> None:
