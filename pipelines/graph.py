@@ -95,12 +95,14 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
     ------
     ParamsError
         If `params.yaml` isn't valid.
+    PeerError
+        If a model to compare with can't be had, which only the last stages would find.
     GraphError
         If a stage failed or the target is no stage.
     KeyboardInterrupt
         On Ctrl-C, SIGTERM or a closed terminal, after the running stage has closed.
     """
-    load_params(root / "params.yaml")
+    check_before(root, load_params(root / "params.yaml"))
     ran: list[str] = []
     with ends_as_interrupts():
         process = _start_dvc(root, target)
@@ -123,6 +125,32 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
         )
     # After one stage, what stands in reports/ may be of an earlier state of the graph.
     return GraphRun(tuple(ran), *(None if target else _read(root / "reports" / path) for path in _RESULTS))
+
+
+def check_before(root: Path, params: Params) -> None:
+    """Make sure of what only the stages after the trainings read: peers with their weights, required statements.
+
+    Raises
+    ------
+    ParamsError
+        If a required statement doesn't exist, or a peer's exposure names no dataset of the run.
+    PeerError
+        If a peer's architecture isn't known, or its weights aren't there or aren't the pinned ones.
+    """
+    from components.release.documents.statements import check_required
+
+    check_required(params.document.required)
+    for who, peer in params.evaluate.peers.items():
+        # Its architectures bring PyTorch along, which takes seconds.
+        from components.evaluation.peers import check_peer
+
+        if unknown := sorted(set(peer.exposure) - set(params.datasets)):
+            raise ParamsError(
+                f"params.yaml: evaluate.peers.{who}.exposure names {', '.join(unknown)}",
+                expected=f"datasets of the run: {', '.join(params.datasets)}",
+                remedy="correct or remove them",
+            )
+        check_peer(who, peer, root=root)
 
 
 def check_stage(target: str, datasets: Collection[str]) -> None:

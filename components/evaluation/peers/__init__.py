@@ -56,16 +56,8 @@ def load_peer(who: str, params: PeerParams, *, root: Path, device: torch.device 
     PeerError
         If there is no such architecture, or the weights aren't there, aren't the pinned ones, or don't fit it.
     """
-    peers = _peers()
-    if params.model not in peers:
-        raise PeerError(
-            f"params.yaml: evaluate.peers.{who}.model is {params.model!r}",
-            expected=f"one of {', '.join(sorted(peers))}",
-            remedy="correct the name, or add components/evaluation/peers/<name>.py",
-        )
+    module = check_peer(who, params, root=root)
     path = root / params.weights
-    _check_weights(who, path, params.sha256)
-    module = peers[params.model]
     try:
         network = module.load(params.model, _state(path))
     except (RuntimeError, KeyError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
@@ -83,6 +75,25 @@ def load_peer(who: str, params: PeerParams, *, root: Path, device: torch.device 
         predictor=module,
         needs_box=module.NEEDS_BOX,
     )
+
+
+def check_peer(who: str, params: PeerParams, *, root: Path) -> PeerModule:
+    """The file of a peer's architecture, once that is known and the weights are the pinned ones; loads nothing.
+
+    Raises
+    ------
+    PeerError
+        If there is no such architecture, or the weights aren't there or aren't the pinned ones.
+    """
+    peers = _peers()
+    if params.model not in peers:
+        raise PeerError(
+            f"params.yaml: evaluate.peers.{who}.model is {params.model!r}",
+            expected=f"one of {', '.join(sorted(peers))}",
+            remedy="correct the name, or add components/evaluation/peers/<name>.py",
+        )
+    _check_weights(who, root / params.weights, params.sha256)
+    return peers[params.model]
 
 
 def _check_weights(who: str, path: Path, pinned: str) -> None:

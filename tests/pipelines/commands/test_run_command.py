@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
-from components.errors import ParamsError
+from components.errors import ParamsError, PeerError
 from components.params import load_params
 from pipelines import graph
 from pipelines.cli import app
 from pipelines.graph import GraphRun, set_params
+
+PEER = {"model": "medsam_vit_b", "weights": "weights.pt", "sha256": "0" * 64}
 
 
 @pytest.fixture
@@ -144,3 +147,26 @@ def test_a_second_run_waits_for_the_first(tmp_path: Path) -> None:
     thread.join(timeout=30)
     assert order == ["first", "second"]
     assert "waiting" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        ("document.required", ["intended_user"], "intended_user"),
+        ("evaluate.peers", {"other": PEER | {"model": "nosuch"}}, "other.model is 'nosuch'"),
+        ("evaluate.peers", {"other": PEER | {"weights": "nowhere.pt"}}, "which is no file"),
+        ("evaluate.peers", {"other": PEER}, "has sha256"),
+        ("evaluate.peers", {"other": PEER | {"exposure": {"busy": "yes"}}}, "exposure names busy"),
+    ],
+)
+def test_what_only_late_stages_read_is_checked_before_the_first(
+    path: str, value: object, says: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    section, key = path.split(".")
+    raw[section][key] = value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(raw), encoding="utf-8")
+    (tmp_path / "weights.pt").write_bytes(b"other ones")
+    monkeypatch.setattr(graph, "_start_dvc", lambda *_: pytest.fail("a stage was started"))
+    with pytest.raises((ParamsError, PeerError), match=says):
+        graph.run_graph(tmp_path, say=str)
