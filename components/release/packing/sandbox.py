@@ -1,8 +1,9 @@
 """A command to a process apart from everything else here, its memory measured, and surely gone afterwards.
 
 It runs in a session of its own, in an empty folder that is its home, with a bare environment: no credentials, no proxy,
-no path to the project's modules. Its keeper (keeper.py) ends it should this process be killed. That is no boundary
-against a hostile program: it has this user's rights, and the network that this machine has.
+no path to the project's modules. Its keeper (keeper.py) ends it should this process be killed, and on Linux it ends
+with its keeper. What leaves its parent there is the keeper's to end; only who does so as that is killed may escape.
+This is no boundary against a hostile program: it has this user's rights, and the network that this machine has.
 
 Leaves out: what the command is and what is asked of it (trial.py).
 """
@@ -41,6 +42,7 @@ class Sandbox:
         self._process = process
         self._log = log
         self._over = threading.Event()
+        self._seen: dict[tuple[int, float], psutil.Process] = {}
         self.peak_memory_bytes = 0
         self._sampler = threading.Thread(target=self._sample, daemon=True)
         self._sampler.start()
@@ -64,18 +66,30 @@ class Sandbox:
         self._over.set()
         self._sampler.join()
         assert self._process.stdin is not None
+        self._descendants()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=3 * keeper.GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        # What a keeper that was killed has left. psutil knows a process by its start too: its number may be reused.
+        keeper.kill_at(list(self._seen.values()), until_s=time.monotonic())
+
+    def _descendants(self) -> list[psutil.Process]:
+        """The command and all that it started; they are remembered, as nobody knows them once the keeper is gone."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            whole = psutil.Process(self._process.pid).children(recursive=True)
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-            keeper.kill_at(whole, until_s=time.monotonic() + 2 * keeper.GRACE_S)
-        self._process.wait()
+            found = psutil.Process(self._process.pid).children(recursive=True)
+            for one in found:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    self._seen.setdefault((one.pid, one.create_time()), one)
+            return found
+        return []
 
     def _sample(self) -> None:
         while not self._over.wait(_SAMPLE_S):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                commands = psutil.Process(self._process.pid).children(recursive=True)
-                self.peak_memory_bytes = max(self.peak_memory_bytes, sum(map(_resident_bytes, commands)))
+            self.peak_memory_bytes = max(self.peak_memory_bytes, sum(map(_resident_bytes, self._descendants())))
 
 
 def _resident_bytes(process: psutil.Process) -> int:

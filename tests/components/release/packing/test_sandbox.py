@@ -69,6 +69,25 @@ def test_it_ends_when_its_starter_is_killed(tmp_path: Path, root: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody adopts who leaves its parent")
+def test_neither_a_killed_keeper_nor_a_new_session_lets_a_process_escape() -> None:
+    leaves = "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)"
+    middle = f"import subprocess, sys; {leaves}"
+    code = (
+        f"import subprocess, sys, time; subprocess.run([sys.executable, '-c', {middle!r}]); print('ready', flush=1); "
+    )
+    for killed, rest in ((False, "time.sleep(60)"), (True, "time.sleep(60)"), (False, "sys.exit(3)")):
+        with sandboxed([sys.executable, "-c", code + rest], environment={}) as sandbox:
+            wait_for(sandbox, "ready")
+            keeper = psutil.Process(sandbox.session)
+            tree = keeper.children(recursive=True)
+            time.sleep(0.2)
+            assert rest == "sys.exit(3)" or len(tree) == 2, "the keeper adopts who left"
+            if killed:
+                keeper.kill()
+        assert not any(map(_lives, tree))
+
+
 def test_what_a_broken_command_leaves_behind_is_ended_too() -> None:
     code = CHILD + "print('ready', flush=True); sys.exit(3)"
     with sandboxed([sys.executable, "-c", code], environment={}) as sandbox:
