@@ -23,6 +23,7 @@ from components.release.records.ledger import LEDGER, RELEASED, as_json, read_le
 from components.release.records.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME
 
 MIN_PREFIX = 6
+MARK = "sonoforge:"
 CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")
 SISTERS = "models/spread"
 
@@ -39,10 +40,10 @@ class Found:
 def trace(root: Path, identifier: str) -> dict[str, Any]:
     """Say where something comes from.
 
-    `identifier` is a case of a validation (`busi/<image>/<object>`), an alias (`champion`, `previous`), `student`,
-    `candidate` or another model folder, a registry version, an MLflow run of any stage or pass, a Bento's tag, at least
-    six digits of a weights' sha256, or as many of a package's or calibration's that the ledger names, of a commit, of
-    the parameters' sha256 or of a data digest.
+    `identifier` is a case of a validation (`busi/<image>/<object>`), a PNG that `sonoforge segment` wrote, an alias
+    (`champion`, `previous`), `student`, `candidate` or another model folder, a registry version, an MLflow run of any
+    stage or pass, a Bento's tag, at least six digits of a weights' sha256, or as many of a package's or calibration's
+    that the ledger names, of a commit, of the parameters' sha256 or of a data digest.
 
     Raises
     ------
@@ -102,6 +103,24 @@ def _alias(root: Path, identifier: str, _: Models) -> Found | None:
     ledger = read_ledger(root / LEDGER)
     digest = {CHAMPION: ledger.champion, PREVIOUS: ledger.previous}.get(identifier)
     return None if digest is None else Found("alias", (digest,), {})
+
+
+def _mask_file(root: Path, identifier: str, _: Models) -> Found | None:
+    """A mask that `sonoforge segment` wrote, by what stands in it; a relative path counts from the project's folder."""
+    path = root / identifier
+    if path.suffix.lower() != ".png" or not path.is_file():
+        return None
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.load()
+            said = {str(key): str(value) for key, value in image.info.items()}
+    except (OSError, ValueError, SyntaxError):
+        return None
+    about = {key.removeprefix(MARK): value for key, value in said.items() if key.startswith(MARK)}
+    digest = about.get("model_digest", "")
+    return Found("mask file", (digest,), about) if re.fullmatch(r"[0-9a-f]{64}", digest) else None
 
 
 def _folder(root: Path, identifier: str, _: Models) -> Found | None:
@@ -189,6 +208,7 @@ def _source(_: Path, identifier: str, models: Models) -> Found | None:
 
 _FINDERS: Sequence[Callable[[Path, str, Models], Found | None]] = (
     _case,
+    _mask_file,
     _alias,
     _folder,
     _version,

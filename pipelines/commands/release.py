@@ -129,8 +129,8 @@ def trace(
         str,
         typer.Argument(
             metavar="ID",
-            help="A case (busi/IMAGE/OBJECT), alias, student, candidate, model folder, version, MLflow run, Bento "
-            "tag, or digits of a digest or commit.",
+            help="A case (busi/IMAGE/OBJECT), mask file, alias, student, candidate, model folder, version, MLflow "
+            "run, Bento tag, or digits of a digest or commit.",
         ),
     ],
     as_json: AsJson = False,
@@ -148,7 +148,7 @@ def trace(
             for line in _mask_lines(value):
                 typer.echo(line)
         else:
-            typer.echo(f"  {key}: {json.dumps(value) if isinstance(value, dict | list) else value}")
+            typer.echo(f"  {key}: {json.dumps(value) if isinstance(value, dict | list) else shown(str(value))}")
     for model in found["models"]:
         for line in _model_lines(model):
             typer.echo(line)

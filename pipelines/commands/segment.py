@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -104,7 +104,9 @@ def segment(
     if calibration is not None:
         check_fits(calibration.guard, lambda blank: embed(segmenter, blank))
     outlines = _outline(segmenter, calibration, pixels, prompts)
-    write_mask(out, outlines.predictions)
+    asked = json.dumps({"boxes": box_numbers, "points": point_numbers})
+    made_by = {"model_name": description.name, "model_digest": description.digest, "model_ref": chosen.told}
+    write_mask(out, outlines.predictions, about=made_by | {"prompt": asked})
     if as_json:
         typer.echo(json.dumps(_as_json(outlines, description, chosen, out=out), indent=2))
         return
@@ -206,8 +208,10 @@ def to_prompts(
     return [Prompt(box, tuple(own)) for box, own in zip(boxes, clicks, strict=True)]
 
 
-def write_mask(path: Path, predictions: Sequence[Prediction]) -> None:
+def write_mask(path: Path, predictions: Sequence[Prediction], *, about: Mapping[str, str]) -> None:
     """Write masks as one 8-bit PNG in one piece: 0 and 255 for one object, else object numbers, later ones on top.
+
+    `about` goes into text chunks `sonoforge:KEY`, by which `sonoforge trace` finds the model again.
 
     Raises
     ------
@@ -216,15 +220,19 @@ def write_mask(path: Path, predictions: Sequence[Prediction]) -> None:
     """
     import numpy as np
     from PIL import Image as PilImage
+    from PIL.PngImagePlugin import PngInfo
 
     from components.artefacts import replacing
 
+    chunks = PngInfo()
+    for key, value in about.items():
+        chunks.add_itxt(f"sonoforge:{key}", value)
     values = np.zeros(predictions[0].mask.shape, dtype=np.uint8)
     for number, prediction in enumerate(predictions, start=1):
         values[prediction.mask] = 255 if len(predictions) == 1 else number
     try:
         with replacing(path) as beside:
-            PilImage.fromarray(values).save(beside, "PNG")
+            PilImage.fromarray(values).save(beside, "PNG", pnginfo=chunks)
     except OSError as error:
         raise _bad_out(f"{path} can't be written: {error.strerror or error}", remedy="name a file elsewhere") from None
 

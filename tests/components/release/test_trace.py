@@ -6,6 +6,8 @@ import json
 
 import pandas as pd
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from components import tracking
 from components.artefacts import write_json
@@ -152,3 +154,17 @@ def test_reports_without_the_case_are_passed_over(project) -> None:
     )
     with pytest.raises(ReleaseError):
         trace(root, "fugc/1/1")
+
+
+def test_a_written_mask_leads_to_its_model_and_any_other_picture_to_nothing(project, monkeypatch) -> None:
+    root, first, _ = project
+    monkeypatch.chdir(root)
+    chunks = PngInfo()
+    chunks.add_itxt("sonoforge:model_digest", first)
+    chunks.add_itxt("sonoforge:prompt", "{}")
+    Image.new("L", (4, 4)).save("mask.png", pnginfo=chunks)
+    found = trace(root, "mask.png")
+    assert found["about"] == {"model_digest": first, "prompt": "{}"} and found["models"][0]["digest"] == first
+    Image.new("L", (4, 4)).save("other.png")
+    with pytest.raises(ReleaseError):
+        trace(root, "other.png")

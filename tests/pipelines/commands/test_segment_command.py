@@ -53,9 +53,10 @@ def test_unclear_prompts_are_refused(
 def test_a_mask_is_black_and_white_or_holds_object_numbers(tmp_path: Path) -> None:
     left, right = np.zeros((2, 4), dtype=bool), np.zeros((2, 4), dtype=bool)
     left[:, :3], right[:, 2:] = True, True
-    command.write_mask(tmp_path / "one.png", [Prediction(left, 1.0)])
+    command.write_mask(tmp_path / "one.png", [Prediction(left, 1.0)], about={"model_digest": "a" * 64})
+    assert PilImage.open(tmp_path / "one.png").info["sonoforge:model_digest"] == "a" * 64
     np.testing.assert_array_equal(np.asarray(PilImage.open(tmp_path / "one.png"))[0], [255, 255, 255, 0])
-    command.write_mask(tmp_path / "two.png", [Prediction(left, 1.0), Prediction(right, 1.0)])
+    command.write_mask(tmp_path / "two.png", [Prediction(left, 1.0), Prediction(right, 1.0)], about={})
     np.testing.assert_array_equal(np.asarray(PilImage.open(tmp_path / "two.png"))[0], [1, 1, 2, 2])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "two.png"]
 
@@ -131,5 +132,5 @@ def test_a_write_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(PilImage.Image, "save", full)
     with pytest.raises(typer.BadParameter, match="No space left on device"):
-        command.write_mask(tmp_path / "o.png", [Prediction(np.zeros((2, 2), dtype=bool), 1.0)])
+        command.write_mask(tmp_path / "o.png", [Prediction(np.zeros((2, 2), dtype=bool), 1.0)], about={})
     assert not list(tmp_path.iterdir())
