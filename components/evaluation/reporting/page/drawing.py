@@ -17,6 +17,10 @@ LEFT, RIGHT, TOP, BOTTOM = 46.0, 24.0, 8.0, 36.0
 SHAPES = ("circle", "square", "up", "diamond", "down", "cross", "plus", "bar")
 
 
+LETTER_PX = 6.0
+"""About how wide a letter of a label is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Axis:
     """An axis: what it says, the span that it covers, where its ticks are and what they are called."""
@@ -90,7 +94,9 @@ class Canvas:
         for value, text in self.x.ticks:
             x = self.place_x(value)
             parts.append(Markup('<path class="grid" d="M{0:.1f} {1:.1f}V{2:.1f}"/>').format(x, TOP, floor))
-            parts.append(_text(x, floor + 14, text, "middle"))
+            # A label at the right end would be cut off if it stood in the middle of its tick.
+            at_end = x + LETTER_PX * len(text) / 2 > self.width
+            parts.append(_text(self.width - 1 if at_end else x, floor + 14, text, "end" if at_end else "middle"))
         for value, text in self.y.ticks:
             y = self.place_y(value)
             parts.append(Markup('<path class="grid" d="M{0:.1f} {1:.1f}H{2:.1f}"/>').format(self.left, y, right))

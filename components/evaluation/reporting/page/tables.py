@@ -93,7 +93,8 @@ COUNTED = ("images", "groups", "cases", "images_without_case")
 
 def results_table(results: Results, kind: str) -> Table:
     """Everybody's means at one kind of prompt, by dataset, and what the student has over each."""
-    head = ["model", *(word for _, word, _ in SHOWN), "skill", "area error", "missed", "student minus it, Dice"]
+    words = [word for _, word, _ in SHOWN]
+    head = ["model", words[0], "skill", "student minus it, Dice", "missed", *words[1:], "area error"]
     groups = []
     for one in results.tested:
         if kind not in one.found["prompts"]:
@@ -111,16 +112,21 @@ def _result_row(
     one: Tested, results: Results, kind: str, who: str, by_metric: Mapping[str, Any], differences: Mapping[str, Any]
 ) -> Row:
     path = f"{one.name}/{kind}/{who}"
-    cells = [
+    first, *others = (
         estimate_cell(by_metric[metric], results, name=f"{path}/{metric}", decimals=decimals)
         for metric, _, decimals in SHOWN
-    ]
-    cells += [estimate_cell(by_metric.get(key), results, name=f"{path}/{key}") for key in ("skill", "area_error")]
-    missed = by_metric["miss_rate"]
-    cells.append(Cell(f"{missed['count']} of {missed['n']}", f"{path}/miss_rate", missed["mean"]))
-    pair = f"{SUBJECT}-{who}"
+    )
+    skill, area = (estimate_cell(by_metric.get(key), results, name=f"{path}/{key}") for key in ("skill", "area_error"))
+    missed, pair = by_metric["miss_rate"], f"{SUBJECT}-{who}"
     over = differences.get(pair, {}).get("dice")
-    cells.append(estimate_cell(over, results, name=f"{one.name}/{kind}/{pair}/dice", signed=True))
+    cells = [
+        first,
+        skill,
+        estimate_cell(over, results, name=f"{one.name}/{kind}/{pair}/dice", signed=True),
+        Cell(f"{missed['count']} of {missed['n']}", f"{path}/miss_rate", missed["mean"]),
+        *others,
+        area,
+    ]
     mark = "student" if who == SUBJECT else "yardstick" if who == ELLIPSE else ""
     return Row(marked_model(one.metrics, who), cells, mark)
 
