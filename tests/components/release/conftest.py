@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -16,7 +15,6 @@ import torch
 from components.artefacts import ModelDescription, PretrainingExposure, save_model, write_json
 from components.evaluation.comparing.statistics import Bootstrap
 from components.evaluation.parity import Parity
-from components.evaluation.validate import to_frame
 from components.listing import MODEL, list_files
 from components.params import GateParams
 from components.promptable.calibration import write_calibration as save_calibration
@@ -27,6 +25,15 @@ from components.release.records.ledger import LEDGER, read_ledger
 from components.release.verdict import expected_checks
 from components.tracking import RegisteredVersion
 from tests.components.promptable.calibrations import make_calibration
+from tests.components.release.evidence import (
+    GOOD,
+    TEACHER,
+    good_documents,
+    good_metrics,
+    good_package,
+    make_cases,
+    signed,
+)
 
 MakeModel = Callable[..., Path]
 PROVENANCE = {
@@ -185,62 +192,10 @@ def write_package(model: Path) -> Path:
     return path
 
 
-def _cases(
-    means: dict[str, float],
-    *,
-    datasets: tuple[str, ...] = ("busi", "ddti"),
-    n: int = 30,
-    digest: str = "",
-    jitter_loss: float = 0.05,
-) -> pd.DataFrame:
-    """Cases of `box_jitter` whose Dice is each contender's mean plus what all share, and beside them the student's with
-    the exact box and the sloppiest one."""
-    rng = np.random.default_rng(0)
-    rows, further = [], []
-    for dataset in datasets:
-        for index, shared in enumerate(rng.normal(0, 0.02, n)):
-            for who, mean in means.items():
-                dice = float(np.clip(mean + shared + rng.normal(0, 0.005), 0, 1))
-                row = {
-                    "case_id": f"{dataset}/{index}/1",
-                    "dataset": dataset,
-                    "image_id": str(index),
-                    "group": f"g{index}",
-                    "object_index": 1,
-                    "label": "lesion",
-                    "subject_class": "",
-                    "prompt": "box_jitter",
-                    "prompt_json": "{}",
-                    "model": who,
-                    "model_digest": {"champion": digest, "teacher": TEACHER}.get(who, ""),
-                    "dice": dice,
-                    "iou": dice / (2 - dice),
-                    "nsd_px": dice - 0.2,
-                    "miss": 0.0,
-                    "quality": dice / (2 - dice),
-                    "area_px": index + 1,
-                    "predicted_area_px": 1,
-                    "height_px": 1,
-                    "width_px": 1,
-                    "phantom": True,
-                    "flags": "",
-                    "mask_counts": "",
-                }
-                rows.append(row)
-                if who == "student":
-                    further += [row | {"prompt": "box", "dice": min(dice + 0.02, 1.0)}]
-                    further += [row | {"prompt": "box_jitter_20", "dice": max(dice + 0.02 - jitter_loss, 0.0)}]
-    return to_frame(rows + further)
-
-
-TEACHER = "7" * 64
-GOOD = {"student": 0.85, "teacher": 0.86, "ellipse": 0.75}
-
-
 @pytest.fixture
 def cases_of() -> Callable[..., pd.DataFrame]:
     """Cases with each contender's mean Dice: good ones, but for those that are named."""
-    return lambda n=30, datasets=("busi", "ddti"), digest="", jitter_loss=0.05, **means: _cases(
+    return lambda n=30, datasets=("busi", "ddti"), digest="", jitter_loss=0.05, **means: make_cases(
         {**GOOD, **means}, datasets=datasets, n=n, digest=digest, jitter_loss=jitter_loss
     )
 
@@ -289,49 +244,6 @@ def rules(gate_params: GateParams) -> Rules:
     return Rules(gate_params, Bootstrap(resamples=300, confidence=0.95, seed=1), subgroup_min_groups=5, required=())
 
 
-CALIBRATED = "c" * 64
-
-
-def good_metrics(digest: str, *, ece: float = 0.04) -> dict[str, Any]:
-    """What the gate reads of `metrics.json`."""
-    confidence = {"confidence": {"box_jitter": {"student": {"ece": {"mean": ece}}}}}
-    return {
-        "model": {"digest": digest},
-        "calibration": {"student": CALIBRATED},
-        "datasets": dict.fromkeys(("busi", "ddti"), confidence),
-    }
-
-
-def good_package(digest: str) -> dict[str, Any]:
-    """A record of a package that behaves."""
-    same = {"cases": 8, "worst_share": 0.0002, "worst_dice_difference": 0.001}
-    return {
-        "schema": 1,
-        "model": {"name": "hiera_mini", "digest": digest},
-        "bento": "sonoforge:0123456789ab",
-        "package_sha256": "c" * 64,
-        "files": {f"{MODEL}calibration.json": CALIBRATED},
-        "unsafe_files": [],
-        "parity": {"exported": same, "service": same},
-        "latency_ms": {"embed": {"p50": 90.0, "p95": 120.0, "n": 8}, "segment": {"p50": 20.0, "p95": 30.0, "n": 8}},
-        "start_s": 8.5,
-        "peak_memory_mb": 700.0,
-    }
-
-
-def good_documents(digest: str) -> dict[str, Any]:
-    """A list of documents in which nothing is owed."""
-    card = {"name": "model card", "path": "reports/document/model_card.md", "items": 3, "filled": 3}
-    listed = [card | {"missing_required": []}]
-    return {"schema": 1, "model": {"digest": digest}, "documents": listed, "missing_required": [], "required": []}
-
-
-def _signed(cases: pd.DataFrame, digest: str) -> pd.DataFrame:
-    """The cases, in which the student's rows name its weights, but for those that name others."""
-    blank = (cases["model"] == "student") & (cases["model_digest"] == "")
-    return cases.assign(model_digest=cases["model_digest"].mask(blank, digest))
-
-
 @pytest.fixture
 def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
     """Evidence that passes, but for what is changed."""
@@ -345,8 +257,8 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
         values = {
             "description": read_description(model),
             "model_folder": model,
-            "cases": _cases(GOOD),
-            "external_cases": _cases({**GOOD, **rivals}, datasets=("fugc",), digest=in_use or ""),
+            "cases": make_cases(GOOD),
+            "external_cases": make_cases({**GOOD, **rivals}, datasets=("fugc",), digest=in_use or ""),
             "internal": ("busi", "ddti"),
             "external": ("fugc",),
             "faults": {"busi": [], "ddti": [{"severity": "warning", "code": "specks"}], "fugc": []},
@@ -369,6 +281,6 @@ def make_evidence(make_model: MakeModel) -> Callable[..., Evidence]:
             "broken": None,
         }
         values |= changes
-        return Evidence(**values | {name: _signed(values[name], digest) for name in ("cases", "external_cases")})
+        return Evidence(**values | {name: signed(values[name], digest) for name in ("cases", "external_cases")})
 
     return make
