@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -73,6 +74,11 @@ class Judged:
         return self.verdict != "PASS" and set(self.expected) <= {name.partition(":")[0] for name in self.failed}
 
 
+def refused(verdict: Verdict) -> frozenset[str]:
+    """The ids of the checks that don't pass."""
+    return frozenset(check.id for check in verdict.checks if check.verdict != "PASS")
+
+
 @dataclass(frozen=True)
 class Bench:
     """The finished run: its parameters, its evidence, the rules, its internal images, and a folder for bad copies."""
@@ -84,11 +90,15 @@ class Bench:
     records: list[Record]
     scratch: Path
 
+    @cached_property
+    def before(self) -> frozenset[str]:
+        """The checks that the good student itself doesn't pass."""
+        return refused(judge(self.good, self.rules))
+
     def judged(self, name: str, done: str, expected: tuple[str, ...], bad: Evidence, rules: Rules | None) -> Judged:
         """Judge a bad student; by other rules, where those are given."""
-        rules = rules or self.rules
-        before = {check.id for check in judge(self.good, rules).checks if check.verdict != "PASS"}
-        verdict = judge(bad, rules)
+        before = self.before if rules is None else refused(judge(self.good, rules))
+        verdict = judge(bad, rules or self.rules)
         new = [check for check in verdict.checks if check.verdict != "PASS" and check.id not in before]
         named = [check.reason for check in new if check.id.partition(":")[0] in expected]
         return Judged(name, done, expected, verdict.verdict, tuple(c.id for c in new), named[0] if named else "")
