@@ -74,9 +74,9 @@ class Judged:
         return self.verdict != "PASS" and set(self.expected) <= {name.partition(":")[0] for name in self.failed}
 
 
-def refused(verdict: Verdict) -> frozenset[str]:
-    """The ids of the checks that don't pass."""
-    return frozenset(check.id for check in verdict.checks if check.verdict != "PASS")
+def refused(verdict: Verdict) -> frozenset[tuple[str, str]]:
+    """The checks that don't pass, each with its verdict: one that couldn't be said before, and fails now, is new."""
+    return frozenset((check.id, check.verdict) for check in verdict.checks if check.verdict != "PASS")
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Bench:
     scratch: Path
 
     @cached_property
-    def before(self) -> frozenset[str]:
+    def before(self) -> frozenset[tuple[str, str]]:
         """The checks that the good student itself doesn't pass."""
         return refused(judge(self.good, self.rules))
 
@@ -99,7 +99,7 @@ class Bench:
         """Judge a bad student; by other rules, where those are given."""
         before = self.before if rules is None else refused(judge(self.good, rules))
         verdict = judge(bad, rules or self.rules)
-        new = [check for check in verdict.checks if check.verdict != "PASS" and check.id not in before]
+        new = [check for check in verdict.checks if check.verdict != "PASS" and (check.id, check.verdict) not in before]
         named = [check.reason for check in new if check.id.partition(":")[0] in expected]
         return Judged(name, done, expected, verdict.verdict, tuple(c.id for c in new), named[0] if named else "")
 
@@ -276,7 +276,14 @@ def leaky_project(bench: Bench) -> Path:
     """The project over again, in links, with a split in which one image of training is of a test patient."""
     root = bench.scratch / "leaky"
     (root / SPLIT).parent.mkdir(parents=True)
-    for name in ("data/02_harmonised", "data/sides.csv", "data/03_splits/sources.json", "reports", "models"):
+    for name in (
+        "params.yaml",
+        "data/02_harmonised",
+        "data/sides.csv",
+        "data/03_splits/sources.json",
+        "reports",
+        "models",
+    ):
         (root / name).symlink_to(bench.root / name)
     split = read_split(bench.root / SPLIT)
     test = split[split["split"] == "test"].iloc[0]
