@@ -12,6 +12,7 @@ Leaves out: the verdict (gate.py), how a Bento is built (bento.py), rolling back
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -103,20 +104,23 @@ def promote(
             refuse_foreign(metrics, judged.description, role=role)
         refuse_outdated(judged.gate, ledger)
         approval = check_approval(ledger, judged.gate, params)
-        if reasons := _against(judged, approval, put_away=None if by_hand else ledger.put_away(judged.digest)):
-            return _refuse(root, judged, ledger, reasons=reasons, who=who)
         card = _card_sources(judged, internal=internal, external=external, statements=statements)
-        draft = build_card(judged.description, version=judged.digest[:12], **card)
+        reasons = _against(judged, approval, put_away=None if by_hand else ledger.put_away(judged.digest))
         folder = released_folder(root, judged.digest)
+        # A refused candidate is registered as well, with the folder in which it was judged.
         version = registry.register_version(
             root,
             REGISTRY_NAME,
             digest=judged.digest,
-            source=folder.relative_to(root).as_posix(),
-            card=card_markdown(draft),
+            source=_place(judged.model if reasons and not folder.is_dir() else folder, root),
+            card=card_markdown(build_card(judged.description, version=judged.digest[:12], **card)),
             run_id=run_id,
             tags=registry_tags(judged.description),
         ).version
+        if reasons:
+            refused = _refuse(root, judged, ledger, reasons=reasons, version=version, who=who)
+            sync_aliases(root, registry)
+            return refused
         stands = _stands(root, judged, ledger)
         if judged.released or stands:
             bento = pack(folder) if pack is not None else None
@@ -126,6 +130,10 @@ def promote(
         digest = ledger.head if stands else _enter(root, judged, ledger, approval=approval, who=who)
         sync_aliases(root, registry)
         return _promoted(root, judged, ledger, version=version, entry=digest, bento=bento)
+
+
+def _place(folder: Path, root: Path) -> str:
+    return Path(os.path.relpath(folder, root)).as_posix()
 
 
 def _against(judged: Judged, approval: Approval, *, put_away: Entry | None) -> tuple[str, ...]:
@@ -155,7 +163,7 @@ def _card_sources(
     }
 
 
-def _refuse(root: Path, judged: Judged, ledger: Ledger, *, reasons: Sequence[str], who: str) -> Promotion:
+def _refuse(root: Path, judged: Judged, ledger: Ledger, *, reasons: Sequence[str], version: int, who: str) -> Promotion:
     gate_sha256 = judged.gate.sha256
     last = ledger.entries[-1] if ledger.entries else None
     # The same refusal again is the same event: a repeated command adds no line.
@@ -182,7 +190,7 @@ def _refuse(root: Path, judged: Judged, ledger: Ledger, *, reasons: Sequence[str
         verdict=judged.gate.verdict,
         candidate=judged.digest,
         name=judged.description.name,
-        version=None,
+        version=version,
         source=ledger.champion,
         target=ledger.champion,
         folder=None,

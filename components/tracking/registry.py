@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 DIGEST = "sonoforge.weights_sha256"
+SOURCE = "sonoforge.source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +45,22 @@ def register_version(
     """Register weights by their digest, or find the version that has them already.
 
     `source` is the model's folder relative to the project's root, `card` the model card's text, `run_id` the
-    MLflow run that made it.
+    MLflow run that made it. A version whose model has moved gets the new place, and the card of there.
     """
     client, _ = open_client(root)
     if name not in {model.name for model in client.search_registered_models(filter_string=f"name = '{name}'")}:
         client.create_registered_model(name)
     for known in list_versions(root, name):
         if known.digest == digest:
+            if client.get_model_version(name, str(known.version)).tags.get(SOURCE) != source:
+                client.update_model_version(name, str(known.version), description=card)
+                client.set_model_version_tag(name, str(known.version), SOURCE, source)
             return known
     made = client.create_model_version(
         name,
         source=(root / source).resolve().as_uri(),
         run_id=run_id,
-        tags={**(tags or {}), DIGEST: digest, "sonoforge.source": source},
+        tags={**(tags or {}), DIGEST: digest, SOURCE: source},
         description=card,
     )
     return _registered(made)

@@ -277,7 +277,8 @@ def test_versions_are_pointers_and_an_alias_moves(store: Path, writer: Path, tmp
     )
     second = register_version(store, "segmenter", digest="d2", source="models/released/d2", card="# B")
     assert (first.version, second.version) == (1, 2)
-    assert register_version(store, "segmenter", digest="d1", source="elsewhere", card="") == first
+    assert register_version(store, "segmenter", digest="d1", source="elsewhere", card="# moved") == first
+    assert open_client(store)[0].get_model_version("segmenter", "1").description == "# moved"
     assert [version.digest for version in list_versions(store, "segmenter")] == ["d1", "d2"]
     client, _ = open_client(store)
     for version in (first, second, first):

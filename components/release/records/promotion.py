@@ -17,7 +17,7 @@ from components.artefacts import ModelDescription
 from components.release.records.ledger import LEDGER, read_ledger
 
 REGISTRY_NAME = "sonoforge"
-CHAMPION, PREVIOUS = "champion", "previous"
+CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
 
 
 class Registry(Protocol):
@@ -83,10 +83,12 @@ def actor() -> str:
 
 
 def sync_aliases(root: Path, registry: Registry) -> dict[str, int]:
-    """Point the aliases where the ledger says; returns the versions by digest."""
+    """Point the aliases where the ledger says, `candidate` at the model judged last; returns the versions by digest."""
     ledger = read_ledger(root / LEDGER)
     versions = {known.digest: known.version for known in registry.list_versions(root, REGISTRY_NAME)}
-    for alias, digest in ((CHAMPION, ledger.champion), (PREVIOUS, ledger.previous)):
+    judged = [entry.candidate for entry in ledger.entries if entry.action in ("promote", "refuse")]
+    pointers = {CANDIDATE: judged[-1] if judged else None, CHAMPION: ledger.champion, PREVIOUS: ledger.previous}
+    for alias, digest in pointers.items():
         if digest in versions:
             registry.set_alias(root, REGISTRY_NAME, alias=alias, version=versions[digest])
     return versions

@@ -35,7 +35,7 @@ def test_a_pass_is_released_registered_and_entered(tmp_path, make_model, digest_
     ]
     card = json.loads((folder / "card.json").read_text())
     assert (card["version"], card["digest"], card["verdict"]) == ("1", digest, "PASS")
-    assert registry.aliases == {"champion": 1}
+    assert registry.aliases == {"candidate": 1, "champion": 1}
     entry = read_ledger(tmp_path / LEDGER).entries[-1]
     assert (entry.who, entry.action, entry.digest) == ("anna", "promote", done.ledger)
     assert (entry.gate_sha256, entry.card_sha256) == (sha256_of(folder / "gate.json"), card_digest(folder))
@@ -49,8 +49,9 @@ def test_a_refusal_is_recorded_and_moves_nothing(tmp_path, make_model, digest_of
     done = promote(tmp_path, model=second, **judged(second, verdict), registry=registry)
     assert (done.action, done.verdict, done.target) == ("refused", verdict, digest_of(first))
     assert done.reasons == ("busi: worse than the ellipse",)
-    assert registry.aliases == {"champion": 1}
-    assert len(registry.versions) == 1
+    assert registry.aliases == {"candidate": 2, "champion": 1}
+    assert [version.digest for version in registry.versions] == [digest_of(first), digest_of(second)]
+    assert done.version == 2, "a refused candidate is registered like a promoted one"
     assert not released_folder(tmp_path, digest_of(second)).exists()
     entry = read_ledger(tmp_path / LEDGER).entries[-1]
     assert (entry.action, entry.candidate) == ("refuse", digest_of(second))
@@ -108,7 +109,7 @@ def test_a_crash_before_the_alias_is_mended_by_the_next_call(tmp_path, make_mode
     registry.fail_on_alias = False
     again = promote(tmp_path, model=model, **judged(model), registry=registry)
     assert again.action == "already champion"
-    assert registry.aliases == {"champion": 1}
+    assert registry.aliases == {"candidate": 1, "champion": 1}
 
 
 def test_a_verdict_on_other_weights_is_refused(tmp_path, make_model, digest_of, judged, gate_params, registry) -> None:
@@ -143,7 +144,7 @@ def test_a_released_model_can_be_promoted_again(tmp_path, make_model, digest_of,
     released = released_folder(tmp_path, digest_of(first))
     card = (released / "card.json").read_bytes()
     promote(tmp_path, model=released, gate=released / "gate.json", params=gate_params, registry=registry)
-    assert registry.aliases == {"champion": 1, "previous": 2}
+    assert registry.aliases == {"candidate": 1, "champion": 1, "previous": 2}
     assert (released / "card.json").read_bytes() == card
 
 
@@ -205,7 +206,8 @@ def test_the_bento_is_packed_before_anything_moves(tmp_path, make_model, digest_
     with pytest.raises(ReleaseError, match="isn't the one that was judged"):
         promote(tmp_path, model=second, **judged(second), registry=registry, pack=fails)
     assert read_ledger(tmp_path / LEDGER).champion == digest_of(first)
-    assert registry.aliases == {"champion": 1} and not released_folder(tmp_path, digest_of(second)).exists()
+    assert registry.aliases == {"candidate": 1, "champion": 1}
+    assert not released_folder(tmp_path, digest_of(second)).exists()
 
 
 def test_a_verdict_is_read_once_and_kept_as_it_was_read(tmp_path, make_model, judged, registry, monkeypatch) -> None:

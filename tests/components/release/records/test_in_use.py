@@ -15,13 +15,13 @@ def test_a_rollback_swaps_and_swaps_back(tmp_path, make_model, digest_of, judged
     first, second = make_model(1), make_model(2)
     for model in (first, second):
         promote(tmp_path, model=model, **judged(model), registry=registry)
-    assert registry.aliases == {"champion": 2, "previous": 1}
+    assert registry.aliases == {"candidate": 2, "champion": 2, "previous": 1}
     done = rollback(tmp_path, reason="worse at the bedside", who="anna", registry=registry)
     assert (done.action, done.source, done.target) == ("rolled back", digest_of(second), digest_of(first))
-    assert registry.aliases == {"champion": 1, "previous": 2}
+    assert registry.aliases == {"candidate": 2, "champion": 1, "previous": 2}
     assert champion_folder(tmp_path) == released_folder(tmp_path, digest_of(first))
     rollback(tmp_path, reason="better after all", registry=registry)
-    assert registry.aliases == {"champion": 2, "previous": 1}
+    assert registry.aliases == {"candidate": 2, "champion": 2, "previous": 1}
 
 
 def test_there_must_be_something_to_go_back_to(tmp_path, make_model, digest_of, judged, registry) -> None:
@@ -79,7 +79,7 @@ def test_altered_weights_are_refused(tmp_path, make_model, digest_of, judged, re
     with pytest.raises(ReleaseError, match=r"weights\.safetensors was changed"):
         rollback(tmp_path, reason="x", registry=registry)
     assert read_ledger(tmp_path / LEDGER).champion == digest_of(second)
-    assert registry.aliases == {"champion": 2, "previous": 1}
+    assert registry.aliases == {"candidate": 2, "champion": 2, "previous": 1}
     weights.unlink()
     with pytest.raises(ReleaseError, match=r"weights\.safetensors is missing"):
         checked_description(weights.parent)
