@@ -113,11 +113,14 @@ def test_a_request_to_end_lets_a_command_clean_up(kind: signal.Signals, root: Pa
 
 
 def test_what_nohup_ignores_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = {which: signal.getsignal(which) for which in (signal.SIGHUP, signal.SIGTERM)}
     try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         with cli.ends_as_interrupts():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
-        signal.signal(signal.SIGHUP, before)
+        for which, handler in before.items():
+            signal.signal(which, handler)
