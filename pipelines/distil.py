@@ -18,7 +18,7 @@ from components.training.loop import FitResult, Report
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import PROMPTS, Curve, clear_scratch, conclude, fingerprint, read_sides
+from pipelines.training import PROMPTS, fit_with_curve, leave_model, read_records
 
 PARAMS = ("model", *PROMPTS, "augment", "student", "distil")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv", "models/teacher")
@@ -26,12 +26,6 @@ MODEL = Path("models/student")
 TEACHER = Path("models/teacher")
 
 log = logging.getLogger(__name__)
-
-
-@step(timeout_s=600, retries=2)
-def read_records(job: Job) -> tuple[list[Record], list[Record]]:
-    """Read the records of train and val."""
-    return read_sides(job)
 
 
 @step(timeout_s=600, retries=2)
@@ -45,11 +39,9 @@ def build(job: Job) -> Segmenter:
 def train(job: Job, student: Segmenter, records: tuple[list[Record], list[Record]]) -> FitResult:
     """Train from wherever an interrupted run left it; the student ends with its best weights."""
     teacher, _ = load_teacher(job.root / TEACHER)
-    key = fingerprint(job)
-    curve = Curve(job, key)
-    result = learn(job, student, teacher, records, key=key, report=curve.report)
-    conclude(job, result, curve, train=records[0], val=records[1])
-    return result
+    return fit_with_curve(
+        job, records, lambda key, report: learn(job, student, teacher, records, key=key, report=report)
+    )
 
 
 def learn(
@@ -108,9 +100,7 @@ def distil(job: Job) -> None:
     student = build(job)
     train(job, student, records)
     digest = save(job, student, records[0])
-    job.run.log_tags({"sonoforge.weights_sha256": digest})
-    job.run.log_artifact(job.root / MODEL / "model.json")
-    clear_scratch(job)
+    leave_model(job, MODEL, digest)
 
 
 if __name__ == "__main__":

@@ -15,23 +15,17 @@ from components.promptable.segmenter import Segmenter
 from components.teacher.base_weights import pretraining_exposure
 from components.teacher.build import build_teacher, teacher_hiera
 from components.training.finetune import finetune as train_teacher
-from components.training.loop import FitResult
+from components.training.loop import FitResult, Report
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import PROMPTS, Curve, clear_scratch, conclude, fingerprint, read_sides
+from pipelines.training import PROMPTS, fit_with_curve, leave_model, read_records
 
 PARAMS = ("model", *PROMPTS, "augment", "teacher", "finetune")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv")
 MODEL = Path("models/teacher")
 
 log = logging.getLogger(__name__)
-
-
-@step(timeout_s=600, retries=2)
-def read_records(job: Job) -> tuple[list[Record], list[Record]]:
-    """Read the records of train and val."""
-    return read_sides(job)
 
 
 @step(timeout_s=6 * 3600, retries=3)
@@ -45,21 +39,20 @@ def build(job: Job) -> Segmenter:
 @step(timeout_s=14 * 24 * 3600)
 def train(job: Job, teacher: Segmenter, records: tuple[list[Record], list[Record]]) -> FitResult:
     """Train from wherever an interrupted run left it; the teacher ends with its best weights."""
-    key = fingerprint(job)
-    curve = Curve(job, key)
-    result = train_teacher(
-        teacher,
-        records[0],
-        records[1],
-        job.params.finetune,
-        prompts=job.params.prompts,
-        augment=job.params.augment,
-        checkpoint_folder=job.scratch,
-        fingerprint=key,
-        report=curve.report,
-    )
-    conclude(job, result, curve, train=records[0], val=records[1])
-    return result
+
+    def fit(key: str, report: Report) -> FitResult:
+        return train_teacher(
+            teacher,
+            *records,
+            job.params.finetune,
+            prompts=job.params.prompts,
+            augment=job.params.augment,
+            checkpoint_folder=job.scratch,
+            fingerprint=key,
+            report=report,
+        )
+
+    return fit_with_curve(job, records, fit)
 
 
 @step(timeout_s=600, retries=2)
@@ -88,9 +81,7 @@ def finetune(job: Job) -> None:
     teacher = build(job)
     train(job, teacher, records)
     digest = save(job, teacher, job.params.teacher, records[0])
-    job.run.log_tags({"sonoforge.weights_sha256": digest})
-    job.run.log_artifact(job.root / MODEL / "model.json")
-    clear_scratch(job)
+    leave_model(job, MODEL, digest)
 
 
 if __name__ == "__main__":

@@ -58,9 +58,9 @@ def drop_others(job: Job) -> None:
 @step(timeout_s=600, retries=2)
 def read_records(job: Job) -> tuple[list[Record], list[Record]]:
     """Read the records of train and val."""
-    from pipelines.training import read_sides
+    from pipelines.training import sides_of
 
-    return read_sides(job)
+    return sides_of(job.root, least_px=job.params.prompts.min_area_px, who=job.stage)
 
 
 @step(timeout_s=14 * 24 * 3600)

@@ -8,26 +8,20 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from components.training.loop import FitResult
+from components.training.loop import FitResult, Report
 from components.training.unet import train_unet as train_network
 from components.types import Record
 from components.unet.model_folder import save_unet
 from components.unet.network import BoxUnet, build_unet
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import PROMPTS, Curve, clear_scratch, conclude, fingerprint, read_sides
+from pipelines.training import PROMPTS, fit_with_curve, leave_model, read_records
 
 PARAMS = ("model.image_size_px", *PROMPTS, "augment", "unet")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv")
 MODEL = Path("models/unet")
 
 log = logging.getLogger(__name__)
-
-
-@step(timeout_s=600, retries=2)
-def read_records(job: Job) -> tuple[list[Record], list[Record]]:
-    """Read the records of train and val."""
-    return read_sides(job)
 
 
 @step(timeout_s=600, retries=2)
@@ -40,21 +34,20 @@ def build(job: Job) -> BoxUnet:
 @step(timeout_s=14 * 24 * 3600)
 def train(job: Job, network: BoxUnet, records: tuple[list[Record], list[Record]]) -> FitResult:
     """Train from wherever an interrupted run left it; the network ends with its best weights."""
-    key = fingerprint(job)
-    curve = Curve(job, key)
-    result = train_network(
-        network,
-        records[0],
-        records[1],
-        job.params.unet,
-        prompts=job.params.prompts,
-        augment=job.params.augment,
-        checkpoint_folder=job.scratch,
-        fingerprint=key,
-        report=curve.report,
-    )
-    conclude(job, result, curve, train=records[0], val=records[1])
-    return result
+
+    def fit(key: str, report: Report) -> FitResult:
+        return train_network(
+            network,
+            *records,
+            job.params.unet,
+            prompts=job.params.prompts,
+            augment=job.params.augment,
+            checkpoint_folder=job.scratch,
+            fingerprint=key,
+            report=report,
+        )
+
+    return fit_with_curve(job, records, fit)
 
 
 @step(timeout_s=600, retries=2)
@@ -77,9 +70,7 @@ def train_unet(job: Job) -> None:
     network = build(job)
     train(job, network, records)
     digest = save(job, network, records[0])
-    job.run.log_tags({"sonoforge.weights_sha256": digest})
-    job.run.log_artifact(job.root / MODEL / "model.json")
-    clear_scratch(job)
+    leave_model(job, MODEL, digest)
 
 
 if __name__ == "__main__":

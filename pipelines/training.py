@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -18,9 +18,10 @@ from matplotlib.figure import Figure
 from components.artefacts import replacing, write_json
 from components.errors import LayoutError
 from components.intake.form.records import read_manifest, read_split
-from components.training.loop import FitResult
+from components.training.loop import FitResult, Report
 from components.types import Record
 from pipelines.runtime.stage import Job
+from pipelines.runtime.steps import step
 
 INTERNAL = Path("data/02_harmonised/internal")
 SPLIT = Path("data/03_splits/internal.csv")
@@ -42,8 +43,9 @@ def records_of(root: Path, side: str) -> list[Record]:
     return [found[dataset, image_id] for dataset, image_id in zip(wanted["dataset"], wanted["image_id"], strict=True)]
 
 
-def read_sides(job: Job) -> tuple[list[Record], list[Record]]:
-    """The records of train and val, as `sides_of`."""
+@step(timeout_s=600, retries=2)
+def read_records(job: Job) -> tuple[list[Record], list[Record]]:
+    """Read the records of train and val, as `sides_of`."""
     return sides_of(job.root, least_px=job.params.prompts.min_area_px, who=job.stage)
 
 
@@ -151,6 +153,25 @@ def conclude(
     curve.log({"best_val_dice": result.best_dice, "best_epoch": result.best_epoch + 1, "steps": result.steps})
     curve.log({"train_images": len(train), "val_images": len(val), "seconds": result.seconds})
     log.info("best val Dice %.4f in epoch %d of %d", result.best_dice, result.best_epoch + 1, result.epochs)
+
+
+def fit_with_curve(
+    job: Job, records: tuple[list[Record], list[Record]], fit: Callable[[str, Report], FitResult]
+) -> FitResult:
+    """Train by `fit`, which is given the training's fingerprint and whom to tell each epoch, and record it as a stage's
+    one training."""
+    key = fingerprint(job)
+    curve = Curve(job, key)
+    result = fit(key, curve.report)
+    conclude(job, result, curve, train=records[0], val=records[1])
+    return result
+
+
+def leave_model(job: Job, folder: Path, digest: str) -> None:
+    """Tell the run which model it made, and drop the checkpoint, which has then done its service."""
+    job.run.log_tags({"sonoforge.weights_sha256": digest})
+    job.run.log_artifact(job.root / folder / "model.json")
+    clear_scratch(job)
 
 
 def clear_scratch(job: Job) -> None:
