@@ -7,8 +7,9 @@ import math
 import pandas as pd
 
 from components.evaluation.baselines import ELLIPSE
+from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.statistics import Estimate, cluster_mean, cluster_ratio
-from components.evaluation.comparing.summary import SUBJECT, compare
+from components.evaluation.comparing.summary import compare
 from components.release.checks.check import Check, Outcome
 from components.release.checks.data import counted_external
 from components.release.checks.evidence import Evidence, Rules

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from components.evaluation.comparing.summary import SUBJECT, compare
+from components.evaluation.comparing.names import SUBJECT
+from components.evaluation.comparing.summary import compare
 from components.release.checks.check import Check
 from components.release.checks.data import counted_external
 from components.release.checks.evidence import Evidence, Rules

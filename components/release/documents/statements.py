@@ -7,7 +7,6 @@ that steer what comes after them are refused. Leaves out: where a statement appe
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -16,15 +15,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from components.errors import ParamsError, StatementsError
+from components.marking import unseen
 
 NOT_PROVIDED: Final = "NOT PROVIDED"
 STATEMENTS = Path("docs/statements.yaml")
 MAX_BYTES = 200_000
 MAX_CHARACTERS = 2_000
-# Control, unseen (Cf: direction marks, zero-width and tag characters, with which what is read isn't what is written),
-# half and line-ending characters.
-_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-
 LABELS: Mapping[str, str] = {
     "title": "title of the study",
     "summary": "structured summary",
@@ -154,7 +150,7 @@ def _text(path: Path, key: str, value: object) -> str:
             expected=f"at most {MAX_CHARACTERS:,}",
             remedy="shorten it; name where the rest can be read",
         )
-    if bad := sorted({mark for mark in text if _steers(mark)}):
+    if bad := unseen(text, allowed="\n\t"):
         named = ", ".join(f"U+{ord(mark):04X}" for mark in bad[:5])
         raise StatementsError(
             f"{path}: {key} holds the unseen characters {named}",
@@ -162,7 +158,3 @@ def _text(path: Path, key: str, value: object) -> str:
             remedy="remove them; type the text again if you can't see them",
         )
     return text
-
-
-def _steers(mark: str) -> bool:
-    return unicodedata.category(mark) in _STEERING and mark not in "\n\t"

@@ -6,13 +6,10 @@ something else than it says. Leaves out: who writes what (ledger.py).
 
 from __future__ import annotations
 
-import unicodedata
-
 from components.errors import ReleaseError
+from components.marking import is_unseen, unseen
 
 MAX_CHARACTERS = 2_000
-# Control, unseen and direction marks, halves of a pair, ends of lines and paragraphs.
-_STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def check_words(words: str, *, what: str) -> str:
@@ -29,7 +26,7 @@ def check_words(words: str, *, what: str) -> str:
             expected=f"at most {MAX_CHARACTERS:,}",
             remedy="shorten it; name where the rest can be read",
         )
-    if bad := sorted({mark for mark in words if _steers(mark)}):
+    if bad := unseen(words):
         raise ReleaseError(
             f"the {what} holds the unseen characters {', '.join(f'U+{ord(mark):04X}' for mark in bad[:5])}",
             expected="plain words on one line, without control characters and others that aren't seen",
@@ -40,8 +37,4 @@ def check_words(words: str, *, what: str) -> str:
 
 def shown(words: str) -> str:
     """The words with such characters spelt out, as a terminal may be given them."""
-    return "".join(mark.encode("unicode_escape").decode("ascii") if _steers(mark) else mark for mark in words)
-
-
-def _steers(mark: str) -> bool:
-    return unicodedata.category(mark) in _STEERING
+    return "".join(mark.encode("unicode_escape").decode("ascii") if is_unseen(mark) else mark for mark in words)
