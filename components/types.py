@@ -46,12 +46,31 @@ class Point:
     positive: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Prompt:
-    """What a person says about one object: a box, clicks, or both. At least one of them."""
+    """What a person says about one object: a box, clicks, a previous mask of it, or several of them. At least one.
+
+    `mask` (H W, bool) has the image's own size, and isn't changed once it is here. Prompts with the same pixels are
+    equal.
+    """
 
     box_xyxy: BoxXyxy | None = None
     points: tuple[Point, ...] = ()
+    mask: Mask | None = None
+
+    def __eq__(self, other: object) -> bool:
+        # dataclass's own would ask an array whether it is true.
+        if not isinstance(other, Prompt):
+            return NotImplemented
+        if (self.box_xyxy, self.points) != (other.box_xyxy, other.points):
+            return False
+        if self.mask is None or other.mask is None:
+            return self.mask is other.mask
+        return self.mask is other.mask or np.array_equal(self.mask, other.mask)
+
+    def __hash__(self) -> int:
+        # Of the mask only whether there is one: pixels are many, and prompts that differ in them alone are rare.
+        return hash((self.box_xyxy, self.points, self.mask is None))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""A `Segmenter` to two ONNX files: the encoder, once an image, and the decoder, once a prompt of any number of points.
+"""A `Segmenter` to two ONNX files: the encoder, once an image, and the decoder, once a prompt of any number of points,
+with a previous mask or without one.
 
-What is written was compared with PyTorch first, for several numbers of points. All weights lie within the files,
-nothing is pickled. Leaves out: reading and running them (exported.py).
+What is written was compared with PyTorch first, for several numbers of points and both ways. All weights lie within
+the files, nothing is pickled. Leaves out: reading and running them (exported.py).
 
 torch.onnx's exporter by TorchScript is used, a tenth of the time of the one by dynamo for the same numbers; dynamo also
 writes the paths of the source files into the model. It freezes what Python decides while it traces, which is why
@@ -11,6 +12,7 @@ nothing on the way may depend on the number of points, and why the outcome is co
 from __future__ import annotations
 
 import io
+import itertools
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -32,13 +34,14 @@ from components.promptable.exported import (
     LABELS,
     LEVELS,
     LOGITS,
+    PREVIOUS,
     QUALITY,
     Exported,
     metadata,
     open_session,
     seal,
 )
-from components.promptable.segmenter import Embedding, PromptBatch, Segmenter
+from components.promptable.segmenter import LEVEL_STRIDES, Embedding, PromptBatch, Segmenter
 
 OPSET = 17
 LARGEST_DIFFERENCE = 1e-4
@@ -61,14 +64,16 @@ class _Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    """The three maps and one prompt (1 P 2, 1 P) to logits (1 S/4 S/4) and quality (1)."""
+    """The three maps and one prompt (1 P 2, 1 P, 1 S/4 S/4) to logits (1 S/4 S/4) and quality (1)."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()
         self.segmenter = segmenter
 
-    def forward(self, s4: Tensor, s8: Tensor, s16: Tensor, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        return self.segmenter.decode_each(Embedding(s4, s8, s16), coords, labels)
+    def forward(
+        self, s4: Tensor, s8: Tensor, s16: Tensor, coords: Tensor, labels: Tensor, previous: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        return self.segmenter.decode_each(Embedding(s4, s8, s16), coords, labels, previous)
 
 
 def export_onnx(segmenter: Segmenter, folder: Path) -> None:
@@ -85,14 +90,14 @@ def export_onnx(segmenter: Segmenter, folder: Path) -> None:
         preprocess_version=PREPROCESS_VERSION,
     )
     image = _random_image(segmenter)
-    prompt = _random_prompt(segmenter, _TRACED)
+    prompt = _random_prompt(segmenter, _TRACED, with_mask=True)
     with torch.no_grad():
         embedding = segmenter.encode(image)
     encoder = _traced(_Encoder(segmenter), (image,), inputs=(IMAGE,), outputs=LEVELS, facts=facts)
     decoder = _traced(
         _Decoder(segmenter),
-        (embedding.s4, embedding.s8, embedding.s16, prompt.coords, prompt.labels),
-        inputs=(*LEVELS, COORDS, LABELS),
+        (embedding.s4, embedding.s8, embedding.s16, prompt.coords, prompt.labels, prompt.previous),
+        inputs=(*LEVELS, COORDS, LABELS, PREVIOUS),
         outputs=(LOGITS, QUALITY),
         facts=facts,
     )
@@ -104,7 +109,7 @@ def export_onnx(segmenter: Segmenter, folder: Path) -> None:
 
 def _traced(
     network: nn.Module,
-    example: tuple[Tensor, ...],
+    example: tuple[Tensor | None, ...],
     *,
     inputs: tuple[str, ...],
     outputs: tuple[str, ...],
@@ -157,10 +162,10 @@ def _compare(segmenter: Segmenter, exported: Exported) -> None:
     with torch.no_grad():
         embedding, other = segmenter.encode(image), exported.encode(image.cpu())
         pairs = [(getattr(embedding, level), getattr(other, level)) for level in LEVELS]
-        for labels in _COMPARED:
-            prompt = _random_prompt(segmenter, labels)
-            on_cpu = PromptBatch(prompt.image_index.cpu(), prompt.coords.cpu(), prompt.labels.cpu())
-            pairs += zip(segmenter.decode(embedding, prompt), exported.decode(other, on_cpu), strict=True)
+        for labels, with_mask in itertools.product(_COMPARED, (False, True)):
+            prompt = _random_prompt(segmenter, labels, with_mask=with_mask)
+            found = exported.decode(other, prompt.to(torch.device("cpu")))
+            pairs += zip(segmenter.decode(embedding, prompt), found, strict=True)
     for ours, theirs in pairs:
         difference = float((ours.cpu() - theirs).abs().max()) / max(1.0, float(ours.abs().max()))
         if not difference <= LARGEST_DIFFERENCE:
@@ -176,11 +181,15 @@ def _random_image(segmenter: Segmenter) -> Tensor:
     return torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(1)).to(segmenter.device)
 
 
-def _random_prompt(segmenter: Segmenter, labels: tuple[int, ...]) -> PromptBatch:
-    """One prompt of these labels, in random places."""
-    coords = torch.rand(1, len(labels), 2, generator=torch.Generator().manual_seed(2)) * segmenter.image_size_px
+def _random_prompt(segmenter: Segmenter, labels: tuple[int, ...], *, with_mask: bool) -> PromptBatch:
+    """One prompt of these labels, in random places, with a random previous mask or without one."""
+    generator = torch.Generator().manual_seed(2)
+    coords = torch.rand(1, len(labels), 2, generator=generator) * segmenter.image_size_px
+    cells = segmenter.image_size_px // LEVEL_STRIDES[0]
+    shares = torch.rand(1, cells, cells, generator=generator)
     return PromptBatch(
         image_index=torch.zeros(1, dtype=torch.int64, device=segmenter.device),
         coords=coords.to(segmenter.device),
         labels=torch.tensor([labels], device=segmenter.device),
+        previous=shares.to(segmenter.device) if with_mask else None,
     )

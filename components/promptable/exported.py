@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 
 from components.artefacts import read_description
-from components.errors import ArtefactError
+from components.errors import ArtefactError, PromptError
 from components.promptable.model_folder import check_preprocessing
 from components.promptable.predict import INFERENCE_THREADS
-from components.promptable.segmenter import Embedding, PromptBatch
+from components.promptable.segmenter import LEVEL_STRIDES, NO_PREVIOUS, Embedding, PromptBatch
 
 ENCODER = "encoder.onnx"
 DECODER = "decoder.onnx"
 IMAGE = "image"
 LEVELS = ("s4", "s8", "s16")
-COORDS, LABELS = "coords", "labels"
+COORDS, LABELS, PREVIOUS = "coords", "labels", "previous"
 LOGITS, QUALITY = "logits", "quality"
 _SEAL_KEY = b"content_sha256"
 _EXPORT_AGAIN = "export the model again (`dvc repro package`)"
@@ -46,6 +46,11 @@ class Exported:
         """The CPU, where ONNX Runtime gives the same masks on every machine of a kind."""
         return torch.device("cpu")
 
+    @property
+    def takes_masks(self) -> bool:
+        """Whether the decoder has an input for previous masks; those of older exports have none."""
+        return PREVIOUS in {given.name for given in self.decoder.get_inputs()}
+
     def encode(self, images: Tensor) -> Embedding:
         """Turn images (B 3 S S, of components.preprocess.to_input) into embeddings, one after the other."""
         each = [self.encoder.run(LEVELS, {IMAGE: image[None].numpy()}) for image in images]
@@ -53,7 +58,24 @@ class Exported:
         return Embedding(s4=s4, s8=s8, s16=s16)
 
     def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
-        """Turn prompts into mask logits (N S/4 S/4) and estimates of each mask's IoU (N), one after the other."""
+        """Turn prompts into mask logits (N S/4 S/4) and estimates of each mask's IoU (N), one after the other.
+
+        Raises
+        ------
+        PromptError
+            If a previous mask is given to a model that was exported before they were known.
+        """
+        takes_masks = self.takes_masks
+        if prompts.previous is not None and not takes_masks:
+            raise PromptError(
+                "a previous mask for a model that was exported without an input for it",
+                expected="a box or points",
+                remedy=f"leave the mask out, or {_EXPORT_AGAIN}",
+            )
+        previous = prompts.previous
+        if takes_masks and previous is None:
+            cells = self.image_size_px // LEVEL_STRIDES[0]
+            previous = torch.full((len(prompts.labels), cells, cells), NO_PREVIOUS)
         each = [
             self.decoder.run(
                 (LOGITS, QUALITY),
@@ -61,6 +83,7 @@ class Exported:
                     **{level: getattr(embedding, level)[image, None].numpy() for level in LEVELS},
                     COORDS: prompts.coords[row, None].numpy(),  # 1 P 2
                     LABELS: prompts.labels[row, None].numpy(),  # 1 P
+                    **({} if previous is None else {PREVIOUS: previous[row, None].numpy()}),  # 1 S/4 S/4
                 },
             )
             for row, image in enumerate(prompts.image_index.tolist())

@@ -4,6 +4,9 @@ SAM2's decoder takes a previous mask as logits beside boxes and clicks. Where no
 already understand box corners, the ellipse inscribed in the box and a bump at each click are offered there, which a
 network trained from scratch understands within minutes instead of days. Off for official weights.
 
+A previous mask takes the ellipse's place: what it covers is as sure as the ellipse's centre, and clicks are added to it
+as to that.
+
 Differs from paper: the paper gives boxes only as SAM2's corner tokens; those are given here too.
 """
 
@@ -17,22 +20,28 @@ CLICK_SIGMA_SHARE = 0.04
 _SHIFT_PX = 0.5
 
 
-def draw_guess(coords: Tensor, labels: Tensor, *, image_size_px: int) -> Tensor:
+def draw_guess(coords: Tensor, labels: Tensor, *, image_size_px: int, previous: Tensor | None = None) -> Tensor:
     """Draw N prompts as logits, N 1 S/4 S/4.
 
     Parameters
     ----------
     coords, labels
         N P 2 and N P, as in PromptBatch: input pixels in SAM2's half-pixel frame; labels 2 and 3 are a box's corners.
+    previous
+        N S/4 S/4, as in PromptBatch: the share of each cell that a previous mask covers, or -1 where there is none.
 
     The ellipse inscribed in the box is `LOGIT` at its centre, 0 at its rim and no less than -`LOGIT` outside; without
-    a box all starts at 0. Each click adds or subtracts a Gaussian of height `LOGIT`, 4 % of the input wide.
+    a box all starts at 0. A previous mask stands in their place, `LOGIT` where it covers a cell, -`LOGIT` where it
+    doesn't. Each click adds or subtracts a Gaussian of height `LOGIT`, 4 % of the input wide.
     """
     cells = image_size_px // 4
     centres = (torch.arange(cells, device=coords.device, dtype=coords.dtype) + 0.5) * 4  # input pixels
     x, y = centres[None, None, :], centres[None, :, None]
     xy = coords + _SHIFT_PX
-    guess = _ellipse(xy, labels, x, y) + _bumps(xy, labels, centres, sigma_px=CLICK_SIGMA_SHARE * image_size_px)
+    object_ = _ellipse(xy, labels, x, y)
+    if previous is not None:
+        object_ = torch.where(previous >= 0, LOGIT * (2 * previous - 1), object_)
+    guess = object_ + _bumps(xy, labels, centres, sigma_px=CLICK_SIGMA_SHARE * image_size_px)
     return guess[:, None]
 
 

@@ -10,14 +10,16 @@ import math
 from collections.abc import Sequence
 from typing import Protocol
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from components.errors import PromptError
 from components.preprocess import to_input, to_input_xy, to_native
-from components.promptable.segmenter import Embedding, PromptBatch
-from components.types import Image, Prediction, Prompt
+from components.promptable.segmenter import LEVEL_STRIDES, NO_PREVIOUS, Embedding, PromptBatch
+from components.types import Image, Mask, Prediction, Prompt
 
 # SAM2's prompt encoder takes pixel indices and adds half a pixel; ours count from the corner of the first pixel.
 SAM2_SHIFT_PX = 0.5
@@ -65,7 +67,10 @@ def pin_threads() -> None:
 
 
 def check_prompts(prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
-    """Refuse prompts that say nothing, aren't finite, or lie outside the image.
+    """Refuse prompts that say nothing, aren't finite, lie outside the image, or come with a mask of another size.
+
+    A mask without an object pixel says nothing where it stands alone; beside a box or a click it says that nothing was
+    found before.
 
     Raises
     ------
@@ -74,8 +79,11 @@ def check_prompts(prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
     """
     height_px, width_px = size_hw
     for place, prompt in enumerate(prompts):
-        if prompt.box_xyxy is None and not prompt.points:
-            raise _refused(place, "neither a box nor a point", "a box, points, or both")
+        if prompt.mask is not None:
+            _check_mask(place, prompt.mask, size_hw)
+        if prompt.box_xyxy is None and not prompt.points and (prompt.mask is None or not prompt.mask.any()):
+            found = "neither a box nor a point" + (" nor a mask" if prompt.mask is None else ", and an empty mask")
+            raise _refused(place, found, "a box, points, a previous mask, or several of them")
         numbers = [*(prompt.box_xyxy or ()), *(n for point in prompt.points for n in (point.x, point.y))]
         if not all(math.isfinite(number) for number in numbers):
             raise _refused(place, "a coordinate that isn't a finite number", "finite pixel coordinates")
@@ -90,16 +98,26 @@ def check_prompts(prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
                 raise _refused(place, f"the point {point.x:g} {point.y:g}", expected)
 
 
+def _check_mask(place: int, mask: Mask, size_hw: tuple[int, int]) -> None:
+    if mask.dtype != np.bool_:
+        raise _refused(place, f"a mask of {mask.dtype}", "a mask of bool")
+    if mask.shape != size_hw:
+        found = " x ".join(map(str, mask.shape))
+        raise _refused(place, f"a mask of {found} pixels (height x width)", f"the image's {size_hw[0]} x {size_hw[1]}")
+
+
 def _refused(place: int, found: str, expected: str) -> PromptError:
     return PromptError(
-        f"object {place}: {found}", expected=expected, remedy="give coordinates in the image's own pixels"
+        f"object {place}: {found}", expected=expected, remedy="give coordinates and masks in the image's own pixels"
     )
 
 
 def to_batch(prompts: Sequence[Prompt], *, size_hw: tuple[int, int], size_px: int, device: torch.device) -> PromptBatch:
     """Turn prompts on one image (native pixels) into a batch in the frame of the model's input, padded with -1.
 
-    A prompt that says nothing is padding alone, which is how SAM2 itself takes it (its sam2_base, "no points").
+    A prompt that says nothing is padding alone, which is how SAM2 itself takes it (its sam2_base, "no points"). Masks
+    are averaged over the cells of the model's mask input, so that one which covers less than a 500th of each cell that
+    it touches is lost.
     """
     rows = [_corners_and_clicks(prompt) for prompt in prompts]
     width = max(1, *(len(row) for row in rows))
@@ -115,7 +133,27 @@ def to_batch(prompts: Sequence[Prompt], *, size_hw: tuple[int, int], size_px: in
         image_index=torch.zeros(len(rows), dtype=torch.int64, device=device),
         coords=torch.from_numpy(coords.astype(np.float32)).to(device),
         labels=torch.from_numpy(labels).to(device),
+        previous=_previous(prompts, cells=size_px // LEVEL_STRIDES[0], device=device),
     )
+
+
+def _previous(prompts: Sequence[Prompt], *, cells: int, device: torch.device) -> Tensor | None:
+    """The previous masks of prompts as `PromptBatch.previous` (N cells cells); None where no prompt has one."""
+    if all(prompt.mask is None for prompt in prompts):
+        return None
+    shares = np.full((len(prompts), cells, cells), NO_PREVIOUS, dtype=np.float32)
+    for index, prompt in enumerate(prompts):
+        if prompt.mask is not None:
+            shares[index] = cell_shares(prompt.mask, cells)
+    return torch.from_numpy(shares).to(device)
+
+
+def cell_shares(mask: Mask, cells: int) -> NDArray[np.float32]:
+    """The share of each of cells x cells that a mask (H W) covers, to a 255th."""
+    shrinks = mask.shape[0] > cells and mask.shape[1] > cells
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    bright = np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.resize(bright, (cells, cells), interpolation=how), dtype=np.float32) / np.float32(255)
 
 
 def _corners_and_clicks(prompt: Prompt) -> list[tuple[tuple[float, float], int]]:

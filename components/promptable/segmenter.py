@@ -21,6 +21,9 @@ from components.promptable.guess import draw_guess
 from components.promptable.trunk import AdaptedHiera, StageFeature
 
 LEVEL_STRIDES = (4, 8, 16)
+NO_PREVIOUS = -1.0
+"""What `PromptBatch.previous` holds where there is no previous mask."""
+_MASK_LOGIT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +46,25 @@ class PromptBatch:
 
     `image_index` (N, int64) says which image of the embedding each belongs to; `coords` (N P 2, float32) are input
     pixels; `labels` (N P, int64): 1 and 0 a positive and a negative click, 2 and 3 a box's first and last corner,
-    -1 padding.
+    -1 padding. `previous` (N S/4 S/4, float32) is the share of each cell that a previous mask covers, 0 to 1, all
+    `NO_PREVIOUS` for a prompt that has none; None where no prompt has one.
     """
 
     image_index: Tensor
     coords: Tensor
     labels: Tensor
+    previous: Tensor | None = None
+
+    def to(self, device: torch.device) -> PromptBatch:
+        """The batch on another device."""
+        previous = None if self.previous is None else self.previous.to(device)
+        return PromptBatch(self.image_index.to(device), self.coords.to(device), self.labels.to(device), previous)
 
 
 class Segmenter(nn.Module):
     """A promptable segmenter for square images of `image_size_px`.
 
-    With `draws_prompts` each prompt is also given as SAM2's mask input (guess.py).
+    With `draws_prompts` each prompt is also given as SAM2's mask input (guess.py); else only a previous mask is.
     """
 
     def __init__(self, sam2: Any, *, adapter: AdapterConfig, image_size_px: int, draws_prompts: bool = False) -> None:
@@ -103,14 +113,18 @@ class Segmenter(nn.Module):
         """Turn prompts into mask logits (N S/4 S/4) and the model's estimate of each mask's IoU (N, 0 to 1)."""
         rows = prompts.image_index
         each = Embedding(s4=embedding.s4[rows], s8=embedding.s8[rows], s16=embedding.s16[rows])
-        return self.decode_each(each, prompts.coords, prompts.labels)
+        return self.decode_each(each, prompts.coords, prompts.labels, prompts.previous)
 
-    def decode_each(self, embedding: Embedding, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode N prompts (N P 2 and N P, as in `PromptBatch`) on N embeddings, one for each; as `decode`."""
+    def decode_each(
+        self, embedding: Embedding, coords: Tensor, labels: Tensor, previous: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Decode N prompts (as in `PromptBatch`) on N embeddings, one for each; as `decode`."""
         guess = None
         if self.draws_prompts:
-            guess = draw_guess(coords, labels, image_size_px=self.image_size_px)
+            guess = draw_guess(coords, labels, image_size_px=self.image_size_px, previous=previous)
         sparse, dense = self.prompt_encoder(points=(coords, labels), boxes=None, masks=guess)
+        if previous is not None and not self.draws_prompts:
+            dense = self._with_previous(dense, previous)
         logits, quality, _, _ = self.mask_decoder(
             image_embeddings=embedding.s16,
             image_pe=self.prompt_encoder.get_dense_pe(),
@@ -121,6 +135,14 @@ class Segmenter(nn.Module):
             high_res_features=[embedding.s4, embedding.s8],
         )
         return logits[:, 0], quality[:, 0]
+
+    def _with_previous(self, dense: Tensor, previous: Tensor) -> Tensor:
+        """Put embedded previous masks in place of "no mask" (N 256 S/16 S/16), for those prompts that have one.
+
+        SAM2 takes a binary mask as logits of 10 and -10 (its sam2_base, `_use_mask_as_output`), averaged over cells.
+        """
+        embedded = self.prompt_encoder.mask_downscaling(_MASK_LOGIT * (2 * previous[:, None] - 1))
+        return torch.where(previous[:, :1, :1, None] >= 0, embedded, dense)
 
     def set_trainable(self, *, trunk: bool) -> None:
         """Declare what trains: adapters, neck and mask decoder; with `trunk` everything (`scratch`).

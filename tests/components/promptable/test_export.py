@@ -80,8 +80,10 @@ def test_the_file_passes_onnxs_checker_and_says_what_it_is(pair: Pair, name: str
 def test_a_branch_that_the_trace_would_freeze_is_refused(tiny: Segmenter, tmp_path: Path) -> None:
     plain = tiny.decode_each
 
-    def branching(embedding: Embedding, coords: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        logits, quality = plain(embedding, coords, labels)
+    def branching(
+        embedding: Embedding, coords: Tensor, labels: Tensor, previous: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        logits, quality = plain(embedding, coords, labels, previous)
         return logits + (1.0 if labels.shape[1] > 3 else 0.0), quality
 
     tiny.decode_each = branching  # type: ignore[method-assign]
