@@ -2,8 +2,8 @@
 
 A line carries the sha256 of the previous line's content and of its own, so that a changed, removed or swapped
 line is found. The ledger is the truth about which model is in use; the registry's aliases only point. That lines were
-cut off at the end, or all were written anew, the end that was left beside the folder shows (anchor.py); whoever can
-write there, too, can forge both.
+cut off at the end, or all were written anew, the end that was left beside the folder shows (components/anchor.py);
+whoever can write there, too, can forge both.
 
 A line without its end is an append that a crash cut short; nobody was told that it had happened. It is reported, and
 dropped by the next append. Leaves out: moving files and aliases (components/release/promote.py).
@@ -20,12 +20,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from components.anchor import START, End, anchor_of, leave_ends, read_ends
 from components.errors import ReleaseError
-from components.release.records.anchor import End, anchor_of, leave_ends, read_ends
 from components.release.records.words import check_words, shown
 
 Action = Literal["promote", "refuse", "rollback", "approve", "accept"]
-START = "0" * 64
 RELEASED = Path("models/released")
 LEDGER = RELEASED / "ledger.jsonl"
 ADDED = frozenset({"package_sha256", "calibration_sha256", "card_sha256"})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from components.anchor import leave_ends
 from components.errors import ReleaseError
-from components.release.records.anchor import leave_ends
 from components.release.records.ledger import accept, append, as_json, read_ledger
 
 
