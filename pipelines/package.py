@@ -23,7 +23,7 @@ from components.release.packing.trial import Trial, try_bento
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
 
-PARAMS = ("package",)
+PARAMS = ("package", "serving")
 DATA = (
     "data/02_harmonised",
     "models/student",

@@ -1,4 +1,4 @@
-"""The BentoML service: one model folder behind the endpoints of serving/http.py, which are mounted at `/`.
+"""The BentoML service: one model folder behind the endpoints of serving/http, which are mounted at `/`.
 
 `/readyz`, `/livez` and `/metrics` are BentoML's own; its index page, which loads scripts from outside, is never
 reached. The model is `$SONOFORGE_MODEL`, or `model/` beside the sources as a Bento carries it; its sha256, and that of
@@ -15,32 +15,36 @@ from pathlib import Path
 import bentoml
 
 from components.promptable.predict import pin_threads
-from serving.http import Api
-from serving.predictor import Predictor
+from serving.bedside import Bedside
+from serving.engine.predictor import Predictor
+from serving.http.app import build_app
+from serving.settings import read_settings
 
 MODEL_VARIABLE = "SONOFORGE_MODEL"
 HOST, PORT = "127.0.0.1", 3000
 TIMEOUT_S = 120
 
 logger = logging.getLogger("bentoml.sonoforge")
-api = Api()
+CODE = Path(__file__).resolve().parents[1]
+bedside = Bedside.of(read_settings(CODE))
 
 
 def model_folder() -> Path:
     """The folder of the model to serve."""
     named = os.environ.get(MODEL_VARIABLE)
-    return Path(named) if named else Path(__file__).resolve().parents[1] / "model"
+    return Path(named) if named else CODE / "model"
 
 
 @bentoml.service(name="sonoforge", workers=1, http={"host": HOST, "port": PORT}, traffic={"timeout": TIMEOUT_S})
-@bentoml.asgi_app(api.app(), path="/")
+@bentoml.asgi_app(build_app(bedside), path="/")
 class SonoForge:
     """Promptable segmentation of ultrasound images."""
 
     def __init__(self) -> None:
         pin_threads()
-        api.predictor = Predictor.load(model_folder(), limits=api.limits)
-        logger.info("serving %s, weights sha256 %s", api.predictor.model.name, api.predictor.model.digest)
+        predictor = Predictor.load(model_folder(), settings=bedside.settings)
+        bedside.models.install(predictor)
+        logger.info("serving %s, weights sha256 %s", predictor.model.name, predictor.model.digest)
 
     async def __is_ready__(self) -> bool:
-        return api.predictor is not None
+        return bedside.models.current is not None

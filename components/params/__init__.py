@@ -29,6 +29,7 @@ from components.params.judging import (
 from components.params.models import AdapterParams, ModelParams, StudentParams, TeacherParams
 from components.params.prompts import EvaluatePrompts, ObjectPromptKind, PromptKind, PromptParams, TrainPrompts
 from components.params.section import Section, Share
+from components.params.serving import ServingParams
 from components.params.training import (
     AugmentParams,
     DistilParams,
@@ -71,6 +72,7 @@ __all__ = [
     "PromptKind",
     "PromptParams",
     "Section",
+    "ServingParams",
     "Share",
     "SplitParams",
     "SpreadParams",
@@ -103,6 +105,7 @@ class Params(Section):
     package: PackageParams
     document: DocumentParams
     gate: GateParams
+    serving: ServingParams
 
     @model_validator(mode="after")
     def _sisters_have_seeds_of_their_own(self) -> Self:

@@ -18,8 +18,10 @@ from components.promptable.predict import pin_threads
 from components.promptable.segmenter import Segmenter
 from components.students import build_student, load_student, student_adapter, student_hiera
 from components.types import Image
-from serving.http import Api
-from serving.predictor import Limits, Predictor
+from serving.bedside import Bedside
+from serving.engine.predictor import Predictor
+from serving.http.app import build_app
+from tests.serving.small import SETTINGS, with_limits
 
 STUDENT = StudentParams(
     name="hiera_mini",
@@ -57,7 +59,7 @@ def loaded(model_folder: Path) -> tuple[Segmenter, ModelDescription]:
 @pytest.fixture
 def predictor(loaded: tuple[Segmenter, ModelDescription]) -> Predictor:
     """A predictor with an empty cache."""
-    return Predictor(*loaded)
+    return Predictor(*loaded, settings=SETTINGS)
 
 
 @pytest.fixture(scope="session")
@@ -78,9 +80,16 @@ def png(image: Image) -> bytes:
 
 
 @pytest.fixture
-def client(loaded: tuple[Segmenter, ModelDescription]) -> Iterator[TestClient]:
-    """A client of the application, with small limits on bytes and pixels; faults of the service come as a 500."""
-    api = Api(Limits(body_bytes=3_000_000, prompts_bytes=50_000, image_px=200_000, mask_px=1_000_000))
-    api.predictor = Predictor(*loaded, limits=api.limits)
-    with TestClient(api.app(), raise_server_exceptions=False) as client:
+def bedside(loaded: tuple[Segmenter, ModelDescription]) -> Bedside:
+    """A running service with small limits on bytes and pixels."""
+    small = with_limits(body_bytes=3_000_000, prompts_bytes=50_000, image_px=200_000, mask_px=1_000_000)
+    bedside = Bedside.of(small)
+    bedside.models.install(Predictor(*loaded, settings=small))
+    return bedside
+
+
+@pytest.fixture
+def client(bedside: Bedside) -> Iterator[TestClient]:
+    """A client of the application; faults of the service come as a 500."""
+    with TestClient(build_app(bedside), raise_server_exceptions=False) as client:
         yield client

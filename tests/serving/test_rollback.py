@@ -22,8 +22,10 @@ from components.release.records.ledger import LEDGER, append, read_ledger, relea
 from components.students import load_student
 from components.tracking import RegisteredVersion
 from components.types import Image, Prompt
-from serving.http import Api
-from serving.predictor import Predictor
+from serving.bedside import Bedside
+from serving.engine.predictor import Predictor
+from serving.http.app import build_app
+from tests.serving.small import SETTINGS
 
 BOX = (31.0, 16.0, 60.0, 45.0)
 
@@ -73,9 +75,9 @@ def start(root: Path) -> TestClient:
     """A service of the model in use, as it is after a start."""
     folder = champion_folder(root)
     assert folder is not None
-    api = Api()
-    api.predictor = Predictor.load(folder)
-    return TestClient(api.app())
+    bedside = Bedside.of(SETTINGS)
+    bedside.models.install(Predictor.load(folder, settings=SETTINGS))
+    return TestClient(build_app(bedside))
 
 
 def ask(client: TestClient, image_id: str):

@@ -17,8 +17,9 @@ from components.masks import from_rle
 from components.promptable.calibration import write_calibration
 from components.types import Prompt
 from pipelines.commands import segment as command
-from serving.predictor import Predictor
+from serving.engine.predictor import Predictor
 from tests.components.promptable.calibrations import make_calibration
+from tests.serving.small import SETTINGS
 
 
 def test_they_are_as_sure_of_them_and_warn_alike(model_folder: Path, png: bytes, tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_they_are_as_sure_of_them_and_warn_alike(model_folder: Path, png: bytes,
     command.register(app)
     asked = [str(source), "--box", "31", "16", "60", "45", "--model", str(folder), "--out", str(tmp_path / "o.png")]
     printed = json.loads(CliRunner().invoke(app, [*asked, "--json"]).stdout)
-    answer = Predictor.load(folder).segment([Prompt((31.0, 16.0, 60.0, 45.0))], image=png)
+    answer = Predictor.load(folder, settings=SETTINGS).segment([Prompt((31.0, 16.0, 60.0, 45.0))], image=png)
     assert printed["objects"] == answer.model_dump(mode="json")["objects"] and printed["objects"][0]["abstain"]
     assert answer.image.guard is not None and printed["image"]["guard"]["score"] == answer.image.guard.score
     said = CliRunner().invoke(app, asked).stdout

@@ -22,11 +22,12 @@ from components.artefacts import ModelDescription, read_description
 from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
-from components.release.packing.bento import CODE
+from components.release.packing.bento import CODE, PARAMS
 from components.release.packing.pins import PINS
 from components.release.records.ledger import LEDGER, append, released_folder
 from components.types import Image, Prompt
-from serving.predictor import Predictor
+from serving.engine.predictor import Predictor
+from tests.serving.small import SETTINGS
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
 PACK = (
@@ -80,7 +81,8 @@ def champion(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFa
     folder, released_with = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("sources")
     for part in CODE:
         shutil.copytree(root / part, released_with / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(root / PINS, released_with / PINS)
+    for name in (PINS, PARAMS):
+        shutil.copy(root / name, released_with / name)
     with (released_with / "serving/web/index.html").open("a", encoding="utf-8") as page:
         page.write(MARK)
     digest = read_description(model_folder).digest
@@ -162,7 +164,7 @@ def test_after_a_rollback_no_embedding_of_the_newer_model_is_known(
 ) -> None:
     segmenter, description = loaded
     assert champion.get("/v1/model").json()["model"]["digest"] == description.digest
-    newer = Predictor(segmenter, description.model_copy(update={"weights_sha256": NEWER}))
+    newer = Predictor(segmenter, description.model_copy(update={"weights_sha256": NEWER}), settings=SETTINGS)
     theirs = newer.embed(png).image.id
     assert len(newer.cache) == 1
     prompts = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
@@ -178,7 +180,7 @@ def test_after_a_rollback_no_embedding_of_the_newer_model_is_known(
 
 
 def test_errors_are_json_and_the_server_lives_on(served: httpx.Client, png: bytes) -> None:
-    too_large = served.post("/v1/images", files={"image": bytes(40_000_000)})
+    too_large = served.post("/v1/images", files={"image": bytes(SETTINGS.limits.body_bytes + 1)})
     assert too_large.status_code == 413 and too_large.json()["error"]["code"] == "body_too_large"
     assert served.post("/v1/segment", files={"image": png}).json()["error"]["code"] == "prompts_missing"
     assert served.get("/docs.json").json()["error"]["code"] == "not_found"

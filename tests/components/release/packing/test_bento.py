@@ -15,6 +15,7 @@ from components.listing import MODEL
 from components.release.files import bento_files, listing_text, package_digest
 from components.release.packing.bento import (
     CODE,
+    PARAMS,
     SCRATCH,
     BuiltBento,
     bento_of,
@@ -32,7 +33,7 @@ SOME = ("components/artefacts.py", "components/errors.py", "serving/service.py",
 def project(root: Path, tmp_path: Path) -> Path:
     """A project with some code, the service's among it, of which nobody else writes."""
     folder = tmp_path / "project"
-    for name in (*SOME, PINS):
+    for name in (*SOME, PINS, PARAMS):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(root / name, folder / name)
     assert all((folder / part).is_dir() for part in CODE)

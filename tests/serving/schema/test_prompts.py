@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from components.types import Point, Prompt
-from serving.schema import MAX_OBJECTS, MAX_POINTS, PromptsIn
+from serving.schema.prompts import MAX_OBJECTS, MAX_POINTS, PromptsIn
 
 
 def test_boxes_and_points_become_prompts() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.promptable.segmenter import Embedding
-from serving.cache import Embedded, EmbeddingCache
+from serving.engine.cache import Embedded, EmbeddingCache
 
 
 def entry(size_bytes: int) -> Embedded:

@@ -1,6 +1,6 @@
 """Embeddings by content: an LRU store bounded in bytes that any number of threads may use.
 
-Leaves out: how a key comes about (serving/predictor.py), and waiting for an embedding that another thread computes.
+Leaves out: how a key comes about (predictor.py), and waiting for an embedding that another thread computes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the library found to the types of an answer: masks in all their forms, confidence, and the guard's finding.
 
-Leaves out: finding it (serving/predictor.py).
+Leaves out: finding it (predictor.py).
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from components.masks import tight_box, to_polygons, to_rle
 from components.promptable.calibration import UNCALIBRATED, Calibration, Judged
 from components.promptable.guard import GuardFinding
 from components.types import Prediction, Prompt
-from serving.cache import Embedded
-from serving.schema import CalibrationOut, GuardOut, ImageOut, ObjectOut, RleOut
+from serving.engine.cache import Embedded
+from serving.schema.answers import GuardOut, ImageOut, ObjectOut, RleOut
+from serving.schema.card import CalibrationOut
 
 
 def image_out(image_id: str, embedded: Embedded) -> ImageOut:

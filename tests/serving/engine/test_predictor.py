@@ -22,8 +22,9 @@ from components.promptable.segmenter import Segmenter
 from components.release.files import listing_text
 from components.students import load_student
 from components.types import BoxXyxy, Image, Point, Prompt
-from serving.predictor import ImageGoneError, Limits, Predictor, TooMuchWorkError
+from serving.engine.predictor import ImageGoneError, Predictor, TooMuchWorkError
 from tests.components.promptable.calibrations import make_calibration
+from tests.serving.small import SETTINGS, with_cache, with_limits
 
 Loaded = tuple[Segmenter, ModelDescription]
 PROMPTS = (
@@ -34,7 +35,7 @@ PROMPTS = (
 
 
 def test_masks_are_those_of_the_library_to_the_bit(model_folder: Path, image: Image, png: bytes) -> None:
-    predictor = Predictor.load(model_folder)
+    predictor = Predictor.load(model_folder, settings=SETTINGS)
     expected = segment(load_student(model_folder)[0], image, PROMPTS)
     assert len({prediction.mask.tobytes() for prediction in expected}) == len(PROMPTS), "prompts must matter"
     answer = predictor.segment(PROMPTS, image=png)
@@ -54,11 +55,11 @@ def test_an_embedded_image_gives_the_same_masks(predictor: Predictor, png: bytes
 
 
 def test_thirty_two_threads_answer_as_one(loaded: Loaded, png: bytes) -> None:
-    serial = Predictor(*loaded)
+    serial = Predictor(*loaded, settings=SETTINGS)
     jobs = [Prompt((1.0 + n, 2.0 + n, 50.0 + n, 40.0 + n / 2)) for n in range(32)]
     expected = [serial.segment([job], image=png).objects for job in jobs]
     # No room in the cache: every thread embeds for itself.
-    shared = Predictor(*loaded, limits=Limits(cache_bytes=0))
+    shared = Predictor(*loaded, settings=with_cache(bytes=0))
     with ThreadPoolExecutor(32) as pool:
         found = list(pool.map(lambda job: shared.segment([job], image=png).objects, jobs))
     assert found == expected
@@ -70,7 +71,7 @@ def test_an_id_stands_for_pixels_and_weights(predictor: Predictor, image: Image)
     other[0, 0, 0] ^= 1
     ids = {predictor.image_id(image), predictor.image_id(other), predictor.image_id(image.reshape(90, 60, 3))}
     changed = predictor.description.model_copy(update={"weights_sha256": "1" * 64})
-    ids.add(Predictor(predictor._segmenter, changed).image_id(image))
+    ids.add(Predictor(predictor._segmenter, changed, settings=SETTINGS).image_id(image))
     assert len(ids) == 4
     assert predictor.image_id(image.copy()) in ids
 
@@ -83,7 +84,7 @@ def test_an_unknown_id_is_gone_and_says_what_to_do(predictor: Predictor) -> None
 def test_the_cache_lets_the_oldest_image_go(loaded: Loaded, predictor: Predictor, png: bytes) -> None:
     predictor.embed(png)
     one_bytes = predictor.cache.held_bytes
-    small = Predictor(*loaded, limits=Limits(cache_bytes=one_bytes))
+    small = Predictor(*loaded, settings=with_cache(bytes=one_bytes))
     first = small.embed(png).image.id
     small.segment(PROMPTS, image_id=first)
     buffer = io.BytesIO()
@@ -118,8 +119,8 @@ def test_boxes_outside_the_image_are_a_prompt_error(predictor: Predictor, png: b
 
 def test_limits_on_pixels_and_work(loaded: Loaded, png: bytes) -> None:
     with pytest.raises(ImageTooLargeError):
-        Predictor(*loaded, limits=Limits(image_px=60 * 90 - 1)).segment(PROMPTS, image=png)
-    busy = Predictor(*loaded, limits=Limits(mask_px=2 * 60 * 90))
+        Predictor(*loaded, settings=with_limits(image_px=60 * 90 - 1)).segment(PROMPTS, image=png)
+    busy = Predictor(*loaded, settings=with_limits(mask_px=2 * 60 * 90))
     assert len(busy.segment(PROMPTS[:2], image=png).objects) == 2
     with pytest.raises(TooMuchWorkError):
         busy.segment(PROMPTS, image=png)
@@ -132,7 +133,7 @@ def test_altered_weights_are_never_served(model_folder: Path, tmp_path: Path) ->
     weights[-1] ^= 1
     (copied / "weights.safetensors").write_bytes(weights)
     with pytest.raises(ArtefactError, match="sha256"):
-        Predictor.load(copied)
+        Predictor.load(copied, settings=SETTINGS)
 
 
 def test_a_calibrated_model_says_how_sure_it_is_and_draws_the_same(
@@ -140,13 +141,13 @@ def test_a_calibrated_model_says_how_sure_it_is_and_draws_the_same(
 ) -> None:
     folder = tmp_path / "m"
     shutil.copytree(model_folder, folder)
-    plain = Predictor.load(folder).segment(PROMPTS, image=png)
+    plain = Predictor.load(folder, settings=SETTINGS).segment(PROMPTS, image=png)
     assert all((one.confidence, one.abstain) == (None, None) for one in plain.objects) and plain.image.guard is None
     assert all("not calibrated" in one.reasons[0] for one in plain.objects)
     digest = loaded[1].digest
     middle = 0.25 + sorted(one.quality for one in plain.objects)[1] / 2
     write_calibration(folder, make_calibration(digest, threshold=middle))
-    predictor = Predictor.load(folder)
+    predictor = Predictor.load(folder, settings=SETTINGS)
     answer = predictor.segment(PROMPTS, image=png)
     for one, before in zip(answer.objects, plain.objects, strict=True):
         assert (one.mask, one.quality) == (before.mask, before.quality)
@@ -156,11 +157,13 @@ def test_a_calibrated_model_says_how_sure_it_is_and_draws_the_same(
     assert answer.image.guard is not None and not answer.image.guard.flagged
     told = predictor.card().calibration
     assert told.calibrated and told.threshold == middle and "60 validation cases" in told.told
-    assert not Predictor.load(model_folder).card().calibration.calibrated
+    assert not Predictor.load(model_folder, settings=SETTINGS).card().calibration.calibrated
 
 
 def test_an_image_unlike_ultrasound_is_flagged_at_once_and_by_its_id(loaded: Loaded, png: bytes) -> None:
-    predictor = Predictor(*loaded, calibration=make_calibration(loaded[1].digest, threshold=0.0, limit=1e-6))
+    predictor = Predictor(
+        *loaded, settings=SETTINGS, calibration=make_calibration(loaded[1].digest, threshold=0.0, limit=1e-6)
+    )
     embedded = predictor.embed(png).image
     assert embedded.guard is not None and embedded.guard.flagged and "doesn't look like" in embedded.guard.told
     answer = predictor.segment(PROMPTS, image_id=embedded.id)
@@ -187,7 +190,7 @@ def test_a_guard_that_doesnt_fit_the_model_is_never_served(
         values["guard"][part][name] = to if name == "unit" else was[:-1] if to == -1 else [to] * len(was)
     path.write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(ArtefactError, match=f"guard doesn't fit the model: .*{said}"):
-        Predictor.load(folder)
+        Predictor.load(folder, settings=SETTINGS)
 
 
 def test_another_models_calibration_is_never_served(model_folder: Path, tmp_path: Path) -> None:
@@ -195,23 +198,23 @@ def test_another_models_calibration_is_never_served(model_folder: Path, tmp_path
     shutil.copytree(model_folder, folder)
     write_calibration(folder, make_calibration("c" * 64))
     with pytest.raises(ArtefactError, match="calibration of the weights cccccccccccc"):
-        Predictor.load(folder)
+        Predictor.load(folder, settings=SETTINGS)
 
 
 def test_a_calibration_that_isnt_the_judged_one_is_never_served(model_folder: Path, tmp_path: Path) -> None:
     folder = tmp_path / "m"
     shutil.copytree(model_folder, folder)
-    digest = Predictor.load(folder).description.digest
+    digest = Predictor.load(folder, settings=SETTINGS).description.digest
     write_calibration(folder, make_calibration(digest, threshold=0.9))
     files = {MODEL + name: sha256 for name, sha256 in list_files(folder).items()}
     (folder / FILES).write_text(listing_text(files))
-    assert Predictor.load(folder).card().calibration.threshold == 0.9
+    assert Predictor.load(folder, settings=SETTINGS).card().calibration.threshold == 0.9
     write_calibration(folder, make_calibration(digest, threshold=0.0))
     with pytest.raises(ArtefactError, match=r"calibration\.json was changed"):
-        Predictor.load(folder)
+        Predictor.load(folder, settings=SETTINGS)
     (folder / "calibration.json").unlink()
     with pytest.raises(ArtefactError, match=r"calibration\.json is missing"):
-        Predictor.load(folder)
+        Predictor.load(folder, settings=SETTINGS)
 
 
 def test_the_card_says_phantom_and_research_only(predictor: Predictor) -> None:
@@ -226,4 +229,4 @@ def test_a_broken_card_is_named(model_folder: Path, tmp_path: Path) -> None:
     for text in ("{", "[]"):
         (folder / "card.json").write_text(text)
         with pytest.raises(ArtefactError, match="isn't a model card"):
-            Predictor.load(folder)
+            Predictor.load(folder, settings=SETTINGS)

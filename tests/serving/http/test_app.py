@@ -22,7 +22,10 @@ from components.promptable.calibration import UNCALIBRATED
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
 from components.types import Image, Prompt
-from serving.http import WEB, Api
+from serving.bedside import Bedside
+from serving.http.app import build_app
+from serving.http.endpoints.page import WEB
+from tests.serving.small import SETTINGS
 
 Loaded = tuple[Segmenter, ModelDescription]
 BOX = {"objects": [{"box": [31, 16, 60, 45]}]}
@@ -181,7 +184,7 @@ def test_bodies_over_the_limit(client: TestClient) -> None:
 
 
 def test_without_a_model_it_says_so(png: bytes) -> None:
-    with TestClient(Api().app(), raise_server_exceptions=False) as waiting:
+    with TestClient(build_app(Bedside.of(SETTINGS)), raise_server_exceptions=False) as waiting:
         response = ask(waiting, png)
         check_error(response, 503, "not_ready")
         assert response.headers["retry-after"]
@@ -194,7 +197,7 @@ def test_a_fault_of_the_service_tells_nothing_of_itself(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr("serving.predictor.segment_embedded", broken)
+    monkeypatch.setattr("serving.engine.predictor.segment_embedded", broken)
     response = ask(client, png)
     check_error(response, 500, "internal")
     assert "secret" not in response.text
@@ -236,5 +239,5 @@ def test_a_client_that_goes_away_is_no_fault_of_the_service(
     }
     with caplog.at_level("DEBUG"):
         anyio.run(client.app, scope, receive, send)
-    (record,) = [record for record in caplog.records if record.name == "serving.http"]
+    (record,) = [record for record in caplog.records if record.name == "serving.http.refusals"]
     assert record.levelname == "INFO" and record.exc_info is None and "went away" in record.getMessage()

@@ -3,7 +3,7 @@
 An image is decoded and embedded once; its embedding is kept under its `image_id`, the sha256 of decoded pixels, version
 of the preprocessing and digest of the weights, so that an id never stands for other pixels or another model. Masks are
 those of components.promptable.predict.segment to the bit. A predictor holds no state but that cache: any number of
-threads may share it. Leaves out: HTTP (serving/http.py) and BentoML (serving/service.py).
+threads may share it. Leaves out: HTTP (serving/http) and BentoML (serving/service.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, SonoForgeError
 from components.listing import check_listed
+from components.params import ServingParams
 from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
 from components.promptable.calibration import Calibration, find_calibration
 from components.promptable.guard import check_fits, check_image
@@ -27,16 +28,10 @@ from components.promptable.predict import check_prompts, embed, segment_embedded
 from components.promptable.segmenter import Segmenter
 from components.students import load_student
 from components.types import Image, Prompt
-from serving.answers import calibration_out, image_out, judged, object_out
-from serving.cache import Embedded, EmbeddingCache
-from serving.schema import (
-    CardOut,
-    EmbedOut,
-    LimitsOut,
-    ModelOut,
-    SegmentOut,
-    TimingOut,
-)
+from serving.engine.answers import calibration_out, image_out, judged, object_out
+from serving.engine.cache import Embedded, EmbeddingCache
+from serving.schema.answers import EmbedOut, ModelOut, SegmentOut, TimingOut
+from serving.schema.card import CardOut, LimitsOut
 
 CARD = "card.json"
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
@@ -49,17 +44,6 @@ class ImageGoneError(SonoForgeError):
 
 class TooMuchWorkError(SonoForgeError):
     """More mask pixels in one request than the service computes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one request may hold: bytes of body and prompts, pixels of an image, pixels of all its masks together."""
-
-    body_bytes: int = 32 * 2**20
-    prompts_bytes: int = 2**20
-    image_px: int = 40_000_000
-    mask_px: int = 100_000_000
-    cache_bytes: int = 256 * 2**20
 
 
 @dataclass(slots=True)
@@ -88,19 +72,19 @@ class Predictor:
         segmenter: Segmenter,
         description: ModelDescription,
         *,
-        limits: Limits | None = None,
+        settings: ServingParams,
         card: dict[str, Any] | None = None,
         calibration: Calibration | None = None,
     ) -> None:
         self.description = description
-        self.limits = limits or Limits()
-        self.cache = EmbeddingCache(self.limits.cache_bytes)
+        self.limits = settings.limits
+        self.cache = EmbeddingCache(settings.cache.bytes)
         self._segmenter = segmenter
         self._card = card
         self._calibration = calibration
 
     @classmethod
-    def load(cls, folder: Path, *, limits: Limits | None = None) -> Predictor:
+    def load(cls, folder: Path, *, settings: ServingParams) -> Predictor:
         """Load a student's model folder, with its card (`card.json`) and calibration where it has them.
 
         Raises
@@ -115,7 +99,7 @@ class Predictor:
         calibration = find_calibration(folder, model_digest=description.digest)
         if calibration is not None:
             check_fits(calibration.guard, lambda image: embed(segmenter, image))
-        return cls(segmenter, description, limits=limits, card=_card(folder / CARD), calibration=calibration)
+        return cls(segmenter, description, settings=settings, card=_card(folder / CARD), calibration=calibration)
 
     @property
     def model(self) -> ModelOut:

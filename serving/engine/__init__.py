@@ -1,0 +1,1 @@
+"""Bytes and prompts to masks: what the service computes, without its web server."""

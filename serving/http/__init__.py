@@ -1,0 +1,1 @@
+"""HTTP requests to calls of the engine and back. Leaves out: computing (serving/engine), health of the process."""

@@ -1,0 +1,33 @@
+"""What an endpoint asks of the running service: its parts, a model that is ready, and answers with their timing."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from serving.bedside import Bedside
+from serving.engine.predictor import Predictor
+from serving.http.refusals import RequestError, json_response
+from serving.schema.answers import TimingOut
+from serving.schema.strict import Message
+
+
+def bedside_of(request: Request) -> Bedside:
+    """The parts of the service that a request came to."""
+    bedside = request.app.state.bedside
+    assert isinstance(bedside, Bedside)
+    return bedside
+
+
+def ready(bedside: Bedside) -> Predictor:
+    """The model that serves now."""
+    if (predictor := bedside.models.current) is None:
+        raise RequestError(503, "not_ready", "no model is loaded yet", hint="try again when /readyz answers 200")
+    return predictor
+
+
+def timed(answer: Message, timing: TimingOut) -> Response:
+    """An answer as JSON that also says in its header where the time went."""
+    response = json_response(answer)
+    response.headers["Server-Timing"] = ", ".join(f"{name};dur={ms:g}" for name, ms in timing.model_dump().items())
+    return response

@@ -1,0 +1,45 @@
+"""Images: embedded once, and shown as they were decoded."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image as PilImage
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serving.engine.predictor import Predictor
+from serving.http.asked import bedside_of, ready, timed
+from serving.http.reading import read_file, read_form
+
+
+async def embed_image(request: Request) -> Response:
+    """Embed an image and tell its id."""
+    bedside = bedside_of(request)
+    predictor = ready(bedside)
+    async with read_form(request) as form:
+        data = await read_file(form)
+    answer = await bedside.lanes.embed(predictor.embed, data)
+    return timed(answer, answer.timing_ms)
+
+
+async def preview_image(request: Request) -> Response:
+    """The image as it was decoded, as PNG: what a page must show so that its pixels are the model's."""
+    bedside = bedside_of(request)
+    predictor = ready(bedside)
+    async with read_form(request) as form:
+        data = await read_file(form)
+    return Response(await bedside.lanes.decode(_to_png, predictor, data), media_type="image/png")
+
+
+def _to_png(predictor: Predictor, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    PilImage.fromarray(predictor.decode(data)).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/v1/images", embed_image, methods=["POST"]),
+    Route("/v1/preview", preview_image, methods=["POST"]),
+)

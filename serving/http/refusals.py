@@ -1,0 +1,100 @@
+"""What can't be answered, and how that is said: each error as JSON with a fitting status.
+
+Nothing that a client sends is a 500; a fault of the service tells nothing of itself, but to the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from components.errors import ImageError, ImageTooLargeError, PromptError, SonoForgeError
+from serving.engine.predictor import ImageGoneError, TooMuchWorkError
+from serving.schema.errors import ErrorDetail, ErrorOut
+
+STATUSES: tuple[tuple[type[SonoForgeError], int, str], ...] = (
+    (ImageTooLargeError, 413, "image_too_large"),
+    (ImageError, 422, "image_unreadable"),
+    (PromptError, 422, "prompts_invalid"),
+    (ImageGoneError, 410, "image_gone"),
+    (TooMuchWorkError, 413, "too_much_work"),
+)
+"""The library's errors that are a client's fault; the first kind that fits decides."""
+RETRY_AFTER_S = 2
+logger = logging.getLogger(__name__)
+
+
+class RequestError(Exception):
+    """A request that can't be answered, with the status and the error that the client gets.
+
+    `retry_after_s` tells when it may be answered, for the statuses 429 and 503.
+    """
+
+    def __init__(self, status: int, code: str, message: str, *, hint: str, retry_after_s: int = RETRY_AFTER_S) -> None:
+        super().__init__(message)
+        self.status = status
+        self.detail = ErrorDetail(code=code, message=message, hint=hint)
+        self.retry_after_s = retry_after_s
+
+
+def json_response(answer: BaseModel, status: int = 200) -> Response:
+    """An answer as JSON."""
+    return Response(answer.model_dump_json(), status_code=status, media_type="application/json")
+
+
+def _refused(status: int, detail: ErrorDetail) -> Response:
+    return json_response(ErrorOut(error=detail), status)
+
+
+def _on_request_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    response = _refused(error.status, error.detail)
+    if error.status in (429, 503):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.detail.code == "body_too_large":
+        response.headers["Connection"] = "close"
+    return response
+
+
+def _on_library_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SonoForgeError)
+    for kind, status, code in STATUSES:
+        if isinstance(error, kind):
+            message = f"{error.found}; expected: {error.expected}"
+            return _refused(status, ErrorDetail(code=code, message=message, hint=error.remedy))
+    return _on_own_error(request, error)
+
+
+def _on_http_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
+    hint = "GET /openapi.json lists what there is"
+    response = _refused(error.status_code, ErrorDetail(code=code, message=error.detail, hint=hint))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _on_disconnect(_: Request, __: Exception) -> Response:
+    """Nobody reads this answer; it only keeps the server from taking a lost connection for a fault of its own."""
+    logger.info("a client went away before its request was whole")
+    return _refused(400, ErrorDetail(code="request_incomplete", message="the request broke off", hint="send all of it"))
+
+
+def _on_own_error(_: Request, error: Exception) -> Response:
+    logger.error("a request failed through a fault of the service", exc_info=error)
+    detail = ErrorDetail(code="internal", message="the service failed", hint="tell whoever runs it; the log says more")
+    return _refused(500, detail)
+
+
+HANDLERS: dict[type[Exception] | int, Callable[[Request, Exception], Response | Awaitable[Response]]] = {
+    RequestError: _on_request_error,
+    SonoForgeError: _on_library_error,
+    HTTPException: _on_http_error,
+    ClientDisconnect: _on_disconnect,
+    Exception: _on_own_error,
+}

@@ -1,0 +1,53 @@
+"""Where a service's settings come from: the file that is named, the one that its Bento carries, or the project's.
+
+A Bento carries the `serving` section of the `params.yaml` that it was built with, as `serving.yaml` beside its code.
+Leaves out: what the numbers mean (components/params/serving.py).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from components.errors import ParamsError
+from components.params import ServingParams
+
+SETTINGS_VARIABLE = "SONOFORGE_SETTINGS"
+CARRIED = "serving.yaml"
+PARAMS = "params.yaml"
+
+
+def read_settings(code: Path) -> ServingParams:
+    """The settings of a service whose code lies in the folder `code`.
+
+    `$SONOFORGE_SETTINGS` names a YAML file, with or without the key `serving` around it. Else it is `serving.yaml`
+    beside the code, as in a Bento, else `params.yaml` there.
+
+    Raises
+    ------
+    ParamsError
+        If there is none, or it isn't as `ServingParams` has it.
+    """
+    named = os.environ.get(SETTINGS_VARIABLE)
+    path = Path(named) if named else next((p for p in (code / CARRIED, code / PARAMS) if p.is_file()), code / PARAMS)
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ParamsError(
+            f"{path} can't be read: {error}",
+            expected="the settings of the service as YAML",
+            remedy=f"name another file in ${SETTINGS_VARIABLE}, or mend this one",
+        ) from None
+    section = raw.get("serving", raw) if isinstance(raw, dict) else raw
+    try:
+        return ServingParams.model_validate(section)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc'])) or '(top)'}: {each['msg']}" for each in error.errors()]
+        raise ParamsError(
+            f"{path}, serving: " + "; ".join(lines),
+            expected="the keys and types of components/params/serving.py",
+            remedy="correct or remove the keys named above",
+        ) from None
