@@ -39,6 +39,8 @@ PARAMS = (
     "package",
     "document",
     "gate",
+    "serving",
+    "monitor",
 )
 DATA = (
     "data/02_harmonised",

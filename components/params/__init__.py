@@ -27,6 +27,7 @@ from components.params.judging import (
     PeerParams,
 )
 from components.params.models import AdapterParams, ModelParams, StudentParams, TeacherParams
+from components.params.monitoring import MonitorParams, SignalParams
 from components.params.prompts import EvaluatePrompts, ObjectPromptKind, PromptKind, PromptParams, TrainPrompts
 from components.params.section import Section, Share
 from components.params.serving import ServingParams
@@ -62,6 +63,7 @@ __all__ = [
     "GateParams",
     "MaskLossParams",
     "ModelParams",
+    "MonitorParams",
     "ObjectPromptKind",
     "OptimiseParams",
     "PackageParams",
@@ -74,6 +76,7 @@ __all__ = [
     "Section",
     "ServingParams",
     "Share",
+    "SignalParams",
     "SplitParams",
     "SpreadParams",
     "StudentParams",
@@ -106,6 +109,7 @@ class Params(Section):
     document: DocumentParams
     gate: GateParams
     serving: ServingParams
+    monitor: MonitorParams
 
     @model_validator(mode="after")
     def _sisters_have_seeds_of_their_own(self) -> Self:

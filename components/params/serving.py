@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from components.params.monitoring import SignalParams
 from components.params.section import Section
 
 
@@ -40,3 +41,4 @@ class ServingParams(Section):
     limits: ServingLimits
     cache: ServingCache
     lanes: ServingLanes
+    signals: SignalParams
