@@ -1,6 +1,7 @@
 """The student and the validation side of the split to `models/calibration`: confidence, when to abstain, the guard.
 
-The test side is never read. Leaves out: how well this does on test images (validate_internal).
+Beside them stands what served traffic is held against (`reference.json`). The test side is never read. Leaves out: how
+well this does on test images (validate_internal).
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from pathlib import Path
 
 from components.artefacts import ModelDescription, replacing_folder
 from components.evaluation.calibrating.calibrate import calibrate as fit
+from components.evaluation.calibrating.reference import build_reference
 from components.intake.form.records import read_split
 from components.promptable.calibration import Calibration, write_calibration
 from components.promptable.predict import pick_device, pin_threads
+from components.promptable.reference import Reference, write_reference
 from components.promptable.segmenter import Segmenter
 from components.students import load_student
 from components.types import Record
@@ -66,13 +69,28 @@ def fit_all(
     )
 
 
+@step(timeout_s=24 * 3600)
+def describe(
+    job: Job,
+    model: tuple[Segmenter, ModelDescription],
+    records: tuple[list[Record], list[Record]],
+    calibration: Calibration,
+) -> Reference:
+    """Describe the validation side as the service will describe its traffic."""
+    prompts, params = job.params.prompts, job.params.calibrate
+    progress = Progress("images described")
+    return build_reference(model[0], calibration, records[1], prompts=prompts, params=params, progress=progress)
+
+
 @stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed",), timeout_s=2 * 24 * 3600, on_gpu=True)
 def calibrate(job: Job) -> None:
     """Calibrate the student's confidence, and fit the guard."""
-    calibration = fit_all(job, load(job), read_records(job))
+    model, records = load(job), read_records(job)
+    calibration = fit_all(job, model, records)
+    reference = describe(job, model, records, calibration)
     with replacing_folder(job.root / MODEL) as beside:
-        path = write_calibration(beside, calibration)
-        job.run.log_artifact(path)
+        job.run.log_artifact(write_calibration(beside, calibration))
+        job.run.log_artifact(write_reference(beside, reference))
     how = calibration.how
     log.info("%s", how.told)
     job.run.log_metrics({"threshold": calibration.threshold, "kept_share": how.kept_share, "val_groups": how.groups})

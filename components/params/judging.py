@@ -84,7 +84,8 @@ class CalibrateParams(Section):
     isotonic map hold at least `min_block_cases`, fewer than `min_groups` groups are said to be too few.
 
     The guard is fitted on at most `guard_images` training images, and flags at most `false_alarm_share` of images like
-    those of the validation side.
+    those of the validation side. At most `reference_images` validation images are described for what served traffic is
+    held against (docs/monitoring.md).
     """
 
     kinds: tuple[ObjectPromptKind, ...] = Field(min_length=1)
@@ -94,6 +95,7 @@ class CalibrateParams(Section):
     min_groups: int = Field(ge=2)
     guard_images: int = Field(ge=1)
     false_alarm_share: Share = Field(gt=0, lt=1)
+    reference_images: int = Field(ge=1)
 
 
 class DocumentParams(Section):
