@@ -66,6 +66,14 @@ class ImageTooLargeError(ImageError):
     """An image over the limit of pixels; nothing of it was decoded."""
 
 
+class TooManyFramesError(ImageTooLargeError):
+    """A file of more frames than the limit; nothing of it was decoded."""
+
+
+class FrameError(ImageError):
+    """A frame that a file doesn't have, or several where one is meant and none is named."""
+
+
 class PromptError(SonoForgeError):
     """A prompt that is empty, outside the image or not finite."""
 
@@ -96,3 +104,7 @@ class StatementsError(SonoForgeError):
 
 class ReleaseError(SonoForgeError):
     """A promotion or rollback that isn't allowed, or that finds nothing to act on."""
+
+
+class AuditError(SonoForgeError):
+    """An audit log that can't be written, or that isn't what was written there; nothing may be done unrecorded."""

@@ -15,6 +15,7 @@ PINS = "requirements.lock.txt"
 RUNTIME = (
     "bentoml",
     "einops",
+    "filelock",
     "numpy",
     "opencv-python-headless",
     "pillow",
