@@ -108,3 +108,7 @@ class ReleaseError(SonoForgeError):
 
 class AuditError(SonoForgeError):
     """An audit log that can't be written, or that isn't what was written there; nothing may be done unrecorded."""
+
+
+class AccessError(SonoForgeError):
+    """Tokens or secrets that can't be used as they are, or a service that would be open to others without them."""

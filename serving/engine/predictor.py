@@ -19,13 +19,15 @@ from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, SonoForgeError
+from components.formats import READABLE
 from components.listing import check_listed
 from components.params import ServingParams
-from components.preprocess import PREPROCESS_VERSION, READABLE, decode_image
+from components.preprocess import PREPROCESS_VERSION, decode_image
 from components.promptable.calibration import Calibration, find_calibration
 from components.promptable.guard import check_fits, check_image
 from components.promptable.predict import check_prompts, embed, segment_embedded
 from components.promptable.segmenter import Segmenter
+from components.promptable.self_check import read_self_check
 from components.students import load_student
 from components.types import Image, Prompt
 from serving.engine.answers import calibration_out, image_out, judged, object_out
@@ -75,8 +77,10 @@ class Predictor:
         settings: ServingParams,
         card: dict[str, Any] | None = None,
         calibration: Calibration | None = None,
+        checked: int | None = None,
     ) -> None:
         self.description = description
+        self.checked = checked
         self.limits = settings.limits
         self.cache = EmbeddingCache(settings.cache.bytes)
         self._segmenter = segmenter
@@ -85,21 +89,25 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: Path, *, settings: ServingParams) -> Predictor:
-        """Load a student's model folder, with its card (`card.json`) and calibration where it has them.
+        """Load a student's model folder, with its card (`card.json`), calibration and self-check where it has them.
+
+        The self-check is run, which also warms the model up.
 
         Raises
         ------
         ArtefactError
             If the folder is incomplete, its weights don't have the sha256 that its description gives, its card is
-            broken, or its calibration is broken, another model's or of other vectors than this one's; or, in a
-            released folder or a Bento, a file isn't the one that was judged.
+            broken, or its calibration is broken, another model's or of other vectors than this one's; or it doesn't
+            give its self-check again; or, in a released folder or a Bento, a file isn't the one that was judged.
         """
         check_listed(folder)
         segmenter, description = load_student(folder)
         calibration = find_calibration(folder, model_digest=description.digest)
         if calibration is not None:
             check_fits(calibration.guard, lambda image: embed(segmenter, image))
-        return cls(segmenter, description, settings=settings, card=_card(folder / CARD), calibration=calibration)
+        checked = _check_itself(folder, segmenter, description.digest)
+        card = _card(folder / CARD)
+        return cls(segmenter, description, settings=settings, card=card, calibration=calibration, checked=checked)
 
     @property
     def model(self) -> ModelOut:
@@ -128,6 +136,7 @@ class Predictor:
                 mask_px=limits.mask_px,
             ),
             calibration=calibration_out(self._calibration),
+            self_check_cases=self.checked,
             provenance=description.provenance,
             card=self._card,
         )
@@ -139,6 +148,10 @@ class Predictor:
         digest = hashlib.sha256(key.encode("ascii"))
         digest.update(image.data)
         return digest.hexdigest()
+
+    def holds(self, image_id: str) -> bool:
+        """Whether an image's embedding is kept."""
+        return self.cache.get(image_id) is not None
 
     def decode(self, data: bytes) -> Image:
         """Decode an uploaded file within the limits; the name that a client gives it is never repeated.
@@ -232,6 +245,20 @@ class Predictor:
                 remedy="send the image again with POST /v1/images, or as `image` in this request",
             )
         return kept
+
+
+def _check_itself(folder: Path, segmenter: Segmenter, digest: str) -> int | None:
+    """Hold a model against its self-check; returns how many cases it gave again, None where it has none."""
+    check = read_self_check(folder, model_digest=digest)
+    if check is None:
+        return None
+    if failures := check.failures(segmenter):
+        raise ArtefactError(
+            f"{folder} doesn't give the golden cases of its self-check again: {'; '.join(failures[:5])}",
+            expected=f"masks of IoU {check.least_iou:g} and more with those that it gave when it was packed",
+            remedy="don't serve it on this machine; `pip check`, and compare the versions with requirements.lock.txt",
+        )
+    return sum(len(one.cases) for one in check.images)
 
 
 def _card(path: Path) -> dict[str, Any] | None:

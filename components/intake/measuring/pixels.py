@@ -21,13 +21,14 @@ from PIL import Image as PilImage
 
 from components.contract import Contract, MaskCodes
 from components.errors import ImageError
+from components.formats.limits import one_line
 from components.intake.layouts import Case
 from components.intake.measuring.content import histogram
 from components.intake.measuring.identity import FileTags, read_tags
 from components.intake.measuring.layers import MAX_OBJECTS, Layers, drawn, filled, numbered
 from components.intake.measuring.metaimage import decode_metaimage, decode_metaimage_mask, is_metaimage
 from components.intake.measuring.stored import FORMATS, Stored, read_bounded, stored_as
-from components.preprocess import MAX_IMAGE_PX, decode_image, one_line
+from components.preprocess import MAX_IMAGE_PX, decode_image
 from components.types import Image, InstanceMask, ObjectTruth
 
 Grey = NDArray[np.uint8]

@@ -1,0 +1,155 @@
+"""The bytes of a DICOM file to where its elements lie: a walk over the top level that copies and nests nothing.
+
+pydicom builds an object for each item of each sequence, of which a small file can hold millions; this walk passes over
+sequences by their lengths and delimiters, in bounded time and memory (DICOM PS3.5, section 7). Leaves out: what the
+values mean (header.py).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ UC UN UR UT SV UV".split())
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FL FD IS LO LT PN SH SL SS ST TM UI UL US".split())
+UNDEFINED = 0xFFFFFFFF
+PIXEL_DATA = 0x7FE00010
+ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+MAX_STEPS, MAX_DEPTH, MAX_IN_ITEM = 1_000_000, 64, 1000
+
+
+class BrokenDicom(Exception):  # noqa: N818 - caught within these rooms, and worded there
+    """Bytes that don't follow the standard, in words that can be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element: tag (group and number as one), where its value begins, its length (UNDEFINED: to a delimiter)."""
+
+    tag: int
+    vr: bytes
+    start: int
+    length: int
+
+
+@dataclass(slots=True)
+class Walk:
+    """A walk over encoded elements; `steps_left` bounds what all of one file's walks may take together.
+
+    `order` is the sign of the struct module for the byte order, `explicit` whether each element names its VR.
+    """
+
+    data: bytes
+    order: str
+    explicit: bool
+    steps_left: int = MAX_STEPS
+
+    def top(self, start: int, end: int) -> Iterator[Element]:
+        """The elements from `start` to `end`, to a delimiter, or up to and with the pixel data, which come last."""
+        at = start
+        while at + 8 <= end:
+            element = self.element(at, explicit=self.explicit)
+            if element.tag in (ITEM_END, SEQUENCE_END):
+                return
+            yield element
+            if element.tag == PIXEL_DATA:
+                return
+            at = self.after(element, explicit=self.explicit)
+        if at > end:
+            raise BrokenDicom("an element reaches over the end of the file")
+
+    def items(self, sequence: Element) -> Iterator[list[Element]]:
+        """The elements of each item of a sequence."""
+        at = sequence.start
+        end = len(self.data) if sequence.length == UNDEFINED else sequence.start + sequence.length
+        while at + 8 <= end:
+            tag, length = self._tag(at), self._number(at + 4)
+            if tag == SEQUENCE_END:
+                return
+            if tag != ITEM:
+                raise BrokenDicom("a sequence holds something that isn't an item")
+            inside_end = end if length == UNDEFINED else at + 8 + length
+            if inside_end > end:
+                raise BrokenDicom("an item reaches over the end of its sequence")
+            inside = list(islice(self.top(at + 8, inside_end), MAX_IN_ITEM + 1))
+            if len(inside) > MAX_IN_ITEM:
+                raise BrokenDicom("an item holds too many elements")
+            yield inside
+            if length != UNDEFINED:
+                at = inside_end
+            else:
+                last = self.after(inside[-1], explicit=self.explicit) if inside else at + 8
+                at = last + 8  # behind the item's delimiter
+
+    def after(self, element: Element, *, explicit: bool) -> int:
+        """Where the next element begins."""
+        if element.length != UNDEFINED:
+            return element.start + element.length
+        # What is of unknown VR and undefined length is a sequence in implicit VR (PS3.5, 6.2.2).
+        return self._behind_sequence(element.start, explicit=explicit and element.vr != b"UN")
+
+    def _behind_sequence(self, start: int, *, explicit: bool) -> int:
+        """Where a sequence of undefined length ends; nested ones are followed down to MAX_DEPTH."""
+        at = start
+        # Of each level: whether it is an item (or a sequence), and how it is encoded.
+        levels: list[tuple[bool, bool]] = [(False, explicit)]
+        while levels:
+            inside_item, explicit_here = levels[-1]
+            if not inside_item:
+                self._step()
+                tag, length = self._tag(at), self._number(at + 4)
+                at += 8
+                if tag == SEQUENCE_END:
+                    levels.pop()
+                elif tag != ITEM:
+                    raise BrokenDicom("a sequence holds something that isn't an item")
+                elif length == UNDEFINED:
+                    levels.append((True, explicit_here))
+                else:
+                    at += length
+            elif self._tag(at) == ITEM_END:
+                self._step()
+                levels.pop()
+                at += 8
+            else:
+                element = self.element(at, explicit=explicit_here)
+                at = element.start
+                if element.length == UNDEFINED:
+                    levels.append((False, explicit_here and element.vr != b"UN"))
+                else:
+                    at += element.length
+            if len(levels) > MAX_DEPTH:
+                raise BrokenDicom("sequences are nested too deeply")
+        return at
+
+    def element(self, at: int, *, explicit: bool) -> Element:
+        """The element that begins at `at`."""
+        self._step()
+        tag = self._tag(at)
+        vr = self.data[at + 4 : at + 6]
+        if not explicit or tag >> 16 == ITEM >> 16:
+            return Element(tag, b"", at + 8, self._number(at + 4))
+        if vr in SHORT_VRS:
+            return Element(tag, vr, at + 8, self._unpack("H", at + 6))
+        if vr not in LONG_VRS:
+            raise BrokenDicom("an element names no known kind of value")
+        return Element(tag, vr, at + 12, self._number(at + 8))
+
+    def _step(self) -> None:
+        self.steps_left -= 1
+        if self.steps_left < 0:
+            raise BrokenDicom("there are too many elements")
+
+    def _tag(self, at: int) -> int:
+        return self._unpack("H", at) << 16 | self._unpack("H", at + 2)
+
+    def _number(self, at: int) -> int:
+        return self._unpack("L", at)
+
+    def _unpack(self, form: str, at: int) -> int:
+        try:
+            return int(struct.unpack_from(self.order + form, self.data, at)[0])
+        except struct.error:
+            raise BrokenDicom("it ends in the middle of an element") from None
