@@ -20,4 +20,4 @@ class Bedside:
     @classmethod
     def of(cls, settings: ServingParams) -> Bedside:
         """A service without a model yet."""
-        return cls(settings=settings, models=Models(), lanes=Lanes(settings.lanes.workers))
+        return cls(settings=settings, models=Models(keep_s=settings.switch.keep_s), lanes=Lanes(settings.lanes.workers))

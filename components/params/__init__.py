@@ -14,6 +14,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from components.errors import ParamsError
+from components.params.access import AccessMode, AccessParams, AccessRole
 from components.params.data import PHANTOM_SOURCE, DatasetParams, PhantomParams, SplitParams
 from components.params.judging import (
     RESERVED_NAMES,
@@ -49,6 +50,9 @@ __all__ = [
     "PHANTOM_SOURCE",
     "RESERVED_NAMES",
     "SISTER_NAMES",
+    "AccessMode",
+    "AccessParams",
+    "AccessRole",
     "AdapterParams",
     "AugmentParams",
     "CalibrateParams",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from components.params.access import AccessParams
 from components.params.monitoring import SignalParams
 from components.params.section import Section
 
@@ -12,7 +13,9 @@ class ServingLimits(Section):
     """What one request may hold at most.
 
     Bytes of its body (`body_bytes`) and of its prompts (`prompts_bytes`), pixels of an image (`image_px`), frames of a
-    file (`frames`), pixels of all masks of an answer together (`mask_px`).
+    file (`frames`), pixels of all masks of an answer together (`mask_px`), bytes of its headers (`header_bytes`).
+    Seconds that its body may take (`read_s`), and between two pieces of it (`idle_s`). `held_bytes` bounds the bodies of
+    all requests together that are in memory at a time.
     """
 
     body_bytes: int = Field(ge=2**10, le=2**31)
@@ -20,6 +23,10 @@ class ServingLimits(Section):
     image_px: int = Field(ge=1, le=10**9)
     frames: int = Field(ge=1)
     mask_px: int = Field(ge=1, le=10**10)
+    header_bytes: int = Field(ge=2**10, le=2**16)
+    read_s: float = Field(gt=0, le=3600)
+    idle_s: float = Field(gt=0, le=600)
+    held_bytes: int = Field(ge=2**10)
 
 
 class ServingCache(Section):
@@ -29,10 +36,41 @@ class ServingCache(Section):
     ttl_s: float = Field(gt=0)
 
 
-class ServingLanes(Section):
-    """Worker threads for decoding, embedding and outlining: `workers` of each kind."""
+class LaneParams(Section):
+    """One kind of work: `workers` threads do it, at most `queue` requests wait for them.
+
+    A request that has waited `wait_limit_s` seconds isn't begun any more. `nice` is the threads' niceness (Linux): with
+    a higher one they give way to other lanes' threads.
+    """
 
     workers: int = Field(ge=1, le=64)
+    queue: int = Field(ge=0, le=10_000)
+    wait_limit_s: float = Field(gt=0)
+    nice: int = Field(ge=0, le=19)
+
+
+class ServingLanes(Section):
+    """Worker threads for decoding files, for embedding images, and for outlining on embedded ones.
+
+    `request_s` is how long a request may take in all once its body is there; what was begun goes on to its end, but its
+    client is told.
+    """
+
+    decode: LaneParams
+    embed: LaneParams
+    segment: LaneParams
+    request_s: float = Field(gt=0)
+
+
+class ServingSwitch(Section):
+    """How another model comes into service.
+
+    Every `poll_s` seconds the service looks which model should serve; the one before answers for its images for
+    `keep_s` seconds more.
+    """
+
+    poll_s: float = Field(gt=0)
+    keep_s: float = Field(ge=0)
 
 
 class ServingParams(Section):
@@ -41,4 +79,6 @@ class ServingParams(Section):
     limits: ServingLimits
     cache: ServingCache
     lanes: ServingLanes
+    switch: ServingSwitch
     signals: SignalParams
+    access: AccessParams

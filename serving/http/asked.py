@@ -8,8 +8,7 @@ from starlette.responses import Response
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.refusals import RequestError, json_response
-from serving.schema.answers import TimingOut
-from serving.schema.strict import Message
+from serving.schema.answers import EmbedOut, SegmentOut
 
 
 def bedside_of(request: Request) -> Bedside:
@@ -26,8 +25,10 @@ def ready(bedside: Bedside) -> Predictor:
     return predictor
 
 
-def timed(answer: Message, timing: TimingOut) -> Response:
-    """An answer as JSON that also says in its header where the time went."""
+def timed(answer: EmbedOut | SegmentOut) -> Response:
+    """An answer as JSON that says in its headers which model gave it, and where the time went."""
     response = json_response(answer)
-    response.headers["Server-Timing"] = ", ".join(f"{name};dur={ms:g}" for name, ms in timing.model_dump().items())
+    response.headers["X-SonoForge-Model"] = answer.model.digest
+    steps = answer.timing_ms.model_dump()
+    response.headers["Server-Timing"] = ", ".join(f"{name};dur={ms:g}" for name, ms in steps.items())
     return response

@@ -31,7 +31,10 @@ class CalibrationOut(Message):
 
 
 class CardOut(Message):
-    """The answer to `GET /v1/model`: the model card, as far as the released folder tells."""
+    """The answer to `GET /v1/model`: the model card, as far as the released folder tells.
+
+    `self_check_cases` are the golden cases that the model gave again when it was loaded, null where it carries none.
+    """
 
     model: ModelOut
     kind: str
@@ -44,5 +47,6 @@ class CardOut(Message):
     accepts: str
     limits: LimitsOut
     calibration: CalibrationOut
+    self_check_cases: int | None
     provenance: dict[str, Any]
     card: dict[str, Any] | None = None

@@ -1,9 +1,9 @@
 """A student, its calibration and scored cases to what would be released, and to the record of how that behaves.
 
-The candidate (`models/candidate`) is a model folder: weights, description, calibration, the network as ONNX, and golden
-cases in a folder of their own, which never goes further: they are images of datasets, whose licences may forbid to pass
-them on. Its Bento is built, started and asked; `reports/package.json` says what came of it and lists the Bento's files
-by sha256, so that a release can be held against what was judged.
+The candidate (`models/candidate`) is a model folder: weights, description, calibration, the reference that traffic is
+held against, the network as ONNX, and golden cases in a folder of their own, which never goes further: they are images
+of datasets, whose licences may forbid to pass them on. Its Bento is built, started and asked; `reports/package.json`
+says what came of it and lists the Bento's files by sha256, so that a release can be held against what was judged.
 
 Leaves out: whether that is good enough (checks), and releasing it (promote.py).
 """
@@ -24,9 +24,12 @@ from components.promptable.calibration import read_calibration
 from components.promptable.export import export_onnx
 from components.promptable.exported import load_exported
 from components.promptable.predict import segment
+from components.promptable.reference import REFERENCE, find_reference
+from components.promptable.self_check import write_self_check
 from components.release.files import CALIBRATION, bento_files, package_digest, unsafe_files
 from components.release.packing.golden import Agreement, GoldenImage, agreement, write_golden
 from components.release.packing.packaged import GOLDEN
+from components.release.packing.self_checks import make_self_check
 from components.release.packing.trial import Trial
 from components.release.records.released import checked_description
 from components.students import load_student
@@ -34,14 +37,14 @@ from components.types import Mask
 
 
 def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[GoldenImage]) -> ModelDescription:
-    """Write the candidate's folder in one piece; `calibration` is the file of that name.
+    """Write the candidate's folder in one piece; `calibration` is the file of that name; a reference may lie beside it.
 
     Raises
     ------
     ReleaseError
         If the weights were altered, there is no calibration, or there is no golden case.
     ArtefactError
-        If the model folder is incomplete, or the calibration is broken or another model's.
+        If the model folder is incomplete, or the calibration or the reference is broken or another model's.
     """
     description = checked_description(model)
     if not golden:
@@ -52,12 +55,16 @@ def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[G
         )
     if read_calibration(calibration.parent, model_digest=description.digest) is None:
         raise ReleaseError(f"no {calibration}", expected="the model's calibration", remedy="`dvc repro calibrate`")
+    watched = find_reference(calibration.parent, model_digest=description.digest) is not None
     segmenter, _ = load_student(model)
     with replacing_folder(folder) as beside:
         for name in (WEIGHTS, DESCRIPTION):
             shutil.copy2(model / name, beside / name)
         shutil.copy2(calibration, beside / CALIBRATION)
+        if watched:
+            shutil.copy2(calibration.with_name(REFERENCE), beside / REFERENCE)
         export_onnx(segmenter, beside)
+        write_self_check(beside, make_self_check(segmenter, description.digest))
         write_golden(beside / GOLDEN, golden)
     return description
 

@@ -14,7 +14,9 @@ from typing import Any, Literal, Protocol
 
 from components import tracking
 from components.artefacts import ModelDescription
-from components.release.records.ledger import LEDGER, read_ledger
+from components.errors import ArtefactError
+from components.in_service import IN_SERVICE, InService, read_in_service, write_in_service
+from components.release.records.ledger import LEDGER, RELEASED, Ledger, read_ledger, released_folder
 
 REGISTRY_NAME = "sonoforge"
 CANDIDATE, CHAMPION, PREVIOUS = "candidate", "champion", "previous"
@@ -85,6 +87,7 @@ def actor() -> str:
 def sync_aliases(root: Path, registry: Registry) -> dict[str, int]:
     """Point the aliases where the ledger says, `candidate` at the model judged last; returns the versions by digest."""
     ledger = read_ledger(root / LEDGER)
+    sync_service(root, ledger)
     versions = {known.digest: known.version for known in registry.list_versions(root, REGISTRY_NAME)}
     judged = [entry.candidate for entry in ledger.entries if entry.action in ("promote", "refuse")]
     pointers = {CANDIDATE: judged[-1] if judged else None, CHAMPION: ledger.champion, PREVIOUS: ledger.previous}
@@ -92,6 +95,29 @@ def sync_aliases(root: Path, registry: Registry) -> dict[str, int]:
         if digest in versions:
             registry.set_alias(root, REGISTRY_NAME, alias=alias, version=versions[digest])
     return versions
+
+
+def sync_service(root: Path, ledger: Ledger) -> None:
+    """Name the model in use to the services that watch for it; does nothing where that stands there already."""
+    if ledger.champion is None:
+        return
+    folder = released_folder(root, ledger.champion)
+    moved = [each for each in ledger.entries if each.action in ("promote", "rollback")]
+    assert moved, "a champion came by an entry"
+    model = InService(
+        schema=1,
+        digest=ledger.champion,
+        folder=folder.name,
+        files_sha256=ledger.package_of(ledger.champion),
+        entry=moved[-1].digest,
+    )
+    path = root / RELEASED / IN_SERVICE
+    try:
+        known = read_in_service(path)
+    except ArtefactError:
+        known = None
+    if known != model:
+        write_in_service(path, model)
 
 
 def registry_tags(description: ModelDescription) -> dict[str, str]:

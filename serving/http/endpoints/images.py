@@ -21,7 +21,7 @@ async def embed_image(request: Request) -> Response:
     async with read_form(request) as form:
         data = await read_file(form)
     answer = await bedside.lanes.embed(predictor.embed, data)
-    return timed(answer, answer.timing_ms)
+    return timed(answer)
 
 
 async def preview_image(request: Request) -> Response:

@@ -9,6 +9,7 @@ import pytest
 
 from components.errors import ArtefactError, ReleaseError
 from components.promptable.calibration import write_calibration as save_calibration
+from components.promptable.reference import Reference, to_table, write_reference
 from components.release.packing.golden import GoldenCase, GoldenImage
 from components.release.packing.package import assemble
 from components.types import Prompt
@@ -39,6 +40,15 @@ def test_without_its_own_calibration_there_is_no_candidate(tmp_path: Path, make_
     with pytest.raises(ArtefactError, match="is the calibration of the weights eeeeeeeeeeee"):
         assemble(tmp_path / "candidate", model=model, calibration=folder / "calibration.json", golden=GOLDEN)
     assert not (tmp_path / "candidate").exists()
+
+
+def test_another_models_reference_makes_no_candidate(tmp_path: Path, make_model, write_calibration) -> None:
+    model = make_model(1)
+    write_calibration(model)
+    none = to_table([], [])
+    write_reference(model, Reference(model_digest="e" * 64, phantom=True, kinds=(), images=none, outlines=none))
+    with pytest.raises(ArtefactError, match=r"reference\.json is of the weights eeeeeeeeeeee"):
+        assemble(tmp_path / "candidate", model=model, calibration=model / "calibration.json", golden=GOLDEN)
 
 
 def test_altered_weights_make_no_candidate(tmp_path: Path, make_model, write_calibration) -> None:

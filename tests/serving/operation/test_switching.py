@@ -1,0 +1,189 @@
+"""A promotion reaches the running service, a bad one doesn't, and no request is dropped on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from components.artefacts import ModelDescription, save_model, sha256_of
+from components.in_service import IN_SERVICE, InService, write_in_service
+from components.listing import FILES, MODEL, list_files
+from components.promptable.segmenter import Segmenter
+from components.promptable.self_check import write_self_check
+from components.release.files import listing_text
+from components.release.packing.self_checks import make_self_check
+from components.students import load_student
+from serving.bedside import Bedside
+from serving.engine.predictor import Predictor
+from serving.http.app import build_app
+from serving.operation.switching import Switching
+from tests.serving.small import SETTINGS
+
+Loaded = tuple[Segmenter, ModelDescription]
+BOX = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
+
+
+def load(folder: Path) -> Predictor:
+    """A folder's model, as the service loads it."""
+    return Predictor.load(folder, settings=SETTINGS)
+
+
+class Released:
+    """Released models beside the file that names the one to serve."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / IN_SERVICE
+
+    def add(self, loaded: Loaded, factor: float) -> str:
+        """A model with other weights, and its self-check and list of files; returns its digest."""
+        segmenter, description = loaded
+        tensors = {name: value * factor for name, value in segmenter.state_dict().items()}
+        made = save_model(self.folder / "made", tensors, description)
+        folder = self.of(made.digest)
+        (self.folder / "made").rename(folder)
+        write_self_check(folder, make_self_check(load_student(folder)[0], made.digest))
+        self.seal(made.digest)
+        return made.digest
+
+    def of(self, digest: str) -> Path:
+        """A model's folder."""
+        return self.folder / digest[:12]
+
+    def seal(self, digest: str) -> None:
+        """Write the list of a folder's files as they are now."""
+        folder = self.of(digest)
+        (folder / FILES).unlink(missing_ok=True)
+        (folder / FILES).write_text(listing_text({MODEL + name: sha for name, sha in list_files(folder).items()}))
+
+    def name(self, digest: str, *, entry: str = "e") -> None:
+        """Say that this model should serve."""
+        listing = sha256_of(self.of(digest) / FILES)
+        model = InService(schema=1, digest=digest, folder=self.of(digest).name, files_sha256=listing, entry=entry * 64)
+        write_in_service(self.path, model)
+
+
+@pytest.fixture(scope="module")
+def two(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """Two released models: their folder and digests."""
+    released = Released(tmp_path_factory.mktemp("released"))
+    return released.folder, released.add(loaded, 1.0), released.add(loaded, 1.5)
+
+
+@pytest.fixture
+def released(two: tuple[Path, str, str], tmp_path: Path) -> Released:
+    """A copy of them that a test may alter."""
+    return Released(Path(shutil.copytree(two[0], tmp_path / "released")))
+
+
+@pytest.fixture
+def bedside() -> Bedside:
+    """A service without a model."""
+    return Bedside.of(SETTINGS)
+
+
+def test_a_promotion_and_a_rollback_reach_the_service(
+    released: Released, two: tuple[Path, str, str], bedside: Bedside
+) -> None:
+    _, first, second = two
+    told: list[tuple[str | None, str]] = []
+    switching = Switching(
+        released.path,
+        models=bedside.models,
+        load=load,
+        told=lambda went, came: told.append((went and went.description.digest, came.description.digest)),
+    )
+    assert not switching.look(), "nothing is named yet"
+    released.name(first)
+    assert switching.look() and not switching.look()
+    released.name(second)
+    assert switching.look()
+    current = bedside.models.current
+    assert current is not None and current.description.digest == second and current.checked == 6
+    released.name(first, entry="f")
+    assert switching.look()
+    assert told == [(None, first), (first, second), (second, first)]
+    assert switching.failure is None and switching.coming is None
+
+
+@pytest.mark.parametrize("fault", ["weights", "self-check", "listing", "gone", "another", "pointer", "escape"])
+def test_a_model_that_cant_serve_leaves_the_former_one_in_place(
+    released: Released, two: tuple[Path, str, str], bedside: Bedside, fault: str
+) -> None:
+    _, first, second = two
+    switching = Switching(released.path, models=bedside.models, load=load, told=lambda *_: None)
+    released.name(first)
+    switching.look()
+    before = bedside.models.current
+    folder = released.of(second)
+    if fault == "weights":
+        data = bytearray((folder / "weights.safetensors").read_bytes())
+        data[-1] ^= 1
+        (folder / "weights.safetensors").write_bytes(data)
+    if fault == "self-check":
+        check = json.loads((folder / "self_check.json").read_text())
+        theirs = json.loads((released.of(first) / "self_check.json").read_text())
+        (folder / "self_check.json").write_text(json.dumps(theirs | {"model_digest": check["model_digest"]}))
+        released.seal(second)
+    released.name(second)
+    if fault == "listing":
+        (folder / FILES).write_text((folder / FILES).read_text() + "\n")
+    if fault == "gone":
+        shutil.rmtree(folder)
+    if fault == "another":
+        shutil.rmtree(folder)
+        shutil.copytree(released.of(first), folder)
+        listing = sha256_of(folder / FILES)
+        write_in_service(
+            released.path, InService(schema=1, digest=second, folder=folder.name, files_sha256=listing, entry="e" * 64)
+        )
+    if fault == "pointer":
+        released.path.write_text("{")
+    if fault == "escape":
+        named = json.loads(released.path.read_text())
+        released.path.write_text(json.dumps(named | {"folder": "../elsewhere"}))
+    assert not switching.look()
+    assert bedside.models.current is before and bedside.models.former == ()
+    assert switching.failure is not None and switching.failure.why
+    assert switching.failure.digest == (None if fault in ("pointer", "escape") else second)
+    switching.failure = None
+    assert not switching.look() and switching.failure is None, "the same file isn't read again"
+    assert not switching.look(again=True) and switching.failure is not None
+
+
+def test_no_request_is_dropped_while_models_change_under_load(
+    released: Released, two: tuple[Path, str, str], bedside: Bedside, png: bytes
+) -> None:
+    _, first, second = two
+    switching = Switching(released.path, models=bedside.models, load=load, told=lambda *_: None)
+    released.name(first)
+    switching.look()
+    over = threading.Event()
+    with TestClient(build_app(bedside)) as client:
+
+        def ask(_: int) -> list[tuple[int, str]]:
+            """Embed an image and click on it, again and again; statuses and the models that answered."""
+            seen = []
+            while not over.is_set():
+                sent = client.post("/v1/images", files={"image": png})
+                fields = {"image_id": (None, sent.json()["image"]["id"]), "prompts": (None, BOX)}
+                answer = client.post("/v1/segment", files=fields)
+                seen += [(one.status_code, one.json()["model"]["digest"]) for one in (sent, answer)]
+            return seen
+
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(ask, number) for number in range(4)]
+            for digest, entry in ((second, "b"), (first, "c"), (second, "d")):
+                released.name(digest, entry=entry)
+                assert switching.look()
+            over.set()
+            seen = [one for each in asked for one in each.result()]
+    assert {status for status, _ in seen} == {200}
+    assert len(seen) >= 8 and {digest for _, digest in seen} <= {first, second}
+    assert bedside.models.current is not None and bedside.models.current.description.digest == second
