@@ -89,13 +89,15 @@ def verify(folder: Path, *, head: str | None = None, after: str | None = None) -
 def _check_end(walk: _Walk) -> None:
     """Compare where the log ends with where it was left; goes on reading while somebody writes."""
     anchored = walk.folder / file_name(1)
+    ends = read_ends(anchored)
     for _ in range(CATCH_UP_TRIES):
-        ends = read_ends(anchored)
         if ends is None or ((walk.n, walk.digest) in ends and not walk.torn):
             break
         # A writer's line may be half there; the next look sees the rest of it, or a later end.
         time.sleep(PAUSE_S)
-        if not walk.go_on() and read_ends(anchored) == ends:
+        before, more = ends, walk.go_on()
+        ends = read_ends(anchored)
+        if not more and ends == before:
             break
     if walk.torn:
         walk.tell(
@@ -105,7 +107,7 @@ def _check_end(walk: _Walk) -> None:
             "whole lines",
             "start the service: it puts aside what a crash left half written, and enters that",
         )
-    _tell_of_end(walk, read_ends(anchored), anchor_of(anchored).name)
+    _tell_of_end(walk, ends, anchor_of(anchored).name)
 
 
 def _tell_of_end(walk: _Walk, ends: tuple[End, ...] | None, anchor: str) -> None:
@@ -225,7 +227,7 @@ class _Walk:
         elif self.digest is not None:
             self._check_link(line)
         self._check_place(line)
-        self.n, self.at = line.n, max(self.at, line.at)
+        self.n, self.at = line.n, line.at
         self.digest = line.digest if sealed is not None else None
         if sealed is not None and line.digest == self.head:
             self.head_at = line.n
