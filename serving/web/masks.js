@@ -29,7 +29,7 @@ export function tightBox(pixels, width) {
 export function rings(pixels, width) {
   const box = tightBox(pixels, width);
   if (!box) return [];
-  const [x0, y0, x1, y1] = box;
+  const [x0, y0, x1] = box;
   const wide = x1 - x0 + 1;
   const open = edges(pixels, width, box);
   const found = [];

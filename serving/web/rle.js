@@ -51,6 +51,7 @@ export function decode(mask) {
 
 /** Pixels (row-major, not 0 is set) as a mask. @param {Uint8Array} pixels @param {number} width @param {number} height @returns {Rle} */
 export function encode(pixels, width, height) {
+  /** @type {number[]} */
   const runs = [];
   let current = 0;
   let run = 0;

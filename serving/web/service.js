@@ -102,7 +102,11 @@ export function forgetToken() {
 function form(fields) {
   if (!fields) return undefined;
   const body = new FormData();
-  for (const [name, value] of Object.entries(fields)) body.append(name, value, ...(value instanceof File ? ["image"] : []));
+  for (const [name, value] of Object.entries(fields)) {
+    // A file's own name may name a patient: it stays here.
+    if (value instanceof Blob) body.append(name, value, "image");
+    else body.append(name, value);
+  }
   return body;
 }
 

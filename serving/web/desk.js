@@ -1,0 +1,166 @@
+// The page's one state, immutable, and what changes it: opening, frames, and steps with undo. Every other
+// module reads `desk.state` and is told of each new one. Leaves out: the document's rules (state.js), asking (outlines.js).
+import { Frames } from "./frames.js";
+import { amend, push, redo, start, undo } from "./history.js";
+import { Outlines } from "./outlines.js";
+import { aborted } from "./service.js";
+import { choose, EMPTY, itemOf } from "./state.js";
+import { PLAIN } from "./tone.js";
+
+/** @typedef {import("./state.js").Doc} Doc */
+/** @typedef {import("./state.js").Item} Item */
+/** @typedef {import("./state.js").Box} Box */
+/** @typedef {import("./geometry.js").View} View */
+/** @typedef {"outline" | "brush" | "erase" | "caliper" | "tone" | "pan"} ToolName */
+/** @typedef {Readonly<{
+ *   history: import("./history.js").History<Doc>, preview: Doc | null, band: Box | null, pointer: import("./state.js").Place | null,
+ *   source: {name: string, dicom: boolean, width: number, height: number, frames: number} | null,
+ *   frame: number, bitmap: ImageBitmap | null, facts: Readonly<Record<number, import("./frames.js").Facts>>,
+ *   view: View | null, fitted: boolean, tone: import("./tone.js").Tone, tool: ToolName, positive: boolean, refine: boolean,
+ *   refines: boolean, opacity: number, brush_px: number, bare: boolean, grip: number, asking: readonly number[], playing: boolean,
+ *   card: any, session: any, paths: ReadonlySet<string>}>} State */
+
+/** @type {State} */
+const FIRST = Object.freeze({
+  history: start(EMPTY), preview: null, band: null, pointer: null, source: null, frame: 0, bitmap: null, facts: {},
+  view: null, fitted: true, tone: PLAIN, tool: "outline", positive: true, refine: true, refines: false, opacity: 25, brush_px: 6,
+  bare: false, grip: -1, asking: [], playing: false, card: null, session: null, paths: new Set(),
+});
+
+export class Desk {
+  /** @param {import("./service.js").Service} service @param {{say: (text: string) => void, fail: (error: unknown) => void, calm: () => void}} notices */
+  constructor(service, notices) {
+    this.service = service;
+    this.notices = notices;
+    this.state = FIRST;
+    /** @type {Frames | null} */
+    this.frames = null;
+    /** @type {((state: State, before: State) => void)[]} */
+    this.listeners = [];
+    this.outlines = new Outlines(this);
+    this.wanted = 0;
+  }
+
+  /** @param {Partial<State>} patch */
+  set(patch) {
+    const before = this.state;
+    this.state = Object.freeze({ ...before, ...patch });
+    for (const listener of this.listeners) listener(this.state, before);
+  }
+
+  /** The document as it is shown: what a drag is about to make of it, or what is. @returns {Doc} */
+  get doc() {
+    return this.state.preview ?? this.state.history.present;
+  }
+
+  // ---- opening, frames
+
+  /** @param {File} file */
+  async open(file) {
+    this.cancel(true);
+    this.notices.calm();
+    this.notices.say(`Opening ${file.name} …`);
+    const frames = new Frames(this.service, file);
+    try {
+      // The page shows the pixels that the service decoded: DICOM too, and no browser's idea of orientation.
+      const [bitmap, dicom] = await Promise.all([frames.bitmap(0), isDicom(file)]);
+      this.frames?.close();
+      this.frames = frames;
+      frames.shown = bitmap;
+      const source = { name: file.name, dicom, width: bitmap.width, height: bitmap.height, frames: 1 };
+      this.set({ source, bitmap, frame: 0, facts: {}, history: start(EMPTY), view: null, fitted: true, tone: PLAIN, grip: -1, playing: false });
+      this.notices.say("Preparing the image …");
+      const facts = await this.learn(0);
+      if (frames !== this.frames) return;
+      const many = facts.frames > 1 ? `${facts.frames} frames of ` : "";
+      this.notices.say(`${many}${bitmap.width} × ${bitmap.height} pixels, ready (${Math.round(facts.total_ms)} ms). Drag a box or click.`);
+    } catch (error) {
+      if (aborted(error)) return;
+      if (frames !== this.frames) frames.close();
+      this.notices.say("");
+      this.notices.fail(error);
+    }
+  }
+
+  /** What the service knows of a frame, which it makes ready for prompts. @param {number} frame */
+  async learn(frame) {
+    const frames = /** @type {Frames} */ (this.frames);
+    const facts = await frames.facts(frame);
+    if (frames === this.frames && this.state.source && this.state.facts[frame] !== facts) {
+      const source = { ...this.state.source, frames: facts.frames };
+      this.set({ facts: { ...this.state.facts, [frame]: facts }, source });
+    }
+    return facts;
+  }
+
+  /** Show another frame; true once it is shown. @param {number} frame @returns {Promise<boolean>} */
+  async goTo(frame) {
+    const { source } = this.state;
+    const frames = this.frames;
+    if (!source || !frames) return false;
+    const wanted = Math.min(Math.max(frame, 0), source.frames - 1);
+    this.wanted = wanted;
+    try {
+      const bitmap = await frames.bitmap(wanted);
+      if (frames !== this.frames || this.wanted !== wanted) return false;
+      frames.shown = bitmap;
+      const chosen = itemOf(this.doc, this.doc.chosen);
+      const history = this.state.history;
+      const left = chosen && chosen.frame !== wanted ? amend(history, choose(history.present, null)) : history;
+      const resized = bitmap.width !== source.width || bitmap.height !== source.height;
+      const size = resized ? { source: { ...source, width: bitmap.width, height: bitmap.height }, view: null, fitted: true } : {};
+      this.set({ frame: wanted, bitmap, grip: -1, history: left, ...size });
+      return true;
+    } catch (error) {
+      if (!aborted(error)) this.notices.fail(error);
+      return false;
+    }
+  }
+
+  // ---- steps
+
+  /** A step that can be undone; outlines that it lacks are asked for. @param {Doc} doc */
+  step(doc) {
+    this.set({ history: push(this.state.history, doc), preview: null, band: null });
+    this.outlines.settle();
+  }
+
+  /** A change that is no step of its own. @param {Doc} doc */
+  amend(doc) {
+    this.set({ history: amend(this.state.history, doc) });
+  }
+
+  /** @param {number | null} id */
+  choose(id) {
+    this.amend(choose(this.state.history.present, id));
+    this.set({ grip: -1 });
+    const item = itemOf(this.doc, id);
+    if (item && item.frame !== this.state.frame) {
+      // goTo lets the object of another frame go, so it is chosen again once its own frame is there.
+      this.goTo(item.frame).then((there) => there && this.amend(choose(this.state.history.present, id)));
+    }
+  }
+
+  /** @param {"undo" | "redo"} way */
+  travel(way) {
+    const history = way === "undo" ? undo(this.state.history) : redo(this.state.history);
+    if (history === this.state.history) return;
+    this.set({ history, preview: null, band: null, grip: -1 });
+    const item = itemOf(history.present, history.present.chosen);
+    if (item && item.frame !== this.state.frame) this.choose(item.id);
+    this.notices.say(way === "undo" ? "Undone." : "Done again.");
+    this.outlines.settle();
+  }
+
+  /** Esc: forget the drag and what is on its way, with the steps that asked for it. @param {boolean} [quiet] */
+  cancel(quiet = false) {
+    const stopped = this.outlines.stop();
+    this.set({ preview: null, band: null, grip: -1, playing: false });
+    if (stopped && !quiet) this.notices.say("Cancelled.");
+  }
+}
+
+/** @param {File} file */
+async function isDicom(file) {
+  return (await file.slice(128, 132).text()) === "DICM";
+}

@@ -1,0 +1,45 @@
+// The dialogs for help and for the token.
+import { SHORTCUTS } from "./keys.js";
+import { at, make } from "./page.js";
+
+/** @typedef {{single: () => boolean, open: () => void}} Help */
+
+/** Fill the help with the keys, and open it when asked to. @returns {Help} */
+export function help() {
+  const groups = [...new Set(SHORTCUTS.map((one) => one.group))];
+  at("keys").replaceChildren(
+    ...groups.map((group) =>
+      make("section", {}, make("h3", { text: group }), make("dl", {}, ...SHORTCUTS.filter((one) => one.group === group && !one.told.startsWith("The same"))
+        .map((one) => make("div", {}, make("dt", {}, make("kbd", { text: one.shown })), make("dd", { text: one.told }))))),
+    ),
+  );
+  const open = () => at("help-dialog").showModal();
+  at("help").addEventListener("click", open);
+  at("help-close").addEventListener("click", () => at("help-dialog").close());
+  return { open, single: () => at("single").checked };
+}
+
+/** Ask for a token. @param {boolean} refused whether the one that was used is unknown to the service @returns {Promise<string | null>} null if the user has none */
+export function askToken(refused) {
+  const dialog = at("token-dialog");
+  at("token-told").textContent = `${refused ? "The service doesn't know that token. " : ""}Paste the token that its operator gave you. It is kept in this tab only, until you close it.`;
+  at("token").value = "";
+  return new Promise((done) => {
+    /** @type {string | null} */
+    let given = null;
+    const calls = new AbortController();
+    const { signal } = calls;
+    at("token-form").addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      given = at("token").value.trim() || null;
+      dialog.close();
+    }, { signal });
+    at("token-cancel").addEventListener("click", () => dialog.close(), { signal });
+    dialog.addEventListener("close", () => {
+      calls.abort();
+      at("token").value = "";
+      done(given);
+    }, { signal });
+    dialog.showModal();
+  });
+}

@@ -1,0 +1,121 @@
+// Files for others: masks, an overlay, COCO, DICOM SEG and SR by the service; the whole session as JSON by the page itself.
+// Each holds the objects of the frame that is shown, but no rejected ones. A file's name comes from the opened file's own.
+import { at, make, save } from "./page.js";
+import { paintMask } from "./rle.js";
+import { answerTo, maskOf, measuredOf } from "./shapes.js";
+import { onFrame } from "./state.js";
+
+/** @typedef {import("./desk.js").Desk} Desk */
+/** @typedef {import("./state.js").Item} Item */
+/** @typedef {"mask" | "overlay" | "coco" | "seg" | "sr" | "json"} Format */
+
+/** @type {readonly {format: Format, name: string, told: string, ending: string, dicom?: boolean}[]} */
+const FORMATS = [
+  { format: "mask", name: "Mask PNG", told: "one object: 255; several: each one's number", ending: "_mask.png" },
+  { format: "overlay", name: "Overlay PNG", told: "the image with its outlines", ending: "_overlay.png" },
+  { format: "coco", name: "COCO JSON", told: "annotations for training and tools", ending: "_coco.json" },
+  { format: "seg", name: "DICOM SEG", told: "segmentation, beside the image in the archive", ending: "_seg.dcm", dicom: true },
+  { format: "sr", name: "DICOM SR", told: "structured report of the measurements", ending: "_sr.dcm", dicom: true },
+  { format: "json", name: "Session JSON", told: "prompts, answers, corrections and calipers", ending: "_session.json" },
+];
+const EXPORT = "/v1/export";
+const LOCAL = new Set(["mask", "json"]);
+
+export class Exporting {
+  /** @param {Desk} desk */
+  constructor(desk) {
+    this.desk = desk;
+    at("export").addEventListener("click", () => this.open());
+    at("export-close").addEventListener("click", () => at("export-dialog").close());
+  }
+
+  /** What is exported. @returns {Item[]} */
+  items() {
+    const { doc, state } = this.desk;
+    return onFrame(doc, state.frame).filter((item) => maskOf(item)?.counts && item.verdict !== "rejected");
+  }
+
+  open() {
+    const items = this.items();
+    const { source, frame } = this.desk.state;
+    if (!items.length || !source) return this.desk.notices.say("There is no outline to export yet.");
+    const where = source.frames > 1 ? ` of frame ${frame + 1}` : "";
+    at("export-told").textContent = `${items.map((item) => item.name).join(", ")}${where}.`;
+    at("formats").replaceChildren(...FORMATS.map((one) => this.row(one)));
+    at("export-dialog").showModal();
+  }
+
+  /** @param {typeof FORMATS[number]} one */
+  row({ format, name, told, ending, dicom }) {
+    const why = this.refusal(format, dicom ?? false);
+    const id = `why-${format}`;
+    const button = make("button", { type: "button", "data-format": format, disabled: why !== null, "aria-describedby": id, onclick: () => this.run(format, ending), text: name });
+    return make("li", {}, button, make("span", { id, text: why ?? told }));
+  }
+
+  /** Why a format can't be had now. @param {Format} format @param {boolean} dicom */
+  refusal(format, dicom) {
+    const { source, paths } = this.desk.state;
+    if (dicom && !source?.dicom) return "needs a DICOM image; this one isn't";
+    if (!LOCAL.has(format) && !paths.has(EXPORT)) return "this service doesn't write it";
+    return null;
+  }
+
+  /** @param {Format} format @param {string} ending */
+  async run(format, ending) {
+    const { desk } = this;
+    const { source, frame } = desk.state;
+    at("export-dialog").close();
+    if (!source) return;
+    const stem = source.name.replace(/\.[^.]*$/, "") + (source.frames > 1 ? `_frame${frame + 1}` : "");
+    try {
+      const file = await this.file(format);
+      save(file, `${stem}${ending}`);
+      desk.notices.say(`Saved ${stem}${ending}.`);
+    } catch (error) {
+      desk.notices.fail(error);
+    }
+  }
+
+  /** @param {Format} format @returns {Promise<Blob>} */
+  async file(format) {
+    const { desk } = this;
+    if (format === "json") return new Blob([JSON.stringify(this.session(), null, 2)], { type: "application/json" });
+    if (!desk.state.paths.has(EXPORT)) return this.maskPng();
+    const objects = this.items().map((item) => {
+      const prediction = answerTo(item.prompt)?.prediction;
+      return { name: item.name, mask: maskOf(item), ...(prediction && { prediction, index: 0 }), ...(item.verdict && { verdict: item.verdict }) };
+    });
+    const frames = /** @type {import("./frames.js").Frames} */ (desk.frames);
+    const fields = { ...frames.fields(desk.state.frame), format, objects: JSON.stringify({ objects }) };
+    return (await desk.service.ask({ path: EXPORT, fields })).blob();
+  }
+
+  /** The masks in the image's own pixels: 255 for a single object, else 1, 2, … in the list's order, later ones on top. @returns {Promise<Blob>} */
+  async maskPng() {
+    const items = this.items();
+    const { width, height } = /** @type {{width: number, height: number}} */ (this.desk.state.source);
+    const grey = new Uint8Array(width * height);
+    items.forEach((item, n) => paintMask(grey, /** @type {any} */ (maskOf(item)), items.length === 1 ? 255 : n + 1));
+    const pixels = new ImageData(width, height);
+    grey.forEach((value, n) => pixels.data.set([value, value, value, 255], 4 * n));
+    const sheet = new OffscreenCanvas(width, height);
+    /** @type {OffscreenCanvasRenderingContext2D} */ (sheet.getContext("2d")).putImageData(pixels, 0, 0);
+    return sheet.convertToBlob({ type: "image/png" });
+  }
+
+  /** Everything that was asked, answered and changed on the frame that is shown. */
+  session() {
+    const { state, doc } = this.desk;
+    const facts = state.facts[state.frame];
+    const regions = facts?.regions ?? [];
+    const objects = this.items().map((item) => {
+      const answer = answerTo(item.prompt);
+      const { id, name, prompt, verdict, moved } = item;
+      const mask = maskOf(item);
+      return { id, name, prompt, verdict, moved, corrected: item.edit !== null, mask, measurements: measuredOf(item, regions), prediction: answer?.prediction ?? null, answer: answer?.found ?? null };
+    });
+    const calipers = doc.calipers.filter((one) => one.frame === state.frame);
+    return { model: state.card?.model ?? null, image: facts ?? null, objects, calipers };
+  }
+}

@@ -1,0 +1,48 @@
+// Lengths and diameters, in pixels and where a region of the image is calibrated in millimetres. Pure.
+
+/** @typedef {import("./state.js").Place} Place */
+/** @typedef {import("./state.js").Box} Box */
+/** @typedef {import("./state.js").Line} Line */
+/** @typedef {import("./frames.js").Region} Region */
+/** @typedef {import("./shapes.js").Spacing} Spacing */
+
+/** The region that holds a box decides; none, or regions that differ, leave pixels, and the reason why. @param {readonly Region[]} regions @param {Box | null} box @returns {{spacing: Spacing | null, why: string | null}} */
+export function spacingOf(regions, box) {
+  if (!regions.length) return { spacing: null, why: "no calibration" };
+  const holding = regions.filter((region) => box !== null && holds(region.box, box));
+  const [first] = holding;
+  if (!first) return { spacing: null, why: "outside the calibrated regions" };
+  if (holding.some((region) => region.x_mm !== first.x_mm || region.y_mm !== first.y_mm)) {
+    return { spacing: null, why: "in regions of different calibration" };
+  }
+  return { spacing: { x_mm: first.x_mm, y_mm: first.y_mm, source: first.source }, why: null };
+}
+
+/** @param {Box} outer @param {Box} inner */
+function holds(outer, inner) {
+  return inner[0] >= outer[0] && inner[1] >= outer[1] && inner[2] <= outer[2] && inner[3] <= outer[3];
+}
+
+/** @param {Line} line @param {Spacing | null} spacing @returns {{px: number, mm: number | null}} */
+export function lengthOf({ from, to }, spacing) {
+  const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
+  return { px: Math.hypot(dx, dy), mm: spacing && Math.hypot(dx * spacing.x_mm, dy * spacing.y_mm) };
+}
+
+/** A length in words: millimetres where there are any, else pixels. @param {{px: number, mm: number | null}} length */
+export function told({ px, mm }) {
+  return mm !== null ? `${mm.toFixed(1)} mm` : `${px.toFixed(1)} px`;
+}
+
+/** @param {number} area_px @param {number | null} area_mm2 */
+export function toldArea(area_px, area_mm2) {
+  if (area_mm2 === null) return `${area_px.toLocaleString("en")} px`;
+  return area_mm2 >= 100 ? `${(area_mm2 / 100).toFixed(2)} cm²` : `${area_mm2.toFixed(1)} mm²`;
+}
+
+/** Where lengths come from. @param {readonly Region[]} regions @param {Spacing | null} spacing @param {string | null} [why] */
+export function toldSource(regions, spacing, why) {
+  if (spacing) return `mm from ${spacing.source}`;
+  if (!regions.length) return "no calibration: pixels";
+  return `pixels: ${why ?? "no region decides"}`;
+}

@@ -1,0 +1,149 @@
+// Outlines that are still to come: for each object whose prompt has no answer yet, one question is on its way, and a newer
+// prompt cancels it. Without an answer the object goes back to what it was. Leaves out: how to ask (service.js).
+import { amend, retract } from "./history.js";
+import { aborted, ServiceError } from "./service.js";
+import { answerTo, isSettled, keepAnswer } from "./shapes.js";
+import { asksSomething, changeItem, itemOf, removeItem } from "./state.js";
+
+/** @typedef {import("./state.js").Doc} Doc */
+/** @typedef {import("./state.js").Item} Item */
+/** @typedef {import("./shapes.js").Answer} Answer */
+
+export class Outlines {
+  /** @param {import("./desk.js").Desk} desk */
+  constructor(desk) {
+    this.desk = desk;
+    /** @type {Map<number, {prompt: import("./state.js").Prompt, controller: AbortController}>} */
+    this.flying = new Map();
+    /** When the pointer was let go that asked: a place on performance.now()'s clock, 0 for none. */
+    this.released_ms = 0;
+  }
+
+  /** Ask for each outline that isn't there yet, and forget questions that nobody waits for any more. */
+  settle() {
+    const { present } = this.desk.state.history;
+    for (const [id, { prompt, controller }] of this.flying) {
+      if (itemOf(present, id)?.prompt === prompt) continue;
+      this.flying.delete(id);
+      controller.abort();
+    }
+    for (const item of present.items) if (!isSettled(item) && !this.flying.has(item.id)) this.fetch(item);
+    this.desk.set({ asking: [...this.flying.keys()] });
+  }
+
+  /** @param {Item} item */
+  async fetch(item) {
+    const { desk } = this;
+    const mine = { prompt: item.prompt, controller: new AbortController() };
+    this.flying.set(item.id, mine);
+    const started_ms = this.released_ms || performance.now();
+    this.released_ms = 0;
+    try {
+      const answer = await this.ask(item, mine.controller.signal);
+      keepAnswer(item.prompt, answer);
+      if (this.flying.get(item.id) !== mine) return;
+      this.flying.delete(item.id);
+      desk.notices.calm();
+      const warned = answer.found.abstain ? " Don't rely on this outline: see the warning." : "";
+      desk.notices.say(`${item.name} outlined in ${Math.round(performance.now() - started_ms)} ms.${warned}`);
+      desk.set({ asking: [...this.flying.keys()] });
+      measured(started_ms);
+    } catch (error) {
+      if (this.flying.get(item.id) !== mine || aborted(error)) return;
+      if (this.unmasked(item, error)) return;
+      this.giveUp(item.id);
+      desk.notices.fail(error);
+    }
+  }
+
+  /** @param {Item} item @param {AbortSignal} signal @returns {Promise<Answer>} */
+  async ask(item, signal) {
+    const { desk } = this;
+    const { box, points, mask } = item.prompt;
+    const prompts = JSON.stringify({ objects: [{ ...(box && { box }), points, ...(mask && { mask }) }] });
+    for (let again = false; ; again = true) {
+      const { id } = await desk.learn(item.frame);
+      signal.throwIfAborted();
+      try {
+        const answer = await desk.service.json({ path: "/v1/segment", fields: { image_id: id, prompts }, signal });
+        return { found: answer.objects[0], prediction: answer.prediction ?? null };
+      } catch (error) {
+        // The service let this image go: it is sent again, once.
+        if (again || !(error instanceof ServiceError) || error.code !== "image_gone") throw error;
+        desk.frames?.forget(item.frame);
+      }
+    }
+  }
+
+  /** A service that takes no previous mask is asked again without one. @param {Item} item @param {unknown} error */
+  unmasked(item, error) {
+    const refused = error instanceof ServiceError && error.code === "prompts_invalid";
+    const prompt = { ...item.prompt, mask: null };
+    if (!refused || !item.prompt.mask || !asksSomething(prompt)) return false;
+    this.flying.delete(item.id);
+    const { history } = this.desk.state;
+    this.desk.set({ refines: false, history: amend(history, changeItem(history.present, item.id, { prompt })) });
+    this.settle();
+    return true;
+  }
+
+  /** Forget every question, with the steps that asked. @returns {boolean} whether there was one */
+  stop() {
+    const waiting = [...this.flying.keys()];
+    for (const id of waiting) this.giveUp(id);
+    return waiting.length > 0;
+  }
+
+  /** An object whose outline doesn't come goes back to what it was when it last had one, or away. @param {number} id */
+  giveUp(id) {
+    this.flying.get(id)?.controller.abort();
+    this.flying.delete(id);
+    const { history } = this.desk.state;
+    const item = itemOf(history.present, id);
+    if (item && !isSettled(item)) {
+      const before = lastSettled(history.past, id);
+      const back = before ? { ...before, name: item.name, hidden: item.hidden } : null;
+      const next = back ? changeItem(history.present, id, back) : removeItem(history.present, id);
+      const last = history.past[history.past.length - 1];
+      this.desk.set({ history: last && isSame(last, next) ? retract(history) : amend(history, next) });
+    }
+    this.settle();
+  }
+}
+
+/** @param {readonly Doc[]} past @param {number} id @returns {Item | null} */
+function lastSettled(past, id) {
+  for (let n = past.length - 1; n >= 0; n--) {
+    const item = itemOf(past[n], id);
+    if (!item) return null;
+    if (isSettled(item)) return item;
+  }
+  return null;
+}
+
+/** @param {Doc} one @param {Doc} other */
+function isSame(one, other) {
+  return (
+    one.calipers === other.calipers &&
+    one.items.length === other.items.length &&
+    one.items.every(({ id, prompt, edit, name, hidden }, n) => {
+      const its = other.items[n];
+      return id === its.id && prompt === its.prompt && edit === its.edit && name === its.name && hidden === its.hidden;
+    })
+  );
+}
+
+/** From the pointer's release to the frame after the one that was painted with the outline: what benchmarks/page.py reads. @param {number} started_ms */
+function measured(started_ms) {
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      performance.clearMeasures("outline");
+      performance.measure("outline", { start: started_ms, end: performance.now() });
+    }),
+  );
+}
+
+/** Whether an object waits for its first outline. @param {Item} item */
+export function waits(item) {
+  return !item.edit && !answerTo(item.prompt);
+}
