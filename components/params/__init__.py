@@ -31,7 +31,7 @@ from components.params.models import AdapterParams, ModelParams, StudentParams, 
 from components.params.monitoring import MonitorParams, SignalParams
 from components.params.prompts import EvaluatePrompts, ObjectPromptKind, PromptKind, PromptParams, TrainPrompts
 from components.params.section import Section, Share
-from components.params.serving import ServingParams
+from components.params.serving import LaneParams, ServingLanes, ServingParams
 from components.params.training import (
     AugmentParams,
     DistilParams,
@@ -65,6 +65,7 @@ __all__ = [
     "FinetuneParams",
     "FitParams",
     "GateParams",
+    "LaneParams",
     "MaskLossParams",
     "ModelParams",
     "MonitorParams",
@@ -78,6 +79,7 @@ __all__ = [
     "PromptKind",
     "PromptParams",
     "Section",
+    "ServingLanes",
     "ServingParams",
     "Share",
     "SignalParams",

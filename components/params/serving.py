@@ -14,8 +14,8 @@ class ServingLimits(Section):
 
     Bytes of its body (`body_bytes`) and of its prompts (`prompts_bytes`), pixels of an image (`image_px`), frames of a
     file (`frames`), pixels of all masks of an answer together (`mask_px`), bytes of its headers (`header_bytes`).
-    Seconds that its body may take (`read_s`), and between two pieces of it (`idle_s`). `held_bytes` bounds the bodies of
-    all requests together that are in memory at a time.
+    Seconds that its body may take (`read_s`), and between two pieces of it (`idle_s`). `held_bytes` bounds the bodies
+    of all requests together that are in memory at a time.
     """
 
     body_bytes: int = Field(ge=2**10, le=2**31)

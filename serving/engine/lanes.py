@@ -1,39 +1,281 @@
-"""Worker threads for what takes time: decoding files, embedding images, outlining objects.
+"""Worker threads for what takes time: decoding files, embedding images, outlining objects. Few may wait for them.
 
-Each kind of work has a lane of its own, so that a click doesn't wait behind the embedding of somebody else's image.
+Each kind of work has a lane of its own, so that a click doesn't wait behind the embedding of somebody else's image. Who
+comes first is served first. A full queue refuses at once, with an estimate of when there will be room; a request that
+has waited over the limit is told so and never begun; one whose client has gone leaves the queue.
+
+Leaves out: noticing that a client has gone (serving/http/attending.py: it cancels the task that waits here), and what
+is computed (predictor.py).
 """
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-import anyio
-import anyio.to_thread
+from components.params import LaneParams, ServingLanes
+from components.promptable.predict import pin_threads
+from serving.engine.later import BusyError, StoppingError, TooSlowError, bounded_s
 
 R = TypeVar("R")
+Clock = Callable[[], float]
+Served = Callable[[str, float, float], None]
+"""Is told of each request that was served: its lane, seconds that it waited, seconds that it took."""
+NEWEST = 0.2
+"""Weight of the newest request in a lane's recent service time; the last ten make nine tenths of it."""
+UNKNOWN_S = 1.0
+"""What a request is taken to last while a lane hasn't served any."""
+STOPPED_S = 10.0
+"""When a client is asked to come back to a service that is being stopped."""
+DRAIN_STEP_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class LaneState:
+    """A lane now, and what it has done since the start.
+
+    Requests that wait and that are in flight; numbers that were served, refused as busy, refused as too slow, left by
+    their clients while they waited, and refused since the service stops; seconds that a request took lately.
+    """
+
+    workers: int
+    waiting: int = 0
+    in_flight: int = 0
+    served: int = 0
+    busy: int = 0
+    slow: int = 0
+    left: int = 0
+    stopped: int = 0
+    recent_s: float = UNKNOWN_S
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """A request in the queue: since when, and what ends its waiting."""
+
+    since_s: float
+    turn: asyncio.Future[None] = field(repr=False)
+
+
+class Lane:
+    """A bounded queue before a few worker threads. To be used from one event loop at a time."""
+
+    def __init__(self, name: str, params: LaneParams, *, clock: Clock = time.monotonic) -> None:
+        self.name = name
+        self.params = params
+        self.on_served: Served | None = None
+        self._clock = clock
+        self._state = LaneState(workers=params.workers)
+        self._waiting: deque[_Waiter] = deque()
+        self._stopping = False
+        self._pool = ThreadPoolExecutor(
+            params.workers, thread_name_prefix=f"sonoforge-{name}", initializer=_begin, initargs=(params.nice,)
+        )
+
+    @property
+    def state(self) -> LaneState:
+        """How the lane is now."""
+        return replace(self._state, waiting=len(self._waiting))
+
+    def retry_after_s(self) -> int:
+        """Seconds until everybody who is here now should have been served."""
+        state = self.state
+        return bounded_s(state.recent_s * (state.waiting + state.in_flight) / state.workers)
+
+    async def run(self, call: Callable[..., R], *args: object) -> R:
+        """Run a call in one of the lane's threads, when its turn comes.
+
+        Once begun it goes on to its end and keeps its thread, even where nobody waits for it any more.
+
+        Raises
+        ------
+        BusyError
+            If as many wait as may; at once.
+        TooSlowError
+            If its turn hasn't come within `wait_limit_s`; it wasn't begun.
+        StoppingError
+            If the service is being stopped.
+        """
+        came_s = self._clock()
+        await self._turn(came_s)
+        begun_s = self._clock()
+        loop = asyncio.get_running_loop()
+        done = self._pool.submit(call, *args)
+        done.add_done_callback(lambda ended: self._ended(loop, ended, begun_s - came_s, begun_s))
+        return await asyncio.wrap_future(done)
+
+    def stop(self) -> None:
+        """Take no further requests; those that wait are served."""
+        self._stopping = True
+
+    def turn_away(self) -> int:
+        """Refuse everybody who waits, as the service stops; returns how many they were."""
+        turned = 0
+        while self._waiting:
+            self._refuse(self._waiting.popleft(), _stopping())
+            turned += 1
+        self._count(stopped=turned)
+        return turned
+
+    async def _turn(self, came_s: float) -> None:
+        """Come back when a thread is free for this request, which has it from then on."""
+        if self._stopping:
+            self._count(stopped=1)
+            raise _stopping()
+        if not self._waiting and self._state.in_flight < self.params.workers:
+            self._count(in_flight=1)
+            return
+        if len(self._waiting) >= self.params.queue:
+            self._count(busy=1)
+            raise BusyError(
+                f"{len(self._waiting)} requests of this kind wait already",
+                expected=f"at most {self.params.queue}",
+                retry_after_s=self.retry_after_s(),
+            )
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(came_s, loop.create_future())
+        self._waiting.append(waiter)
+        limit = loop.call_later(self.params.wait_limit_s, self._too_slow, waiter)
+        try:
+            await waiter.turn
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
+        finally:
+            limit.cancel()
+
+    def _leave(self, waiter: _Waiter) -> None:
+        """A client has gone while its request waited, perhaps just when its turn came."""
+        self._count(left=1)
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+        elif not waiter.turn.cancelled() and waiter.turn.exception() is None:
+            self._count(in_flight=-1)
+            self._admit()
+
+    def _too_slow(self, waiter: _Waiter) -> None:
+        """A request has waited as long as it may."""
+        if waiter in self._waiting:
+            self._waiting.remove(waiter)
+        self._count(slow=1)
+        limit_s = self.params.wait_limit_s
+        error = TooSlowError(
+            f"the request has waited {limit_s:g} s for its turn, and wasn't begun",
+            expected="a turn within that time",
+            retry_after_s=self.retry_after_s(),
+        )
+        self._refuse(waiter, error)
+
+    def _refuse(self, waiter: _Waiter, error: Exception) -> None:
+        if not waiter.turn.done():
+            waiter.turn.set_exception(error)
+
+    def _admit(self) -> None:
+        """Give free threads to those who wait longest, and refuse who has waited too long."""
+        while self._waiting and self._state.in_flight < self.params.workers:
+            waiter = self._waiting.popleft()
+            if waiter.turn.done():
+                continue
+            if self._clock() - waiter.since_s > self.params.wait_limit_s:
+                self._too_slow(waiter)
+                continue
+            self._count(in_flight=1)
+            waiter.turn.set_result(None)
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, ended: Future[R], waited_s: float, begun_s: float) -> None:
+        """In the worker's thread: a call has ended."""
+        taken_s = None if ended.cancelled() else self._clock() - begun_s
+        try:
+            loop.call_soon_threadsafe(self._free, waited_s, taken_s)
+        except RuntimeError:
+            # The loop is closed, and with it everybody who waited.
+            self._count(in_flight=-1)
+
+    def _free(self, waited_s: float, taken_s: float | None) -> None:
+        self._count(in_flight=-1)
+        if taken_s is not None:
+            known = self._state.served > 0
+            recent_s = taken_s if not known else (1 - NEWEST) * self._state.recent_s + NEWEST * taken_s
+            self._state = replace(self._state, recent_s=recent_s, served=self._state.served + 1)
+            if self.on_served is not None:
+                self.on_served(self.name, waited_s, taken_s)
+        self._admit()
+
+    def _count(self, **more: int) -> None:
+        self._state = replace(self._state, **{name: getattr(self._state, name) + by for name, by in more.items()})
 
 
 class Lanes:
-    """Runs calls in threads, `workers` of each kind at a time."""
+    """A lane for each kind of work."""
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
-        self._limiters: dict[str, anyio.CapacityLimiter] = {}
+    def __init__(self, params: ServingLanes, *, clock: Clock = time.monotonic) -> None:
+        self._lanes = {
+            "decode": Lane("decode", params.decode, clock=clock),
+            "embed": Lane("embed", params.embed, clock=clock),
+            "segment": Lane("segment", params.segment, clock=clock),
+        }
 
     async def decode(self, call: Callable[..., R], *args: object) -> R:
-        """Decode a file."""
-        return await self._run("decode", call, *args)
+        """Decode a file; errors as `Lane.run`."""
+        return await self._lanes["decode"].run(call, *args)
 
     async def embed(self, call: Callable[..., R], *args: object) -> R:
-        """Embed an image, and what belongs to it."""
-        return await self._run("embed", call, *args)
+        """Embed an image, and what belongs to it; errors as `Lane.run`."""
+        return await self._lanes["embed"].run(call, *args)
 
     async def segment(self, call: Callable[..., R], *args: object) -> R:
-        """Outline objects on an image that is embedded."""
-        return await self._run("segment", call, *args)
+        """Outline objects on an image that is embedded; errors as `Lane.run`."""
+        return await self._lanes["segment"].run(call, *args)
 
-    async def _run(self, lane: str, call: Callable[..., R], *args: object) -> R:
-        # Made in the event loop that uses it.
-        limiter = self._limiters.setdefault(lane, anyio.CapacityLimiter(self._workers))
-        return await anyio.to_thread.run_sync(call, *args, limiter=limiter)
+    def states(self) -> dict[str, LaneState]:
+        """Each lane now, by its name."""
+        return {name: lane.state for name, lane in self._lanes.items()}
+
+    def retry_after_s(self, name: str) -> int:
+        """When a lane that is full now should have room."""
+        return self._lanes[name].retry_after_s()
+
+    def observe(self, served: Served) -> None:
+        """Tell of each request that is served from now on."""
+        for lane in self._lanes.values():
+            lane.on_served = served
+
+    def stop(self) -> None:
+        """Take no further requests; those that wait are served."""
+        for lane in self._lanes.values():
+            lane.stop()
+
+    async def drain(self, limit_s: float) -> bool:
+        """Stop, and wait until everything is served; returns whether it was. Who still waits then is turned away."""
+        self.stop()
+        until_s = time.monotonic() + limit_s
+        while any(state.waiting or state.in_flight for state in self.states().values()):
+            if time.monotonic() >= until_s:
+                for lane in self._lanes.values():
+                    lane.turn_away()
+                return False
+            await asyncio.sleep(DRAIN_STEP_S)
+        return True
+
+
+def _begin(nice: int) -> None:
+    """In a new worker thread: as many threads for torch as everywhere, and its place behind or before other lanes'.
+
+    OpenMP keeps a number of threads for each thread that calls it, so that setting it once for the process isn't enough
+    for equal masks to the bit. On Linux a thread has a niceness of its own, which its OpenMP threads inherit.
+    """
+    pin_threads()
+    if nice and sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+
+
+def _stopping() -> StoppingError:
+    return StoppingError("the service is being stopped", expected="a service that runs", retry_after_s=STOPPED_S)

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from serving.engine.predictor import Predictor
 from serving.http.asked import bedside_of, ready, timed
+from serving.http.attending import attend
 from serving.http.reading import read_file, read_form
 
 
@@ -20,7 +21,7 @@ async def embed_image(request: Request) -> Response:
     predictor = ready(bedside)
     async with read_form(request) as form:
         data = await read_file(form)
-    answer = await bedside.lanes.embed(predictor.embed, data)
+    answer = await attend(request, bedside.lanes.embed(predictor.embed, data))
     return timed(answer)
 
 
@@ -30,7 +31,8 @@ async def preview_image(request: Request) -> Response:
     predictor = ready(bedside)
     async with read_form(request) as form:
         data = await read_file(form)
-    return Response(await bedside.lanes.decode(_to_png, predictor, data), media_type="image/png")
+    png = await attend(request, bedside.lanes.decode(_to_png, predictor, data))
+    return Response(png, media_type="image/png")
 
 
 def _to_png(predictor: Predictor, data: bytes) -> bytes:

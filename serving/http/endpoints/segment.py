@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serving.http.asked import bedside_of, ready, timed
+from serving.http.attending import attend
 from serving.http.reading import read_file, read_form, read_image_id, read_prompts
 
 
@@ -24,7 +25,8 @@ async def segment_image(request: Request) -> Response:
         # Whoever embedded the image answers: after a switch that is the former model, for a while.
         predictor = bedside.models.holding(image_id) or predictor
     call = functools.partial(predictor.segment, prompts.to_prompts(), image=data, image_id=image_id)
-    answer = await (bedside.lanes.embed(call) if image_id is None else bedside.lanes.segment(call))
+    lane = bedside.lanes.embed if image_id is None else bedside.lanes.segment
+    answer = await attend(request, lane(call))
     return timed(answer)
 
 
