@@ -1,8 +1,9 @@
 """Masks to what leaves the program: COCO run lengths, polygons, a tight box; run lengths back to masks.
 
 The run lengths are COCO's compressed ones (pycocotools): column-major, alternating background and object. The
-polygons run along pixel corners, not through pixel centres, so that they enclose exactly the mask's pixels. Leaves
-out: files, and how a mask comes about.
+polygons run along pixel corners, not through pixel centres, so that they enclose exactly the mask's pixels. Run lengths
+from outside are read here and not by pycocotools, which believes them: theirs may point anywhere in memory. Leaves out:
+files, and how a mask comes about.
 """
 
 from __future__ import annotations
@@ -15,7 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from components.errors import PromptError
 from components.types import Mask
+
+_ZERO, _SIX_BITS, _MORE, _FIVE_BITS, _SIGN = 48, 63, 32, 31, 16
+_LONGEST_NUMBER = 7
+"""Characters of a run length: 35 bits are more than any image's pixels."""
 
 
 class Rle(TypedDict):
@@ -35,6 +41,68 @@ def from_rle(rle: Rle | Mapping[str, object]) -> Mask:
     """Decode COCO compressed run lengths into a mask (H W); meant for those that `to_rle` wrote."""
     counts = str(rle["counts"]).encode("ascii")
     return np.asarray(coco_mask.decode({"size": rle["size"], "counts": counts}), dtype=bool)
+
+
+def checked_runs(rle: Rle | Mapping[str, object], size_hw: tuple[int, int]) -> NDArray[np.int64]:
+    """The run lengths of a mask from outside (pixels, column-major, background first), once they are known to be those
+    of one with `size_hw`.
+
+    Takes memory in proportion to the text alone, so that sizes can be compared with limits first.
+
+    Raises
+    ------
+    PromptError
+        If the size is another one, or the text isn't run lengths, or they don't fill the mask exactly.
+    """
+    size, counts = rle["size"], rle["counts"]
+    if not isinstance(size, list | tuple) or tuple(size) != tuple(size_hw):
+        raise _bad_rle(f"a mask of the size {size}", f"the image's, [{size_hw[0]}, {size_hw[1]}] (height, width)")
+    if not isinstance(counts, str) or not counts.isascii():
+        raise _bad_rle("counts that aren't ASCII text", "COCO's compressed run lengths")
+    sixes = np.frombuffer(counts.encode("ascii"), dtype=np.uint8).astype(np.int64) - _ZERO
+    if sixes.size == 0 or sixes.min() < 0 or sixes.max() > _SIX_BITS or sixes[-1] & _MORE:
+        raise _bad_rle("counts that are empty, cut off, or hold other characters", "COCO's compressed run lengths")
+    runs = _runs(sixes)
+    total_px = size_hw[0] * size_hw[1]
+    # No sum of so many 64-bit numbers overflows: each is checked first, and there are fewer than characters.
+    if runs.min() < 0 or runs.max() > total_px or int(runs.sum()) != total_px:
+        raise _bad_rle("runs that don't add up to the mask's pixels", f"{total_px} pixels, no run below 0")
+    return runs
+
+
+def decode_checked(rle: Rle | Mapping[str, object], size_hw: tuple[int, int]) -> Mask:
+    """Decode COCO compressed run lengths from outside into a mask (H W) of `size_hw`.
+
+    Raises
+    ------
+    PromptError
+        As `checked_runs`.
+    """
+    runs = checked_runs(rle, size_hw)
+    values = np.arange(runs.size) % 2 == 1
+    return np.ascontiguousarray(np.repeat(values, runs).reshape(size_hw, order="F"))
+
+
+def _runs(sixes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Run lengths of their characters less 48: five bits each, lowest first, a sixth where more follow, the last one's
+    fifth a sign; from the fourth run on as the difference to the last but one (pycocotools' maskApi.c, rleFrString)."""
+    last = np.flatnonzero((sixes & _MORE) == 0)
+    first = np.concatenate([[0], last[:-1] + 1])
+    places = np.arange(sixes.size) - np.repeat(first, last - first + 1)
+    if places.max() >= _LONGEST_NUMBER:
+        raise _bad_rle("a run length of too many characters", f"at most {_LONGEST_NUMBER} each")
+    numbers = np.add.reduceat((sixes & _FIVE_BITS) << (5 * places), first)
+    negative = (sixes[last] & _SIGN) != 0
+    numbers -= np.where(negative, np.int64(1) << (5 * (places[last] + 1)), 0)
+    numbers[1::2] = np.cumsum(numbers[1::2])
+    numbers[2::2] = np.cumsum(numbers[2::2])
+    return numbers
+
+
+def _bad_rle(found: str, expected: str) -> PromptError:
+    return PromptError(
+        found, expected=expected, remedy="send the mask as it was answered, or as pycocotools encodes it for this image"
+    )
 
 
 def tight_box(mask: Mask) -> tuple[int, int, int, int] | None:

@@ -23,6 +23,7 @@ PromptKind = (
         "box_clicks_1",
         "box_clicks_3",
         "box_clicks_5",
+        "box_clicks_3_mask",
         "box_nothing",
     ]
 )
@@ -60,7 +61,7 @@ class EvaluatePrompts(Section):
     `box_clicks_5` six decodings, so that the file asks for those alone that the gate needs. All at once:
 
     --set 'prompts.evaluate.kinds=[none, click, box, box_jitter, box_jitter_05, box_jitter_10, box_jitter_20, loose_box,
-    whole_image, box_click, box_clicks_1, box_clicks_3, box_clicks_5, box_nothing]'
+    whole_image, box_click, box_clicks_1, box_clicks_3, box_clicks_5, box_clicks_3_mask, box_nothing]'
     """
 
     kinds: tuple[PromptKind, ...] = Field(min_length=1)

@@ -4,8 +4,9 @@ SAM2's decoder takes a previous mask as logits beside boxes and clicks. Where no
 already understand box corners, the ellipse inscribed in the box and a bump at each click are offered there, which a
 network trained from scratch understands within minutes instead of days. Off for official weights.
 
-A previous mask takes the ellipse's place: what it covers is as sure as the ellipse's centre, and clicks are added to it
-as to that.
+A previous mask is drawn as what it covers, halfway between that and the ellipse where there is a box too. All of
+it is as sure as the ellipse's centre, so it fades out around each click: added to each other, the two would say nothing
+just where the click corrects the mask. Clicks on it are drawn narrower, as they correct parts of an object.
 
 Differs from paper: the paper gives boxes only as SAM2's corner tokens; those are given here too.
 """
@@ -17,6 +18,7 @@ from torch import Tensor
 
 LOGIT = 4.0
 CLICK_SIGMA_SHARE = 0.04
+CORRECTION_SIGMA_SHARE = 0.025
 _SHIFT_PX = 0.5
 
 
@@ -31,35 +33,38 @@ def draw_guess(coords: Tensor, labels: Tensor, *, image_size_px: int, previous: 
         N S/4 S/4, as in PromptBatch: the share of each cell that a previous mask covers, or -1 where there is none.
 
     The ellipse inscribed in the box is `LOGIT` at its centre, 0 at its rim and no less than -`LOGIT` outside; without
-    a box all starts at 0. A previous mask stands in their place, `LOGIT` where it covers a cell, -`LOGIT` where it
-    doesn't. Each click adds or subtracts a Gaussian of height `LOGIT`, 4 % of the input wide.
+    a box all starts at 0. Each click adds or subtracts a Gaussian of height `LOGIT`, 4 % of the input wide. A previous
+    mask is `LOGIT` where it covers a cell and -`LOGIT` where it doesn't, fading to 0 at each click, whose Gaussian is
+    then 2.5 % of the input wide; where there is a box, the mean of mask and ellipse is drawn.
     """
     cells = image_size_px // 4
     centres = (torch.arange(cells, device=coords.device, dtype=coords.dtype) + 0.5) * 4  # input pixels
     x, y = centres[None, None, :], centres[None, :, None]
     xy = coords + _SHIFT_PX
-    object_ = _ellipse(xy, labels, x, y)
+    has_box = (labels == 2).any(dim=1) & (labels == 3).any(dim=1)
+    ellipse = _ellipse(xy, labels, x, y, has_box=has_box)
+    guess = ellipse + LOGIT * _bumps(xy, labels, centres, sigma_px=CLICK_SIGMA_SHARE * image_size_px).sum(dim=1)
     if previous is not None:
-        object_ = torch.where(previous >= 0, LOGIT * (2 * previous - 1), object_)
-    guess = object_ + _bumps(xy, labels, centres, sigma_px=CLICK_SIGMA_SHARE * image_size_px)
+        bumps = _bumps(xy, labels, centres, sigma_px=CORRECTION_SIGMA_SHARE * image_size_px)
+        known = LOGIT * (2 * previous - 1) * (1 - bumps.abs().amax(dim=1))
+        known = torch.where(has_box[:, None, None], (ellipse + known) / 2, known)
+        guess = torch.where(previous >= 0, known + LOGIT * bumps.sum(dim=1), guess)
     return guess[:, None]
 
 
 def _bumps(xy: Tensor, labels: Tensor, centres: Tensor, *, sigma_px: float) -> Tensor:
-    """N cells cells: a Gaussian at each click, of its sign, added up."""
+    """N P cells cells: a Gaussian of height 1 at each click, of its sign, and zeros for what is no click."""
     # All points at once: a loop over them would be frozen at one number of points when the decoder is exported.
     sign = (labels == 1).to(xy.dtype) - (labels == 0).to(xy.dtype)  # N P
     along = torch.exp(-((centres - xy[..., None]) ** 2) / (2 * sigma_px**2))  # N P 2 cells; a Gaussian is separable
-    bumps = along[:, :, 1, :, None] * along[:, :, 0, None, :]  # N P cells cells
-    return LOGIT * (sign[..., None, None] * bumps).sum(dim=1)
+    return sign[..., None, None] * (along[:, :, 1, :, None] * along[:, :, 0, None, :])
 
 
-def _ellipse(xy: Tensor, labels: Tensor, x: Tensor, y: Tensor) -> Tensor:
+def _ellipse(xy: Tensor, labels: Tensor, x: Tensor, y: Tensor, *, has_box: Tensor) -> Tensor:
     """N cells cells: the inscribed ellipse of each prompt's box as logits, zeros where it has none."""
     first, last = (labels == 2), (labels == 3)
     low = (xy * first[..., None]).sum(dim=1)  # N 2
     high = (xy * last[..., None]).sum(dim=1)
-    has_box = first.any(dim=1) & last.any(dim=1)
     centre, half = (low + high) / 2, ((high - low) / 2).clamp(min=1e-3)
     u = (x - centre[:, 0, None, None]) / half[:, 0, None, None]
     v = (y - centre[:, 1, None, None]) / half[:, 1, None, None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from components.types import Fault, ObjectTruth, Point, Prompt, Record
@@ -38,3 +39,13 @@ def test_fields_carry_units_and_axes_in_their_names() -> None:
     assert {"height_px", "width_px", "spacing_mm"} <= {field.name for field in fields(Record)}
     assert {"box_xyxy", "area_px"} <= {field.name for field in fields(ObjectTruth)}
     assert {"found", "expected", "remedy", "file", "dataset"} <= {field.name for field in fields(Fault)}
+
+
+def test_masks_decide_about_equal_prompts_by_their_pixels() -> None:
+    mask = np.zeros((3, 4), dtype=bool)
+    moved = mask.copy()
+    moved[1, 1] = True
+    one, same, other = (Prompt(mask=each) for each in (mask, mask.copy(), moved))
+    assert one == same and hash(one) == hash(same)
+    assert one not in (other, Prompt(), Prompt(mask=mask[:2]), Prompt((0.0, 0.0, 1.0, 1.0), mask=mask))
+    assert len({one, same, other}) == 2

@@ -3,8 +3,8 @@
 After each round the next click goes to the centre of the largest region in which the answer is wrong: on the object
 where it was left out, as a "not here" where too much was taken. So interactive segmentation is commonly scored (Xu et
 al. 2016, arXiv 1603.04042; Sofiiuk et al. 2021, arXiv 2102.06583). The clicks depend on the model's answers, so that
-each model has its own; the rule is one. Previous masks aren't given back to the model: our segmenters have no input
-for them.
+each model has its own; the rule is one. In the kinds of `WITH_MASK` the model is given its last answer back with the
+next click; an empty one isn't, as there is nothing on it to correct.
 
 Leaves out: which prompts are drawn (prompts.py), scores (cases.py).
 """
@@ -18,7 +18,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from scipy import ndimage
 
-from components.evaluation.prompting.prompts import CORRECTIVE, DrawnPrompt, central_click, truth_of
+from components.evaluation.prompting.prompts import CORRECTIVE, WITH_MASK, DrawnPrompt, central_click, truth_of
 from components.types import Image, InstanceMask, Mask, Point, Prediction, Prompt
 
 EIGHT_NEIGHBOURS = np.ones((3, 3), dtype=bool)
@@ -90,25 +90,30 @@ def answer_prompts(
     Without `takes_clicks` corrective kinds are answered by the box that they start from, no click being placed.
     """
     size_hw = (int(instances.shape[0]), int(instances.shape[1]))
-    rounds: dict[int, int] = {}
+    rounds: dict[tuple[int, bool], int] = {}
     for one in drawn:
         if takes_clicks and one.kind in CORRECTIVE:
-            rounds[one.object_index] = max(rounds.get(one.object_index, 0), CORRECTIVE[one.kind])
+            rounds[_trail_of(one)] = max(rounds.get(_trail_of(one), 0), CORRECTIVE[one.kind])
     plain = [one.prompt for one in drawn if not takes_clicks or one.kind not in CORRECTIVE]
     found = iter(predict_all(predictor, segmenter, embedding, size_hw, plain))
-    trails: dict[int, list[Answer]] = {}  # kinds of several rounds share their first ones
+    trails: dict[tuple[int, bool], list[Answer]] = {}  # kinds of several rounds share their first ones
     answers = []
     for one in drawn:
         if not takes_clicks or one.kind not in CORRECTIVE:
             answers.append(Answer(one, next(found)))
             continue
-        if one.object_index not in trails:
-            count = rounds[one.object_index]
-            trails[one.object_index] = _corrected(predictor, segmenter, embedding, instances, one, rounds=count)
-        trail = trails[one.object_index]
+        key = _trail_of(one)
+        if key not in trails:
+            trails[key] = _corrected(predictor, segmenter, embedding, instances, one, rounds=rounds[key])
+        trail = trails[key]
         last = trail[min(CORRECTIVE[one.kind], len(trail) - 1)]
         answers.append(Answer(replace(one, prompt=last.drawn.prompt), last.prediction))
     return answers
+
+
+def _trail_of(drawn: DrawnPrompt) -> tuple[int, bool]:
+    """Kinds with one of these go through the same answers, some further than others."""
+    return drawn.object_index, drawn.kind in WITH_MASK
 
 
 def _corrected(
@@ -124,7 +129,8 @@ def _corrected(
         click = corrective_click(truth, prediction.mask, given=prompt.points)
         if click is None:
             break
-        prompt = replace(prompt, points=(*prompt.points, click))
+        mask = prediction.mask if drawn.kind in WITH_MASK and prediction.mask.any() else None
+        prompt = replace(prompt, points=(*prompt.points, click), mask=mask)
     return trail
 
 

@@ -24,8 +24,10 @@ NEGATIVE_MARGIN_SHARE = 0.25
 LOOSE_SHARE = 0.25
 """How far a loose box reaches beyond each side of the exact one, as a share of the extent along that axis."""
 SHIFT_AND_SCALE: dict[PromptKind, float] = {"box_jitter_05": 0.05, "box_jitter_10": 0.1, "box_jitter_20": 0.2}
-CORRECTIVE: dict[PromptKind, int] = {"box_clicks_1": 1, "box_clicks_3": 3, "box_clicks_5": 5}
+CORRECTIVE: dict[PromptKind, int] = {"box_clicks_1": 1, "box_clicks_3": 3, "box_clicks_5": 5, "box_clicks_3_mask": 3}
 """Kinds that a model's own answer decides about, and their rounds of clicks; what is drawn is the box to start from."""
+WITH_MASK: tuple[PromptKind, ...] = ("box_clicks_3_mask",)
+"""Those of them in which the model is given its last answer back, as a previous mask."""
 OF_IMAGE: tuple[PromptKind, ...] = ("none", "whole_image")
 """Kinds that name no object: one case an image, whose truth is all its objects; their `object_index` is 0."""
 NOTHING: PromptKind = "box_nothing"

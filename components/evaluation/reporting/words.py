@@ -35,6 +35,7 @@ PROMPT_WORDS = {
     "box_clicks_1": "jittered box, 1 correction",
     "box_clicks_3": "jittered box, 3 corrections",
     "box_clicks_5": "jittered box, 5 corrections",
+    "box_clicks_3_mask": "3 corrections, answer given back",
     "box_nothing": "box where there is nothing",
 }
 PROMPT_MEANS = {
@@ -49,6 +50,7 @@ PROMPT_MEANS = {
     "box_clicks_1": "the box whose sides are off, and one click where the model's answer was most wrong",
     "box_clicks_3": "the same with three such corrections, one after the other",
     "box_clicks_5": "the same with five such corrections, one after the other",
+    "box_clicks_3_mask": "three such corrections, the model's last answer given back to it with each",
     "whole_image": "a box round the whole image; all objects together are the truth",
     "none": "the model is shown the image and told nothing; all objects together are the truth",
     "box_nothing": "a box in a place where there is no object: the right answer is to outline nothing",

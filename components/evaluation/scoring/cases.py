@@ -175,9 +175,11 @@ def rescore(row: Mapping[Any, Any], instances: InstanceMask, *, tolerances: Tole
 
 
 def prompt_to_json(prompt: Prompt) -> str:
-    """A prompt as JSON: `box` (x0 y0 x1 y1) where there is one, and `points`, in the order in which they were given."""
+    """A prompt as JSON: `box` (x0 y0 x1 y1) where there is one, `points`, in the order in which they were given, and
+    `mask` (COCO run lengths) where there is one."""
     box: dict[str, Any] = {} if prompt.box_xyxy is None else {"box": list(prompt.box_xyxy)}
-    return json.dumps(box | {"points": [asdict(point) for point in prompt.points]})
+    mask: dict[str, Any] = {} if prompt.mask is None else {"mask": to_rle(prompt.mask)}
+    return json.dumps(box | {"points": [asdict(point) for point in prompt.points]} | mask)
 
 
 def prompt_from_json(text: str) -> Prompt:
@@ -187,4 +189,5 @@ def prompt_from_json(text: str) -> Prompt:
     return Prompt(
         box_xyxy=None if box is None else (box[0], box[1], box[2], box[3]),
         points=tuple(Point(**point) for point in value["points"]),
+        mask=from_rle(value["mask"]) if "mask" in value else None,
     )

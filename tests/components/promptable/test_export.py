@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.export import OPSET, export_onnx
 from components.promptable.exported import DECODER, ENCODER
-from components.promptable.segmenter import Embedding, PromptBatch, Segmenter
+from components.promptable.segmenter import NO_PREVIOUS, Embedding, PromptBatch, Segmenter
 from tests.components.promptable.conftest import SIZE_PX, Pair
 
 BOX, CLICKS = [2, 3], [1, 0, 1, 1, 0, 1, 0, 1]
@@ -48,6 +49,20 @@ def test_logits_and_quality_are_pytorchs_whatever_the_prompt(pair: Pair) -> None
         torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
         seen.append(expected[0])
     assert min(float((one - other).abs().max()) for one, other in pairwise(seen)) > 1e-3
+
+
+@torch.inference_mode()
+def test_previous_masks_give_pytorchs_numbers_too(pair: Pair) -> None:
+    embedding = pair.segmenter.encode(torch.randn(1, 3, SIZE_PX, SIZE_PX, generator=torch.Generator().manual_seed(8)))
+    shares = torch.rand(3, SIZE_PX // 4, SIZE_PX // 4, generator=torch.Generator().manual_seed(6)).round()
+    shares[1] = NO_PREVIOUS
+    coords = torch.rand(3, 3, 2, generator=torch.Generator().manual_seed(1)) * SIZE_PX
+    labels = torch.tensor([[2, 3, 0], [2, 3, 1], [-1, -1, -1]])
+    batch = PromptBatch(torch.zeros(3, dtype=torch.int64), coords, labels, shares)
+    found, expected = pair.exported.decode(embedding, batch), pair.segmenter.decode(embedding, batch)
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    without = pair.segmenter.decode(embedding, replace(batch, previous=None))[0]
+    assert float((without[0] - expected[0][0]).abs().max()) > 1e-3 and torch.equal(without[1], expected[0][1])
 
 
 @torch.inference_mode()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from components.artefacts import DESCRIPTION
 from components.errors import ArtefactError, PromptError
-from components.promptable.exported import DECODER, ENCODER, load_exported, unsealed
+from components.promptable.exported import DECODER, ENCODER, PREVIOUS, load_exported, open_session, unsealed
 from components.promptable.predict import INFERENCE_THREADS, embed, segment, segment_embedded, segment_unprompted
+from components.promptable.segmenter import NO_PREVIOUS
 from components.types import Image, Point, Prompt
 from tests.components.promptable.conftest import Pair
 
@@ -100,3 +103,19 @@ def test_another_models_files_are_refused(folder: Path, key: str, value: str) ->
     with pytest.raises(ArtefactError) as caught:
         load_exported(folder)
     assert value.strip('"') in str(caught.value)
+
+
+def test_an_export_without_an_input_for_masks_goes_on_but_for_masks(pair: Pair, image: Image) -> None:
+    """As released folders from before there was one: the same graph, the input tied to "none"."""
+    model = onnx.load(pair.folder / DECODER)
+    (given,) = [place for place in model.graph.input if place.name == PREVIOUS]
+    cells = pair.segmenter.image_size_px // 4
+    nothing = np.full((1, cells, cells), NO_PREVIOUS, dtype=np.float32)
+    model.graph.input.remove(given)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(nothing, PREVIOUS))
+    older = replace(pair.exported, decoder=open_session(model.SerializeToString()))
+    assert pair.exported.takes_masks and not older.takes_masks
+    (found,) = segment(older, image, [BOTH])
+    assert np.array_equal(found.mask, segment(pair.exported, image, [BOTH])[0].mask)
+    with pytest.raises(PromptError, match="exported without an input"):
+        segment(older, image, [Prompt(mask=np.ones(SIZE_HW, dtype=bool))])

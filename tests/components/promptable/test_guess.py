@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from components.promptable.guess import LOGIT, draw_guess
+from components.promptable.segmenter import NO_PREVIOUS
 
 
 def test_the_ellipse_inscribed_in_the_box_is_positive_and_nothing_else() -> None:
@@ -44,3 +45,37 @@ def test_a_box_and_a_negative_click_add_up() -> None:
         torch.tensor([[[7.5, 7.5], [55.5, 55.5], [20.0, 20.0]]]), torch.tensor([[2, 3, 0]]), image_size_px=64
     )
     torch.testing.assert_close(both, box + click)
+
+
+MASK = torch.zeros(1, 16, 16)
+MASK[:, 4:10, 3:13] = 1
+NONE = torch.full((1, 16, 16), NO_PREVIOUS)
+
+
+@pytest.mark.parametrize("labels", [[2, 3, 1], [1, 0, -1], [-1, -1, -1]])
+def test_without_a_previous_mask_the_bits_are_those_of_prompts_alone(labels: list[int]) -> None:
+    coords = torch.rand(1, 3, 2, generator=torch.Generator().manual_seed(1)) * 64
+    plain = draw_guess(coords, torch.tensor([labels]), image_size_px=64)
+    assert torch.equal(draw_guess(coords, torch.tensor([labels]), image_size_px=64, previous=NONE), plain)
+    beside = draw_guess(
+        coords.repeat(2, 1, 1), torch.tensor([labels] * 2), image_size_px=64, previous=torch.cat([MASK, NONE])
+    )
+    assert torch.equal(beside[1:], plain) and not torch.equal(beside[:1], plain)
+
+
+def test_a_previous_mask_is_drawn_as_it_is_and_halfway_to_the_ellipse_of_a_box() -> None:
+    nothing, box = torch.tensor([[-1, -1]]), torch.tensor([[2, 3]])
+    coords = torch.tensor([[[7.5, 7.5], [55.5, 55.5]]])
+    alone = draw_guess(coords, nothing, image_size_px=64, previous=MASK)
+    assert torch.equal(alone[:, 0], LOGIT * (2 * MASK - 1))
+    both = draw_guess(coords, box, image_size_px=64, previous=MASK)
+    torch.testing.assert_close(both, (alone + draw_guess(coords, box, image_size_px=64)) / 2)
+
+
+@pytest.mark.parametrize(("label", "cell"), [(0, (6, 8)), (1, (12, 8))])
+def test_a_click_outweighs_the_mask_that_it_corrects(label: int, cell: tuple[int, int]) -> None:
+    row, column = cell
+    click = torch.tensor([[[column * 4 + 1.5, row * 4 + 1.5]]])
+    guess = draw_guess(click, torch.tensor([[label]]), image_size_px=64, previous=MASK)[0, 0]
+    assert float(guess[row, column]) == pytest.approx(LOGIT if label else -LOGIT)
+    assert float(guess[4, 12]) == pytest.approx(LOGIT, rel=0.01) and float(guess[0, 0]) == pytest.approx(-LOGIT)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from components.errors import PromptError
 from components.promptable.predict import (
+    cell_shares,
     check_prompts,
     embed,
     segment,
@@ -19,7 +20,7 @@ from components.promptable.predict import (
     segment_unprompted,
     to_batch,
 )
-from components.promptable.segmenter import Segmenter
+from components.promptable.segmenter import NO_PREVIOUS, Segmenter
 from components.types import Image, Point, Prompt
 
 BOX = Prompt(box_xyxy=(10.0, 5.0, 60.0, 40.0))
@@ -115,3 +116,42 @@ def test_no_prompt_is_a_padding_point_as_sam2_takes_it(tiny: Segmenter, image: I
     assert found.quality == float(quality[0, 0].clamp(0, 1))
     with pytest.raises(PromptError, match="neither a box nor a point"):
         segment_embedded(tiny, embedding, size_hw, [Prompt()])
+
+
+def test_previous_masks_of_some_prompts_change_those_alone(tiny: Segmenter, image: Image) -> None:
+    mask = np.zeros((50, 90), dtype=bool)
+    mask[10:30, 20:60] = True
+    with_mask = Prompt(BOX.box_xyxy, mask=mask)
+    alone, boxed, click = segment(tiny, image, [Prompt(mask=mask), with_mask, CLICK])
+    assert np.array_equal(click.mask, segment(tiny, image, [CLICK])[0].mask)
+    qualities = {segment(tiny, image, [BOX])[0].quality, alone.quality, boxed.quality}
+    assert len(qualities) == 3
+    batch = to_batch([BOX, with_mask], size_hw=(50, 90), size_px=64, device=torch.device("cpu"))
+    assert batch.previous is not None
+    assert batch.previous.shape == (2, 16, 16) and bool((batch.previous[0] == NO_PREVIOUS).all())
+    assert to_batch([BOX, CLICK], size_hw=(50, 90), size_px=64, device=torch.device("cpu")).previous is None
+
+
+def test_cells_hold_the_share_that_the_mask_covers() -> None:
+    mask = np.zeros((64, 128), dtype=bool)
+    mask[0:4, 0:4] = True
+    mask[32:48, 64:96] = True
+    shares = cell_shares(mask, 8)
+    assert shares[0, 0] == pytest.approx(16 / 128, abs=1 / 255)
+    assert np.all(shares[4:6, 4:6] == 1) and shares.sum() == pytest.approx(4 + 1 / 8, abs=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "found"),
+    [
+        (Prompt(mask=np.ones((90, 50), dtype=bool)), "90 x 50"),
+        (Prompt(mask=np.ones((50, 90, 1), dtype=bool)), "50 x 90 x 1"),
+        (Prompt(mask=np.ones((50, 90), dtype=np.uint8)), "uint8"),  # type: ignore[arg-type]
+        (Prompt(mask=np.zeros((50, 90), dtype=bool)), "empty mask"),
+    ],
+)
+def test_masks_that_cannot_be_this_images_are_refused(prompt: Prompt, found: str) -> None:
+    with pytest.raises(PromptError, match="object 1") as caught:
+        check_prompts([BOX, prompt], (50, 90))
+    assert found in caught.value.found
+    check_prompts([Prompt(BOX.box_xyxy, mask=np.zeros((50, 90), dtype=bool))], (50, 90))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import build_sam2
-from components.promptable.segmenter import PromptBatch, Segmenter
+from components.promptable.segmenter import NO_PREVIOUS, PromptBatch, Segmenter
 from tests.components.promptable.conftest import SIZE_PX, TINY
 
 
@@ -103,3 +105,31 @@ def test_every_trainable_parameter_of_the_trunk_gets_a_gradient(tiny: Segmenter)
     unused = ("mask_decoder.output_hypernetworks_mlps.", "mask_decoder.pred_obj_score_head.")
     assert {name for name in without if not name.startswith(unused)} == set()
     assert not any(name.startswith("mask_decoder.output_hypernetworks_mlps.0.") for name in without)
+
+
+@torch.inference_mode()
+def test_a_previous_mask_is_sam2s_mask_prompt_and_rows_without_one_keep_their_bits(tiny: Segmenter) -> None:
+    embedding = tiny.encode(torch.randn(1, 3, SIZE_PX, SIZE_PX, generator=torch.Generator().manual_seed(2)))
+    plain = box_prompts(3)
+    mask = (torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(3)) > 0.5).float()
+    mask[1] = NO_PREVIOUS
+    found, quality = tiny.decode(embedding, replace(plain, previous=mask))
+    expected, expected_quality = tiny.decode(embedding, plain)
+    assert torch.equal(found[1], expected[1]) and torch.equal(quality[1], expected_quality[1])
+    # SAM2's own way from a mask to its prompt: logits of 20 m - 10, then its prompt encoder.
+    sparse, dense = tiny.prompt_encoder(
+        points=(plain.coords[:1], plain.labels[:1]), boxes=None, masks=20 * mask[:1, None] - 10
+    )
+    by_hand, _, _, _ = tiny.mask_decoder(
+        image_embeddings=embedding.s16,
+        image_pe=tiny.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=False,
+        repeat_image=False,
+        high_res_features=[embedding.s4, embedding.s8],
+    )
+    torch.testing.assert_close(found[0], by_hand[0, 0], rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(found[0], expected[0], atol=1e-4)
+    none = tiny.decode(embedding, replace(plain, previous=torch.full_like(mask, NO_PREVIOUS)))
+    assert torch.equal(none[0], expected) and torch.equal(none[1], expected_quality)

@@ -151,3 +151,16 @@ def test_only_who_can_do_without_a_prompt_is_asked_without(instances: np.ndarray
     image = np.zeros((24, 30, 3), dtype=np.uint8)
     unprompted, boxed = answer_prompts(QuietPainter(), None, image, instances, drawn, takes_clicks=True)
     assert unprompted.prediction.mask.all() and boxed.prediction.mask.sum() == 100
+
+
+def test_the_last_answer_is_given_back_where_the_kind_says_so(instances: np.ndarray) -> None:
+    much, nothing = np.ones(instances.shape, dtype=bool), np.zeros(instances.shape, dtype=bool)
+    painter = Painter([much, nothing])
+    given_back, plain = answered(painter, instances, "box_clicks_3_mask", "box_clicks_3")
+    assert len(painter.asked) == 4 + 4, "the two kinds share no answers"
+    masks = [prompt.mask for prompt in painter.asked[:4]]
+    assert masks[0] is None and masks[1] is not None and masks[2] is much
+    assert masks[3] is None, "an empty answer holds nothing to correct"
+    assert np.array_equal(masks[1], painter._mask(Prompt(box_xyxy=BOX), instances.shape))
+    assert plain.drawn.prompt.points == given_back.drawn.prompt.points
+    assert all(prompt.mask is None for prompt in painter.asked[4:])

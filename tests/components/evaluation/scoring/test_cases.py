@@ -68,6 +68,7 @@ def test_a_prompt_comes_back_as_it_was() -> None:
         Prompt((1.5, 2.0, 30.25, 40.0), (Point(3.5, 4.5), Point(9.0, 1.25, positive=False))),
         Prompt(None, (Point(0.5, 0.5),)),
         Prompt((0.0, 0.0, 1.0, 1.0)),
+        Prompt((0.0, 0.0, 1.0, 1.0), (Point(0.5, 0.5),), np.eye(5, 7, dtype=bool)),
     ):
         assert prompt_from_json(prompt_to_json(prompt)) == prompt
 
