@@ -16,6 +16,7 @@ from components.errors import ParamsError
 from components.params import ServingParams
 
 SETTINGS_VARIABLE = "SONOFORGE_SETTINGS"
+ACCESS_VARIABLE = "SONOFORGE_ACCESS"
 CARRIED = "serving.yaml"
 PARAMS = "params.yaml"
 
@@ -24,7 +25,7 @@ def read_settings(code: Path) -> ServingParams:
     """The settings of a service whose code lies in the folder `code`.
 
     `$SONOFORGE_SETTINGS` names a YAML file, with or without the key `serving` around it. Else it is `serving.yaml`
-    beside the code, as in a Bento, else `params.yaml` there.
+    beside the code, as in a Bento, else `params.yaml` there. `$SONOFORGE_ACCESS` chooses another `access.mode`.
 
     Raises
     ------
@@ -42,6 +43,9 @@ def read_settings(code: Path) -> ServingParams:
             remedy=f"name another file in ${SETTINGS_VARIABLE}, or mend this one",
         ) from None
     section = raw.get("serving", raw) if isinstance(raw, dict) else raw
+    mode = os.environ.get(ACCESS_VARIABLE)
+    if mode and isinstance(section, dict) and isinstance(section.get("access"), dict):
+        section = section | {"access": section["access"] | {"mode": mode}}
     try:
         return ServingParams.model_validate(section)
     except ValidationError as error:

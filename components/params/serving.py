@@ -66,11 +66,18 @@ class ServingSwitch(Section):
     """How another model comes into service.
 
     Every `poll_s` seconds the service looks which model should serve; the one before answers for its images for
-    `keep_s` seconds more.
+    `keep_s` seconds more. Where the service is told to end, those who wait have `drain_s` seconds to be served.
     """
 
     poll_s: float = Field(gt=0)
     keep_s: float = Field(ge=0)
+    drain_s: float = Field(ge=0)
+
+
+class ServingProposals(Section):
+    """The latest answers in memory, which feedback and exports are held against: bytes of all together."""
+
+    bytes: int = Field(ge=0)
 
 
 class ServingParams(Section):
@@ -80,5 +87,6 @@ class ServingParams(Section):
     cache: ServingCache
     lanes: ServingLanes
     switch: ServingSwitch
+    proposals: ServingProposals
     signals: SignalParams
     access: AccessParams

@@ -1,8 +1,9 @@
 """`sonoforge serve`: the promoted model behind the endpoint and its web page, on this machine only by default.
 
-A released model is served from its Bento, which holds the code that it was released with; any other folder, and a
-released one whose Bento isn't here, with this project's code. Leaves out: the service itself (serving/service.py),
-which runs in a process of its own.
+Any other address needs access by token or through a proxy; the service itself makes sure of it, too. A released model
+is served from its Bento, which holds the code that it was released with; any other folder, and a released one whose
+Bento isn't here, with this project's code. Leaves out: the service itself (serving/service.py), which runs in a process
+of its own.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
 
-from components.errors import ArtefactError
+from components.errors import AccessError, ArtefactError
+from components.params import AccessMode
 from pipelines.commands.model_ref import CHAMPION, REF_HELP, Chosen, resolve
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 SERVICE = "serving.service:SonoForge"
 MODEL_VARIABLE = "SONOFORGE_MODEL"
+ACCESS_VARIABLE = "SONOFORGE_ACCESS"
+SETTINGS_VARIABLE = "SONOFORGE_SETTINGS"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -49,22 +54,29 @@ def serve(
     host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 3000,
     model: Annotated[str, typer.Option("--model", metavar="REF", help=f"{REF_HELP}.")] = CHAMPION,
+    access: Annotated[
+        AccessMode | None,
+        typer.Option("--access", help="How it learns who asks: none (this machine only), token, proxy."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say as JSON what is served, and where.")] = False,
 ) -> None:
-    """Serve a model and its web page until Ctrl-C."""
+    """Serve a model and its web page until Ctrl-C; with `--access`, the settings' mode doesn't count."""
     root = Path.cwd()
     environment = _environment(root)
     chosen = resolve(root, model)
     served = _served(chosen)
     if served.model is not None:
         environment[MODEL_VARIABLE] = str(served.model.resolve())
-    address = f"http://{host}:{port}"
+    _check_access(served.code, host, access)
+    if access is not None:
+        environment[ACCESS_VARIABLE] = access
+    # BentoML takes an address only.
+    address_host = "127.0.0.1" if host == "localhost" else host
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _tell(chosen, served, address=address, as_json=as_json)
-    if host not in LOOPBACK:
-        typer.echo("anyone who reaches this address may use it: there is no login", err=True)
     sys.stdout.flush()
     bentoml = Path(sys.executable).with_name("bentoml")
-    command = [str(bentoml), "serve", served.target, "--host", host, "--port", str(port)]
+    command = [str(bentoml), "serve", served.target, "--host", address_host, "--port", str(port)]
     command += ["--working-dir", str(served.code)]
     # The server takes this process's place, so that Ctrl-C and a supervisor's signals reach it directly.
     os.execve(bentoml, command, environment)
@@ -110,6 +122,46 @@ def _served(chosen: Chosen) -> Served:
             f"{chosen.folder} holds a {description.kind}", expected="a student", remedy="name a student's folder"
         )
     return Served(SERVICE, _sources(), description, chosen.folder)
+
+
+def _check_access(code: Path, host: str, asked: AccessMode | None) -> None:
+    """Make sure that nobody is let in unasked from elsewhere, and that there are tokens where they are asked for.
+
+    Raises
+    ------
+    AccessError
+        If the service would be open to others, its code has no access, or its tokens can't be used.
+    """
+    from components.tokens import TOKENS_VARIABLE, read_tokens
+
+    mode = asked or _configured_mode(code)
+    guards = (code / "serving/access").is_dir()
+    if not guards and (mode != "none" or host not in LOOPBACK):
+        raise AccessError(
+            "this model's Bento is of a time before access: its service asks nobody for a name",
+            expected="a Bento that was packed since, or this machine's address",
+            remedy="promote the model again, or serve it on 127.0.0.1",
+        )
+    if mode == "none" and host not in LOOPBACK:
+        raise AccessError(
+            f"the service would listen on {host}, and asks nobody for a name",
+            expected="127.0.0.1, or access by token or through a proxy",
+            remedy=f"`--access token` and the tokens' file in ${TOKENS_VARIABLE}, or `--host 127.0.0.1`",
+        )
+    if mode == "token" and (named := os.environ.get(TOKENS_VARIABLE)):
+        read_tokens(Path(named))
+
+
+def _configured_mode(code: Path) -> str:
+    """The mode that the service's settings name; what is wrong with them the service itself says."""
+    named = os.environ.get(SETTINGS_VARIABLE)
+    for path in [Path(named)] if named else [code / "serving.yaml", code / "params.yaml"]:
+        if path.is_file():
+            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+            section = raw.get("serving", raw) if isinstance(raw, dict) else {}
+            access = section.get("access") if isinstance(section, dict) else None
+            return str(access.get("mode", "none")) if isinstance(access, dict) else "none"
+    return "none"
 
 
 def _tell(chosen: Chosen, served: Served, *, address: str, as_json: bool) -> None:

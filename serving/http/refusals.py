@@ -13,18 +13,35 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from components.errors import ImageError, ImageTooLargeError, PromptError, SonoForgeError
+from components.errors import (
+    AuditError,
+    FrameError,
+    ImageError,
+    ImageTooLargeError,
+    PromptError,
+    SonoForgeError,
+    TooManyFramesError,
+)
+from serving.engine.later import BusyError, LaterError, StoppingError, TooSlowError
 from serving.engine.predictor import ImageGoneError, TooMuchWorkError
+from serving.engine.proposals import ProposalGoneError
 from serving.schema.errors import ErrorDetail, ErrorOut
 
 STATUSES: tuple[tuple[type[SonoForgeError], int, str], ...] = (
+    (TooManyFramesError, 413, "too_many_frames"),
     (ImageTooLargeError, 413, "image_too_large"),
+    (FrameError, 422, "frame_outside"),
     (ImageError, 422, "image_unreadable"),
     (PromptError, 422, "prompts_invalid"),
     (ImageGoneError, 410, "image_gone"),
+    (ProposalGoneError, 410, "prediction_gone"),
     (TooMuchWorkError, 413, "too_much_work"),
+    (BusyError, 429, "busy"),
+    (TooSlowError, 503, "too_slow"),
+    (StoppingError, 503, "overloaded"),
+    (AuditError, 503, "not_recorded"),
 )
-"""The library's errors that are a client's fault; the first kind that fits decides."""
+"""The library's errors that are a client's fault, or no fault of anyone; the first kind that fits decides."""
 RETRY_AFTER_S = 2
 logger = logging.getLogger(__name__)
 
@@ -51,26 +68,29 @@ def _refused(status: int, detail: ErrorDetail) -> Response:
     return json_response(ErrorOut(error=detail), status)
 
 
-def _on_request_error(_: Request, error: Exception) -> Response:
+def _on_request_error(error: Exception) -> Response:
     assert isinstance(error, RequestError)
     response = _refused(error.status, error.detail)
     if error.status in (429, 503):
         response.headers["Retry-After"] = str(error.retry_after_s)
-    if error.detail.code == "body_too_large":
-        response.headers["Connection"] = "close"
+    if error.status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="sonoforge"'
     return response
 
 
-def _on_library_error(request: Request, error: Exception) -> Response:
+def _on_library_error(error: Exception) -> Response:
     assert isinstance(error, SonoForgeError)
     for kind, status, code in STATUSES:
         if isinstance(error, kind):
             message = f"{error.found}; expected: {error.expected}"
-            return _refused(status, ErrorDetail(code=code, message=message, hint=error.remedy))
-    return _on_own_error(request, error)
+            response = _refused(status, ErrorDetail(code=code, message=message, hint=error.remedy))
+            if isinstance(error, LaterError):
+                response.headers["Retry-After"] = str(error.retry_after_s)
+            return response
+    return _on_own_error(error)
 
 
-def _on_http_error(_: Request, error: Exception) -> Response:
+def _on_http_error(error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
     hint = "GET /openapi.json lists what there is"
@@ -79,22 +99,33 @@ def _on_http_error(_: Request, error: Exception) -> Response:
     return response
 
 
-def _on_disconnect(_: Request, __: Exception) -> Response:
+def _on_disconnect(_: Exception) -> Response:
     """Nobody reads this answer; it only keeps the server from taking a lost connection for a fault of its own."""
     logger.info("a client went away before its request was whole")
     return _refused(400, ErrorDetail(code="request_incomplete", message="the request broke off", hint="send all of it"))
 
 
-def _on_own_error(_: Request, error: Exception) -> Response:
+def _on_own_error(error: Exception) -> Response:
     logger.error("a request failed through a fault of the service", exc_info=error)
     detail = ErrorDetail(code="internal", message="the service failed", hint="tell whoever runs it; the log says more")
     return _refused(500, detail)
 
 
+_ANSWERS: tuple[tuple[type[Exception], Callable[[Exception], Response]], ...] = (
+    (RequestError, _on_request_error),
+    (SonoForgeError, _on_library_error),
+    (HTTPException, _on_http_error),
+    (ClientDisconnect, _on_disconnect),
+    (Exception, _on_own_error),
+)
+"""What answers an error; the first kind that fits decides."""
+
+
+def answer_to(_: Request | None, error: Exception) -> Response:
+    """The answer to a request that failed with an error."""
+    return next(answer for kind, answer in _ANSWERS if isinstance(error, kind))(error)
+
+
 HANDLERS: dict[type[Exception] | int, Callable[[Request, Exception], Response | Awaitable[Response]]] = {
-    RequestError: _on_request_error,
-    SonoForgeError: _on_library_error,
-    HTTPException: _on_http_error,
-    ClientDisconnect: _on_disconnect,
-    Exception: _on_own_error,
+    kind: answer_to for kind, _ in _ANSWERS
 }

@@ -11,7 +11,7 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.access.callers import is_known, role_of
+from serving.access.callers import HEALTH, is_known, role_of
 from serving.bedside import Bedside
 from serving.http.bodies import Body, Held
 from serving.http.origins import check_host, check_origin
@@ -55,7 +55,8 @@ class Shield:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun_s, headers = time.monotonic(), Headers(scope=scope)
-        status, body = 0, None
+        status = 0
+        body: Body | None = None
 
         async def dressed(message: Message) -> None:
             nonlocal status
@@ -72,16 +73,17 @@ class Shield:
             self._check(scope, headers)
             body = Body(receive, headers, limits=self.bedside.settings.limits, held=self.held)
             await self.inner(scope, body.receive, dressed)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer that tells nothing of it
+        except Exception as error:  # whatever it is, the client gets an answer that tells nothing of it
             if status:
                 raise
-            await answer_to(error)(scope, receive, dressed)
+            await answer_to(None, error)(scope, receive, dressed)
         finally:
             if body is not None:
                 body.release()
-            endpoint = getattr(scope.get("endpoint"), "__name__", "-")
-            method = scope["method"] if scope["method"] in METHODS else "-"
-            logger.info("%s %s %d %.0f ms", method, endpoint, status, 1000 * (time.monotonic() - begun_s))
+            if scope["path"] not in HEALTH:
+                endpoint = getattr(scope.get("endpoint"), "__name__", "-")
+                method = scope["method"] if scope["method"] in METHODS else "-"
+                logger.info("%s %s %d %.0f ms", method, endpoint, status, 1000 * (time.monotonic() - begun_s))
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         size = sum(len(name) + len(value) for name, value in scope["headers"])

@@ -21,7 +21,7 @@ from components.types import Image
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
-from tests.serving.small import SETTINGS, with_limits
+from tests.serving.small import SETTINGS, client_of, with_limits
 
 STUDENT = StudentParams(
     name="hiera_mini",
@@ -91,5 +91,5 @@ def bedside(loaded: tuple[Segmenter, ModelDescription]) -> Bedside:
 @pytest.fixture
 def client(bedside: Bedside) -> Iterator[TestClient]:
     """A client of the application; faults of the service come as a 500."""
-    with TestClient(build_app(bedside), raise_server_exceptions=False) as client:
+    with client_of(build_app(bedside)) as client:
         yield client

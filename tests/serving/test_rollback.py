@@ -25,7 +25,7 @@ from components.types import Image, Prompt
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
-from tests.serving.small import SETTINGS
+from tests.serving.small import SETTINGS, client_of
 
 BOX = (31.0, 16.0, 60.0, 45.0)
 
@@ -77,7 +77,7 @@ def start(root: Path) -> TestClient:
     assert folder is not None
     bedside = Bedside.of(SETTINGS)
     bedside.models.install(Predictor.load(folder, settings=SETTINGS))
-    return TestClient(build_app(bedside))
+    return client_of(build_app(bedside))
 
 
 def ask(client: TestClient, image_id: str):

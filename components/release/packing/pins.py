@@ -13,19 +13,22 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 PINS = "requirements.lock.txt"
 RUNTIME = (
+    "anyio",
     "bentoml",
+    "click",
     "einops",
     "filelock",
     "numpy",
     "opencv-python-headless",
     "pillow",
+    "prometheus-client",
+    "psutil",
     "pycocotools",
     "pydantic",
     "pydicom",
     "pyjpegls",
     "pylibjpeg",
     "pylibjpeg-openjpeg",
-    "python-gdcm",
     "python-multipart",
     "pyyaml",
     "safetensors",

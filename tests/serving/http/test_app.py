@@ -25,7 +25,7 @@ from components.types import Image, Prompt
 from serving.bedside import Bedside
 from serving.http.app import build_app
 from serving.http.endpoints.page import WEB
-from tests.serving.small import SETTINGS
+from tests.serving.small import SETTINGS, client_of
 
 Loaded = tuple[Segmenter, ModelDescription]
 BOX = {"objects": [{"box": [31, 16, 60, 45]}]}
@@ -184,7 +184,7 @@ def test_bodies_over_the_limit(client: TestClient) -> None:
 
 
 def test_without_a_model_it_says_so(png: bytes) -> None:
-    with TestClient(build_app(Bedside.of(SETTINGS)), raise_server_exceptions=False) as waiting:
+    with client_of(build_app(Bedside.of(SETTINGS))) as waiting:
         response = ask(waiting, png)
         check_error(response, 503, "not_ready")
         assert response.headers["retry-after"]
@@ -235,7 +235,13 @@ def test_a_client_that_goes_away_is_no_fault_of_the_service(
         "method": "POST",
         "path": "/v1/segment",
         "query_string": b"",
-        "headers": [(b"content-type", b"multipart/form-data; boundary=b")],
+        "headers": [
+            (b"host", b"127.0.0.1"),
+            (b"content-type", b"multipart/form-data; boundary=b"),
+            (b"transfer-encoding", b"chunked"),
+        ],
+        "server": ("127.0.0.1", 3000),
+        "client": ("127.0.0.1", 50000),
     }
     with caplog.at_level("DEBUG"):
         anyio.run(client.app, scope, receive, send)
