@@ -32,10 +32,7 @@ PromptKind = (
 class TrainPrompts(Section):
     """How often each kind of prompt is drawn in training, and how far boxes are moved.
 
-    Shares sum to 1. `jitter` is the largest shift of each box side as a share of the box's extent. Of all prompts
-    `mask_share` become corrections: they come with a previous mask that isn't quite right (`sloppy_mask`), most of them
-    with the click that corrects it. Without `model.draws_prompts` SAM2's own layers for masks take it, which don't
-    train: leave it at 0 then unless the base weights are official ones.
+    Shares sum to 1. `jitter` is the largest shift of each box side as a share of the box's extent.
     """
 
     box_share: Share = Field(ge=0, le=1)
@@ -43,7 +40,6 @@ class TrainPrompts(Section):
     click_share: Share = Field(ge=0, le=1)
     box_click_share: Share = Field(ge=0, le=1)
     jitter: float = Field(ge=0, le=1)
-    mask_share: Share = Field(default=0.0, ge=0, le=1)
     max_objects: int = Field(ge=1)
 
     @model_validator(mode="after")

@@ -41,10 +41,7 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The batch on another device."""
-        prompts = PromptBatch(
-            self.prompts.image_index.to(device), self.prompts.coords.to(device), self.prompts.labels.to(device)
-        )
-        return Batch(self.images.to(device), prompts, self.truth.to(device).float())
+        return Batch(self.images.to(device), self.prompts.to(device), self.truth.to(device).float())
 
 
 @dataclass(frozen=True, slots=True)
