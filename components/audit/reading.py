@@ -6,6 +6,7 @@ end is one that is being written. Leaves out: printing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,10 +34,10 @@ def read(
     since: datetime | None = None,
     until: datetime | None = None,
     kinds: Collection[Kind] = (),
-    containing: str | None = None,
+    containing: Collection[str] = (),
 ) -> Iterator[Found]:
-    """The entries of a log in order: from `since` on and before `until` (with their zones), of these kinds (all where
-    none is named), and whose line holds a text as a whole JSON value's beginning, such as an id or digest.
+    """The entries of a log in order: from `since` on and before `until` (with their zones), of these kinds, and whose
+    line holds one of these hexadecimal ids or digests, or one that begins so; all where none is named.
 
     Raises
     ------
@@ -47,13 +48,13 @@ def read(
     if not files:
         raise no_log(folder)
     begin, end = time_text(since) if since else "", time_text(until) if until else "~"
-    needle = b'"' + containing.encode() if containing is not None else b""
+    holds = re.compile(b'"(?:%b)' % b"|".join(each.encode() for each in containing)).search if containing else None
     for place, (_, path) in enumerate(files):
         # Times never go back: if the next file begins before `since`, nothing in this one is wanted.
         if begin and place + 1 < len(files) and (following := _first(files[place + 1][1])) and following.at < begin:
             continue
         for number, raw in _whole_lines(path):
-            if needle and needle not in raw:
+            if holds is not None and holds(raw) is None:
                 continue
             line = parse(raw)
             if line is None:

@@ -1,4 +1,5 @@
-"""An identifier of a mask, model, run, version or Bento to where it comes from: data, code, parameters, seeds, ledger.
+"""An identifier of a mask, prediction, model, run, version or Bento to where it comes from: data, code, parameters,
+seeds, ledger.
 
 Everything leads to the digest of some weights, and from there to the model folder's provenance. The other way, the
 digest of a commit, of parameters or of a data path leads to the models made from it, and each of them to the scored
@@ -8,7 +9,7 @@ cases that it made. Leaves out: printing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from typing import Any
 import pandas as pd
 
 from components import tracking
-from components.artefacts import DESCRIPTION, ModelDescription, read_description
+from components.artefacts import DESCRIPTION, ModelDescription, read_description, sha256_of
+from components.audit.concerning import concerning
+from components.audit.lines import AUDIT, log_files
 from components.errors import ReleaseError
 from components.release.packing.packaged import CANDIDATE
 from components.release.records.ledger import LEDGER, RELEASED, as_json, read_ledger
@@ -26,6 +29,9 @@ MIN_PREFIX = 6
 MARK = "sonoforge:"
 CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")
 SISTERS = "models/spread"
+MAX_EXPORT_BYTES = 256 << 20
+_PREDICTION = re.compile(rb'prediction(?:": ?"| )([0-9a-f]{32})(?![0-9a-f])')
+"""How JSON and DICOM files that the service handed out name the answers that they are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +43,32 @@ class Found:
     about: dict[str, Any]
 
 
-def trace(root: Path, identifier: str) -> dict[str, Any]:
+def trace(root: Path, identifier: str, *, log: Path | None = None) -> dict[str, Any]:
     """Say where something comes from.
 
-    `identifier` is a case of a validation (`busi/<image>/<object>`), a PNG that `sonoforge segment` wrote, an alias
-    (`champion`, `previous`), `student`, `candidate` or another model folder, a registry version, an MLflow run of any
-    stage or pass, a Bento's tag, at least six digits of a weights' sha256, or as many of a package's or calibration's
-    that the ledger names, of a commit, of the parameters' sha256 or of a data digest.
+    `identifier` is a case of a validation (`busi/<image>/<object>`), a PNG that `sonoforge segment` wrote, a file that
+    the service handed out, an alias (`champion`, `previous`), `student`, `candidate` or another model folder, a
+    registry version, an MLflow run of any stage or pass, a Bento's tag, at least six digits of a weights' sha256, or as
+    many of a package's or calibration's that the ledger names, of a commit, of the parameters' sha256 or of a data
+    digest; or all digits of a prediction, mask or image that the audit log in the folder `log` names (the project's own
+    if there is none).
 
     Raises
     ------
     ReleaseError
         If nothing here has that identifier, or the ledger was tampered with.
+    AuditError
+        If a line of the audit log isn't what was written there.
     """
-    models = known_models(root)
+    models, logged = known_models(root), log or root / AUDIT
     found = next((hit for find in _FINDERS if (hit := find(root, identifier, models)) is not None), None)
+    found = _with_entries(found, logged) if found is not None else _exported(root, identifier, logged)
+    found = found or _logged(logged, [identifier], kind="audit log")
     if found is None:
         raise ReleaseError(
             f"nothing here is called {identifier!r}",
-            expected="a case, an alias, `student`, a model folder, a version, an MLflow run, a Bento's tag, or six "
-            "digits of a digest",
+            expected="a case, an alias, `student`, a model folder, a version, an MLflow run, a Bento's tag, six digits "
+            "of a digest, or a prediction, mask, image or file that the audit log names",
             remedy="take the digest from the answer's `model.digest`, or one that `sonoforge models` lists",
         )
     return {
@@ -218,6 +230,32 @@ _FINDERS: Sequence[Callable[[Path, str, Models], Found | None]] = (
     _package,
     _source,
 )
+
+
+def _with_entries(found: Found, log: Path) -> Found:
+    """A mask's file, with what the audit log says of the answers that it is made of."""
+    named = re.findall(r"[0-9a-f]{32}", found.about.get("predictions", "")) if found.kind == "mask file" else []
+    entered = _logged(log, named, kind=found.kind)
+    return found if entered is None else Found(found.kind, found.digests, {**found.about, **entered.about})
+
+
+def _exported(root: Path, identifier: str, log: Path) -> Found | None:
+    """A file that the service handed out: by its sha256, or, if it was changed since, by the answers that it names."""
+    path = root / identifier
+    if not path.is_file() or path.stat().st_size > MAX_EXPORT_BYTES:
+        return None
+    named = {found.decode() for found in _PREDICTION.findall(path.read_bytes())}
+    return _logged(log, {sha256_of(path), *named}, kind="exported file")
+
+
+def _logged(log: Path, ids: Collection[str], *, kind: str) -> Found | None:
+    """What the audit log says of predictions, masks, images and files, and the models that drew them."""
+    ids = [each for each in ids if re.fullmatch(r"[0-9a-f]{32}|[0-9a-f]{64}", each)]
+    entered = concerning(log, ids) if ids and log_files(log) else None
+    if entered is None:
+        return None
+    about = {"entries": [line.model_dump(mode="json") for line in entered.lines], "more_entries": entered.more}
+    return Found(kind, entered.models, about)
 
 
 def _is_prefix(text: str) -> bool:

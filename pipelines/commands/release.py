@@ -15,6 +15,7 @@ import typer
 
 from components.errors import ReleaseError
 from components.release.records.words import shown
+from pipelines.commands.audit import log_folder, told
 from pipelines.commands.model_ref import REF_HELP, resolve
 
 if TYPE_CHECKING:
@@ -129,16 +130,16 @@ def trace(
         str,
         typer.Argument(
             metavar="ID",
-            help="A case (busi/IMAGE/OBJECT), mask file, alias, student, candidate, model folder, version, MLflow "
-            "run, Bento tag, or digits of a digest or commit.",
+            help="A case (busi/IMAGE/OBJECT), mask or exported file, alias, student, candidate, model folder, version, "
+            "MLflow run, Bento tag, digits of a digest or commit, or a prediction, mask or image of the audit log.",
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Where a mask, model, run, version or Bento comes from: data, code, parameters, seeds, ledger."""
+    """Where a mask, prediction, model, run, version or Bento comes from: data, code, parameters, seeds, ledger."""
     from components.release.trace import trace as find
 
-    found = find(_root(), identifier)
+    found = find(_root(), identifier, log=log_folder(None))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -147,6 +148,9 @@ def trace(
         if key == "masks":
             for line in _mask_lines(value):
                 typer.echo(line)
+        elif key == "entries":
+            for entry in value:
+                typer.echo(f"  {told(entry).lstrip()}")
         else:
             typer.echo(f"  {key}: {json.dumps(value) if isinstance(value, dict | list) else shown(str(value))}")
     for model in found["models"]:

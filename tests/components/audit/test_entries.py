@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from components.audit.entries import Entry, Export, ModelUsed, Outlined, PromptGiven, Refused, Start, new_prediction_id
-from tests.components.audit.conftest import predicted, sha
+from tests.components.audit.predictions import predicted, sha
 
 
 def test_an_entry_comes_back_from_json_as_it_was() -> None:

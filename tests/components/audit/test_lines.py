@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.audit.lines import file_name, log_files, parse, parse_unsealed, seal, time_text
-from tests.components.audit.conftest import predicted
+from tests.components.audit.predictions import predicted
 
 AT = "2026-11-22T10:00:00.123Z"
 

@@ -18,7 +18,7 @@ from components.audit.log import AuditLog
 from components.audit.reading import read
 from components.audit.verifying import verify
 from components.errors import AuditError
-from tests.components.audit.conftest import predicted
+from tests.components.audit.predictions import predicted
 
 
 def test_a_receipt_names_the_line_that_is_on_the_disk(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from components.audit.log import AuditLog
 from components.audit.reading import read
 from components.audit.verifying import verify
 from components.errors import AuditError
-from tests.components.audit.conftest import predicted
+from tests.components.audit.predictions import predicted
 
 WRITER = """
 import sys, threading

@@ -14,7 +14,7 @@ from components.audit.log import AuditLog
 from components.audit.reading import TAIL_BYTES, last_line, log_id, read
 from components.audit.verifying import verify
 from components.errors import AuditError
-from tests.components.audit.conftest import predicted
+from tests.components.audit.predictions import predicted
 
 BEGUN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -36,8 +36,9 @@ def test_entries_come_by_time_kind_and_what_they_hold(hourly: Path) -> None:
     since, until = BEGUN + timedelta(hours=3), BEGUN + timedelta(hours=5)
     found = list(read(hourly, since=since, until=until, kinds=("prediction",)))
     assert [each.line.entry for each in found] == [predicted(3), predicted(4)]
-    about = list(read(hourly, containing=f"{6:032x}"))
+    about = list(read(hourly, containing=[f"{6:032x}"]))
     assert [each.line.entry.kind for each in about] == ["prediction", "feedback"]
+    assert len(list(read(hourly, kinds=("feedback",), containing=[f"{6:032x}", f"{7:032x}"]))) == 2
     assert len(list(read(hourly))) == verify(hourly).entries
     assert list(read(hourly, since=BEGUN + timedelta(days=1))) == []
 

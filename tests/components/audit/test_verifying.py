@@ -20,7 +20,7 @@ from components.audit.entries import NewFile, Stop
 from components.audit.lines import MAX_LINE_BYTES, file_name, log_files, seal
 from components.audit.log import AuditLog
 from components.audit.verifying import MAX_FAULTS, verify
-from tests.components.audit.conftest import predicted
+from tests.components.audit.predictions import predicted
 
 QUICK = settings(max_examples=40)
 AT = "2099-01-01T00:00:00.000Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pandas as pd
@@ -11,10 +12,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from components import tracking
 from components.artefacts import write_json
+from components.audit.entries import Export, Exported
+from components.audit.log import AuditLog
 from components.errors import ReleaseError
 from components.release.promote import promote
 from components.release.records.promotion import REGISTRY_NAME
 from components.release.trace import known_models, trace
+from tests.components.audit.predictions import predicted, sha
 
 
 @pytest.fixture
@@ -168,3 +172,48 @@ def test_a_written_mask_leads_to_its_model_and_any_other_picture_to_nothing(proj
     Image.new("L", (4, 4)).save("other.png")
     with pytest.raises(ReleaseError):
         trace(root, "other.png")
+
+
+def test_a_prediction_mask_or_handed_out_file_leads_to_its_entries_and_its_model(project, tmp_path) -> None:
+    root, first, _ = project
+    drawn = predicted(1)
+    drawn = drawn.model_copy(update={"model": drawn.model.model_copy(update={"digest": first})})
+    handed = b"any bytes at all"
+    exported = Exported(mask_sha256=sha("mask 1"), prediction=drawn.prediction)
+    (root / "out.dcm").write_bytes(handed)
+    with AuditLog.open(root / "audit") as log:
+        log.append(drawn)
+        log.append(predicted(2))
+        log.append(
+            Export(
+                format="seg",
+                file_sha256=hashlib.sha256(handed).hexdigest(),
+                who="anna",
+                role="use",
+                image=None,
+                objects=(exported,),
+            )
+        )
+    for identifier in (drawn.prediction, sha("mask 1"), sha("image 1")):
+        found = trace(root, identifier)
+        assert found["kind"] == "audit log" and found["models"][0]["digest"] == first
+        assert found["models"][0]["provenance"]["data"] == {"data/03_splits/internal.csv": "md5:1"}
+        assert [line["entry"]["kind"] for line in found["about"]["entries"]] == ["prediction", "export"]
+        assert json.dumps(found, allow_nan=False)
+    assert trace(root, "out.dcm")["about"] == found["about"] and trace(root, "out.dcm")["kind"] == "exported file"
+    # A file that was changed since names the answers that it is made of.
+    (root / "coco.json").write_text(json.dumps({"annotations": [{"attributes": {"prediction": drawn.prediction}}]}))
+    (root / "report.dcm").write_bytes(b"\0\1box; prediction " + drawn.prediction.encode() + b"\0")
+    chunks = PngInfo()
+    chunks.add_itxt("sonoforge:model_digest", first)
+    chunks.add_itxt("sonoforge:predictions", drawn.prediction)
+    Image.new("L", (4, 4)).save(root / "mask.png", pnginfo=chunks)
+    for name in ("coco.json", "report.dcm", "mask.png"):
+        assert trace(root, name)["about"]["entries"] == found["about"]["entries"], name
+    # Weights are weights, though the log names them, too; and what it doesn't name isn't there.
+    assert trace(root, first)["kind"] == "weights"
+    for nothing in ("f" * 32, sha("none"), found["about"]["entries"][0]["digest"]):
+        with pytest.raises(ReleaseError, match="audit log names"):
+            trace(root, nothing)
+    (root / "audit").rename(tmp_path / "elsewhere")
+    assert trace(root, drawn.prediction, log=tmp_path / "elsewhere")["about"] == found["about"]
