@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from components.masks import from_rle, tight_box, to_polygons, to_rle
+from components.errors import PromptError
+from components.masks import decode_checked, from_rle, tight_box, to_polygons, to_rle
 from components.types import Mask
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14))
@@ -82,3 +87,74 @@ def test_run_lengths_are_those_of_the_coco_format() -> None:
     # Worked out by hand: columns first: 2 background, 2 object, 2 background, as 6-bit characters from 48.
     mask = np.array([[0, 1, 0], [0, 1, 0]], dtype=bool)
     assert to_rle(mask)["counts"] == "222"
+
+
+@given(masks)
+def test_run_lengths_from_outside_are_read_as_pycocotools_reads_them(mask: Mask) -> None:
+    found = decode_checked(to_rle(mask), (mask.shape[0], mask.shape[1]))
+    assert found.dtype == np.bool_ and found.flags.c_contiguous
+    np.testing.assert_array_equal(found, mask)
+
+
+def test_long_runs_and_their_differences_come_back() -> None:
+    mask = np.zeros((3000, 1200), dtype=bool)
+    mask[5:2900:7, 100:1100] = True
+    mask[:, 1100:] = True
+    np.testing.assert_array_equal(decode_checked(to_rle(mask), (3000, 1200)), mask)
+
+
+SIZE = (6, 7)
+GOOD = to_rle(np.eye(*SIZE, dtype=bool))["counts"]
+
+
+@pytest.mark.parametrize(
+    ("size", "counts"),
+    [
+        ([7, 6], GOOD),
+        ([6, 7, 1], GOOD),
+        ("67", GOOD),
+        (None, GOOD),
+        (list(SIZE), ""),
+        (list(SIZE), None),
+        (list(SIZE), b"abc"),
+        (list(SIZE), GOOD[:-1]),
+        (list(SIZE), GOOD + "0" + "1"),
+        (list(SIZE), GOOD + "P"),  # more is said to follow
+        (list(SIZE), GOOD + " "),
+        (list(SIZE), GOOD + "p"),
+        (list(SIZE), GOOD + "\u00e9"),
+        (list(SIZE), "oooooooooooO"),  # a number of 60 bits
+        (list(SIZE), "ooooooO"),  # -1
+        (list(SIZE), "0" * 100_000),
+        (list(SIZE), "ooooo_" * 10_000),
+    ],
+)
+def test_what_is_not_a_mask_of_the_image_is_refused(size: object, counts: object) -> None:
+    with pytest.raises(PromptError):
+        decode_checked({"size": size, "counts": counts}, SIZE)
+
+
+@settings(max_examples=100)
+@example("Z1")
+@example("Z100")
+@example(":d0<")
+@given(st.one_of(st.text(st.characters(min_codepoint=48, max_codepoint=111), max_size=40), st.text(max_size=12)))
+def test_any_text_is_a_mask_of_exactly_these_pixels_or_refused(counts: str) -> None:
+    """Where it is taken, pycocotools, which can be asked then, says the same."""
+    try:
+        mask = decode_checked({"size": SIZE, "counts": counts}, SIZE)
+    except PromptError:
+        return
+    assert mask.shape == SIZE
+    np.testing.assert_array_equal(mask, from_rle({"size": list(SIZE), "counts": counts}))
+
+
+@settings(max_examples=100)
+@given(masks, st.randoms(use_true_random=False))
+def test_a_damaged_mask_is_refused_or_still_one_of_its_size(mask: Mask, random: Random) -> None:
+    counts = list(to_rle(mask)["counts"])
+    counts[random.randrange(len(counts))] = chr(random.randrange(40, 120))
+    try:
+        assert decode_checked({"size": mask.shape, "counts": "".join(counts)}, mask.shape).shape == mask.shape
+    except PromptError as error:
+        assert error.remedy

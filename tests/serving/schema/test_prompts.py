@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from components.errors import PromptError
+from components.masks import to_rle
 from components.types import Point, Prompt
-from serving.schema.prompts import MAX_OBJECTS, MAX_POINTS, PromptsIn
+from serving.schema.prompts import MAX_COUNTS, MAX_OBJECTS, MAX_POINTS, PromptsIn
 
 
 def test_boxes_and_points_become_prompts() -> None:
@@ -56,3 +59,47 @@ def test_objects_and_points_are_bounded() -> None:
     for over in ({"objects": [box] * (MAX_OBJECTS + 1)}, {"objects": [{"points": [point] * (MAX_POINTS + 1)}]}):
         with pytest.raises(ValidationError):
             PromptsIn.model_validate_json(json.dumps(over))
+
+
+MASK = np.eye(6, 7, dtype=bool)
+
+
+def asked(**changes: object) -> str:
+    return json.dumps({"objects": [{"box": [0, 0, 1, 1]}, {"mask": {**to_rle(MASK), **changes}}]})
+
+
+def test_a_previous_mask_is_decoded_once_the_images_size_is_known() -> None:
+    given = PromptsIn.model_validate_json(asked())
+    assert given.to_prompts((6, 7)) == [Prompt((0.0, 0.0, 1.0, 1.0)), Prompt(mask=MASK)]
+    for size_hw in ((7, 6), (600_000, 700_000), None):
+        with pytest.raises(PromptError, match="object 1"):
+            given.to_prompts(size_hw)
+
+
+def test_a_few_characters_for_a_huge_mask_take_no_memory() -> None:
+    side_px = 1_000_000
+    given = PromptsIn.model_validate_json(asked(size=[side_px, side_px], counts="0"))
+    with pytest.raises(PromptError, match="object 1"):
+        given.to_prompts((6, 7))
+    with pytest.raises(PromptError, match="add up"):
+        given.to_prompts((side_px, side_px))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"size": [0, 7]},
+        {"size": [6, -7]},
+        {"size": [6.0, 7]},
+        {"size": [6]},
+        {"size": [6, 10**7]},
+        {"size": ["6", 7]},
+        {"counts": ""},
+        {"counts": [1, 2]},
+        {"counts": "0" * (MAX_COUNTS + 1)},
+        {"order": "F"},
+    ],
+)
+def test_a_mask_of_another_form_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        PromptsIn.model_validate_json(asked(**changes))
