@@ -129,13 +129,12 @@ class Walk:
         self._step()
         tag = self._tag(at)
         vr = self.data[at + 4 : at + 6]
-        if not explicit or tag >> 16 == ITEM >> 16:
+        # Where no VR stands, some writers have gone over to implicit VR without saying so.
+        if not explicit or tag >> 16 == ITEM >> 16 or not vr.isalpha() or not vr.isupper():
             return Element(tag, b"", at + 8, self._number(at + 4))
-        if vr in SHORT_VRS:
-            return Element(tag, vr, at + 8, self._unpack("H", at + 6))
-        if vr not in LONG_VRS:
-            raise BrokenDicom("an element names no known kind of value")
-        return Element(tag, vr, at + 12, self._number(at + 8))
+        if vr in LONG_VRS:
+            return Element(tag, vr, at + 12, self._number(at + 8))
+        return Element(tag, vr, at + 8, self._unpack("H", at + 6))
 
     def _step(self) -> None:
         self.steps_left -= 1

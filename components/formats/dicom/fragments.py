@@ -10,6 +10,9 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from components.formats.dicom.elements import ITEM, SEQUENCE_END, UNDEFINED, BrokenDicom
 from components.formats.dicom.header import Header
 
@@ -93,15 +96,13 @@ def _by_table(
     return tuple(firsts) if firsts == sorted(set(firsts)) and firsts[0] == 0 else None
 
 
-def native_frame(header: Header, index: int) -> tuple[memoryview, int]:
-    """The bytes that hold one native frame, and how many bits before it they begin.
-
-    Only 1-bit frames may begin within a byte (PS3.5, 8.1.1).
-    """
-    start_bit = index * frame_bits(header)
-    end_bit = start_bit + frame_bits(header)
-    at = header.pixel_data.start
-    return memoryview(header.data)[at + start_bit // 8 : at + (end_bit + 7) // 8], start_bit % 8
+def bits_of_frame(header: Header, index: int) -> NDArray[np.uint8]:
+    """One native frame of single bits, H W; it may begin within a byte (PS3.5, 8.1.1)."""
+    bits = frame_bits(header)
+    first, at = index * bits, header.pixel_data.start
+    held = memoryview(header.data)[at + first // 8 : at + (first + bits + 7) // 8]
+    unpacked = np.unpackbits(np.frombuffer(held, dtype=np.uint8), bitorder="little")
+    return unpacked[first % 8 : first % 8 + bits].reshape(header.rows, header.columns)
 
 
 def check_native(header: Header) -> None:
@@ -114,6 +115,9 @@ def check_native(header: Header) -> None:
     """
     needed = (header.frames * frame_bits(header) + 7) // 8
     there = min(header.pixel_data.length, len(header.data) - header.pixel_data.start)
+    # Some writers have not thinned out the colours that they say they have.
+    if header.photometric == "YBR_FULL_422" and there >= header.frames * frame_bits(header) * 3 // 16:
+        raise BrokenDicom("its pixel data is that of YBR_FULL and not, as it says, of YBR_FULL_422")
     if header.pixel_data.length == UNDEFINED or there < needed:
         raise BrokenDicom(f"its pixel data ends early: {header.frames} frames of that size need {needed:,} bytes")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from components.errors import ImageError
@@ -25,6 +25,7 @@ from components.formats.limits import SourceLimits
 
 IMPLICIT, EXPLICIT, BIG_ENDIAN = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 DEFLATED = "1.2.840.10008.1.2.1.99"
+NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED})
 PREAMBLE_BYTES, PREFIX = 128, b"DICM"
 _META_GROUP, _TRANSFER_SYNTAX = 0x0002, 0x00020010
 MODALITY, REGIONS, PIXEL_SPACING = 0x00080060, 0x00186011, 0x00280030
@@ -126,8 +127,8 @@ def looks_headless(data: bytes) -> bool:
     return start is not None and start[0] in (_META_GROUP, 0x0008)
 
 
-def read_header(data: bytes, *, name: str, limits: SourceLimits) -> Header:
-    """Find the pixel data, and read what it says of it.
+def read_header(data: bytes, *, name: str, limits: SourceLimits, also: Collection[int] = ()) -> Header:
+    """Find the pixel data, and read what it says of it; of the top level's other elements where those in `also` lie.
 
     Raises
     ------
@@ -148,7 +149,8 @@ def read_header(data: bytes, *, name: str, limits: SourceLimits) -> Header:
     if syntax == BIG_ENDIAN:
         order = ">"
     walk = Walk(data, order, explicit)
-    found = {element.tag: element for element in walk.top(start, len(data)) if element.tag in _WANTED}
+    wanted = _WANTED.union(also)
+    found = {element.tag: element for element in walk.top(start, len(data)) if element.tag in wanted}
     values = Values(data, order, found)
     if PIXEL_DATA not in found:
         raise BrokenDicom("it holds no pixels that are whole numbers")
@@ -174,15 +176,17 @@ def _header(syntax: str, values: Values, walk: Walk) -> Header:
         frames=frames_number,
         samples=samples,
         photometric=values.text(PHOTOMETRIC),
-        planar=values.number(PLANAR, 0) if samples > 1 else 0,
+        planar=values.number(PLANAR, None if syntax in NATIVE else 0) if samples > 1 else 0,
         bits_allocated=values.number(ALLOCATED),
         bits_stored=values.number(STORED),
-        signed=values.number(SIGNED, 0) == 1,
+        signed=values.number(SIGNED) == 1,
     )
     if header.samples not in (1, 3):
         raise BrokenDicom(f"{header.samples} samples a pixel")
     if header.bits_allocated not in (1, 8, 16, 32) or not 1 <= header.bits_stored <= header.bits_allocated:
         raise BrokenDicom(f"{header.bits_stored} bits stored in {header.bits_allocated}")
+    if header.bits_allocated == 1 and header.samples != 1:
+        raise BrokenDicom("single bits of several samples a pixel")
     if header.planar not in (0, 1):
         raise BrokenDicom(f"the planar configuration {header.planar}")
     return header

@@ -5,7 +5,7 @@
 | none, big endian too; colours and sub-sampling | numpy, by pydicom |
 | RLE | Pillow's PackBits, whose output has a bound |
 | JPEG baseline, extended of 8 bits | Pillow |
-| JPEG lossless, extended of 12 bits | GDCM |
+| JPEG lossless, extended of 12 bits | numpy (lossless.py, extended.py) |
 | JPEG-LS | CharLS |
 | JPEG 2000, also high-throughput | OpenJPEG |
 
@@ -15,7 +15,7 @@ Leaves out: which bytes are a frame's (fragments.py), windows and presentation t
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,15 @@ from components.formats.dicom.codestreams import (
     check_jpeg2000,
 )
 from components.formats.dicom.elements import BrokenDicom
-from components.formats.dicom.header import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Header
+from components.formats.dicom.extended import decode_extended
+from components.formats.dicom.fragments import bits_of_frame
+from components.formats.dicom.header import DEFLATED, EXPLICIT, Header
+from components.formats.dicom.lossless import decode_lossless
 from components.formats.dicom.palette import coloured
 from components.formats.stills import check_scans
 from components.types import Image
 
 Pixels = NDArray[np.integer[Any]]
-NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED})
 RLE = "1.2.840.10008.1.2.5"
 _JPEG, _JPEG_12 = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"
 _JPEG_LOSSLESS = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
@@ -48,11 +50,11 @@ _JPEG_2000 = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 201, 2
 _LOSSY = frozenset({BASELINE, EXTENDED, PROGRESSIVE})
 DECODERS: Mapping[str, str] = (
     {RLE: "", _JPEG: "pillow", _JPEG_12: "pillow"}
-    | dict.fromkeys(_JPEG_LOSSLESS, "gdcm")
+    | dict.fromkeys(_JPEG_LOSSLESS, "")
     | dict.fromkeys(_JPEG_LS, "pyjpegls")
     | dict.fromkeys(_JPEG_2000, "pylibjpeg")
 )
-"""The decoder of each compressed transfer syntax, by the name that pydicom gives it."""
+"""The decoder of each compressed transfer syntax, by pydicom's name for it; "" where it is in this room."""
 
 
 def decode_native(header: Header, index: int, *, name: str) -> Image:
@@ -63,6 +65,9 @@ def decode_native(header: Header, index: int, *, name: str) -> Image:
     ImageError
         If grey values aren't finite; BrokenDicom or what pydicom raises, if the header contradicts itself.
     """
+    if header.bits_allocated == 1:
+        # pydicom 3.0 loses the end of some frames that begin within a byte.
+        return _to_rgb(bits_of_frame(header, index), header, name=name)
     start, length = header.pixel_data.start, header.pixel_data.length
     buffer = memoryview(header.data)[start : start + length]
     return _to_rgb(_by_pydicom(header, buffer, index=index, frames=header.frames), header, name=name)
@@ -82,17 +87,17 @@ def decode_compressed(header: Header, frame: bytes, *, name: str) -> Image:
         depth = check_jpeg(frame, header, processes=_LOSSY)
         check_scans(frame, (header.rows, header.columns), name=name)
         if depth > 8:
-            # pydicom offers no free decoder of 12 bits; GDCM has one.
-            from components.formats.dicom.gdcm_jpeg import decode_12_bit
-
-            pixels = _by_pydicom(header, decode_12_bit(header, frame), coding=EXPLICIT, planar=0)
+            pixels = _by_pydicom(header, _samples(header, frame, decode_extended), coding=EXPLICIT, planar=0)
         else:
             pixels = _by_pydicom(header, _wrapped(frame), coding=header.syntax)
+    elif header.syntax in _JPEG_LOSSLESS:
+        check_jpeg(frame, header, processes=frozenset({LOSSLESS}))
+        pixels = _by_pydicom(header, _samples(header, frame, decode_lossless), coding=EXPLICIT, planar=0)
     else:
         if header.syntax in _JPEG_2000:
             frame = check_jpeg2000(frame, header)
         else:
-            check_jpeg(frame, header, processes=frozenset({JPEG_LS if header.syntax in _JPEG_LS else LOSSLESS}))
+            check_jpeg(frame, header, processes=frozenset({JPEG_LS}))
         pixels = _by_pydicom(header, _wrapped(frame), coding=header.syntax)
     return _to_rgb(pixels, header, name=name)
 
@@ -133,6 +138,14 @@ def _by_pydicom(
     plugin = DECODERS.get(syntax, "")
     pixels, _ = get_decoder(UID(syntax)).as_array(buffer, index=index, raw=False, decoding_plugin=plugin, **options)
     return pixels
+
+
+def _samples(
+    header: Header, frame: bytes, decode: Callable[[bytes, tuple[int, int, int]], NDArray[np.uint16]]
+) -> bytes:
+    """A frame's samples by a decoder of these rooms, as uncompressed pixel data of the file's depth."""
+    samples = decode(frame, (header.rows, header.columns, header.samples))
+    return samples.astype(f"<u{header.bits_allocated // 8}").tobytes()
 
 
 def _wrapped(frame: bytes) -> bytes:

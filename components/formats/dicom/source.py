@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from components.errors import ImageError
 from components.formats.dicom.elements import BrokenDicom
 from components.formats.dicom.fragments import Fragments, check_native, find_fragments
-from components.formats.dicom.header import PREAMBLE_BYTES, PREFIX, Header, looks_headless, read_header
-from components.formats.dicom.pixels import DECODERS, NATIVE, decode_compressed, decode_native
+from components.formats.dicom.header import NATIVE, PREAMBLE_BYTES, PREFIX, Header, looks_headless, read_header
+from components.formats.dicom.pixels import DECODERS, decode_compressed, decode_native
 from components.formats.dicom.ultrasound import regions_of
 from components.formats.limits import SourceLimits, check_frames, check_size, one_line
 from components.formats.regions import Region
