@@ -22,31 +22,19 @@ Leaves out: where millimetres come from (components/formats), and how a measure 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from components.findings.outline import SAME_SHARE, Floats, Outline, antipodal_pairs, extents, trace
-from components.types import Mask
+from components.formats import Region, Spacing, spacing_at
+from components.formats.regions import NO_REGION
+from components.masks import tight_box
+from components.types import BoxXyxy, Mask
 
 PointXy = tuple[float, float]
-
-
-class SpacingMm(Protocol):
-    """Millimetres a pixel to the right and down, positive and finite, and where they are known from."""
-
-    @property
-    def x_mm(self) -> float:
-        """Millimetres a pixel to the right."""
-
-    @property
-    def y_mm(self) -> float:
-        """Millimetres a pixel down."""
-
-    @property
-    def source(self) -> str:
-        """Where they are known from, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +66,7 @@ class Measurements:
     longest: Line | None
     perpendicular: Line | None
     parts: int
-    spacing: SpacingMm | None
+    spacing: Spacing | None
     why: str | None
 
     def as_json(self) -> dict[str, Any]:
@@ -95,32 +83,42 @@ class Measurements:
         }
 
 
-UNSTATED = "the file doesn't state how large a pixel is"
+EMPTY = "nothing is outlined"
 
 
-def measure(mask: Mask, spacing: SpacingMm | None = None, *, why: str = UNSTATED) -> Measurements:
+def measure(mask: Mask, spacing: Spacing | str = NO_REGION) -> Measurements:
     """Measure a mask (H W), in millimetres too where the size of its pixels is known.
 
-    `why` is what to say where `spacing` is None. The module's docstring has the definitions. O(N log N) in the
-    outline's length, after one pass over the pixels.
+    `spacing` is what `components.formats.spacing_at` answers: a scale, or in words why there is none. The module's
+    docstring has the definitions. O(N log N) in the outline's length, after one pass over the pixels.
     """
-    scale_xy = (1.0, 1.0) if spacing is None else (spacing.x_mm, spacing.y_mm)
+    known = spacing if isinstance(spacing, Spacing) else None
+    scale_xy = (1.0, 1.0) if known is None else (known.x_mm, known.y_mm)
     assert all(math.isfinite(each) and each > 0 for each in scale_xy), scale_xy
     area_px = int(np.count_nonzero(mask))
     outline = trace(mask)
     longest = perpendicular = None
     if outline is not None:
-        longest = _longest(outline, scale_xy, calibrated=spacing is not None)
-        perpendicular = _perpendicular(outline, longest, scale_xy, calibrated=spacing is not None)
+        longest = _longest(outline, scale_xy, calibrated=known is not None)
+        perpendicular = _perpendicular(outline, longest, scale_xy, calibrated=known is not None)
     return Measurements(
         area_px=area_px,
-        area_mm2=None if spacing is None else area_px * spacing.x_mm * spacing.y_mm,
+        area_mm2=None if known is None else area_px * known.x_mm * known.y_mm,
         longest=longest,
         perpendicular=perpendicular,
         parts=0 if outline is None else outline.parts,
-        spacing=spacing,
-        why=why if spacing is None else None,
+        spacing=known,
+        why=spacing if isinstance(spacing, str) else None,
     )
+
+
+def measure_on_frame(mask: Mask, regions: Sequence[Region], box_xyxy: BoxXyxy | None = None) -> Measurements:
+    """Measure a mask (H W), in millimetres where a region of its frame that holds its box has a scale.
+
+    `box_xyxy` is the box that was drawn around the object; where there was none, the mask's own box decides.
+    """
+    box = box_xyxy or tight_box(mask)
+    return measure(mask, EMPTY if box is None else spacing_at(regions, box))
 
 
 def _longest(outline: Outline, scale_xy: tuple[float, float], *, calibrated: bool) -> Line:

@@ -7,18 +7,17 @@ tag of the source; what was burnt into the pixels themselves stays in them.
 
 from __future__ import annotations
 
-import io
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
-from PIL.PngImagePlugin import PngInfo
 
 from components.findings.finding import Finding, Origin, labels, measured
 from components.findings.measure import Line
+from components.findings.png import about, to_png
 from components.masks import tight_box
 from components.types import Image
 
@@ -52,7 +51,7 @@ def to_overlay(image: Image, findings: Sequence[Finding], origin: Origin) -> byt
         _mark(pen, finding, number, font=font, size_hw=(image.shape[0], image.shape[1]))
     for row, (text, colour) in enumerate(wrapped):
         pen.text((MARGIN_PX, image.shape[0] + MARGIN_PX + row * row_px), text, fill=colour, font=font)
-    return _png(canvas, _about(findings, origin))
+    return to_png(canvas, about(findings, origin))
 
 
 def _with_outlines(image: Image, findings: Sequence[Finding], *, stroke_px: int) -> Image:
@@ -138,24 +137,3 @@ def _writable(text: str) -> str:
     """A text in the characters that Pillow's own font has, which are ASCII: accents go, others are question marks."""
     parts = unicodedata.normalize("NFKD", text)
     return "".join(each for each in parts if not unicodedata.combining(each)).encode("ascii", "replace").decode("ascii")
-
-
-def _about(findings: Sequence[Finding], origin: Origin) -> Mapping[str, str]:
-    predictions = sorted({finding.prediction for finding in findings if finding.prediction is not None})
-    return {
-        "model_name": origin.model_name,
-        "model_version": origin.model_version,
-        "model_digest": origin.model_digest,
-        "software_version": origin.software_version,
-        "caution": ". ".join(origin.cautions),
-        "predictions": " ".join(predictions),
-    }
-
-
-def _png(canvas: PilImage.Image, about: Mapping[str, str]) -> bytes:
-    chunks = PngInfo()
-    for key, value in about.items():
-        chunks.add_itxt(f"sonoforge:{key}", value)
-    buffer = io.BytesIO()
-    canvas.save(buffer, "PNG", pnginfo=chunks)
-    return buffer.getvalue()

@@ -18,6 +18,7 @@ RUNTIME = (
     "click",
     "einops",
     "filelock",
+    "highdicom",
     "numpy",
     "opencv-python-headless",
     "pillow",

@@ -7,8 +7,8 @@ import pytest
 
 from components.findings.finding import Finding, Origin
 from components.findings.measure import measure
+from components.formats import Spacing
 from components.types import Image
-from tests.components.findings.test_measure import Spacing
 
 HEIGHT_PX, WIDTH_PX = 48, 64
 
@@ -37,7 +37,7 @@ def findings() -> list[Finding]:
         Finding(
             "nodule \u202eone\\two",
             ring,
-            measure(ring, Spacing(0.11, 0.13)),
+            measure(ring, Spacing(0.11, 0.13, "DICOM ultrasound region 1")),
             quality=0.9,
             confidence=0.875,
             abstain=False,

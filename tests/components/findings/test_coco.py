@@ -45,7 +45,7 @@ def test_who_outlined_and_how_far_to_trust_it_stand_beside(read_back: COCO, orig
     assert "Research use only" in info["description"] and "phantom" in info["description"].lower()
     assert read_back.dataset["licenses"][0]["name"].startswith("Research use only")
     first, second, third = (each["attributes"] for each in read_back.dataset["annotations"])
-    assert first["measurements"]["spacing"] == {"x_mm": 0.11, "y_mm": 0.13, "source": "worked out by hand"}
+    assert first["measurements"]["spacing"] == {"x_mm": 0.11, "y_mm": 0.13, "source": "DICOM ultrasound region 1"}
     assert (first["confidence"], first["abstain"], first["warning"], first["verdict"]) == (
         0.875,
         False,

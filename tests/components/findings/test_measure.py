@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import timeit
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,17 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import pdist
 
-from components.findings.measure import UNSTATED, Line, Measurements, measure
+from components.findings.measure import EMPTY, Line, Measurements, measure, measure_on_frame
+from components.formats import Region, Spacing
+from components.formats.regions import NO_REGION, OUTSIDE
 from components.types import Mask
 
 
-@dataclass(frozen=True)
-class Spacing:
-    """Millimetres a pixel, as the file states them."""
-
-    x_mm: float
-    y_mm: float
-    source: str = "worked out by hand"
+def scale(x_mm: float, y_mm: float, source: str = "worked out by hand") -> Spacing:
+    """Millimetres a pixel, as a file states them."""
+    return Spacing(x_mm, y_mm, source)
 
 
 def drawn(*rows: str) -> Mask:
@@ -48,7 +45,7 @@ def test_one_pixel_is_as_long_as_its_diagonal() -> None:
         (2, 1),
     }
     assert longest.length_mm is None
-    assert found.why == UNSTATED
+    assert found.why == NO_REGION
 
 
 def test_a_rod_of_three_pixels() -> None:
@@ -88,7 +85,7 @@ def test_a_hollow_and_a_hole_shorten_nothing() -> None:
 def test_millimetres_choose_where_pixels_are_not_square() -> None:
     mask = drawn("######", "######", "######", "######", "#.....", "#.....")
     in_px = measure(mask)
-    in_mm = measure(mask, Spacing(0.1, 0.4))
+    in_mm = measure(mask, scale(0.1, 0.4))
     longest, perpendicular = lines(in_mm)
     assert lines(in_px)[0].length_px == pytest.approx(math.hypot(6, 6))
     assert (longest.from_xy, longest.to_xy) == ((6, 0), (0, 6))
@@ -102,7 +99,7 @@ def test_millimetres_choose_where_pixels_are_not_square() -> None:
 
 def test_the_longest_may_be_another_in_millimetres() -> None:
     tee = drawn("#######", "...#...", "...#...", "...#...", "...#...")
-    in_px, wide, tall = (lines(measure(tee, each))[0] for each in (None, Spacing(1, 0.1), Spacing(0.1, 1)))
+    in_px, wide, tall = (lines(measure(tee, each))[0] for each in (NO_REGION, scale(1, 0.1), scale(0.1, 1)))
     assert {in_px.from_xy[1], in_px.to_xy[1]} == {wide.from_xy[1], wide.to_xy[1]} == {0, 1}
     assert wide.length_mm == pytest.approx(math.hypot(7, 0.1))
     assert (tall.from_xy[1], tall.to_xy[1]) == (0, 5)
@@ -112,9 +109,9 @@ def test_the_longest_may_be_another_in_millimetres() -> None:
 def test_of_several_parts_the_largest_has_the_diameters_and_all_have_the_area() -> None:
     alone = drawn("####......", "####......", "####......", "..........")
     with_specks = alone | drawn("..........", ".........#", "..........", ".......#..")
-    found = measure(with_specks, Spacing(0.5, 0.5))
+    found = measure(with_specks, scale(0.5, 0.5))
     assert (found.parts, found.area_px, found.area_mm2) == (3, 14, 3.5)
-    assert lines(found) == lines(measure(alone, Spacing(0.5, 0.5)))
+    assert lines(found) == lines(measure(alone, scale(0.5, 0.5)))
 
 
 def test_parts_that_touch_at_a_corner_are_one_and_an_island_in_a_hole_is_none() -> None:
@@ -123,12 +120,12 @@ def test_parts_that_touch_at_a_corner_are_one_and_an_island_in_a_hole_is_none() 
 
 
 def test_an_empty_mask_has_an_area_and_no_diameters() -> None:
-    found = measure(np.zeros((4, 5), dtype=bool), Spacing(0.1, 0.1))
+    found = measure(np.zeros((4, 5), dtype=bool), scale(0.1, 0.1))
     assert (found.area_px, found.area_mm2, found.longest, found.perpendicular, found.parts) == (0, 0.0, None, None, 0)
 
 
 def test_as_json_is_what_the_interface_promises() -> None:
-    told = measure(drawn("##", ".#"), Spacing(0.5, 0.25, "DICOM ultrasound region 1")).as_json()
+    told = measure(drawn("##", ".#"), scale(0.5, 0.25, "DICOM ultrasound region 1")).as_json()
     assert set(told) == {"area_px", "area_mm2", "longest", "perpendicular", "parts", "spacing", "why"}
     assert told["longest"] == {
         "from": [0, 0],
@@ -137,7 +134,19 @@ def test_as_json_is_what_the_interface_promises() -> None:
         "mm": pytest.approx(math.hypot(1, 0.5)),
     }
     assert told["spacing"] == {"x_mm": 0.5, "y_mm": 0.25, "source": "DICOM ultrasound region 1"}
-    assert measure(drawn("##"), why="the box lies in two regions").as_json()["why"] == "the box lies in two regions"
+    assert measure(drawn("##"), "the box lies in two regions").as_json()["why"] == "the box lies in two regions"
+
+
+def test_the_region_that_holds_the_box_decides() -> None:
+    left, right = Region((0, 0, 10, 8), 0.5, 0.5, "left"), Region((10, 0, 20, 8), 0.25, 0.25, "right")
+    mask = np.zeros((8, 20), dtype=bool)
+    mask[2:4, 12:16] = True
+    found = measure_on_frame(mask, [left, right])
+    assert (found.area_mm2, found.spacing) == (0.5, Spacing(0.25, 0.25, "right"))
+    across = measure_on_frame(mask, [left, right], (8, 0, 18, 8))
+    assert (across.area_mm2, across.why) == (None, OUTSIDE)
+    assert measure_on_frame(mask, []).why == NO_REGION
+    assert measure_on_frame(np.zeros_like(mask), [left]).why == EMPTY
 
 
 masks = arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9)))
@@ -147,7 +156,7 @@ sides_mm = st.sampled_from([1.0, 0.1, 0.2, 0.3, 0.07, 2.5])
 @settings(max_examples=60)
 @given(masks, sides_mm, sides_mm)
 def test_trying_everything_finds_nothing_longer(mask: Mask, x_mm: float, y_mm: float) -> None:
-    found = measure(mask, Spacing(x_mm, y_mm))
+    found = measure(mask, scale(x_mm, y_mm))
     if found.parts != 1:
         return
     longest, perpendicular = lines(found)
@@ -160,7 +169,7 @@ def test_trying_everything_finds_nothing_longer(mask: Mask, x_mm: float, y_mm: f
 @settings(max_examples=40)
 @given(masks, sides_mm)
 def test_a_turned_object_keeps_its_size(mask: Mask, side_mm: float) -> None:
-    one, turned = measure(mask, Spacing(side_mm, 1.0)), measure(np.rot90(mask), Spacing(1.0, side_mm))
+    one, turned = measure(mask, scale(side_mm, 1.0)), measure(np.rot90(mask), scale(1.0, side_mm))
     assert (one.area_px, one.parts) == (turned.area_px, turned.parts)
     if one.parts == 1:
         assert lines(one)[0].length_mm == pytest.approx(lines(turned)[0].length_mm)
@@ -184,15 +193,15 @@ def every_corner(mask: Mask) -> np.ndarray:
     return np.unique(np.concatenate([np.stack([columns + x, rows + y], 1) for x in (0, 1) for y in (0, 1)]), axis=0)
 
 
-def longest_across(mask: Mask, along: np.ndarray, scale: tuple[float, float]) -> float:
+def longest_across(mask: Mask, along: np.ndarray, scale_mm: tuple[float, float]) -> float:
     """The greatest distance of two of a mask's points on a line across a direction, through each corner in turn."""
     low_xy = np.argwhere(mask)[:, ::-1]
     across = np.array([-along[1], along[0]]) / np.linalg.norm(along)
     best = 0.0
-    for corner in every_corner(mask) * scale:
+    for corner in every_corner(mask) * scale_mm:
         with np.errstate(divide="ignore", invalid="ignore"):
-            enter = ((low_xy * scale - 1e-9) - corner) / across
-            leave = (((low_xy + 1) * scale + 1e-9) - corner) / across
+            enter = ((low_xy * scale_mm - 1e-9) - corner) / across
+            leave = (((low_xy + 1) * scale_mm + 1e-9) - corner) / across
         first, last = np.fmin(enter, leave).max(axis=1), np.fmax(enter, leave).min(axis=1)
         hit = first <= last
         best = max(best, last[hit].max() - first[hit].min())

@@ -79,7 +79,7 @@ def test_words_stand_below_the_image_and_say_what_matters(
     assert told[:2] == list(origin.cautions)
     assert told[2] == "Model: hiera_mini 7, weights 0618a7670618; SonoForge 0.1.0"
     assert told[3].startswith("1  nodule one two: ") and told[3].endswith("mm, confidence 0.88, accepted")
-    assert told[5] == "    no millimetres: the file doesn't state how large a pixel is"
+    assert told[5] == "    no millimetres: the file states no scale"
     assert [line for line in told if "WARNING" in line] == [f"    WARNING: {each.warning}" for each in findings[1:]]
 
 
@@ -96,7 +96,7 @@ def test_the_file_names_the_model_and_nothing_of_the_user(
 ) -> None:
     chunks = opened(to_overlay(image, findings, origin)).info
     assert chunks["sonoforge:model_digest"] == origin.model_digest
-    assert chunks["sonoforge:predictions"] == "ab" * 16
+    assert chunks["sonoforge:prediction"] == "ab" * 16
     assert chunks["sonoforge:caution"].startswith("Research use only")
     assert not any("nodule" in str(value) for value in chunks.values())
 

@@ -8,7 +8,7 @@ from components.release.packing.pins import runtime_pins
 def test_pins_are_those_that_the_service_needs(root) -> None:
     pins = runtime_pins((root / "requirements.lock.txt").read_text())
     names = {line.split("==")[0].lower() for line in pins}
-    assert {"torch", "bentoml", "sam2", "starlette", "pydicom", "hydra-core"} <= names
+    assert {"torch", "bentoml", "sam2", "starlette", "pydicom", "highdicom", "hydra-core"} <= names
     assert not {"mlflow", "dvc", "prefect", "great-expectations"} & names
     assert set(pins) <= set((root / "requirements.lock.txt").read_text().splitlines())
 
