@@ -5,6 +5,7 @@ Leaves out: the masks themselves (components/promptable/predict.py), and serving
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from typer.core import TyperCommand
 
 from components.errors import ImageError, PromptError
-from components.types import Image, Point, Prediction, Prompt
+from components.types import Image, Mask, Point, Prediction, Prompt
 from pipelines.commands.model_ref import REF_HELP, Chosen, default_model, resolve
 
 if TYPE_CHECKING:
@@ -67,6 +69,13 @@ def segment(
             "boxes each click belongs to the one box around it.",
         ),
     ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            "--mask",
+            help="A previous mask of the one object, to go on from: a grey PNG of the image's size, 0 beside it.",
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -91,7 +100,9 @@ def segment(
     point_numbers = [_numbers("--point", text) for text in points or []]
     _check_out(out, image)
     prompts = to_prompts(
-        [(x0, y0, x1, y1) for x0, y0, x1, y1 in box_numbers], [(x, y, sign) for x, y, sign in point_numbers]
+        [(x0, y0, x1, y1) for x0, y0, x1, y1 in box_numbers],
+        [(x, y, sign) for x, y, sign in point_numbers],
+        mask=None if mask is None else _read_mask(mask),
     )
     pixels = decode_image(_read(image), name=str(image))
     check_prompts(prompts, (pixels.shape[0], pixels.shape[1]))
@@ -104,7 +115,7 @@ def segment(
     if calibration is not None:
         check_fits(calibration.guard, lambda blank: embed(segmenter, blank))
     outlines = _outline(segmenter, calibration, pixels, prompts)
-    asked = json.dumps({"boxes": box_numbers, "points": point_numbers})
+    asked = json.dumps({"boxes": box_numbers, "points": point_numbers, **_digest_of_mask(prompts[0])})
     made_by = {"model_name": description.name, "model_digest": description.digest, "model_ref": chosen.told}
     write_mask(out, outlines.predictions, about=made_by | {"prompt": asked})
     if as_json:
@@ -171,18 +182,27 @@ def _numbers(option: str, text: str) -> list[float]:
 
 
 def to_prompts(
-    boxes: Sequence[tuple[float, float, float, float]], points: Sequence[tuple[float, float, float]]
+    boxes: Sequence[tuple[float, float, float, float]],
+    points: Sequence[tuple[float, float, float]],
+    *,
+    mask: Mask | None = None,
 ) -> list[Prompt]:
     """One prompt for each box, with the clicks that are its; without a box, one prompt with all clicks.
+
+    A previous mask is that of the one object.
 
     Raises
     ------
     PromptError
-        If there is nothing, too much, a sign other than 0 and 1, or a click that isn't in exactly one of several
-        boxes.
+        If there is nothing, too much, a sign other than 0 and 1, a click that isn't in exactly one of several
+        boxes, or a previous mask beside several boxes.
     """
-    if not boxes and not points:
+    if not boxes and not points and mask is None:
         raise PromptError("neither a box nor a click", expected="at least one", remedy="give --box or --point")
+    if mask is not None and len(boxes) > 1:
+        raise PromptError(
+            "--mask beside several boxes", expected="one object", remedy="ask for that object in a call of its own"
+        )
     if len(boxes) > MAX_OBJECTS:
         raise PromptError(
             f"{len(boxes)} boxes", expected=f"at most {MAX_OBJECTS} in one mask", remedy="use several calls"
@@ -204,8 +224,24 @@ def to_prompts(
             )
         clicks[around[0] if len(boxes) > 1 else 0].append(Point(x, y, bool(sign)))
     if not boxes:
-        return [Prompt(None, tuple(clicks[0]))]
-    return [Prompt(box, tuple(own)) for box, own in zip(boxes, clicks, strict=True)]
+        return [Prompt(None, tuple(clicks[0]), mask)]
+    return [Prompt(box, tuple(own), mask) for box, own in zip(boxes, clicks, strict=True)]
+
+
+def _read_mask(path: Path) -> Mask:
+    """The previous mask in a picture (H W): whatever isn't black."""
+    from components.preprocess import decode_image
+
+    return np.asarray(decode_image(_read(path), name=str(path)).any(axis=2))
+
+
+def _digest_of_mask(prompt: Prompt) -> dict[str, str]:
+    """What a written mask tells of the previous one: the sha256 of its run lengths."""
+    from components.masks import to_rle
+
+    if prompt.mask is None:
+        return {}
+    return {"mask_rle_sha256": hashlib.sha256(to_rle(prompt.mask)["counts"].encode("ascii")).hexdigest()}
 
 
 def write_mask(path: Path, predictions: Sequence[Prediction], *, about: Mapping[str, str]) -> None:
@@ -218,21 +254,15 @@ def write_mask(path: Path, predictions: Sequence[Prediction], *, about: Mapping[
     typer.BadParameter
         If the file can't be written.
     """
-    import numpy as np
     from PIL import Image as PilImage
-    from PIL.PngImagePlugin import PngInfo
 
     from components.artefacts import replacing
+    from components.findings.png import numbered, to_png
 
-    chunks = PngInfo()
-    for key, value in about.items():
-        chunks.add_itxt(f"sonoforge:{key}", value)
-    values = np.zeros(predictions[0].mask.shape, dtype=np.uint8)
-    for number, prediction in enumerate(predictions, start=1):
-        values[prediction.mask] = 255 if len(predictions) == 1 else number
+    picture = to_png(PilImage.fromarray(numbered([prediction.mask for prediction in predictions])), about)
     try:
         with replacing(path) as beside:
-            PilImage.fromarray(values).save(beside, "PNG", pnginfo=chunks)
+            beside.write_bytes(picture)
     except OSError as error:
         raise _bad_out(f"{path} can't be written: {error.strerror or error}", remedy="name a file elsewhere") from None
 

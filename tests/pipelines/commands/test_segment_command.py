@@ -39,6 +39,22 @@ def test_clicks_without_a_box_are_one_object_and_one_box_takes_all_clicks() -> N
     assert command.to_prompts([A], [(50, 50, 0)]) == [Prompt(A, (Point(50, 50, False),))]
 
 
+def test_a_previous_mask_is_the_one_objects() -> None:
+    mask = np.eye(4, dtype=bool)
+    assert command.to_prompts([], [], mask=mask) == [Prompt(mask=mask)]
+    assert command.to_prompts([A], [(5, 5, 0)], mask=mask) == [Prompt(A, (Point(5, 5, False),), mask)]
+    with pytest.raises(PromptError, match="several boxes"):
+        command.to_prompts([A, B], [], mask=mask)
+
+
+def test_a_previous_mask_of_another_size_is_refused(app: typer.Typer, tmp_path: Path) -> None:
+    image, mask, out = (str(tmp_path / name) for name in ("a.png", "m.png", "o.png"))
+    PilImage.new("L", (20, 30)).save(image)
+    PilImage.new("L", (30, 20), 255).save(mask)
+    ran = CliRunner().invoke(app, [image, "--mask", mask, "--out", out])
+    assert isinstance(ran.exception, PromptError) and "20 x 30 pixels" in ran.exception.found
+
+
 @pytest.mark.parametrize(
     ("boxes", "points"),
     [([], []), ([A], [(1, 1, 2)]), ([A, B], [(15, 5, 1)]), ([A, A], [(5, 5, 1)]), ([A] * 256, [])],
