@@ -1,9 +1,10 @@
-"""The BentoML service: one model folder behind the endpoints of serving/http, which are mounted at `/`.
+"""The BentoML service: one model folder behind the endpoints of serving/http.
 
-`/readyz`, `/livez` and `/metrics` are BentoML's own; its index page, which loads scripts from outside, is never
-reached. The model is `$SONOFORGE_MODEL`, or `model/` beside the sources as a Bento carries it; its sha256, and that of
-each file that its `files.json` lists, are checked before the service becomes ready. Leaves out: everything about images
-and masks.
+BentoML's own application answers `/readyz`, `/livez` and `/healthz`; all else of it (an index page that loads scripts
+from outside, its schema) is never reached. Its request metrics and its access log are off: both keep each path that a
+client makes up. On any address but this machine's it starts only with access by token or proxy. The model is
+`$SONOFORGE_MODEL`, or `model/` beside the sources as a Bento carries it; its sha256, and that of each file that its
+`files.json` lists, are checked before the service becomes ready. Leaves out: everything about images and masks.
 """
 
 from __future__ import annotations
@@ -13,17 +14,21 @@ import os
 from pathlib import Path
 
 import bentoml
+import click
 
 from components.promptable.predict import pin_threads
+from serving.access.addresses import listening
 from serving.bedside import Bedside
-from serving.engine.predictor import Predictor
-from serving.http.app import build_app
+from serving.http.app import Front
+from serving.operation.running import is_ready, start, stop
 from serving.settings import read_settings
 
 MODEL_VARIABLE = "SONOFORGE_MODEL"
 HOST, PORT = "127.0.0.1", 3000
 TIMEOUT_S = 120
 
+# Read by uvicorn, which else takes a client's address from X-Forwarded-For where this machine's addresses send it.
+os.environ["FORWARDED_ALLOW_IPS"] = ""
 logger = logging.getLogger("bentoml.sonoforge")
 CODE = Path(__file__).resolve().parents[1]
 bedside = Bedside.of(read_settings(CODE))
@@ -35,16 +40,37 @@ def model_folder() -> Path:
     return Path(named) if named else CODE / "model"
 
 
-@bentoml.service(name="sonoforge", workers=1, http={"host": HOST, "port": PORT}, traffic={"timeout": TIMEOUT_S})
-@bentoml.asgi_app(build_app(bedside), path="/")
+@bentoml.service(
+    name="sonoforge",
+    workers=1,
+    http={"host": HOST, "port": PORT},
+    traffic={"timeout": TIMEOUT_S},
+    metrics={"enabled": False},
+    logging={"access": {"enabled": False}},
+)
 class SonoForge:
     """Promptable segmentation of ultrasound images."""
 
+    @bentoml.on_deployment
+    @staticmethod
+    def refuse_early() -> None:
+        """End `bentoml serve` with an error where the service wouldn't start: its workers it would start for ever."""
+        command = click.get_current_context(silent=True)
+        host = command.params.get("host") if command is not None else None
+        bedside.gate.start([host] if host else [])
+
     def __init__(self) -> None:
+        bedside.gate.start(listening())
         pin_threads()
-        predictor = Predictor.load(model_folder(), settings=bedside.settings)
-        bedside.models.install(predictor)
-        logger.info("serving %s, weights sha256 %s", predictor.model.name, predictor.model.digest)
+        start(bedside, model=model_folder(), environment=os.environ)
+
+    @bentoml.on_shutdown
+    async def end(self) -> None:
+        """Serve those who wait, then close the log."""
+        await stop(bedside)
 
     async def __is_ready__(self) -> bool:
-        return bedside.models.current is not None
+        return is_ready(bedside)
+
+
+SonoForge.add_asgi_middleware(Front, bedside=bedside)  # type: ignore[attr-defined]

@@ -62,6 +62,18 @@ class ServingLanes(Section):
     request_s: float = Field(gt=0)
 
 
+class ServingBatches(Section):
+    """Images in one call of the encoder, prompts in one call of the decoder, at most.
+
+    With 1 answers are the library's to the bit whoever else asks. With more, masks may differ from those in a border
+    pixel and estimates of their IoU in the last digits, depending on what came together; what one call takes comes from
+    a lane's threads, so that it needs as many workers there.
+    """
+
+    embed: int = Field(ge=1, le=64)
+    segment: int = Field(ge=1, le=64)
+
+
 class ServingSwitch(Section):
     """How another model comes into service.
 
@@ -86,6 +98,7 @@ class ServingParams(Section):
     limits: ServingLimits
     cache: ServingCache
     lanes: ServingLanes
+    batches: ServingBatches
     switch: ServingSwitch
     proposals: ServingProposals
     signals: SignalParams

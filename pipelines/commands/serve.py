@@ -29,6 +29,7 @@ SERVICE = "serving.service:SonoForge"
 MODEL_VARIABLE = "SONOFORGE_MODEL"
 ACCESS_VARIABLE = "SONOFORGE_ACCESS"
 SETTINGS_VARIABLE = "SONOFORGE_SETTINGS"
+SIGNALS = "signals"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -62,7 +63,7 @@ def serve(
 ) -> None:
     """Serve a model and its web page until Ctrl-C; with `--access`, the settings' mode doesn't count."""
     root = Path.cwd()
-    environment = _environment(root)
+    environment = _environment(root) | _records(root, model)
     chosen = resolve(root, model)
     served = _served(chosen)
     if served.model is not None:
@@ -80,6 +81,22 @@ def serve(
     command += ["--working-dir", str(served.code)]
     # The server takes this process's place, so that Ctrl-C and a supervisor's signals reach it directly.
     os.execve(bentoml, command, environment)
+
+
+def _records(root: Path, ref: str) -> dict[str, str]:
+    """Where the service keeps its records, and, for the champion, the file that names the one to serve."""
+    from components.audit.lines import AUDIT
+
+    found = {"SONOFORGE_AUDIT": str(root / AUDIT), "SONOFORGE_SIGNALS": str(root / SIGNALS)}
+    found = {name: os.environ.get(name, value) for name, value in found.items()}
+    if ref == CHAMPION:
+        from components.in_service import IN_SERVICE
+        from components.release.records.ledger import LEDGER, RELEASED, read_ledger
+        from components.release.records.promotion import sync_service
+
+        sync_service(root, read_ledger(root / LEDGER))
+        found["SONOFORGE_IN_SERVICE"] = str((root / RELEASED / IN_SERVICE).resolve())
+    return found
 
 
 def _environment(root: Path) -> dict[str, str]:

@@ -5,22 +5,76 @@ Leaves out: finding it (predictor.py).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from components.findings.measure import Line, Measurements, measure
+from components.formats import Region, spacing_at
 from components.masks import tight_box, to_polygons, to_rle
 from components.promptable.calibration import UNCALIBRATED, Calibration, Judged
 from components.promptable.guard import GuardFinding
-from components.types import Prediction, Prompt
+from components.types import BoxXyxy, Mask, Prediction, Prompt
 from serving.engine.cache import Embedded
-from serving.schema.answers import GuardOut, ImageOut, ObjectOut, RleOut
+from serving.schema.answers import (
+    GuardOut,
+    ImageOut,
+    LineOut,
+    MeasurementsOut,
+    ModelOut,
+    ObjectOut,
+    RegionOut,
+    RleOut,
+    SpacingOut,
+    TimingOut,
+)
 from serving.schema.card import CalibrationOut
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlined:
+    """One object of an answer: its prompt, what the network said, what the calibration says of it, and all as sent."""
+
+    prompt: Prompt
+    prediction: Prediction
+    verdict: Judged | None
+    out: ObjectOut
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What was found on an image, in the order of the prompts; `phantom` as in the model's description."""
+
+    model: ModelOut
+    phantom: bool
+    image: ImageOut
+    outlines: tuple[Outlined, ...]
+    timing_ms: TimingOut
+
+    @property
+    def objects(self) -> list[ObjectOut]:
+        """The objects as they are sent."""
+        return [each.out for each in self.outlines]
+
+
 def image_out(image_id: str, embedded: Embedded) -> ImageOut:
-    """An embedded image, and what the guard found."""
-    finding = embedded.finding
+    """An embedded image, what the guard found, and the scales that its file states."""
+    finding, seen = embedded.finding, embedded.seen
     guard = None
     if finding is not None:
         guard = GuardOut(flagged=finding.flagged, score=finding.score, threshold=finding.threshold, told=finding.told)
-    return ImageOut(width=embedded.size_hw[1], height=embedded.size_hw[0], id=image_id, guard=guard)
+    return ImageOut(
+        width=embedded.size_hw[1],
+        height=embedded.size_hw[0],
+        id=image_id,
+        frame=seen.frame,
+        frames=seen.frames,
+        guard=guard,
+        regions=[
+            RegionOut(box=each.box, x_mm=each.x_mm, y_mm=each.y_mm, source=each.source)
+            for each in seen.regions
+            if each.x_mm is not None and each.y_mm is not None
+        ],
+    )
 
 
 def calibration_out(calibration: Calibration | None) -> CalibrationOut:
@@ -46,16 +100,46 @@ def judged(
     return calibration.judge(prediction.quality, boxed=boxed, empty=empty, finding=finding)
 
 
-def object_out(prediction: Prediction, verdict: Judged | None) -> ObjectOut:
-    """One outline in all its forms, and how far it can be trusted."""
+def measured(mask: Mask, regions: Sequence[Region], box_xyxy: BoxXyxy | None) -> Measurements:
+    """Measure a mask, in millimetres where the region that holds its box has a scale.
+
+    `box_xyxy` is the box that was drawn; where there was none, the mask's own box decides.
+    """
+    box = box_xyxy or tight_box(mask)
+    found = "nothing is outlined" if box is None else spacing_at(regions, box)
+    return measure(mask, found)
+
+
+def object_out(prediction: Prediction, verdict: Judged | None, measurements: Measurements) -> ObjectOut:
+    """One outline in all its forms, measured, and how far it can be trusted."""
     rle = to_rle(prediction.mask)
     return ObjectOut(
         mask=RleOut(size=(rle["size"][0], rle["size"][1]), counts=rle["counts"]),
         polygons=to_polygons(prediction.mask),
         box=tight_box(prediction.mask),
-        area_px=int(prediction.mask.sum()),
+        area_px=measurements.area_px,
         quality=prediction.quality,
         confidence=None if verdict is None else verdict.confidence,
         abstain=None if verdict is None else verdict.abstain,
         reasons=[UNCALIBRATED] if verdict is None else list(verdict.reasons),
+        measurements=_measurements_out(measurements),
     )
+
+
+def _measurements_out(found: Measurements) -> MeasurementsOut:
+    known = found.spacing
+    return MeasurementsOut(
+        area_px=found.area_px,
+        area_mm2=found.area_mm2,
+        longest=_line_out(found.longest),
+        perpendicular=_line_out(found.perpendicular),
+        parts=found.parts,
+        spacing=None if known is None else SpacingOut(x_mm=known.x_mm, y_mm=known.y_mm, source=known.source),
+        why=found.why,
+    )
+
+
+def _line_out(line: Line | None) -> LineOut | None:
+    if line is None:
+        return None
+    return LineOut.model_validate({"from": line.from_xy, "to": line.to_xy, "px": line.length_px, "mm": line.length_mm})

@@ -8,10 +8,10 @@ threads may share it. Leaves out: HTTP (serving/http) and BentoML (serving/servi
 
 from __future__ import annotations
 
-import hashlib
+import functools
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,21 +19,23 @@ from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, SonoForgeError
-from components.formats import READABLE
+from components.formats import READABLE, Source, SourceLimits, open_source
 from components.listing import check_listed
 from components.params import ServingParams
-from components.preprocess import PREPROCESS_VERSION, decode_image
 from components.promptable.calibration import Calibration, find_calibration
 from components.promptable.guard import check_fits, check_image
-from components.promptable.predict import check_prompts, embed, segment_embedded
-from components.promptable.segmenter import Segmenter
+from components.promptable.predict import check_prompts, embed
+from components.promptable.segmenter import Embedding, Segmenter
 from components.promptable.self_check import read_self_check
 from components.students import load_student
-from components.types import Image, Prompt
-from serving.engine.answers import calibration_out, image_out, judged, object_out
-from serving.engine.cache import Embedded, EmbeddingCache
-from serving.schema.answers import EmbedOut, ModelOut, SegmentOut, TimingOut
+from components.types import Image, Prediction, Prompt
+from serving.engine.answers import Answer, Outlined, calibration_out, image_out, judged, measured, object_out
+from serving.engine.batching import Batcher, Click, embed_all, segment_all
+from serving.engine.cache import Embedded, EmbeddingCache, Key
+from serving.engine.seen import Seen, image_id
+from serving.schema.answers import EmbedOut, ModelOut, TimingOut
 from serving.schema.card import CardOut, LimitsOut
+from serving.schema.prompts import PromptsIn
 
 CARD = "card.json"
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
@@ -46,6 +48,10 @@ class ImageGoneError(SonoForgeError):
 
 class TooMuchWorkError(SonoForgeError):
     """More mask pixels in one request than the service computes."""
+
+
+OnEmbedded = Callable[[Image, Embedded, str], None]
+"""Is told of each image that is embedded anew: its pixels (H W 3), what is kept of it, and the model's digest."""
 
 
 @dataclass(slots=True)
@@ -78,17 +84,25 @@ class Predictor:
         card: dict[str, Any] | None = None,
         calibration: Calibration | None = None,
         checked: int | None = None,
+        cache: EmbeddingCache | None = None,
     ) -> None:
         self.description = description
         self.checked = checked
+        self.on_embedded: OnEmbedded | None = None
         self.limits = settings.limits
-        self.cache = EmbeddingCache(settings.cache.bytes)
-        self._segmenter = segmenter
+        self.cache = EmbeddingCache(settings.cache.bytes, ttl_s=settings.cache.ttl_s) if cache is None else cache
+        self._wait_s = settings.lanes.embed.wait_limit_s
+        self._encode: Batcher[Image, Embedding] = Batcher(
+            functools.partial(embed_all, segmenter), most=settings.batches.embed
+        )
+        self._decode: Batcher[Click, Prediction] = Batcher(
+            functools.partial(segment_all, segmenter), most=settings.batches.segment, alike=lambda click: click.kind
+        )
         self._card = card
         self._calibration = calibration
 
     @classmethod
-    def load(cls, folder: Path, *, settings: ServingParams) -> Predictor:
+    def load(cls, folder: Path, *, settings: ServingParams, cache: EmbeddingCache | None = None) -> Predictor:
         """Load a student's model folder, with its card (`card.json`), calibration and self-check where it has them.
 
         The self-check is run, which also warms the model up.
@@ -107,7 +121,9 @@ class Predictor:
             check_fits(calibration.guard, lambda image: embed(segmenter, image))
         checked = _check_itself(folder, segmenter, description.digest)
         card = _card(folder / CARD)
-        return cls(segmenter, description, settings=settings, card=card, calibration=calibration, checked=checked)
+        return cls(
+            segmenter, description, settings=settings, card=card, calibration=calibration, checked=checked, cache=cache
+        )
 
     @property
     def model(self) -> ModelOut:
@@ -141,103 +157,120 @@ class Predictor:
             card=self._card,
         )
 
-    def image_id(self, image: Image) -> str:
-        """The id of an image (H W 3) with this model."""
-        height_px, width_px = image.shape[:2]
-        key = f"sonoforge {height_px}x{width_px} preprocess {PREPROCESS_VERSION} weights {self.description.digest}\n"
-        digest = hashlib.sha256(key.encode("ascii"))
-        digest.update(image.data)
-        return digest.hexdigest()
-
     def holds(self, image_id: str) -> bool:
         """Whether an image's embedding is kept."""
-        return self.cache.get(image_id) is not None
+        return self.cache.holds(self._key(image_id))
 
-    def decode(self, data: bytes) -> Image:
-        """Decode an uploaded file within the limits; the name that a client gives it is never repeated.
+    def open(self, data: bytes) -> Source:
+        """Open an uploaded file within the limits; the name that a client gives it is never repeated.
 
         Raises
         ------
         ImageError
-            As components.preprocess.decode_image.
+            As components.formats.open_source.
         """
-        return decode_image(data, name="image", max_px=self.limits.image_px)
+        limits = SourceLimits(image_px=self.limits.image_px, frames=self.limits.frames)
+        return open_source(data, name="image", limits=limits)
 
-    def embed(self, data: bytes) -> EmbedOut:
-        """Decode and embed an image, and keep the embedding.
+    def embed(self, data: bytes, frame: int = 0) -> EmbedOut:
+        """Decode and embed a frame of a file, and keep the embedding.
 
         Raises
         ------
         ImageError
-            If the bytes aren't a readable image within the limits.
+            If the bytes aren't a readable image within the limits, or the file has no such frame.
         """
         clock = _Clock()
         with clock.step("decode"):
-            image = self.decode(data)
-        image_id, embedded = self._embedded(image, clock)
+            image, seen = _decoded(self.open(data), frame)
+        image_id, embedded = self._embedded(image, seen, clock)
         return EmbedOut(model=self.model, image=image_out(image_id, embedded), timing_ms=clock.timing())
 
     def segment(
-        self, prompts: Sequence[Prompt], *, image: bytes | None = None, image_id: str | None = None
-    ) -> SegmentOut:
-        """Segment an image, given as a file's bytes or as the id of one that is embedded; one of the two.
+        self,
+        prompts: PromptsIn | Sequence[Prompt],
+        *,
+        image: bytes | None = None,
+        frame: int = 0,
+        image_id: str | None = None,
+    ) -> Answer:
+        """Segment a frame of a file, given as its bytes, or an image by the id of its embedding; one of the two.
 
         Raises
         ------
         ImageError
-            If the bytes aren't a readable image within the limits.
+            If the bytes aren't a readable image within the limits, or the file has no such frame.
         ImageGoneError
             If no embedding is kept under the id.
         PromptError
-            If a prompt is empty, outside the image or not finite.
+            If a prompt is empty, outside the image, not finite, or a previous mask isn't one of this image.
         TooMuchWorkError
             If objects times pixels are over the limit.
         """
         clock = _Clock()
         if image is not None:
             with clock.step("decode"):
-                pixels = self.decode(image)
-            self._check(prompts, (pixels.shape[0], pixels.shape[1]))
-            found_id, embedded = self._embedded(pixels, clock)
+                source = self.open(image)
+                if source.kind != "tiff":
+                    # By the header, before a pixel is decoded; each page of a TIFF may have a size of its own.
+                    self._check(prompts, source.size_hw)
+                pixels, seen = _decoded(source, frame)
+                asked = self._check(prompts, (pixels.shape[0], pixels.shape[1]))
+            found_id, embedded = self._embedded(pixels, seen, clock)
         else:
             assert image_id is not None, "an image or an id"
             found_id, embedded = image_id, self._kept(image_id)
-            self._check(prompts, embedded.size_hw)
+            asked = self._check(prompts, embedded.size_hw)
         with clock.step("segment"):
-            predictions = segment_embedded(self._segmenter, embedded.embedding, embedded.size_hw, prompts)
+            predictions = self._decode.ask([Click(embedded.embedding, embedded.size_hw, prompt) for prompt in asked])
         with clock.step("encode"):
-            objects = [
-                object_out(found, judged(self._calibration, prompt, found, embedded.finding))
-                for prompt, found in zip(prompts, predictions, strict=True)
-            ]
-        return SegmentOut(
-            model=self.model, image=image_out(found_id, embedded), objects=objects, timing_ms=clock.timing()
-        )
+            outlines = tuple(self._outlined(*each, embedded) for each in zip(asked, predictions, strict=True))
+        image_told = image_out(found_id, embedded)
+        return Answer(self.model, self.description.phantom, image_told, outlines, clock.timing())
 
-    def _check(self, prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
-        check_prompts(prompts, size_hw)
-        wanted_px = len(prompts) * size_hw[0] * size_hw[1]
+    def _outlined(self, prompt: Prompt, prediction: Prediction, embedded: Embedded) -> Outlined:
+        verdict = judged(self._calibration, prompt, prediction, embedded.finding)
+        measurements = measured(prediction.mask, embedded.seen.regions, prompt.box_xyxy)
+        return Outlined(prompt, prediction, verdict, object_out(prediction, verdict, measurements))
+
+    def _check(self, prompts: PromptsIn | Sequence[Prompt], size_hw: tuple[int, int]) -> Sequence[Prompt]:
+        """The prompts as the library takes them, after making sure that they fit an image of this size."""
+        asked = len(prompts.objects) if isinstance(prompts, PromptsIn) else len(prompts)
+        wanted_px = asked * size_hw[0] * size_hw[1]
         if wanted_px > self.limits.mask_px:
             raise TooMuchWorkError(
-                f"{len(prompts)} objects on {size_hw[1]} x {size_hw[0]} pixels",
+                f"{asked} objects on {size_hw[1]} x {size_hw[0]} pixels",
                 expected=f"objects times pixels at most {self.limits.mask_px:,}",
                 remedy="send fewer objects in one request, or a smaller image",
             )
+        # A previous mask is run lengths until here: a few characters may stand for any number of pixels.
+        found = prompts.to_prompts(size_hw) if isinstance(prompts, PromptsIn) else prompts
+        check_prompts(found, size_hw)
+        return found
 
-    def _embedded(self, image: Image, clock: _Clock) -> tuple[str, Embedded]:
-        image_id = self.image_id(image)
-        kept = self.cache.get(image_id)
+    def _embedded(self, image: Image, seen: Seen, clock: _Clock) -> tuple[str, Embedded]:
+        known_as = image_id(image, seen, model_digest=self.description.digest)
+        key = self._key(known_as)
+        kept = self.cache.get(key)
         if kept is None:
             with clock.step("embed"):
-                embedding = embed(self._segmenter, image)
-                guard = None if self._calibration is None else self._calibration.guard
-                finding = None if guard is None else check_image(guard, image, embedding)
-                kept = Embedded(embedding, (image.shape[0], image.shape[1]), finding)
-            self.cache.put(image_id, kept)
-        return image_id, kept
+                kept = self.cache.obtain(key, lambda: self._embed(image, seen), wait_s=self._wait_s)
+        return known_as, kept
+
+    def _embed(self, image: Image, seen: Seen) -> Embedded:
+        (embedding,) = self._encode.ask([image])
+        guard = None if self._calibration is None else self._calibration.guard
+        finding = None if guard is None else check_image(guard, image, embedding)
+        embedded = Embedded(embedding, (image.shape[0], image.shape[1]), finding, seen)
+        if self.on_embedded is not None:
+            self.on_embedded(image, embedded, self.description.digest)
+        return embedded
+
+    def _key(self, image_id: str) -> Key:
+        return Key(self.description.digest, image_id)
 
     def _kept(self, image_id: str) -> Embedded:
-        kept = self.cache.get(image_id)
+        kept = self.cache.get(self._key(image_id))
         if kept is None:
             raise ImageGoneError(
                 "no embedding is kept for this image_id",
@@ -245,6 +278,10 @@ class Predictor:
                 remedy="send the image again with POST /v1/images, or as `image` in this request",
             )
         return kept
+
+
+def _decoded(source: Source, frame: int) -> tuple[Image, Seen]:
+    return source.frame(frame), Seen(frame, source.frames, source.regions)
 
 
 def _check_itself(folder: Path, segmenter: Segmenter, digest: str) -> int | None:

@@ -1,25 +1,62 @@
 """The ASGI application: endpoints, page, errors, limits, headers. Any server can mount it.
 
-Computing happens in worker threads (serving/engine/lanes.py), so that health checks always answer. Leaves out: health,
-metrics and the process (serving/service.py).
+A request passes the shield (what it may hold), then the guard (who may ask), then reaches an endpoint. Computing
+happens in worker threads (serving/engine/lanes.py), so that health checks always answer. Leaves out: health and the
+process (serving/service.py).
 """
 
 from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.access.callers import HEALTH
 from serving.bedside import Bedside
-from serving.http.endpoints import images, model, page, segment
+from serving.http.endpoints import admin, export, feedback, images, metrics, model, page, segment, session
+from serving.http.guard import Guard
 from serving.http.refusals import HANDLERS
 from serving.http.shield import Shield
 
-ROUTES: tuple[BaseRoute, ...] = (*page.ROUTES, *model.ROUTES, *images.ROUTES, *segment.ROUTES)
+ROUTES: tuple[BaseRoute, ...] = (
+    *page.ROUTES,
+    *session.ROUTES,
+    *model.ROUTES,
+    *images.ROUTES,
+    *segment.ROUTES,
+    *feedback.ROUTES,
+    *export.ROUTES,
+    *admin.ROUTES,
+    *metrics.ROUTES,
+)
 
 
-def build_app(bedside: Bedside) -> ASGIApp:
-    """The application over what a running service holds."""
+def build_app(bedside: Bedside, health: ASGIApp | None = None) -> ASGIApp:
+    """The application over what a running service holds; `health` answers for the process, and nothing else."""
     inner = Starlette(routes=list(ROUTES), exception_handlers=HANDLERS)
+    inner.router.redirect_slashes = False
     inner.state.bedside = bedside
-    return Shield(inner, bedside=bedside)
+    passed: ASGIApp = inner if health is None else _Parted(inner, health)
+    return Shield(Guard(passed, gate=bedside.gate), bedside=bedside)
+
+
+class _Parted:
+    """Health and lifespan to one application, all else to the other."""
+
+    def __init__(self, inner: ASGIApp, health: ASGIApp) -> None:
+        self.inner, self.health = inner, health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        of_process = scope["type"] == "lifespan" or scope["path"] in HEALTH
+        await (self.health if of_process else self.inner)(scope, receive, send)
+
+
+class Front:
+    """The application as a middleware of a server that has an application of its own: that one answers for health
+    alone, and nothing else of it can be reached."""
+
+    def __init__(self, app: ASGIApp, *, bedside: Bedside) -> None:
+        self._app = build_app(bedside, health=app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)

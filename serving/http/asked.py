@@ -8,6 +8,7 @@ from starlette.responses import Response
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.refusals import RequestError, json_response
+from serving.operation.records import Records
 from serving.schema.answers import EmbedOut, SegmentOut
 
 
@@ -23,6 +24,13 @@ def ready(bedside: Bedside) -> Predictor:
     if (predictor := bedside.models.current) is None:
         raise RequestError(503, "not_ready", "no model is loaded yet", hint="try again when /readyz answers 200")
     return predictor
+
+
+def recording(bedside: Bedside) -> Records:
+    """What keeps records; without it nothing is answered."""
+    if bedside.records is None:
+        raise RequestError(503, "not_ready", "no log is open yet", hint="try again when /readyz answers 200")
+    return bedside.records
 
 
 def timed(answer: EmbedOut | SegmentOut) -> Response:

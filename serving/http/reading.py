@@ -1,6 +1,6 @@
 """A request's parts: form fields, files, prompts, numbers. What isn't as agreed is a `RequestError`.
 
-Uploads never touch the disk: they may be patients' images, and the body is bounded (shield.py).
+Leaves out: how a body is taken apart (forms.py).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
+from serving.http.asked import bedside_of
+from serving.http.forms import parse_form, refuse_repeated
 from serving.http.refusals import RequestError
 from serving.schema.answers import IMAGE_ID
 from serving.schema.prompts import PromptsIn
@@ -22,12 +23,6 @@ from serving.schema.strict import Message
 
 FORM = '{"objects": [{"box": [x0, y0, x1, y1], "points": […]}]}'
 M = TypeVar("M", bound=Message)
-
-
-class _InMemory(MultiPartParser):
-    """Starlette's parser, but uploads never touch the disk."""
-
-    spool_max_size = 2**62
 
 
 @asynccontextmanager
@@ -38,17 +33,7 @@ async def read_form(request: Request) -> AsyncIterator[FormData]:
         raise RequestError(
             415, "not_multipart", f"a request of type {kind[:80] or 'none'}", hint="send multipart/form-data"
         )
-    try:
-        # A text field may be as long as the body; the limit on prompts is ours, with an answer of its own.
-        parser = _InMemory(request.headers, request.stream(), max_files=2, max_fields=8, max_part_size=2**62)
-        form = await parser.parse()
-    except (RequestError, ClientDisconnect):
-        raise
-    except Exception as error:  # noqa: BLE001 - the parser raises many kinds on malformed bodies
-        text = error.message if isinstance(error, MultiPartException) else "it can't be parsed"
-        raise RequestError(
-            400, "form_malformed", f"a malformed multipart body: {text}", hint="let an HTTP library build it"
-        ) from None
+    form = await parse_form(request, text_bytes=bedside_of(request).settings.limits.prompts_bytes)
     try:
         yield form
     finally:
@@ -93,28 +78,62 @@ def read_image_id(form: FormData) -> str | None:
     return image_id
 
 
+def read_frame(form: FormData) -> int:
+    """Which frame of the file, counted from 0; the first where none is named."""
+    given = form.get("frame", "0")
+    if not isinstance(given, str) or re.fullmatch(r"[0-9]{1,9}", given) is None:
+        raise RequestError(
+            422,
+            "frame_outside",
+            "frame isn't a number of at most 9 digits",
+            hint="count frames from 0, or leave it out",
+        )
+    return int(given)
+
+
 async def read_prompts(form: FormData, *, max_bytes: int) -> PromptsIn:
     """What is said about the objects."""
-    given = form.get("prompts")
+    data = await read_text(form, "prompts", max_bytes=max_bytes, example='{"objects": [{"box": [x0, y0, x1, y1]}]}')
+    return read_message(PromptsIn, data, name="prompts", form=FORM)
+
+
+async def read_text(form: FormData, field: str, *, max_bytes: int, example: str) -> bytes:
+    """A field's text, which may come as a file; `example` tells how it should look."""
+    given = form.get(field)
     if given is None:
-        raise RequestError(
-            400, "prompts_missing", "no field `prompts`", hint='send {"objects": [{"box": [x0, y0, x1, y1]}]}'
-        )
+        raise RequestError(400, f"{field}_missing", f"no field `{field}`", hint=f"send {example}")
     data = given.encode("utf-8", "surrogatepass") if isinstance(given, str) else await given.read(max_bytes + 1)
+    _bound(data, field, max_bytes=max_bytes)
+    return data
+
+
+async def read_json(kind: type[M], request: Request, *, name: str, form: str, max_bytes: int) -> M:
+    """A JSON body as a type; `name` begins the codes of its errors, `form` tells how it should have looked."""
+    if (found := media_type(request)) != "application/json":
+        raise RequestError(415, "not_json", f"a request of type {found[:80] or 'none'}", hint="send application/json")
+    data = b""
+    async for part in request.stream():
+        data += part
+        _bound(data, name, max_bytes=max_bytes)
+    return read_message(kind, data, name=name, form=form)
+
+
+def _bound(data: bytes, name: str, *, max_bytes: int) -> None:
     if len(data) > max_bytes:
         raise RequestError(
-            413, "prompts_too_large", f"prompts of over {max_bytes:,} bytes", hint="send fewer objects and points"
+            413, f"{name}_too_large", f"{name} of over {max_bytes:,} bytes", hint="send fewer objects and points"
         )
-    return read_message(PromptsIn, data, name="prompts", form=FORM)
 
 
 def read_message(kind: type[M], data: bytes, *, name: str, form: str) -> M:
     """JSON as a type; `name` begins the codes of its errors, `form` tells how it should have looked."""
     try:
-        return kind.model_validate_json(data)
+        message = kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])[:200]
         code, status = (f"{name}_not_json", 400) if first["type"] == "json_invalid" else (f"{name}_invalid", 422)
-        message = f"{name}: {place + ': ' if place else ''}{first['msg'][:300]}"
-        raise RequestError(status, code, message, hint=f"the form is {form}") from None
+        told = f"{name}: {place + ': ' if place else ''}{first['msg'][:300]}"
+        raise RequestError(status, code, told, hint=f"the form is {form}") from None
+    refuse_repeated(data, name=name, form=form)
+    return message

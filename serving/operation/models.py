@@ -51,7 +51,7 @@ class Models:
         Of a model that comes back while it is kept, the kept predictor goes on, and with it its embeddings.
         """
         with self._lock:
-            kept = [each for each in self._former if each.until_s > self._clock()]
+            kept = list(self._former)
             if self._current is not None:
                 kept.insert(0, Former(self._current, self._clock() + self._keep_s))
             digest = predictor.description.digest
@@ -69,10 +69,10 @@ class Models:
         known = (self._current, *self.former)
         return next((each for each in known if each is not None and each.holds(image_id)), None)
 
-    def forget(self) -> int:
-        """Drop what is kept over its time; returns how many were dropped."""
+    def forget(self) -> tuple[Predictor, ...]:
+        """Let go of those whose time is over; returns them."""
         with self._lock:
             now_s = self._clock()
-            before = len(self._former)
+            over = tuple(each.predictor for each in self._former if each.until_s <= now_s)
             self._former = tuple(each for each in self._former if each.until_s > now_s)
-            return before - len(self._former)
+            return over

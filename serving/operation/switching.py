@@ -78,7 +78,8 @@ class Switching:
         A file that was seen before is not read once more, unless `again`: what failed would fail at every look.
         """
         with self._lock:
-            self._models.forget()
+            for gone in self._models.forget():
+                gone.cache.drop_model(gone.description.digest)
             signature = _signature(self.path)
             if signature is None or (signature == self._seen and not again):
                 return False

@@ -30,16 +30,32 @@ class GuardOut(Message):
     told: str
 
 
+class RegionOut(Message):
+    """A part of the image whose scale the file states: a half-open box in pixels, and millimetres a pixel.
+
+    `source` says where in the file that stands.
+    """
+
+    box: tuple[int, int, int, int]
+    x_mm: float
+    y_mm: float
+    source: str
+
+
 class ImageOut(Message):
     """The image as it was decoded: pixels, and the id under which its embedding is kept.
 
+    `frame` is which of the file's `frames` it is, counted from 0; `regions` are empty where the file states no scale.
     `guard` is null where the model carries no calibration: nothing watches for images that aren't ultrasound then.
     """
 
     width: int
     height: int
     id: ImageId
+    frame: int
+    frames: int
     guard: GuardOut | None = None
+    regions: list[RegionOut] = Field(default_factory=list)
 
 
 class RleOut(Message):
@@ -47,6 +63,39 @@ class RleOut(Message):
 
     size: tuple[int, int]
     counts: str
+
+
+class SpacingOut(Message):
+    """Millimetres a pixel to the right and down, and where they are known from."""
+
+    x_mm: float
+    y_mm: float
+    source: str
+
+
+class LineOut(Message):
+    """A diameter: its ends in pixel-corner coordinates, and its length; `mm` is null without a scale."""
+
+    start: Annotated[tuple[float, float], Field(alias="from")]
+    end: Annotated[tuple[float, float], Field(alias="to")]
+    px: float
+    mm: float | None
+
+
+class MeasurementsOut(Message):
+    """What was measured of a mask (components/findings/measure.py says how).
+
+    Both diameters are null for an empty mask; `parts` are the pieces that the mask falls into, of which the diameters
+    are the largest one's. `why` says why there are no millimetres, null where there are.
+    """
+
+    area_px: int
+    area_mm2: float | None
+    longest: LineOut | None
+    perpendicular: LineOut | None
+    parts: int
+    spacing: SpacingOut | None
+    why: str | None
 
 
 class ObjectOut(Message):
@@ -66,6 +115,7 @@ class ObjectOut(Message):
     confidence: float | None = None
     abstain: bool | None = None
     reasons: list[str] = Field(default_factory=list)
+    measurements: MeasurementsOut
 
 
 class TimingOut(Message):
@@ -79,8 +129,9 @@ class TimingOut(Message):
 
 
 class SegmentOut(Message):
-    """The answer to `POST /v1/segment`."""
+    """The answer to `POST /v1/segment`; `prediction` is its id in the audit log."""
 
+    prediction: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
     model: ModelOut
     image: ImageOut
     objects: list[ObjectOut]

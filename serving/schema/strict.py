@@ -8,4 +8,4 @@ from pydantic import BaseModel, ConfigDict
 class Message(BaseModel):
     """A part of a request or an answer."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, serialize_by_alias=True)

@@ -21,7 +21,7 @@ from components.types import Image
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
-from tests.serving.small import SETTINGS, client_of, with_limits
+from tests.serving.small import SETTINGS, client_of, recorded, with_limits
 
 STUDENT = StudentParams(
     name="hiera_mini",
@@ -80,12 +80,12 @@ def png(image: Image) -> bytes:
 
 
 @pytest.fixture
-def bedside(loaded: tuple[Segmenter, ModelDescription]) -> Bedside:
-    """A running service with small limits on bytes and pixels."""
+def bedside(loaded: tuple[Segmenter, ModelDescription], tmp_path: Path) -> Iterator[Bedside]:
+    """A running service with small limits on bytes and pixels, and a log of its own."""
     small = with_limits(body_bytes=3_000_000, prompts_bytes=50_000, image_px=200_000, mask_px=1_000_000)
-    bedside = Bedside.of(small)
-    bedside.models.install(Predictor(*loaded, settings=small))
-    return bedside
+    with recorded(Bedside.of(small), tmp_path) as bedside:
+        bedside.models.install(Predictor(*loaded, settings=small))
+        yield bedside
 
 
 @pytest.fixture

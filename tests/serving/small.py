@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
+from components.monitoring.writer import SignalWriter
 from components.params import ServingParams
+from serving.bedside import Bedside
+from serving.operation.records import open_records
 from serving.settings import read_settings
 
 LOCAL = "http://127.0.0.1:3000"
@@ -24,6 +29,26 @@ def with_cache(**cache: float) -> ServingParams:
     return SETTINGS.model_copy(update={"cache": SETTINGS.cache.model_copy(update=cache)})
 
 
+def with_batches(*, embed: int, segment: int) -> ServingParams:
+    """The settings with calls of the model that take so many items."""
+    return SETTINGS.model_copy(
+        update={"batches": SETTINGS.batches.model_copy(update={"embed": embed, "segment": segment})}
+    )
+
+
 def client_of(app: ASGIApp, *, url: str = LOCAL, address: str = "127.0.0.1") -> TestClient:
     """A client of an application that is reached at `url` from `address`; faults of the service come as a 500."""
     return TestClient(app, base_url=url, client=(address, 50000), raise_server_exceptions=False)
+
+
+@contextmanager
+def recorded(bedside: Bedside, folder: Path) -> Iterator[Bedside]:
+    """A service with its log and signals in a folder."""
+    signals = SignalWriter(folder / "signals", bedside.settings.signals)
+    records = open_records(audit=folder / "audit", signals=signals, proposal_bytes=bedside.settings.proposals.bytes)
+    bedside.records = records
+    try:
+        yield bedside
+    finally:
+        records.audit.close()
+        signals.close()

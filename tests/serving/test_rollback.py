@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from components.types import Image, Prompt
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
-from tests.serving.small import SETTINGS, client_of
+from tests.serving.small import SETTINGS, client_of, recorded
 
 BOX = (31.0, 16.0, 60.0, 45.0)
 
@@ -71,13 +73,15 @@ def project(loaded: tuple[Segmenter, ModelDescription], tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(root: Path) -> TestClient:
+@contextmanager
+def start(root: Path) -> Iterator[TestClient]:
     """A service of the model in use, as it is after a start."""
     folder = champion_folder(root)
     assert folder is not None
-    bedside = Bedside.of(SETTINGS)
-    bedside.models.install(Predictor.load(folder, settings=SETTINGS))
-    return client_of(build_app(bedside))
+    with recorded(Bedside.of(SETTINGS), root / "records") as bedside:
+        bedside.models.install(Predictor.load(folder, settings=SETTINGS))
+        with client_of(build_app(bedside)) as client:
+            yield client
 
 
 def ask(client: TestClient, image_id: str):

@@ -126,7 +126,7 @@ def test_health_and_metrics_are_there_beside_the_page(served: httpx.Client) -> N
     assert served.get("/livez").status_code == 200
     assert served.get("/readyz").status_code == 200
     metrics = served.get("/metrics")
-    assert metrics.status_code == 200 and "bentoml_service_request_total" in metrics.text
+    assert metrics.status_code == 200 and "process_resident_memory_bytes" in metrics.text
     page = served.get("/")
     assert page.status_code == 200 and "SonoForge" in page.text and "google" not in page.text
 

@@ -81,6 +81,8 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
         "DO_NOT_TRACK": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
+        # In the sandbox's own folder, which goes with it.
+        "SONOFORGE_AUDIT": "records/audit",
     }
     begun_s = time.monotonic()
     with sandboxed(serving(bento, port), environment=environment) as sandbox, _client(port) as client:

@@ -12,32 +12,32 @@ from starlette.routing import BaseRoute, Route
 from serving.engine.predictor import Predictor
 from serving.http.asked import bedside_of, ready, timed
 from serving.http.attending import attend
-from serving.http.reading import read_file, read_form
+from serving.http.reading import read_file, read_form, read_frame
 
 
 async def embed_image(request: Request) -> Response:
-    """Embed an image and tell its id."""
+    """Embed a frame of a file and tell its id."""
     bedside = bedside_of(request)
     predictor = ready(bedside)
     async with read_form(request) as form:
-        data = await read_file(form)
-    answer = await attend(request, bedside.lanes.embed(predictor.embed, data))
+        data, frame = await read_file(form), read_frame(form)
+    answer = await attend(request, bedside.lanes.embed(predictor.embed, data, frame))
     return timed(answer)
 
 
 async def preview_image(request: Request) -> Response:
-    """The image as it was decoded, as PNG: what a page must show so that its pixels are the model's."""
+    """A frame as it was decoded, as PNG: what a page must show so that its pixels are the model's."""
     bedside = bedside_of(request)
     predictor = ready(bedside)
     async with read_form(request) as form:
-        data = await read_file(form)
-    png = await attend(request, bedside.lanes.decode(_to_png, predictor, data))
+        data, frame = await read_file(form), read_frame(form)
+    png = await attend(request, bedside.lanes.decode(_to_png, predictor, data, frame))
     return Response(png, media_type="image/png")
 
 
-def _to_png(predictor: Predictor, data: bytes) -> bytes:
+def _to_png(predictor: Predictor, data: bytes, frame: int) -> bytes:
     buffer = io.BytesIO()
-    PilImage.fromarray(predictor.decode(data)).save(buffer, "PNG", compress_level=1)
+    PilImage.fromarray(predictor.open(data).frame(frame)).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

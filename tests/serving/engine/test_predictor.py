@@ -66,16 +66,6 @@ def test_thirty_two_threads_answer_as_one(loaded: Loaded, png: bytes) -> None:
     assert len({objects[0].mask.counts for objects in expected}) > 16
 
 
-def test_an_id_stands_for_pixels_and_weights(predictor: Predictor, image: Image) -> None:
-    other = image.copy()
-    other[0, 0, 0] ^= 1
-    ids = {predictor.image_id(image), predictor.image_id(other), predictor.image_id(image.reshape(90, 60, 3))}
-    changed = predictor.description.model_copy(update={"weights_sha256": "1" * 64})
-    ids.add(Predictor(predictor._segmenter, changed, settings=SETTINGS).image_id(image))
-    assert len(ids) == 4
-    assert predictor.image_id(image.copy()) in ids
-
-
 def test_an_unknown_id_is_gone_and_says_what_to_do(predictor: Predictor) -> None:
     with pytest.raises(ImageGoneError, match="POST /v1/images"):
         predictor.segment(PROMPTS, image_id="0" * 64)

@@ -40,10 +40,10 @@ def test_a_former_model_answers_for_its_images_until_its_time_is_over(
     assert models.holding(image_id) is first
     assert models.holding(second.embed(png).image.id) is second
     clock.now_s += KEEP_S - 1
-    assert models.holding(image_id) is first and models.forget() == 0
+    assert models.holding(image_id) is first and models.forget() == ()
     clock.now_s += 1
     assert models.holding(image_id) is None and models.former == ()
-    assert models.forget() == 1
+    assert models.forget() == (first,)
 
 
 def test_a_model_that_comes_back_in_time_goes_on_with_what_it_has_embedded(

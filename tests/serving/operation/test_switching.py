@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
 from components.artefacts import ModelDescription, save_model, sha256_of
 from components.in_service import IN_SERVICE, InService, write_in_service
@@ -23,7 +23,7 @@ from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
 from serving.operation.switching import Switching
-from tests.serving.small import SETTINGS
+from tests.serving.small import SETTINGS, client_of, recorded
 
 Loaded = tuple[Segmenter, ModelDescription]
 BOX = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
@@ -83,9 +83,10 @@ def released(two: tuple[Path, str, str], tmp_path: Path) -> Released:
 
 
 @pytest.fixture
-def bedside() -> Bedside:
+def bedside(tmp_path: Path) -> Iterator[Bedside]:
     """A service without a model."""
-    return Bedside.of(SETTINGS)
+    with recorded(Bedside.of(SETTINGS), tmp_path) as bedside:
+        yield bedside
 
 
 def test_a_promotion_and_a_rollback_reach_the_service(
@@ -165,7 +166,7 @@ def test_no_request_is_dropped_while_models_change_under_load(
     released.name(first)
     switching.look()
     over = threading.Event()
-    with TestClient(build_app(bedside)) as client:
+    with client_of(build_app(bedside)) as client:
 
         def ask(_: int) -> list[tuple[int, str]]:
             """Embed an image and click on it, again and again; statuses and the models that answered."""

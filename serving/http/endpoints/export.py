@@ -1,0 +1,158 @@
+"""Outlines to a file that other programs read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import get_args
+
+import anyio.to_thread
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from components.errors import PromptError
+from components.findings.finding import Finding, Origin
+from components.formats import Region, Source
+from components.types import Mask
+from serving import VERSION
+from serving.access.callers import caller_of
+from serving.bedside import Bedside
+from serving.engine.answers import measured
+from serving.engine.proposals import Proposal, Proposals
+from serving.engine.seen import Seen, image_id
+from serving.http.asked import bedside_of, ready, recording
+from serving.http.attending import attend
+from serving.http.reading import read_file, read_form, read_frame, read_message, read_text
+from serving.http.refusals import RequestError
+from serving.operation.records import mask_of
+from serving.schema.export import ExportIn, Format
+
+FORM = '{"objects": [{"name": text, "mask": {"size", "counts"}, "prediction": id, "index": 0}]}'
+KINDS: dict[Format, tuple[str, str]] = {
+    "coco": ("application/json", "outlines.json"),
+    "mask": ("image/png", "mask.png"),
+    "overlay": ("image/png", "overlay.png"),
+    "seg": ("application/dicom", "segmentation.dcm"),
+    "sr": ("application/dicom", "measurements.dcm"),
+}
+"""Media type and file name; no name of anybody's file is repeated."""
+NEED_IMAGE: frozenset[Format] = frozenset({"overlay", "seg", "sr"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a file: its kind, the outlines, and the image file with its frame where one was sent."""
+
+    kind: Format
+    objects: ExportIn
+    data: bytes | None
+    frame: int
+
+
+async def export_file(request: Request) -> Response:
+    """Write outlines into a file, each held against the answer that it comes from."""
+    bedside = bedside_of(request)
+    records = recording(bedside)
+    async with read_form(request) as form:
+        asked = await _read(form, bedside)
+    proposal, masks, data = await attend(request, bedside.lanes.decode(_write, bedside, records.proposals, asked))
+    caller, image = caller_of(request), proposal.image
+    await anyio.to_thread.run_sync(
+        lambda: records.exported(asked.objects, masks, image, kind=asked.kind, data=data, caller=caller)
+    )
+    media_type, name = KINDS[asked.kind]
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-SonoForge-Model": proposal.model.digest}
+    return Response(data, media_type=media_type, headers=headers)
+
+
+async def _read(form: FormData, bedside: Bedside) -> Asked:
+    kind = next((each for each in get_args(Format) if each == form.get("format")), None)
+    if kind is None:
+        raise RequestError(422, "export_invalid", "no such format", hint=f"one of {', '.join(KINDS)} in `format`")
+    text = await read_text(form, "objects", max_bytes=bedside.settings.limits.prompts_bytes, example=FORM)
+    objects = read_message(ExportIn, text, name="export", form=FORM)
+    if kind in NEED_IMAGE or "image" in form:
+        return Asked(kind, objects, await read_file(form), read_frame(form))
+    return Asked(kind, objects, None, 0)
+
+
+def _write(bedside: Bedside, proposals: Proposals, asked: Asked) -> tuple[Proposal, list[Mask], bytes]:
+    """The answer that the outlines are held against, their masks, and the file."""
+    theirs = [proposals.get(each.prediction) for each in asked.objects.objects]
+    first = theirs[0]
+    if any((one.image.id, one.model) != (first.image.id, first.model) for one in theirs):
+        raise PromptError(
+            "outlines of several images, frames or models",
+            expected="those of one image by one model",
+            remedy="export each frame by itself; after a change of the model, ask for the older outlines again",
+        )
+    regions = [Region(each.box, each.x_mm, each.y_mm, each.source) for each in first.image.regions]
+    findings = []
+    for each, proposal in zip(asked.objects.objects, theirs, strict=True):
+        found, mask = proposal.object(each.index), mask_of(each.mask, proposal)
+        findings.append(
+            Finding(
+                each.name,
+                mask,
+                measured(mask, regions, None),
+                quality=found.quality,
+                confidence=found.confidence,
+                abstain=found.abstain,
+                reasons=tuple(found.reasons),
+                prediction=each.prediction,
+                verdict="edited" if each.verdict is None and each.mask != found.mask else each.verdict,
+            )
+        )
+    origin = Origin(first.model.name, first.model.version, first.model.digest, VERSION, phantom=first.phantom)
+    source = None if asked.data is None else _same_image(bedside, first, asked)
+    return first, [each.mask for each in findings], _file(asked, findings, origin, first, source)
+
+
+def _same_image(bedside: Bedside, proposal: Proposal, asked: Asked) -> Source:
+    """The opened file, after making sure that it is the image that was outlined."""
+    assert asked.data is not None
+    source = ready(bedside).open(asked.data)
+    seen = Seen(asked.frame, source.frames, source.regions)
+    if image_id(source.frame(asked.frame), seen, model_digest=proposal.model.digest) != proposal.image.id:
+        raise RequestError(
+            422,
+            "image_other",
+            "the file isn't the image that was outlined",
+            hint="send the file, and name the frame, that the outlines were asked for",
+        )
+    if asked.kind in ("seg", "sr") and source.kind != "dicom":
+        raise RequestError(
+            422, "not_dicom", f"a {source.kind} has no patient and study to refer to", hint="export coco or mask"
+        )
+    return source
+
+
+def _file(asked: Asked, findings: list[Finding], origin: Origin, proposal: Proposal, source: Source | None) -> bytes:
+    # highdicom takes a second to import.
+    if asked.kind == "coco":
+        from components.findings.coco import to_coco
+
+        size_hw = (proposal.image.height, proposal.image.width)
+        made = to_coco(findings, origin, file_name="image", size_hw=size_hw, frame=proposal.image.frame)
+        return json.dumps(made, ensure_ascii=False).encode("utf-8")
+    if asked.kind == "mask":
+        from components.findings.png import to_mask_png
+
+        return to_mask_png(findings, origin)
+    assert source is not None and asked.data is not None, "these kinds need the image"
+    if asked.kind == "overlay":
+        from components.findings.overlay import to_overlay
+
+        return to_overlay(source.frame(asked.frame), findings, origin)
+    if asked.kind == "seg":
+        from components.findings.segmentation import to_segmentation
+
+        return to_segmentation(asked.data, findings, origin, frame=asked.frame)
+    from components.findings.measurement_report import to_report
+
+    return to_report(asked.data, findings, origin, frame=asked.frame)
+
+
+ROUTES: tuple[BaseRoute, ...] = (Route("/v1/export", export_file, methods=["POST"]),)

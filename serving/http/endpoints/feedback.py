@@ -1,0 +1,29 @@
+"""What a person made of an answer."""
+
+from __future__ import annotations
+
+import anyio.to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from serving.access.callers import caller_of
+from serving.http.asked import bedside_of, recording
+from serving.http.reading import read_json
+from serving.http.refusals import json_response
+from serving.schema.feedback import FeedbackIn, FeedbackOut
+
+FORM = '{"prediction": id, "objects": [{"index": 0, "verdict": "accepted", "edited" or "rejected", "mask": {…}}]}'
+
+
+async def give_feedback(request: Request) -> Response:
+    """Enter what became of an answer's objects."""
+    bedside = bedside_of(request)
+    records = recording(bedside)
+    limit = bedside.settings.limits.prompts_bytes
+    given = await read_json(FeedbackIn, request, name="feedback", form=FORM, max_bytes=limit)
+    entry = await anyio.to_thread.run_sync(records.judged, given, caller_of(request))
+    return json_response(FeedbackOut(prediction=given.prediction, entry=entry))
+
+
+ROUTES: tuple[BaseRoute, ...] = (Route("/v1/feedback", give_feedback, methods=["POST"]),)

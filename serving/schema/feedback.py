@@ -1,0 +1,37 @@
+"""What a person made of an answer, as the service is told it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from serving.schema.answers import RleOut
+from serving.schema.prompts import MAX_OBJECTS
+from serving.schema.strict import Message
+
+PREDICTION_ID = r"^[0-9a-f]{32}$"
+PredictionId = Annotated[str, StringConstraints(pattern=PREDICTION_ID)]
+Verdict = Literal["accepted", "edited", "rejected"]
+
+
+class JudgementIn(Message):
+    """What became of one object of an answer, by its place there; `mask` is the final one where it was edited."""
+
+    index: Annotated[int, Field(ge=0, lt=MAX_OBJECTS)]
+    verdict: Verdict
+    mask: RleOut | None = None
+
+
+class FeedbackIn(Message):
+    """The body of `POST /v1/feedback`; each object at most once."""
+
+    prediction: PredictionId
+    objects: Annotated[tuple[JudgementIn, ...], Field(min_length=1, max_length=MAX_OBJECTS)]
+
+
+class FeedbackOut(Message):
+    """The answer: `entry` is the number of the line in the audit log."""
+
+    prediction: PredictionId
+    entry: int
