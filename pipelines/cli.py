@@ -11,7 +11,7 @@ import sys
 import typer
 
 from components.errors import SonoForgeError
-from pipelines.commands import ablate, approve, audit, bench, data, model, release, run, segment, serve
+from pipelines.commands import ablate, approve, audit, bench, data, model, monitor, release, run, segment, serve, token
 from pipelines.interrupts import ends_as_interrupts
 from pipelines.runtime.system_faults import told
 
@@ -31,6 +31,8 @@ approve.register(app)
 ablate.register(app)
 bench.register(app)
 serve.register(app)
+monitor.register(app)
+token.register(app)
 app.add_typer(audit.app, name="audit")
 
 

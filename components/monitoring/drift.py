@@ -62,7 +62,10 @@ class Finding:
                 f"{self.signal.words}: {self.units_now} units in the window and {self.units_before} in {than} are too "
                 "few to compare"
             )
-        what = "differs from" if self.verdict == "DRIFT" else "is no different from"
+        words = (
+            ("is more than in", "is no more than in") if self.signal.test == "larger" else ("differs from", "is like")
+        )
+        what = words[self.verdict != "DRIFT"]
         middle = "" if self.medians is None else f", median {self.medians[1]:.3g} against {self.medians[0]:.3g}"
         return (
             f"{self.signal.words}: {what} {than} (distance {self.effect:.2f}, adjusted p {self.adjusted:.2g}{middle})"
@@ -103,10 +106,10 @@ def judge_units(
     """Judge the units of a window against those of the validation side and those before it."""
     pairs: list[tuple[Signal, Against, Sequence[Row], Sequence[Row]]] = []
     for signal in SIGNALS:
-        after = _with_values(now, signal)
+        known = _with_values(now, signal)
         if validation is not None and signal.built_on:
-            pairs.append((signal, "validation", _with_values(validation, signal), after))
-        pairs.append((signal, "earlier", _with_values(earlier, signal), after))
+            pairs.append((signal, "validation", _with_values(validation, signal), known))
+        pairs.append((signal, "earlier", _with_values(earlier, signal), known))
     enough = [_enough(signal, len(before), len(after), params) for signal, _, before, after in pairs]
     # A test by permutation must be able to find what Holm asks of the first one.
     permutations = math.ceil(2 * max(1, sum(enough)) / params.level)

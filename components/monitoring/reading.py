@@ -94,8 +94,8 @@ def read_traffic(folder: Path, *, model_digest: str, window_days: int, seed: int
                 if key not in chosen or drawn < chosen[key][0]:
                     chosen[key] = (drawn, row)
     units: dict[Window, dict[Stratum, list[Row]]] = {window: {} for window in rows}
-    for (window, stratum, _), (_, row) in sorted(chosen.items(), key=lambda item: item[0]):
-        units[window].setdefault(stratum, []).append(row)
+    for (window, stratum, _), (_, drawn_row) in sorted(chosen.items(), key=lambda item: item[0]):
+        units[window].setdefault(stratum, []).append(drawn_row)
     return Traffic(window_days, units, rows, others, skipped)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from components.artefacts import ModelDescription
 from components.monitoring.watched import Stratum
-from components.params import MonitorParams
+from components.monitoring.writer import SignalWriter
+from components.params import MonitorParams, SignalParams
+from components.promptable.reference import Reference, to_table
 from components.promptable.signals import IMAGE_SIGNALS, PROJECTION, Row
 
+DIGEST = "ab" * 32
 NAMES = (*IMAGE_SIGNALS, *PROJECTION)
 MIXING = np.random.default_rng(77).normal(size=(len(NAMES), 6))
 """Six hidden causes move all signals of an image together."""
@@ -64,3 +70,47 @@ def traffic(rng: np.random.Generator, count: int, **planted: Any) -> dict[Stratu
     boxes = outlines(rng, count, smaller=planted.get("smaller", 1.0), worse=planted.get("worse", 0.0))
     judged = feedback(rng, count // 2, accepted=planted.get("accepted", 0.6), mean=planted.get("mean", 0.12))
     return {"image": images(rng, count, planted.get("moved")), "box": boxes, "outline": boxes, "feedback": judged}
+
+
+def description() -> ModelDescription:
+    """A phantom-trained model."""
+    return ModelDescription(
+        kind="student",
+        name="hiera_mini",
+        config={},
+        image_size_px=64,
+        preprocess_version=1,
+        phantom=True,
+        base="scratch",
+        trained_on=("busi",),
+        provenance={},
+        weights_sha256=DIGEST,
+    )
+
+
+def reference(seed: int = 1) -> Reference:
+    """The validation side of that model: 60 groups of the same source as `traffic`."""
+    rng = np.random.default_rng(seed)
+    drawn: list[Row] = [
+        {**row, "edit": edit}
+        for row, edit in zip(outlines(rng, 60), rng.beta(2, 2 / 0.12 - 2, 60).tolist(), strict=True)
+    ]
+    shown = to_table(images(rng, 60), range(60))
+    return Reference(
+        model_digest=DIGEST, phantom=True, kinds=("box_jitter",), images=shown, outlines=to_table(drawn, range(60))
+    )
+
+
+def write_weeks(folder: Path, monday: date, weeks: Sequence[Mapping[str, Any]], *, count: int = 70) -> None:
+    """Write a week of traffic for each entry, with what it plants, as the service does: a row of a kind a step."""
+    clock, rng = [0.0], np.random.default_rng(3)
+    limits = SignalParams(bucket_minutes=15, queue_rows=99_999, flush_seconds=60, keep_days=999, keep_megabytes=99)
+    writer = SignalWriter(folder, limits, now=lambda: clock[0])
+    begin = datetime(monday.year, monday.month, monday.day, tzinfo=UTC)
+    for week, planted in enumerate(weeks):
+        drawn = traffic(rng, count, **planted)
+        for kind, stratum in (("image", "image"), ("outline", "outline"), ("feedback", "feedback")):
+            for place, row in enumerate(drawn[stratum]):  # type: ignore[index]
+                clock[0] = (begin + timedelta(days=7 * week, minutes=30 * place)).timestamp()
+                writer.add(kind, row, model_digest=DIGEST)  # type: ignore[arg-type]
+    writer.close()

@@ -30,15 +30,15 @@ def test_under_no_drift_a_years_windows_keep_to_the_declared_false_alarms() -> N
     """Models in use for months: the reference stays, what came before grows, and every week is looked at."""
     params, rng = monitor_params(false_alarms_per_year=5, max_units=60), np.random.default_rng(1)
     alarms = looks = 0
-    for _ in range(5):
-        validation = traffic(rng, 60)
+    for _ in range(4):
+        validation = traffic(rng, 50)
         weeks: dict[Window, Units] = {}
         for week in range(20):
             window = Window(WINDOW.place + week, 7)
-            weeks[window] = traffic(rng, 50)
+            weeks[window] = traffic(rng, 40)
             found = judge(window, Traffic(7, weeks, {}, {}, 0), validation, params)
             alarms, looks = alarms + (found.verdict == "DRIFT"), looks + 1
-    assert looks == 100 and alarms <= stats.binom.ppf(0.999, looks, params.level)
+    assert looks == 80 and alarms <= stats.binom.ppf(0.999, looks, params.level)
 
 
 def test_frames_of_one_examination_taken_for_independent_would_raise_alarms_about_nothing() -> None:
@@ -77,7 +77,7 @@ def test_a_planted_change_is_found_in_nine_of_ten_windows_and_named(name: str) -
     named = [finding.signal.name for one in found for finding in one.drifted]
     assert max(set(named), key=named.count) == signal
     told = next(one for one in found if one.drifted).reasons[0]
-    assert "differs from" in told and "adjusted p" in told
+    assert ("is more than in" if signal == "edit" else "differs from") in told and "adjusted p" in told
 
 
 def test_thousands_of_images_raise_no_alarm_about_next_to_nothing() -> None:
