@@ -146,7 +146,7 @@ def test_a_write_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(PilImage.Image, "save", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(typer.BadParameter, match="No space left on device"):
         command.write_mask(tmp_path / "o.png", [Prediction(np.zeros((2, 2), dtype=bool), 1.0)], about={})
     assert not list(tmp_path.iterdir())
