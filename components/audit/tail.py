@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from components.anchor import START, End, leave_ends, sync_folder
+from components.anchor import START, Anchor, End, sync_folder
 from components.audit.entries import NewFile
 from components.audit.faults import changed
 from components.audit.lines import file_name, seal
@@ -30,13 +30,20 @@ class Receipt:
 
 
 class Tail:
-    """The open end of a log; without a tip, the end of a new one. A file over `max_file_bytes` gets a follower."""
+    """The open end of a log; without a tip, the end of a new one. A file over `max_file_bytes` gets a follower.
+
+    Raises
+    ------
+    OSError
+        If the files can't be opened to write.
+    """
 
     def __init__(self, folder: Path, tip: Tip | None, *, max_file_bytes: int) -> None:
         self.tip = tip or Tip(uuid4().hex, 0, max_file_bytes, 0, START, "")
         self._folder, self._max_file_bytes = folder, max_file_bytes
         self._file = -1 if tip is None else os.open(self._path(), os.O_WRONLY | os.O_APPEND)
         self._file_number = self.tip.file
+        self._anchor = Anchor(folder / file_name(1), self.tip.end)
 
     def write(self, entries: Sequence[tuple[bytes, str]], *, at: str) -> list[Receipt]:
         """Write entries, each as JSON with its time, all in one file, and wait until they are on the disk.
@@ -54,7 +61,7 @@ class Tail:
         begins = tip.file != self.tip.file
         if not begins:
             self._check_own()
-        leave_ends(self._path(), *ends)
+        self._anchor.leave(*ends)
         if begins:
             self._next_file(tip.file)
         _write_all(self._file, data)
@@ -66,7 +73,7 @@ class Tail:
         """Leave the one end that the log has now. If that fails, the earlier ends stay allowed, too: the lines are on
         the disk all the same."""
         with suppress(OSError):
-            leave_ends(self._path(), self.tip.end, durable=False)
+            self._anchor.leave(self.tip.end, durable=False)
 
     def take_back(self) -> None:
         """After an OSError: what may have been written is no part of the log.
@@ -77,7 +84,7 @@ class Tail:
             If that can't be had; nothing more may be written then.
         """
         if self._file_number != self.tip.file:
-            self.close()
+            self._close_file()
             (self._folder / file_name(self._file_number)).unlink()
             self._file_number = self.tip.file
             self._file = os.open(self._path(), os.O_WRONLY | os.O_APPEND)
@@ -86,7 +93,11 @@ class Tail:
             os.fsync(self._file)
 
     def close(self) -> None:
-        """Close the file that is open."""
+        """Close the files that are open."""
+        self._close_file()
+        self._anchor.close()
+
+    def _close_file(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -115,12 +126,12 @@ class Tail:
             opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o640)
         except FileExistsError:
             raise changed(path, "no such file yet") from None
-        self.close()
+        self._close_file()
         self._file, self._file_number = opened, number
         sync_folder(self._folder)
 
     def _check_own(self) -> None:
-        """Nobody else may have moved, cut or lengthened the file."""
+        """Nobody else may have moved, cut or lengthened the file, or put another end beside the log."""
         opened, wanted_bytes = os.fstat(self._file), self.tip.size_bytes
         try:
             there = self._path().stat().st_ino == opened.st_ino
@@ -128,6 +139,8 @@ class Tail:
             there = False
         if not there or opened.st_size != wanted_bytes:
             raise changed(self._path(), f"the file as it was left, {wanted_bytes:,} bytes")
+        if not self._anchor.is_there():
+            raise changed(self._anchor.path, "the file that was opened with the log")
 
     def _path(self) -> Path:
         return self._folder / file_name(self.tip.file)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.anchor import anchor_of, read_ends
+from components.anchor import anchor_of, leave_ends, read_ends
 from components.audit import log as log_module
 from components.audit.entries import Start, Stop
 from components.audit.log import AuditLog
@@ -55,8 +55,7 @@ def test_what_waits_together_is_synced_together(tmp_path: Path, monkeypatch: pyt
         monkeypatch.setattr(os, "fsync", slowly)
         with ThreadPoolExecutor(16) as pool:
             list(pool.map(lambda number: log.append(predicted(number)), range(64)))
-        # Three a batch: where the log may end, the folder of that, the lines.
-        assert len(synced) < 64 and len(synced) % 3 == 0
+        assert 4 <= len(synced) < 64 / 2
 
 
 def test_a_log_goes_on_after_it_was_closed(folder: Path) -> None:
@@ -170,7 +169,7 @@ def test_an_entry_that_is_too_long_is_refused(tmp_path: Path, monkeypatch: pytes
     assert verify(tmp_path / "audit").is_sound
 
 
-@pytest.mark.parametrize("damage", ["longer", "shorter", "moved", "gone"])
+@pytest.mark.parametrize("damage", ["longer", "shorter", "moved", "gone", "another end", "no end"])
 def test_who_changes_the_file_under_the_writer_stops_it(tmp_path: Path, damage: str) -> None:
     with AuditLog.open(tmp_path / "audit") as log:
         log.append(predicted(1))
@@ -182,8 +181,12 @@ def test_who_changes_the_file_under_the_writer_stops_it(tmp_path: Path, damage: 
         elif damage == "moved":
             path.rename(tmp_path / "elsewhere")
             path.write_bytes(data)
-        else:
+        elif damage == "gone":
             path.unlink()
+        elif damage == "another end":
+            leave_ends(path, (1, "a" * 64))
+        else:
+            anchor_of(path).unlink()
         with pytest.raises(AuditError, match="changed by somebody else"):
             log.append(predicted(2))
         assert log.fault is not None
