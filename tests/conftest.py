@@ -21,6 +21,7 @@ TOGETHER = {
     "tests/pipelines/test_graph.py": "graph",
     "tests/pipelines/": "pipelines",
     "tests/serving/test_service.py": "service",
+    "tests/serving/web/": "web",
     "tests/components/test_tracking.py": "tracking",
 }
 

@@ -28,7 +28,7 @@ const FIRST = Object.freeze({
 });
 
 export class Desk {
-  /** @param {import("./service.js").Service} service @param {{say: (text: string) => void, fail: (error: unknown) => void, calm: () => void}} notices */
+  /** @param {import("./service.js").Service} service @param {typeof import("./notices.js").notices} notices */
   constructor(service, notices) {
     this.service = service;
     this.notices = notices;
@@ -115,6 +115,20 @@ export class Desk {
       if (!aborted(error)) this.notices.fail(error);
       return false;
     }
+  }
+
+  /** The model that answered; after a promotion it may be another one than the page knows. @param {import("./shapes.js").Model} model */
+  meet(model) {
+    if (!this.state.card || this.state.card.model.digest === model.digest) return;
+    this.set({ card: { ...this.state.card, model } });
+    this.notices.changed(model);
+    this.describe().catch(() => {}); // the new name stands there already; its card comes with the next answer
+  }
+
+  /** The card of the model that serves now. */
+  async describe() {
+    const card = await this.service.json({ path: "/v1/model", method: "GET" });
+    this.set({ card });
   }
 
   // ---- steps

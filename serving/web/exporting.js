@@ -113,7 +113,7 @@ export class Exporting {
       const answer = answerTo(item.prompt);
       const { id, name, prompt, verdict, moved } = item;
       const mask = maskOf(item);
-      return { id, name, prompt, verdict, moved, corrected: item.edit !== null, mask, measurements: measuredOf(item, regions), prediction: answer?.prediction ?? null, answer: answer?.found ?? null };
+      return { id, name, prompt, verdict, moved, corrected: item.edit !== null, mask, measurements: measuredOf(item, regions), prediction: answer?.prediction ?? null, model: answer?.model ?? null, answer: answer?.found ?? null };
     });
     const calipers = doc.calipers.filter((one) => one.frame === state.frame);
     return { model: state.card?.model ?? null, image: facts ?? null, objects, calipers };

@@ -3,7 +3,7 @@
 import { Lru } from "./lru.js";
 
 /** @typedef {import("./service.js").Service} Service */
-/** @typedef {{box: [number, number, number, number], x_mm: number, y_mm: number, source: string}} Region */
+/** @typedef {{box: [number, number, number, number], x_mm: number | null, y_mm: number | null, source: string}} Region */
 /** @typedef {{flagged: boolean, score: number, threshold: number, told: string}} Guard */
 /** @typedef {{id: string, width: number, height: number, frame: number, frames: number, guard: Guard | null, regions: Region[], total_ms: number}} Facts */
 

@@ -33,7 +33,8 @@ const panel = new Panel(desk, { stage, tools, actions: act });
 player(desk);
 at("accept-all").addEventListener("click", () => verdicts.acceptAll());
 
-desk.listeners.push((state) => {
+desk.listeners.push((state, before) => {
+  if (state.card !== before.card) showModel(state.card);
   list.show();
   panel.show(state);
   warn(desk);
@@ -161,9 +162,7 @@ window.addEventListener("offline", () => notices.say("This device is offline: ou
 
 async function begin() {
   try {
-    const card = await service.json({ path: "/v1/model", method: "GET" });
-    showModel(card);
-    desk.set({ card });
+    await desk.describe();
     const told = await service.discover();
     desk.set({ paths: service.paths, refines: takesMasks(told) });
     if (service.paths.has("/v1/session")) {

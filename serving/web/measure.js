@@ -6,16 +6,24 @@
 /** @typedef {import("./frames.js").Region} Region */
 /** @typedef {import("./shapes.js").Spacing} Spacing */
 
+const SAME_SCALE = 1e-3; // as in components/formats/regions.py
+
 /** The region that holds a box decides; none, or regions that differ, leave pixels, and the reason why. @param {readonly Region[]} regions @param {Box | null} box @returns {{spacing: Spacing | null, why: string | null}} */
 export function spacingOf(regions, box) {
   if (!regions.length) return { spacing: null, why: "no calibration" };
   const holding = regions.filter((region) => box !== null && holds(region.box, box));
   const [first] = holding;
-  if (!first) return { spacing: null, why: "outside the calibrated regions" };
-  if (holding.some((region) => region.x_mm !== first.x_mm || region.y_mm !== first.y_mm)) {
-    return { spacing: null, why: "in regions of different calibration" };
-  }
-  return { spacing: { x_mm: first.x_mm, y_mm: first.y_mm, source: first.source }, why: null };
+  if (!first) return { spacing: null, why: "not wholly inside one calibrated region" };
+  const { x_mm, y_mm, source } = first;
+  const bare = holding.find((region) => region.x_mm === null || region.y_mm === null);
+  if (bare || x_mm === null || y_mm === null) return { spacing: null, why: `no scale in ${(bare ?? first).source}` };
+  const same = holding.every((region) => isSame(region.x_mm, x_mm) && isSame(region.y_mm, y_mm));
+  return same ? { spacing: { x_mm, y_mm, source }, why: null } : { spacing: null, why: "regions of different scale lie over each other here" };
+}
+
+/** @param {number | null} one @param {number} other */
+function isSame(one, other) {
+  return one !== null && Math.abs(one - other) <= SAME_SCALE * Math.max(one, other);
 }
 
 /** @param {Box} outer @param {Box} inner */

@@ -18,6 +18,11 @@ export const notices = {
   calm() {
     at("error").hidden = true;
   },
+  /** @param {import("./shapes.js").Model} model */
+  changed(model) {
+    at("changed").textContent = `Another model answers now: ${model.name} version ${model.version}. Outlines drawn before it stay as they are.`;
+    at("changed").hidden = false;
+  },
 };
 
 /** Which model answers, and how far it goes. @param {any} card */

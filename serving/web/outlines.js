@@ -66,7 +66,8 @@ export class Outlines {
       signal.throwIfAborted();
       try {
         const answer = await desk.service.json({ path: "/v1/segment", fields: { image_id: id, prompts }, signal });
-        return { found: answer.objects[0], prediction: answer.prediction ?? null };
+        desk.meet(answer.model);
+        return { found: answer.objects[0], prediction: answer.prediction ?? null, model: answer.model };
       } catch (error) {
         // The service let this image go: it is sent again, once.
         if (again || !(error instanceof ServiceError) || error.code !== "image_gone") throw error;

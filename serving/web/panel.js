@@ -144,10 +144,10 @@ export class Panel {
     const regions = regionsOf(this.desk);
     const item = chosenOf(this.desk.doc);
     const measured = item && item.frame === frame ? measuredOf(item, regions) : null;
-    const whole = spacingOf(regions, null);
-    const [only] = regions;
-    const { spacing, why } = measured ?? (regions.length === 1 && only ? { spacing: only, why: null } : whole);
-    at("spacing").textContent = !facts[frame] ? "" : !measured && regions.length > 1 ? `mm within ${regions.length} calibrated regions` : toldSource(regions, spacing, why);
+    // Without an object: what a place within the one region would be measured by.
+    const { spacing, why } = measured ?? spacingOf(regions, regions[0]?.box ?? null);
+    const several = !measured && regions.length > 1;
+    at("spacing").textContent = !facts[frame] ? "" : several ? `${regions.length} regions: mm where they are calibrated` : toldSource(regions, spacing, why);
   }
 }
 

@@ -15,7 +15,8 @@ import { decode } from "./rle.js";
 /** @typedef {{area_px: number, area_mm2: number | null, longest: Line | null, perpendicular: Line | null, spacing: Spacing | null, why: string | null}} Measured */
 /** @typedef {{mask: Rle, polygons: number[][], box: Box | null, area_px: number, quality: number, confidence: number | null,
  *   abstain: boolean | null, reasons: string[], measurements?: Measured}} Found one object of an answer */
-/** @typedef {{found: Found, prediction: string | null}} Answer */
+/** @typedef {{name: string, version: string, digest: string}} Model */
+/** @typedef {{found: Found, prediction: string | null, model: Model}} Answer */
 /** @typedef {{path: Path2D, box: Box | null, area_px: number}} Outline */
 
 /** @type {WeakMap<Prompt, Answer>} */

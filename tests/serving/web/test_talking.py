@@ -1,0 +1,158 @@
+"""What passes between the page and its service: tokens, a busy service, images let go, files to take away.
+
+Answers that the test's service doesn't give by itself (401, 429, 410, another model) are put in its place once, as it
+would give them; what follows is asked of the service.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from playwright.sync_api import Route, expect
+
+from components.masks import from_rle
+from tests.serving.web.acting import Bedside
+
+Answer = Callable[[Route], None]
+
+
+def refusal(status: int, code: str, **headers: str) -> Answer:
+    """An error as the service words it."""
+    body = json.dumps({"error": {"code": code, "message": f"this is {code}", "hint": "do something"}})
+    return lambda route: route.fulfill(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def test_a_token_is_asked_for_kept_in_the_tab_and_sent(unopened: Bedside, address: str) -> None:
+    page = unopened.page
+    seen: list[str | None] = []
+
+    def gate(route: Route) -> None:
+        token = route.request.headers.get("authorization")
+        seen.append(token)
+        if token == "Bearer right":
+            route.continue_()
+        else:
+            refusal(401, "token_unknown" if token else "token_missing")(route)
+
+    page.route("**/v1/model", gate)
+    page.goto(address)
+    dialog = page.locator("#token-dialog")
+    expect(dialog).to_be_visible()
+    expect(page.locator("#token")).to_be_focused()
+    page.fill("#token", "wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#token-told")).to_contain_text("doesn't know that token")
+    page.fill("#token", "right")
+    page.keyboard.press("Enter")
+    expect(page.locator("#model")).to_contain_text("hiera_mini")
+    expect(dialog).to_be_hidden()
+    assert seen == [None, "Bearer wrong", "Bearer right"]
+    assert page.evaluate("() => [Object.values(sessionStorage), localStorage.length, document.cookie]") == [
+        ["right"],
+        0,
+        "",
+    ]
+
+
+def test_without_a_token_the_page_says_so(unopened: Bedside, address: str) -> None:
+    unopened.page.route("**/v1/model", refusal(401, "token_missing"))
+    unopened.page.goto(address)
+    unopened.page.click("#token-cancel")
+    expect(unopened.page.locator("#error")).to_contain_text("This is token_missing. What to do: do something.")
+    expect(unopened.page.locator("#model")).to_have_text("no access")
+
+
+@pytest.mark.parametrize(("status", "code"), [(429, "busy"), (503, "overloaded")])
+def test_a_busy_service_is_asked_again(opened: Bedside, status: int, code: str) -> None:
+    opened.page.route("**/v1/segment", refusal(status, code, **{"Retry-After": "1"}), times=1)
+    opened.drag((20, 10), (60, 40))
+    expect(opened.status).to_contain_text("The service is busy. Trying again in 1 s (1 of 3)")
+    expect(opened.status).to_contain_text("outlined")
+    expect(opened.rows).to_have_count(1)
+
+
+def test_asking_again_has_an_end(opened: Bedside) -> None:
+    asked: list[str] = []
+    opened.page.on("request", lambda request: asked.append(request.url) if "segment" in request.url else None)
+    opened.page.clock.install()
+    opened.page.route("**/v1/segment", refusal(429, "busy", **{"Retry-After": "999"}))
+    opened.drag((20, 10), (60, 40))
+    for again in (1, 2, 3):
+        expect(opened.status).to_contain_text(f"Trying again in 15 s ({again} of 3)")
+        opened.page.clock.fast_forward(15_000)
+    expect(opened.page.locator("#error")).to_contain_text("This is busy")
+    assert len(asked) == 4
+    expect(opened.rows).to_have_count(0)
+    expect(opened.page.locator("#undo")).to_be_disabled()
+
+
+def test_an_image_that_was_let_go_is_sent_again(opened: Bedside) -> None:
+    sent: list[str] = []
+    opened.page.on("request", lambda request: sent.append(request.url.rsplit("/", 1)[-1]))
+    opened.page.route("**/v1/segment", refusal(410, "image_gone"), times=1)
+    opened.box(20, 10, 60, 40)
+    assert sent == ["segment", "images", "segment"]
+
+
+def test_out_of_reach_and_offline_are_told_apart(opened: Bedside) -> None:
+    page = opened.page
+    opened.box(20, 10, 60, 40)
+    page.route("**/v1/segment", lambda route: route.abort("connectionrefused"))
+    page.mouse.click(*opened.at(40, 30))
+    expect(page.locator("#error")).to_contain_text("The service can't be reached")
+    assert opened.prompt()["points"] == [], "what wasn't answered isn't kept"
+    page.context.set_offline(True)
+    expect(opened.status).to_contain_text("offline")
+    page.mouse.click(*opened.at(40, 30))
+    expect(page.locator("#error")).to_contain_text("This device is offline")
+    page.context.set_offline(False)
+    page.unroute("**/v1/segment")
+    page.mouse.click(*opened.at(40, 30))
+    opened.settled()
+    expect(page.locator("#error")).to_be_hidden()
+    assert len(opened.prompt()["points"]) == 1
+
+
+def test_another_model_in_an_answer_is_told(opened: Bedside) -> None:
+    def other(route: Route) -> None:
+        answer = route.fetch().json()
+        answer["model"] = {"name": "newer", "version": "7", "digest": "e" * 64}
+        route.fulfill(json=answer)
+
+    opened.page.route("**/v1/segment", other, times=1)
+    opened.box(20, 10, 60, 40)
+    expect(opened.page.locator("#changed")).to_contain_text("newer version 7")
+
+
+def test_a_files_name_stays_on_the_device(bedside: Bedside, png: bytes) -> None:
+    sent: list[bytes] = []
+    bedside.page.on("request", lambda request: sent.append(request.post_data_buffer or b""))
+    bedside.open(png, "Doe^Jane_1950.png")
+    bedside.box(20, 10, 60, 40)
+    assert len(sent) >= 3 and not any(b"Doe" in body for body in sent)
+
+
+def test_a_file_that_is_no_image_is_refused_in_words(bedside: Bedside) -> None:
+    bedside.page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"hello"})
+    expect(bedside.page.locator("#error")).to_contain_text("What to do:")
+    expect(bedside.page.locator("#empty")).to_be_visible()
+
+
+def test_masks_are_exported_in_the_images_own_pixels(opened: Bedside) -> None:
+    opened.box(5, 5, 40, 50)
+    session = opened.session()
+    single = np.asarray(from_rle(session["objects"][0]["mask"]))
+    png = np.asarray(PilImage.open(io.BytesIO(opened.export("mask"))).convert("L"))
+    np.testing.assert_array_equal(png, np.where(single, 255, 0))
+    opened.box(45, 5, 85, 50)
+    both = np.asarray(PilImage.open(io.BytesIO(opened.export("mask"))).convert("L"))
+    second = np.asarray(from_rle(opened.session()["objects"][1]["mask"]))
+    np.testing.assert_array_equal(both, np.where(second, 2, single))
+    opened.page.click("#export")
+    expect(opened.page.locator("[data-format=seg]")).to_be_disabled()
+    expect(opened.page.locator("#why-seg")).to_have_text("needs a DICOM image; this one isn't")
