@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -179,7 +180,7 @@ class EmbeddingCache:
             return len(theirs)
 
     def sweep(self) -> None:
-        """Drop what nobody has asked for within `ttl_s`. Every use does so too; this is for when there is none."""
+        """Drop what nobody has asked for within `ttl_s`. Each use does so too; `keep_sweeping` where there is none."""
         with self._lock:
             self._sweep()
 
@@ -223,6 +224,23 @@ class EmbeddingCache:
 
     def _drop(self, key: Key) -> None:
         self._counts.held_bytes -= self._slots.pop(key).size_bytes
+
+
+def keep_sweeping(cache: EmbeddingCache, *, every_s: float) -> threading.Thread:
+    """Sweep a store every so often for as long as there is anything else that holds it, in a thread of its own."""
+
+    def sweep(held: weakref.ref[EmbeddingCache]) -> None:
+        pause = threading.Event()
+        while not pause.wait(every_s):
+            found = held()
+            if found is None:
+                return
+            found.sweep()
+            del found
+
+    thread = threading.Thread(target=sweep, args=(weakref.ref(cache),), name="sonoforge-sweeping", daemon=True)
+    thread.start()
+    return thread
 
 
 def _too_slow(wait_s: float) -> TooSlowError:

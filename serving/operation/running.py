@@ -16,12 +16,14 @@ from components.errors import ParamsError
 from components.monitoring.writer import SignalWriter
 from serving import VERSION
 from serving.bedside import Bedside
-from serving.engine.cache import EmbeddingCache
+from serving.engine.cache import EmbeddingCache, keep_sweeping
 from serving.engine.predictor import Predictor
 from serving.operation.records import open_records
 from serving.operation.switching import Switching
 
 AUDIT_VARIABLE, SIGNALS_VARIABLE, IN_SERVICE_VARIABLE = "SONOFORGE_AUDIT", "SONOFORGE_SIGNALS", "SONOFORGE_IN_SERVICE"
+SWEEP_S = 10.0
+"""How often embeddings whose time is over are looked for while nobody asks."""
 logger = logging.getLogger("bentoml.sonoforge")
 
 
@@ -46,6 +48,7 @@ def start(bedside: Bedside, *, model: Path, environment: Mapping[str, str]) -> N
         proposal_bytes=settings.proposals.bytes,
     )
     cache = EmbeddingCache(settings.cache.bytes, ttl_s=settings.cache.ttl_s)
+    keep_sweeping(cache, every_s=min(SWEEP_S, settings.cache.ttl_s))
 
     def load(folder: Path) -> Predictor:
         predictor = Predictor.load(folder, settings=settings, cache=cache)
@@ -63,9 +66,7 @@ def start(bedside: Bedside, *, model: Path, environment: Mapping[str, str]) -> N
     bedside.records = records
     logger.info("serving %s, weights sha256 %s", predictor.model.name, predictor.model.digest)
     if predictor.checked is None:
-        logger.warning(
-            "this model carries no self-check: nothing shows that it answers here as where it was made"
-        )
+        logger.warning("this model carries no self-check: nothing shows that it answers here as where it was made")
     if named := environment.get(IN_SERVICE_VARIABLE):
         bedside.switching = Switching(Path(named), models=bedside.models, load=load, told=records.switched)
         bedside.switching.look()

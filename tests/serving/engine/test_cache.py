@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.promptable.segmenter import Embedding
-from serving.engine.cache import Embedded, EmbeddingCache, Key
+from serving.engine.cache import Embedded, EmbeddingCache, Key, keep_sweeping
 from serving.engine.later import TooSlowError
 from serving.engine.weighing import held_by
 from tests.serving.engine.clocks import Clock, until
@@ -112,6 +112,21 @@ def test_what_isnt_asked_for_goes_with_time() -> None:
     cache.sweep()
     assert len(cache) == cache.held_bytes == 0
     assert (cache.counts.evicted_age, cache.counts.evicted_room) == (2, 0)
+
+
+def test_time_goes_though_nobody_asks() -> None:
+    def swept() -> threading.Thread:
+        clock = Clock()
+        cache = make(10**6, ttl_s=10, clock=clock)
+        cache.put(key("a"), entry(10))
+        thread = keep_sweeping(cache, every_s=0.001)
+        clock.now_s = 11.0
+        until(lambda: len(cache) == 0)
+        return thread
+
+    thread = swept()
+    thread.join(WAIT_S)
+    assert not thread.is_alive(), "it ends with its store"
 
 
 def test_a_models_entries_go_with_it_and_no_others() -> None:
