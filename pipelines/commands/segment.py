@@ -1,15 +1,14 @@
 """`sonoforge segment`: an image file, boxes and clicks to a mask as PNG, the same to the bit as the endpoint's.
 
-Leaves out: the masks themselves (components/promptable/predict.py), and serving.
+Leaves out: the masks themselves (components/promptable/predict.py), the files (segment_files.py), and serving.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,9 +19,13 @@ from typer.core import TyperCommand
 from components.errors import ImageError, PromptError
 from components.types import Image, Mask, Point, Prediction, Prompt
 from pipelines.commands.model_ref import REF_HELP, Chosen, default_model, resolve
+from pipelines.commands.segment_files import Places, make_files, make_mask, write_file
+from pipelines.commands.segment_told import as_json, tell
 
 if TYPE_CHECKING:
     from components.artefacts import ModelDescription
+    from components.findings.finding import Finding, Origin
+    from components.formats import Region
     from components.promptable.calibration import Calibration, Judged
     from components.promptable.guard import GuardFinding
     from components.promptable.segmenter import Segmenter
@@ -54,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 
 def segment(
-    image: Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF, BMP or single-frame DICOM.", show_default=False)],
+    image: Annotated[Path, typer.Argument(help="PNG, JPEG, TIFF, BMP or DICOM.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="PNG to write, in the image's own pixels.", show_default=False)],
     boxes: Annotated[
         list[str] | None,
@@ -84,48 +87,73 @@ def segment(
             help=f"{REF_HELP}. Default: champion, else student.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print RLE, polygons, boxes and qualities as JSON.")] = False,
+    frame: Annotated[int, typer.Option("--frame", min=0, help="Which frame of several, from 0.")] = 0,
+    names: Annotated[
+        list[str] | None, typer.Option("--name", help="What an object is called in the files: one each, as they come.")
+    ] = None,
+    measured: Annotated[
+        bool, typer.Option("--measure", help="Tell area, longest and perpendicular diameter; JSON always does.")
+    ] = False,
+    overlay: Annotated[Path | None, typer.Option("--overlay", help="PNG to write: the image, outlined.")] = None,
+    coco: Annotated[Path | None, typer.Option("--coco", help="JSON to write: COCO's instances.")] = None,
+    seg: Annotated[Path | None, typer.Option("--seg", help="DICOM Segmentation to write, of a DICOM image.")] = None,
+    sr: Annotated[
+        Path | None, typer.Option("--sr", help="DICOM report of measures to write, of a DICOM image.")
+    ] = None,
+    json_wanted: Annotated[
+        bool, typer.Option("--json", help="Print RLE, polygons, boxes and qualities as JSON.")
+    ] = False,
 ) -> None:
     """Outline what the boxes and clicks show, as a mask in the image's own pixels.
 
     One object: 0 and 255. Several: the value of a pixel is the number of its object, later ones on top.
     """
-    from components.preprocess import decode_image
-    from components.promptable.calibration import find_calibration
-    from components.promptable.guard import check_fits
-    from components.promptable.predict import check_prompts, embed, pin_threads
-    from components.students import load_student
+    from components.formats import open_source
+    from components.promptable.predict import check_prompts
 
     box_numbers = [_numbers("--box", text) for text in boxes or []]
     point_numbers = [_numbers("--point", text) for text in points or []]
-    _check_out(out, image)
+    asked_for = {"--out": out, "--overlay": overlay, "--coco": coco, "--seg": seg, "--sr": sr}
+    places = Places({option: path for option, path in asked_for.items() if path is not None})
+    places.check(image)
     prompts = to_prompts(
         [(x0, y0, x1, y1) for x0, y0, x1, y1 in box_numbers],
         [(x, y, sign) for x, y, sign in point_numbers],
         mask=None if mask is None else _read_mask(mask),
     )
-    pixels = decode_image(_read(image), name=str(image))
+    called = _names(names or [], len(prompts))
+    data = _read(image)
+    source = open_source(data, name=str(image))
+    places.check_kind(source.kind)
+    pixels = source.frame(frame)
     check_prompts(prompts, (pixels.shape[0], pixels.shape[1]))
     chosen = default_model(Path.cwd()) if model is None else resolve(Path.cwd(), model)
     if chosen.warning:
         typer.echo(f"WARNING: no model is released. {chosen.warning}", err=True)
-    pin_threads()
-    segmenter, description = load_student(chosen.folder)
-    calibration = find_calibration(chosen.folder, model_digest=description.digest)
-    if calibration is not None:
-        check_fits(calibration.guard, lambda blank: embed(segmenter, blank))
-    outlines = _outline(segmenter, calibration, pixels, prompts)
-    asked = json.dumps({"boxes": box_numbers, "points": point_numbers, **_digest_of_mask(prompts[0])})
+    outlines, description = _outline_with(chosen, pixels, prompts)
+    findings = _findings(outlines, prompts, called, source.regions)
+    at = {"frame": frame} if source.frames > 1 else {}
+    asked = json.dumps({"boxes": box_numbers, "points": point_numbers, **at, **_digest_of_mask(prompts[0])})
     made_by = {"model_name": description.name, "model_digest": description.digest, "model_ref": chosen.told}
-    write_mask(out, outlines.predictions, about=made_by | {"prompt": asked})
-    if as_json:
-        typer.echo(json.dumps(_as_json(outlines, description, chosen, out=out), indent=2))
+    made = make_files(places, findings, _origin(description, chosen), pixels=pixels, source=data, frame=frame)
+    made["--out"] = make_mask([each.mask for each in findings], about=made_by | {"prompt": asked})
+    for option, content in made.items():
+        write_file(places.by_option[option], content, option=option)
+    if json_wanted:
+        which = {"frame": frame, "frames": source.frames}
+        told = as_json(outlines.finding, findings, description, ref=chosen.told, out=out, at=which)
+        typer.echo(json.dumps(told, indent=2))
         return
     typer.echo(f"model: {chosen.told}, {description.name}, weights {description.digest[:12]}")
     if description.phantom:
         typer.echo("phantom-trained demo: this model's masks mean nothing on patients")
-    _tell(outlines)
+    if source.frames > 1:
+        typer.echo(f"frame {frame} of {source.frames}, counted from 0")
+    tell(outlines.finding, findings, measured=measured)
     typer.echo(f"written: {out} ({'0 and 255' if len(prompts) == 1 else 'values are object numbers'})")
+    for option in made:
+        if option != "--out":
+            typer.echo(f"written: {places.by_option[option]} ({option.removeprefix('--')})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +163,21 @@ class Outlines:
     predictions: list[Prediction]
     judged: list[Judged | None]
     finding: GuardFinding | None
+
+
+def _outline_with(chosen: Chosen, pixels: Image, prompts: Sequence[Prompt]) -> tuple[Outlines, ModelDescription]:
+    """What the chosen model outlines, and which model it is."""
+    from components.promptable.calibration import find_calibration
+    from components.promptable.guard import check_fits
+    from components.promptable.predict import embed, pin_threads
+    from components.students import load_student
+
+    pin_threads()
+    segmenter, description = load_student(chosen.folder)
+    calibration = find_calibration(chosen.folder, model_digest=description.digest)
+    if calibration is not None:
+        check_fits(calibration.guard, lambda blank: embed(segmenter, blank))
+    return _outline(segmenter, calibration, pixels, prompts), description
 
 
 def _outline(
@@ -155,19 +198,41 @@ def _outline(
     return Outlines(predictions, judged, finding)
 
 
-def _tell(outlines: Outlines) -> None:
-    """Print each object, and every warning."""
+def _findings(
+    outlines: Outlines, prompts: Sequence[Prompt], names: Sequence[str], regions: Sequence[Region]
+) -> list[Finding]:
+    """The outlines with all that is said of them, as the files take them."""
+    from components.findings.finding import Finding
+    from components.findings.measure import measure_on_frame
     from components.promptable.calibration import UNCALIBRATED
 
-    if None in outlines.judged:
-        typer.echo(UNCALIBRATED)
-    if outlines.finding is not None and outlines.finding.flagged:
-        typer.echo(f"WARNING: {outlines.finding.told}")
-    for number, (prediction, verdict) in enumerate(zip(outlines.predictions, outlines.judged, strict=True), start=1):
-        sure = "" if verdict is None else f", confidence {verdict.confidence:.3f}"
-        typer.echo(f"object {number}: {int(prediction.mask.sum())} px, quality {prediction.quality:.3f}{sure}")
-        if verdict is not None and verdict.abstain:
-            typer.echo(f"  WARNING: don't rely on this outline: {'; '.join(verdict.reasons)}")
+    return [
+        Finding(
+            name,
+            prediction.mask,
+            measure_on_frame(prediction.mask, regions, prompt.box_xyxy),
+            prompt=prompt,
+            quality=prediction.quality,
+            confidence=None if verdict is None else verdict.confidence,
+            abstain=None if verdict is None else verdict.abstain,
+            reasons=(UNCALIBRATED,) if verdict is None else verdict.reasons,
+        )
+        for name, prompt, prediction, verdict in zip(names, prompts, outlines.predictions, outlines.judged, strict=True)
+    ]
+
+
+def _origin(description: ModelDescription, chosen: Chosen) -> Origin:
+    from importlib import metadata
+
+    from components.findings.finding import Origin
+
+    return Origin(
+        description.name,
+        "unreleased" if chosen.released is None else "released",
+        description.digest,
+        metadata.version("sonoforge"),
+        phantom=description.phantom,
+    )
 
 
 def _numbers(option: str, text: str) -> list[float]:
@@ -244,46 +309,13 @@ def _digest_of_mask(prompt: Prompt) -> dict[str, str]:
     return {"mask_rle_sha256": hashlib.sha256(to_rle(prompt.mask)["counts"].encode("ascii")).hexdigest()}
 
 
-def write_mask(path: Path, predictions: Sequence[Prediction], *, about: Mapping[str, str]) -> None:
-    """Write masks as one 8-bit PNG in one piece: 0 and 255 for one object, else object numbers, later ones on top.
-
-    `about` goes into text chunks `sonoforge:KEY`, by which `sonoforge trace` finds the model again.
-
-    Raises
-    ------
-    typer.BadParameter
-        If the file can't be written.
-    """
-    from PIL import Image as PilImage
-
-    from components.artefacts import replacing
-    from components.findings.png import numbered, to_png
-
-    picture = to_png(PilImage.fromarray(numbered([prediction.mask for prediction in predictions])), about)
-    try:
-        with replacing(path) as beside:
-            beside.write_bytes(picture)
-    except OSError as error:
-        raise _bad_out(f"{path} can't be written: {error.strerror or error}", remedy="name a file elsewhere") from None
-
-
-def _check_out(out: Path, image: Path) -> None:
-    """Refuse a place for the mask that would cost the image, or that can't take a file, before anything is computed."""
-    try:
-        if out.exists() and image.exists() and out.samefile(image):
-            raise _bad_out(f"{out} is the image itself", remedy="name another file; the image is kept as it is")
-        if out.exists() and not out.is_file():
-            raise _bad_out(f"{out} is {'a folder' if out.is_dir() else 'no ordinary file'}", remedy="name a file")
-        if not out.parent.is_dir():
-            raise _bad_out(f"there is no folder {out.parent}", remedy="make it first, or name a file elsewhere")
-    except OSError as error:
-        raise _bad_out(f"{out}: {error.strerror or error}", remedy="name a file elsewhere") from None
-    if not os.access(out.parent, os.W_OK | os.X_OK):
-        raise _bad_out(f"{out.parent} is write-protected", remedy="name a file elsewhere")
-
-
-def _bad_out(found: str, *, remedy: str) -> typer.BadParameter:
-    return typer.BadParameter(f"{found}; expected: a PNG to write; {remedy}", param_hint="--out")
+def _names(given: Sequence[str], count: int) -> list[str]:
+    """A name for each object, "object 2" for the second where none are given."""
+    if given and len(given) != count:
+        raise typer.BadParameter(
+            f"{len(given)} names of {count} objects; expected: one each, or none; name all", param_hint="--name"
+        )
+    return list(given) or [f"object {number}" for number in range(1, count + 1)]
 
 
 def _read(path: Path) -> bytes:
@@ -293,35 +325,3 @@ def _read(path: Path) -> bytes:
         raise ImageError(
             f"{path}: {error.strerror}", expected="an image file", remedy="name a file that can be read"
         ) from None
-
-
-def _as_json(outlines: Outlines, description: ModelDescription, chosen: Chosen, *, out: Path) -> dict[str, Any]:
-    from components.masks import tight_box, to_polygons, to_rle
-    from components.promptable.calibration import UNCALIBRATED
-
-    height_px, width_px = outlines.predictions[0].mask.shape
-    finding = outlines.finding
-    guard = None if finding is None else asdict(finding) | {"flagged": finding.flagged, "told": finding.told}
-    return {
-        "model": {
-            "name": description.name,
-            "digest": description.digest,
-            "ref": chosen.told,
-            "phantom": description.phantom,
-        },
-        "image": {"width": width_px, "height": height_px, "guard": guard},
-        "objects": [
-            {
-                "mask": to_rle(prediction.mask),
-                "polygons": to_polygons(prediction.mask),
-                "box": tight_box(prediction.mask),
-                "area_px": int(prediction.mask.sum()),
-                "quality": prediction.quality,
-                "confidence": None if verdict is None else verdict.confidence,
-                "abstain": None if verdict is None else verdict.abstain,
-                "reasons": [UNCALIBRATED] if verdict is None else list(verdict.reasons),
-            }
-            for prediction, verdict in zip(outlines.predictions, outlines.judged, strict=True)
-        ],
-        "out": str(out),
-    }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import typer
 from PIL import Image as PilImage
 from typer.testing import CliRunner, Result
 
-from components.errors import PromptError, ReleaseError
-from components.types import Point, Prediction, Prompt
+from components.errors import FrameError, PromptError, ReleaseError
+from components.types import Point, Prompt
 from pipelines.commands import segment as command
 
 A, B = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)
@@ -64,17 +63,6 @@ def test_unclear_prompts_are_refused(
 ) -> None:
     with pytest.raises(PromptError):
         command.to_prompts(boxes, points)
-
-
-def test_a_mask_is_black_and_white_or_holds_object_numbers(tmp_path: Path) -> None:
-    left, right = np.zeros((2, 4), dtype=bool), np.zeros((2, 4), dtype=bool)
-    left[:, :3], right[:, 2:] = True, True
-    command.write_mask(tmp_path / "one.png", [Prediction(left, 1.0)], about={"model_digest": "a" * 64})
-    assert PilImage.open(tmp_path / "one.png").info["sonoforge:model_digest"] == "a" * 64
-    np.testing.assert_array_equal(np.asarray(PilImage.open(tmp_path / "one.png"))[0], [255, 255, 255, 0])
-    command.write_mask(tmp_path / "two.png", [Prediction(left, 1.0), Prediction(right, 1.0)], about={})
-    np.testing.assert_array_equal(np.asarray(PilImage.open(tmp_path / "two.png"))[0], [1, 1, 2, 2])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "two.png"]
 
 
 def test_without_any_model_nothing_is_written(
@@ -142,11 +130,18 @@ def test_a_write_protected_folder_is_refused_before_anything_is_computed(
     assert ran.exit_code == 2 and "write-protected" in _said(ran), _said(ran)
 
 
-def test_a_write_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_each_object_has_a_name_or_none_has(app: typer.Typer, tmp_path: Path) -> None:
+    image = tmp_path / "scan.png"
+    PilImage.new("L", (20, 20)).save(image)
+    ran = CliRunner().invoke(
+        app, [str(image), "--box", "1", "1", "9", "9", "--name", "a", "--name", "b", "--out", str(tmp_path / "o.png")]
+    )
+    assert ran.exit_code == 2 and "2 names of 1 objects" in _said(ran)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(typer.BadParameter, match="No space left on device"):
-        command.write_mask(tmp_path / "o.png", [Prediction(np.zeros((2, 2), dtype=bool), 1.0)], about={})
-    assert not list(tmp_path.iterdir())
+
+def test_a_frame_that_is_not_there_is_refused(app: typer.Typer, tmp_path: Path) -> None:
+    image = tmp_path / "scan.png"
+    PilImage.new("L", (20, 20)).save(image)
+    asked = [str(image), "--box", "1", "1", "9", "9", "--out", str(tmp_path / "o.png"), "--frame", "1"]
+    ran = CliRunner().invoke(app, asked)
+    assert isinstance(ran.exception, FrameError) and "frame 1 of 1" in ran.exception.found
