@@ -84,8 +84,9 @@ def _on_library_error(error: Exception) -> Response:
         if isinstance(error, kind):
             message = f"{error.found}; expected: {error.expected}"
             response = _refused(status, ErrorDetail(code=code, message=message, hint=error.remedy))
-            if isinstance(error, LaterError):
-                response.headers["Retry-After"] = str(error.retry_after_s)
+            if status in (429, 503):
+                after_s = error.retry_after_s if isinstance(error, LaterError) else RETRY_AFTER_S
+                response.headers["Retry-After"] = str(after_s)
             return response
     return _on_own_error(error)
 

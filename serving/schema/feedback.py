@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from serving.schema.answers import RleOut
 from serving.schema.prompts import MAX_OBJECTS
@@ -22,12 +22,24 @@ class JudgementIn(Message):
     verdict: Verdict
     mask: RleOut | None = None
 
+    @model_validator(mode="after")
+    def _edited_to_something(self) -> Self:
+        if (self.verdict == "edited") != (self.mask is not None):
+            raise ValueError("`mask` is the final one of an object that was edited, and of no other")
+        return self
+
 
 class FeedbackIn(Message):
     """The body of `POST /v1/feedback`; each object at most once."""
 
     prediction: PredictionId
     objects: Annotated[tuple[JudgementIn, ...], Field(min_length=1, max_length=MAX_OBJECTS)]
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({each.index for each in self.objects}) < len(self.objects):
+            raise ValueError("an object is judged twice")
+        return self
 
 
 class FeedbackOut(Message):

@@ -84,7 +84,10 @@ def bedside(loaded: tuple[Segmenter, ModelDescription], tmp_path: Path) -> Itera
     """A running service with small limits on bytes and pixels, and a log of its own."""
     small = with_limits(body_bytes=3_000_000, prompts_bytes=50_000, image_px=200_000, mask_px=1_000_000)
     with recorded(Bedside.of(small), tmp_path) as bedside:
-        bedside.models.install(Predictor(*loaded, settings=small))
+        predictor = Predictor(*loaded, settings=small)
+        assert bedside.records is not None
+        predictor.on_embedded = bedside.records.embedded
+        bedside.models.install(predictor)
         yield bedside
 
 
