@@ -29,6 +29,7 @@ from components.promptable.signals import Row
 
 Verdict = Literal["STEADY", "DRIFT", "INSUFFICIENT"]
 Against = Literal["validation", "earlier"]
+LEAST_P = 0.0001
 AGAINST_WORDS: Mapping[Against, str] = {
     "validation": "the images that the model was built on",
     "earlier": "this model's traffic before",
@@ -54,6 +55,12 @@ class Finding:
     medians: tuple[float, float] | None = None
 
     @property
+    def chance(self) -> str:
+        """The adjusted p-value in words; beyond four digits it is as good as none, and says too much."""
+        assert self.adjusted is not None, "only what was compared has one"
+        return f"adjusted p {self.adjusted:.2g}" if self.adjusted >= LEAST_P else f"adjusted p below {LEAST_P}"
+
+    @property
     def told(self) -> str:
         """The finding in a sentence."""
         than = AGAINST_WORDS[self.against]
@@ -67,9 +74,7 @@ class Finding:
         )
         what = words[self.verdict != "DRIFT"]
         middle = "" if self.medians is None else f", median {self.medians[1]:.3g} against {self.medians[0]:.3g}"
-        return (
-            f"{self.signal.words}: {what} {than} (distance {self.effect:.2f}, adjusted p {self.adjusted:.2g}{middle})"
-        )
+        return f"{self.signal.words}: {what} {than} (distance {self.effect:.2f}, {self.chance}{middle})"
 
 
 @dataclass(frozen=True, slots=True)

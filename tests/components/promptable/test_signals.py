@@ -70,6 +70,13 @@ def test_what_a_planted_change_moves() -> None:
     assert of(noisy)["sharpness"] > usual["sharpness"] + 1
 
 
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 4000), (3000, 1)])
+@pytest.mark.parametrize("value", [0, 255])
+def test_no_image_is_too_odd_to_describe(size_hw: tuple[int, int], value: int) -> None:
+    row = image_row(np.full((*size_hw, 3), value, dtype=np.uint8), embedding(), None, model_digest=DIGEST)
+    assert all(np.isfinite(row[name]) for name in IMAGE_SIGNALS if name != "guard_score")  # type: ignore[arg-type]
+
+
 def test_an_embedding_leaves_sixteen_numbers_that_know_no_place() -> None:
     whole = embedding()
     shuffled = whole.s16.flatten(2)[..., torch.randperm(16, generator=torch.Generator().manual_seed(1))]
