@@ -48,7 +48,7 @@ def test_measures_are_told_where_asked_for(findings: list[Finding], capsys: pyte
         "  WARNING: don't rely on this outline: too low",
         "object 2: 19 px, quality 0.500",
         "  longest 6.7 px, from (26.0, 1.0) to (20.0, 4.0)",
-        "  perpendicular 3.4 px, from (21.5, 1.0) to (23.0, 4.0)",
+        "  perpendicular 3.4 px, from (22.5, 1.0) to (24.0, 4.0)",
         "  2 parts: the area counts all, the diameters are of the largest",
         "  no millimetres: the file states no scale",
         "object 3: 0 px, quality 0.100",
