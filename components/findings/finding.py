@@ -93,6 +93,7 @@ def measured(finding: Finding) -> str:
     found = finding.measurements
     if found.longest is None or found.perpendicular is None:
         return "nothing outlined"
+    of = f" of the largest of {found.parts} parts" if found.parts > 1 else ""
     if found.area_mm2 is None:
-        return f"{found.area_px} px, {found.longest.length_px:.1f} x {found.perpendicular.length_px:.1f} px"
-    return f"{found.area_mm2:.1f} mm², {found.longest.length_mm:.1f} x {found.perpendicular.length_mm:.1f} mm"
+        return f"{found.area_px} px, {found.longest.length_px:.1f} x {found.perpendicular.length_px:.1f} px{of}"
+    return f"{found.area_mm2:.1f} mm², {found.longest.length_mm:.1f} x {found.perpendicular.length_mm:.1f} mm{of}"

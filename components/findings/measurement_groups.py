@@ -201,8 +201,6 @@ def _evaluations(finding: Finding) -> list[QualitativeEvaluation]:
 def _comment(each: ReportedObject, origin: Origin, *, off_px: float) -> str:
     finding, found = each.finding, each.finding.measurements
     parts = [*origin.cautions, f"{each.label}: {measured(finding)}"]
-    if found.parts > 1:
-        parts.append(f"{found.parts} parts: the area counts all, diameters are of the largest")
     if off_px:
         parts.append(f"the outline had too many points and is simplified, by up to {off_px:g} px")
     if found.spacing is not None:

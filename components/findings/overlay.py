@@ -17,6 +17,7 @@ from PIL import ImageDraw, ImageFont
 
 from components.findings.finding import Finding, Origin, labels, measured
 from components.findings.measure import Line
+from components.findings.outline import trace
 from components.findings.png import about, to_png
 from components.masks import tight_box
 from components.types import Image
@@ -78,18 +79,19 @@ def _mark(
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     size_hw: tuple[int, int],
 ) -> None:
-    """Draw an object's two diameters, and its number beside it."""
-    box = tight_box(finding.mask)
-    if box is None:
+    """Draw an object's two diameters, and its number beside the largest part."""
+    outline = trace(finding.mask)
+    if outline is None:
         return
+    top, right_px = int(outline.hull_xy[:, 1].min()), int(outline.hull_xy[:, 0].max())
     colour = COLOURS[(number - 1) % len(COLOURS)]
     for line in (finding.measurements.longest, finding.measurements.perpendicular):
         _draw(pen, line, colour)
     tag = f"{number}!" if finding.warning else str(number)
-    left, top, right, bottom = pen.textbbox((0, 0), tag, font=font)
-    x = min(box[2] + 2, size_hw[1] - (right - left) - 2)
-    y = max(min(box[1], size_hw[0] - (bottom - top) - 2), 0)
-    pen.text((x - left, y - top), tag, fill=colour, font=font, stroke_width=1, stroke_fill=(0, 0, 0))
+    left, above, right, bottom = pen.textbbox((0, 0), tag, font=font)
+    x = min(right_px + 2, size_hw[1] - (right - left) - 2)
+    y = max(min(top, size_hw[0] - (bottom - above) - 2), 0)
+    pen.text((x - left, y - above), tag, fill=colour, font=font, stroke_width=1, stroke_fill=(0, 0, 0))
 
 
 def _draw(pen: ImageDraw.ImageDraw, line: Line | None, colour: Colour) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from components.findings.finding import LABEL_CHARS, NOT_CALIBRATED, RESEARCH_ONLY, Finding, Origin, labels, measured
+from components.findings.measure import measure
 
 
 def test_labels_fit_on_a_line_of_any_file(findings: list[Finding]) -> None:
@@ -29,6 +30,10 @@ def test_measures_are_in_the_unit_that_is_known(findings: list[Finding]) -> None
     assert in_mm == f"{found.area_mm2:.1f} mm², {found.longest.length_mm:.1f} x {found.perpendicular.length_mm:.1f} mm"
     assert "mm" not in in_px and in_px.startswith(f"{findings[1].mask.sum()} px")
     assert none == "nothing outlined"
+    mask = findings[1].mask.copy()
+    mask[:3, :3] = True
+    of_two = measured(replace(findings[1], measurements=measure(mask)))
+    assert of_two.endswith(f"{in_px.split(', ')[1]} of the largest of 2 parts")
 
 
 def test_a_model_that_saw_phantoms_says_so(origin: Origin) -> None:

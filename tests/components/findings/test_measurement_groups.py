@@ -96,13 +96,6 @@ def test_an_object_is_one_by_its_tracking_identifier(groups: list[list[Any]]) ->
         assert len({each.tracking_uid for each in own}) == 1
 
 
-def test_of_several_parts_the_comment_tells(findings: list[Finding], origin: Origin) -> None:
-    mask = findings[1].mask.copy()
-    mask[:3, :3] = True
-    made = to_report(make_source(), [replace(findings[1], mask=mask, measurements=measure(mask))], origin)
-    assert b"2 parts: the area counts all, diameters are of the largest" in made
-
-
 def test_an_outline_that_no_element_can_hold_is_simplified(findings: list[Finding], origin: Origin) -> None:
     comb = np.zeros((4, 9000), dtype=bool)
     comb[1, ::2] = comb[2:] = True
