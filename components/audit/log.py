@@ -1,9 +1,10 @@
 """Entries to the audit log, each on the disk before it is called written.
 
-Any number of threads append; one thread writes what has come together and waits for the disk once for all of it. An
-entry that can't be written raises, so that what it stands for need not be given out: nothing goes unrecorded. A crash
-loses at most lines that nobody was told of. One process at a time may write a log. Leaves out: how a log is opened
-after a crash (opening.py), the files (tail.py), proof (verifying.py) and reading (reading.py).
+Any number of threads append; one of them writes what has come together and waits for the disk for all of it, then the
+first of those that came meanwhile. An entry that can't be written raises, so that what it stands for need not be given
+out: nothing goes unrecorded. A crash loses at most lines that nobody was told of. One process at a time may write a
+log. Leaves out: how a log is opened after a crash (opening.py), the files (tail.py), proof (verifying.py) and reading
+(reading.py).
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ _AROUND_BYTES = 512
 
 @dataclass(slots=True)
 class _Waiting:
-    """An entry as JSON, and the thread that waits for it."""
+    """An entry as JSON, and what its thread waits for: that it is done, or that it's the thread's turn to write."""
 
     entry_json: bytes
     at: str
+    leads: bool = False
     done: threading.Event = field(default_factory=threading.Event)
     receipt: Receipt | None = None
     error: AuditError | None = None
@@ -57,8 +59,8 @@ class AuditLog:
         self._fault: AuditError | None = None
         self._closing = False
         self._changed = threading.Condition()
+        self._led = False
         self._waiting: list[_Waiting] = []
-        self._writer = threading.Thread(target=self._run, name="audit", daemon=True)
 
     @classmethod
     def open(
@@ -94,7 +96,6 @@ class AuditLog:
         except BaseException:
             lock.release()
             raise
-        log._writer.start()
         try:
             log._begin(opened, accept)
         except BaseException:
@@ -128,8 +129,7 @@ class AuditLog:
             return
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
-        self._writer.join()
+            self._changed.wait_for(lambda: not self._led)
         self._tail.close()
         self._lock.release()
 
@@ -167,32 +167,54 @@ class AuditLog:
                 raise self._fault or closed(self.folder)
             # A clock that was set back must not put an entry before an earlier one.
             self._at = max(self._at, time_text(self._clock()))
-            waiting = _Waiting(entry_json, self._at)
+            waiting = _Waiting(entry_json, self._at, leads=not self._led)
             self._waiting.append(waiting)
-            self._changed.notify()
-        waiting.done.wait()
+            self._led = True
+        if not waiting.leads:
+            try:
+                _wait(waiting.done)
+            except BaseException:
+                self._give_up(waiting)
+                raise
+        if waiting.leads:
+            self._lead()
         if waiting.receipt is None:
             raise waiting.error or closed(self.folder)
         return waiting.receipt
 
-    def _run(self) -> None:
-        """What the writing thread does until the log is closed."""
-        batch: list[_Waiting] = []
+    def _lead(self) -> None:
+        """Write what has come together, this thread's own entry first; then it's another's turn."""
+        with self._changed:
+            batch = self._take()
+        written = False
         try:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(lambda: self._waiting or self._closing)
-                    batch = self._take()
-                if not batch:
-                    return
-                self._commit(batch)
+            self._commit(batch)
+            written = True
         finally:
-            # Whatever ended this thread: nobody may wait for it for ever.
             with self._changed:
-                self._closing = True
-                left = [*batch, *self._waiting]
-            for waiting in left:
+                if not written:
+                    # Nobody knows how far it came, and nobody may wait for it for ever.
+                    self._fault = self._fault or closed(self.folder)
+                    batch, self._waiting = [*batch, *self._waiting], []
+                self._appoint()
+            for waiting in batch:
                 waiting.done.set()
+
+    def _appoint(self) -> None:
+        """Let the first who waits write, if there is one; the caller holds the condition."""
+        if self._waiting:
+            self._waiting[0].leads = True
+            self._waiting[0].done.set()
+        else:
+            self._led = False
+            self._changed.notify_all()
+
+    def _give_up(self, waiting: _Waiting) -> None:
+        """A thread was interrupted while it waited: it can't write for others, nor need its own entry be written."""
+        with self._changed:
+            self._waiting = [each for each in self._waiting if each is not waiting]
+            if waiting.leads:
+                self._appoint()
 
     def _take(self) -> list[_Waiting]:
         """What is written next, oldest first; the caller holds the condition."""
@@ -222,7 +244,6 @@ class AuditLog:
                 error = self._refused(system)
         for waiting in batch:
             waiting.error = error
-            waiting.done.set()
 
     def _refused(self, system: OSError) -> AuditError:
         error = unwritable(self.folder, system)
@@ -231,6 +252,10 @@ class AuditLog:
         except OSError:
             self._fault = error
         return error
+
+
+def _wait(event: threading.Event) -> None:
+    event.wait()
 
 
 def _locked(folder: Path) -> FileLock:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -212,16 +214,77 @@ def test_a_forked_child_is_told_to_open_its_own(tmp_path: Path, monkeypatch: pyt
         log.append(predicted())
 
 
-def test_whoever_waits_is_told_if_the_writing_thread_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[threading.ExceptHookArgs] = []
-    monkeypatch.setattr(threading, "excepthook", told.append)
-    with AuditLog.open(tmp_path / "audit") as log:
-        monkeypatch.setattr(log_module.Tail, "write", lambda *_, **__: 1 / 0)
+def test_whoever_waits_is_told_if_the_one_who_writes_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others_wait = threading.Event()
+
+    def interrupted(*_: object, **__: object) -> None:
+        others_wait.wait(10)
+        raise KeyboardInterrupt
+
+    with AuditLog.open(tmp_path / "audit") as log, ThreadPoolExecutor(4) as pool:
+        monkeypatch.setattr(log_module.Tail, "write", interrupted)
+        asked = [pool.submit(log.append, predicted(number)) for number in range(4)]
+        while len(log._waiting) < 3:
+            time.sleep(0.001)
+        others_wait.set()
+        raised = [type(each.exception()) for each in asked]
+        assert sorted(kind.__name__ for kind in raised) == ["AuditError"] * 3 + ["KeyboardInterrupt"]
+        monkeypatch.undo()
+        assert log.fault is not None
         with pytest.raises(AuditError, match="closed"):
             log.append(predicted())
-        with pytest.raises(AuditError, match="closed"):
-            log.append(predicted())
-    assert told[0].exc_type is ZeroDivisionError
+    assert verify(tmp_path / "audit").entries == 1
+
+
+@pytest.mark.parametrize("appointed", [False, True])
+def test_who_is_interrupted_while_waiting_keeps_nobody_else_from_writing(
+    tmp_path: Path, appointed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, write = threading.Event(), log_module.Tail.write
+
+    def slowly(*arguments: Any, **named: Any) -> Any:
+        go_on.wait(10)
+        return write(*arguments, **named)
+
+    def interrupted(event: threading.Event) -> None:
+        if appointed:
+            go_on.set()
+            event.wait(10)
+        raise KeyboardInterrupt
+
+    with AuditLog.open(tmp_path / "audit") as log, ThreadPoolExecutor(2) as pool:
+        monkeypatch.setattr(log_module.Tail, "write", slowly)
+        first = pool.submit(log.append, predicted(1))
+        while not log._led or log._waiting:
+            time.sleep(0.001)
+        with monkeypatch.context() as patch:
+            patch.setattr(log_module, "_wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                log.append(predicted(2))
+        go_on.set()
+        assert first.result().n == 2 and log.append(predicted(3)).n == 3
+    assert verify(tmp_path / "audit").is_sound
+
+
+def test_closing_waits_for_what_is_being_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, write = AuditLog.open(tmp_path / "audit"), log_module.Tail.write
+    begun = threading.Event()
+
+    def slowly(*arguments: Any, **named: Any) -> Any:
+        begun.set()
+        time.sleep(0.05)
+        return write(*arguments, **named)
+
+    monkeypatch.setattr(log_module.Tail, "write", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(log.append, predicted(number)) for number in range(8)]
+        begun.wait(10)
+        log.close()
+        kinds = {type(each.exception()) for each in asked}
+    assert kinds <= {type(None), AuditError} and verify(tmp_path / "audit").is_sound
+    assert verify(tmp_path / "audit").entries == 1 + sum(each.exception() is None for each in asked) > 1
 
 
 def test_what_is_there_can_be_accepted_with_a_reason(folder: Path) -> None:

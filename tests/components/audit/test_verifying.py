@@ -22,7 +22,7 @@ from components.audit.log import AuditLog
 from components.audit.verifying import MAX_FAULTS, verify
 from tests.components.audit.predictions import predicted
 
-QUICK = settings(max_examples=40)
+QUICK = settings(max_examples=25)
 AT = "2099-01-01T00:00:00.000Z"
 
 
