@@ -1,5 +1,6 @@
 # `make demo` sets everything up and runs the graph on phantoms; `make test` runs all tests and checks; `make serve`
-# serves the promoted model. Needs Python 3.11 or later, git and pip. PYTHON=python3.11 chooses the interpreter.
+# serves the promoted model; `make audit` asks for known vulnerabilities of the pinned packages. Needs Python 3.11 or
+# later, git and pip. PYTHON=python3.11 chooses the interpreter.
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +8,7 @@ STAMP := $(VENV)/.installed
 PYTHON ?= $(shell for name in python3.11 python3 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 
-.PHONY: demo test serve install clean
+.PHONY: demo test serve audit install clean
 .DELETE_ON_ERROR:
 
 demo: install
@@ -24,6 +25,10 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2
+
+# Strict: a package that can't be audited is a failure. Needs the network.
+audit: install
+	$(BIN)/pip-audit --requirement requirements.lock.txt --disable-pip --no-deps --strict --progress-spinner off
 
 install: $(STAMP)
 

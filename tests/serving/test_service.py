@@ -11,7 +11,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -25,8 +26,12 @@ from components.promptable.segmenter import Segmenter
 from components.release.packing.bento import CODE, PARAMS
 from components.release.packing.pins import PINS
 from components.release.records.ledger import LEDGER, append, released_folder
+from components.tokens import make_token
 from components.types import Image, Prompt
 from serving.engine.predictor import Predictor
+from tests.components.formats.files import dicom
+from tests.components.formats.hostile import hostile_files
+from tests.serving.hostile_http import raw_requests
 from tests.serving.small import SETTINGS
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
@@ -42,18 +47,20 @@ pytestmark = pytest.mark.service
 
 
 @contextmanager
-def _running(folder: Path, arguments: list[str], *, code: Path) -> Iterator[httpx.Client]:
-    """A client of a server that the command starts in `folder`."""
+def _running(folder: Path, arguments: list[str], *, code: Path, token: str | None = None) -> Iterator[httpx.Client]:
+    """A client of a server that the command starts in `folder`; with `token` it shows that."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = folder / "log.txt"
     environment = {**os.environ, "PYTHONPATH": str(code), "BENTOML_HOME": str(folder / "bentoml")}
+    environment |= {"SONOFORGE_TOKENS": str(folder / "tokens.yaml")}
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     with log.open("wb") as out:
         command = [sys.executable, "-c", START, "--port", str(port), *arguments]
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=out, start_new_session=True)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60, trust_env=False) as client:
             _wait(client, server, log)
             yield client
     finally:
@@ -66,15 +73,22 @@ def _running(folder: Path, arguments: list[str], *, code: Path) -> Iterator[http
 
 
 @pytest.fixture(scope="module")
-def served(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that a server of a model folder runs in: its log and its records."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def served(model_folder: Path, root: Path, place: Path) -> Iterator[httpx.Client]:
     """A client of a server of a model folder."""
-    with _running(tmp_path_factory.mktemp("server"), ["--model", str(model_folder)], code=root) as client:
+    with _running(place, ["--model", str(model_folder)], code=root) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
 def champion(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A client of a server of the champion's Bento, whose page differs from the page of the code around it.
+    """A client of a server of the champion's Bento, whose page differs from the page of the code around it. It listens
+    on all addresses, and asks for tokens.
 
     The champion was in use before, gave its place to a newer model (`NEWER`), and was brought back by a rollback.
     """
@@ -104,7 +118,8 @@ def champion(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFa
         cwd=folder,
         check=True,
     )
-    with _running(folder, [], code=root) as client:
+    token = make_token(folder / "tokens.yaml", "ward", role="use", now=datetime.now(UTC))
+    with _running(folder, ["--host", "0.0.0.0", "--access", "token"], code=root, token=token) as client:
         assert "from the Bento sonoforge:" in (folder / "log.txt").read_text(encoding="utf-8")
         yield client
 
@@ -186,3 +201,78 @@ def test_errors_are_json_and_the_server_lives_on(served: httpx.Client, png: byte
     assert served.get("/docs.json").json()["error"]["code"] == "not_found"
     assert served.get("/v1/model").json()["model"]["name"] == "hiera_mini"
     assert served.get("/livez").status_code == 200
+
+
+def test_the_champion_asks_for_a_token_on_any_address(champion: httpx.Client) -> None:
+    assert champion.get("/v1/session").json() == {"who": "ward", "role": "use", "auth": "token"}
+    bare = {"Authorization": ""}
+    assert champion.get("/").status_code == 200 and champion.get("/readyz", headers=bare).status_code == 200
+    for path in ("/v1/session", "/metrics", "/schema.json", "/docs.json", "/openapi.json"):
+        refused = champion.get(path, headers=bare)
+        assert refused.status_code == 401 and refused.json()["error"]["code"] == "token_unknown", path
+    assert champion.get("/metrics").json()["error"]["code"] == "role_missing"
+
+
+def _memory_mb(client: httpx.Client) -> float:
+    """Memory of the process that answers, as it tells itself."""
+    (line,) = [line for line in client.get("/metrics").text.splitlines() if line.startswith("process_resident_memory")]
+    return float(line.split()[-1]) / 2**20
+
+
+def _status(address: tuple[str, int], raw: bytes) -> int:
+    """What a server answers to bytes on a line: a status, or 0 where it hangs up, or waits for what doesn't come."""
+    answer = b""
+    with socket.create_connection(address, timeout=20) as line:
+        with suppress(ConnectionError):
+            line.sendall(raw)
+        with suppress(ConnectionError, TimeoutError):
+            line.settimeout(5)
+            answer = line.recv(4096)
+    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.1 ") else 0
+
+
+def test_hostile_requests_are_refused_in_bounded_memory_and_time(served: httpx.Client, png: bytes) -> None:
+    url = served.base_url
+    prompts = json.dumps({"objects": [{"box": [1, 1, 20, 20]}]})
+    for _ in range(3):
+        served.post("/v1/segment", files={"image": png}, data={"prompts": prompts})
+    before_mb, slowest_s, statuses = _memory_mb(served), 0.0, []
+    for name, raw in raw_requests(seed=1):
+        begun_s = time.monotonic()
+        status = _status((url.host, url.port or 80), raw)
+        slowest_s = max(slowest_s, time.monotonic() - begun_s)
+        statuses.append(status)
+        assert status == 0 or 400 <= status < 500, f"{name}: {status}"
+    assert statuses.count(0) < len(statuses) / 5, "most are told what was wrong with them"
+    for name, data in hostile_files(seed=1, count=40):
+        begun_s = time.monotonic()
+        answer = served.post("/v1/images", files={"image": data})
+        slowest_s = max(slowest_s, time.monotonic() - begun_s)
+        assert answer.status_code == 200 or 400 <= answer.status_code < 500, f"{name}: {answer.text}"
+    grown_mb = _memory_mb(served) - before_mb
+    assert grown_mb < 250, f"memory grew by {grown_mb:.0f} MB"
+    assert slowest_s < 10
+    again = served.post("/v1/segment", files={"image": png}, data={"prompts": prompts})
+    assert again.status_code == 200, "it lives on"
+
+
+def test_names_reach_no_log(served: httpx.Client, place: Path, image: Image) -> None:
+    """A name in a file's name, in DICOM's tags (those that can't be read, too), in headers and in paths."""
+    name, grey = "Zzyzx^Quilla", image[..., 0]
+    tags = {"PatientName": name, "PatientID": name, "PatientAddress": name, "ImageComments": name}
+    sound = dicom(grey[None], **tags)
+    broken = sound.replace(b"MONOCHROME2", b"Zzyzx^Qu   ")
+    box = json.dumps({"objects": [{"box": [1, 1, 20, 20]}]})
+    for data in (sound, broken, sound[:-500], name.encode() * 99):
+        for path in ("/v1/images", "/v1/segment", "/v1/preview"):
+            files = {"image": (f"{name}.dcm", data, f"image/{name}")}
+            answer = served.post(path, files=files, data={"prompts": box}, headers={"User-Agent": name, "X-A": name})
+            # Whoever sent a file whose coding can't be read is told what it says there: it is theirs.
+            assert data is broken or "Zzyzx" not in answer.text + str(answer.headers)
+    assert served.get(f"/{name}").status_code == served.get(f"/v1/{name}?{name}").status_code == 404
+    assert "Zzyzx" not in served.get("/metrics").text
+    written = [path for path in place.rglob("*") if path.is_file()]
+    assert {"log.txt", "audit"} <= {part for path in written for part in path.relative_to(place).parts}
+    for path in written:
+        assert b"Zzyzx" not in path.read_bytes(), path
+        assert "Zzyzx" not in path.name
