@@ -11,9 +11,6 @@ is computed (predictor.py).
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -76,9 +73,9 @@ class Lane:
         self._state = LaneState(workers=params.workers)
         self._waiting: deque[_Waiter] = deque()
         self._stopping = False
-        self._pool = ThreadPoolExecutor(
-            params.workers, thread_name_prefix=f"sonoforge-{name}", initializer=_begin, initargs=(params.nice,)
-        )
+        # OpenMP keeps a number of threads for each thread that calls it: setting it once for the process isn't enough
+        # for equal masks to the bit.
+        self._pool = ThreadPoolExecutor(params.workers, thread_name_prefix=f"sonoforge-{name}", initializer=pin_threads)
 
     @property
     def state(self) -> LaneState:
@@ -264,17 +261,6 @@ class Lanes:
                 return False
             await asyncio.sleep(DRAIN_STEP_S)
         return True
-
-
-def _begin(nice: int) -> None:
-    """In a new worker thread: as many threads for torch as everywhere, and its place behind or before other lanes'.
-
-    OpenMP keeps a number of threads for each thread that calls it, so that setting it once for the process isn't enough
-    for equal masks to the bit. On Linux a thread has a niceness of its own, which its OpenMP threads inherit.
-    """
-    pin_threads()
-    if nice and sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
 
 
 def _stopping() -> StoppingError:

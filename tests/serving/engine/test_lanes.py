@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import math
 import pickle
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError
@@ -24,9 +23,9 @@ from tests.serving.small import SETTINGS
 WAIT_S = 20.0
 
 
-def params(*, workers: int = 1, queue: int = 8, wait_limit_s: float = 1000.0, nice: int = 0) -> LaneParams:
+def params(*, workers: int = 1, queue: int = 8, wait_limit_s: float = 1000.0) -> LaneParams:
     """A lane."""
-    return LaneParams(workers=workers, queue=queue, wait_limit_s=wait_limit_s, nice=nice)
+    return LaneParams(workers=workers, queue=queue, wait_limit_s=wait_limit_s)
 
 
 class Held:
@@ -214,7 +213,7 @@ def test_a_click_doesnt_wait_behind_embeddings() -> None:
         assert await lanes.decode(lambda: "decoded") == "decoded"
         states = lanes.states()
         assert states["embed"].served == 0 and states["embed"].waiting + states["embed"].in_flight == 9
-        assert lanes.retry_after_s("embed") == 9 // SETTINGS.lanes.embed.workers, "of a second each, as far as is known"
+        assert lanes.retry_after_s("embed") == math.ceil(9 / SETTINGS.lanes.embed.workers), "a second each, as is known"
         held.go_on.set()
         await settle(*embedding)
 
@@ -268,14 +267,18 @@ def test_what_was_served_is_told() -> None:
     run(scene)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads have a niceness of their own on Linux only")
-def test_every_thread_has_torchs_threads_and_its_own_niceness() -> None:
-    def look() -> tuple[int, int]:
-        return torch.get_num_threads(), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
+def test_every_thread_has_as_many_of_torchs_as_the_library() -> None:
     async def scene() -> None:
-        own = os.getpriority(os.PRIO_PROCESS, 0)
-        assert await Lane("l", params(nice=19)).run(look) == (INFERENCE_THREADS, 19)
-        assert await Lane("l", params()).run(look) == (INFERENCE_THREADS, own)
+        lane, held = Lane("l", params(workers=3)), Held()
+
+        def look(name: int) -> int:
+            held.call(name)
+            return torch.get_num_threads()
+
+        tasks = [asyncio.create_task(lane.run(look, number)) for number in range(3)]
+        while len(held.began) < 3:
+            await asyncio.sleep(0)
+        held.go_on.set()
+        assert await settle(*tasks) == [INFERENCE_THREADS] * 3
 
     run(scene)
