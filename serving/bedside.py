@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from prometheus_client.core import Metric
 
 from components.params import ServingParams
 from serving.access.gate import Gate
 from serving.engine.lanes import Lanes
+from serving.operation.metrics import Metrics, cache_metrics, lane_metrics, model_metrics, record_metrics
 from serving.operation.models import Models
 from serving.operation.records import Records
 from serving.operation.switching import Switching
@@ -23,11 +27,29 @@ class Bedside:
     models: Models
     lanes: Lanes
     gate: Gate
+    metrics: Metrics
     records: Records | None = None
     switching: Switching | None = None
 
     @classmethod
     def of(cls, settings: ServingParams) -> Bedside:
         """A service without a model yet."""
-        models = Models(keep_s=settings.switch.keep_s)
-        return cls(settings=settings, models=models, lanes=Lanes(settings.lanes), gate=Gate(settings.access))
+        bedside = cls(
+            settings=settings,
+            models=Models(keep_s=settings.switch.keep_s),
+            lanes=Lanes(settings.lanes),
+            gate=Gate(settings.access),
+            metrics=Metrics(),
+        )
+        bedside.lanes.observe(bedside.metrics.served)
+        bedside.metrics.watch(bedside.read)
+        return bedside
+
+    def read(self) -> Iterator[Metric]:
+        """How all its parts are now, for `metrics`."""
+        yield from lane_metrics(self.lanes.states())
+        yield from model_metrics(self.models, self.switching)
+        if self.models.current is not None:
+            yield from cache_metrics(self.models.current.cache.counts)
+        if self.records is not None:
+            yield from record_metrics(self.records)

@@ -83,7 +83,9 @@ class Shield:
             if scope["path"] not in HEALTH:
                 endpoint = getattr(scope.get("endpoint"), "__name__", "-")
                 method = scope["method"] if scope["method"] in METHODS else "-"
-                logger.info("%s %s %d %.0f ms", method, endpoint, status, 1000 * (time.monotonic() - begun_s))
+                taken_s = time.monotonic() - begun_s
+                self.bedside.metrics.answered(endpoint, method, status, taken_s=taken_s)
+                logger.info("%s %s %d %.0f ms", method, endpoint, status, 1000 * taken_s)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         size = sum(len(name) + len(value) for name, value in scope["headers"])

@@ -1,16 +1,18 @@
-"""Numbers about the process, for Prometheus."""
+"""Numbers about the service, for Prometheus."""
 
 from __future__ import annotations
 
-import prometheus_client
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from serving.http.asked import bedside_of
 
-async def show_metrics(_: Request) -> Response:
-    """What the process counts of itself."""
-    return Response(prometheus_client.generate_latest(), media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+async def show_metrics(request: Request) -> Response:
+    """What the service counts of itself."""
+    return Response(bedside_of(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 ROUTES: tuple[BaseRoute, ...] = (Route("/metrics", show_metrics, methods=["GET"]),)
