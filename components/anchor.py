@@ -61,10 +61,10 @@ def leave_ends(chained: Path, *ends: End, durable: bool = True) -> None:
 class Anchor:
     """Where a chain ends, in a file that stays open: for chains that grow many times a second.
 
-    The file has two slots of fixed size, each a line of JSON with a running number, its ends, and the sha256 of both; the
-    whole one with the higher number counts. Writing in place waits for the disk once, where a new file under the old
-    name waits three times. The slot that is on the disk for certain is never written over, so that a power cut in the
-    middle of the other leaves ends that fit. One thread at a time may use it.
+    The file has two slots of fixed size, each a line of JSON with a running number, its ends, and the sha256 of both;
+    the whole one with the higher number counts. Writing in place waits for the disk once, where a new file under the
+    old name waits three times. The slot that is on the disk for certain is never written over, so that a power cut in
+    the middle of the other leaves ends that fit. One thread at a time may use it.
     """
 
     def __init__(self, chained: Path, *ends: End) -> None:
