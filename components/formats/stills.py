@@ -25,6 +25,9 @@ _START_OF_SCAN = b"\xff\xda"
 # A progressive JPEG goes over the whole image once a scan, and an empty scan costs ten bytes: so many scans of so many
 # pixels, or fewer, take a second or two.
 MANY_SCANS, SCANNED_PX = 100, 2**30
+# Pillow follows these in Python, some microseconds each: chunks and segments; runs of a BMP by byte and pixel.
+MAX_PARTS, MAX_RUNS = 50_000, 8_000_000
+_FIRST_CHUNK_AT, _BMP_COMPRESSION_AT, _BMP_RUNS = 8, 30, (1, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +62,51 @@ def open_still(data: bytes, kind: StillKind, *, name: str, limits: SourceLimits)
     ImageError
         If it is damaged; ImageTooLargeError, if it states too many pixels.
     """
+    _check_parts(data, kind, name=name)
     with pil_errors(name, limits), _opened(data, kind) as image:
         check_size(image.width, image.height, name=name, limits=limits)
-        size_hw = (image.height, image.width)
+        width_px, height_px = image.size
+    size_hw = (height_px, width_px)
     if kind == "jpeg":
         check_scans(data, size_hw, name=name)
+    elif kind == "bmp" and data[_BMP_COMPRESSION_AT] in _BMP_RUNS and len(data) + width_px * height_px > MAX_RUNS:
+        raise not_readable(name, "a large BMP of run lengths")
     return Still(data, kind, size_hw, name, limits)
 
 
 def _opened(data: bytes, kind: StillKind) -> PilImage.Image:
     return PilImage.open(io.BytesIO(data), formats=(kind.upper(),))
+
+
+def _check_parts(data: bytes, kind: StillKind, *, name: str) -> None:
+    """Refuse a PNG of more chunks, or a JPEG of more segments and padding, than Pillow gets through in a second."""
+    at = _FIRST_CHUNK_AT
+    for _ in range(MAX_PARTS if kind == "png" else 0):
+        if at + 8 > len(data):
+            return
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    if kind == "png":
+        raise not_readable(name, f"a PNG of more than {MAX_PARTS:,} chunks")
+    if kind == "jpeg":
+        check_segments(data, name=name)
+
+
+def check_segments(data: bytes, *, name: str) -> None:
+    """Refuse a JPEG of so many segments, or so much between them, that Pillow takes seconds to its first scan.
+
+    Raises
+    ------
+    ImageError
+        If there are more than MAX_PARTS of both together.
+    """
+    at = 2
+    for _ in range(MAX_PARTS):
+        marker = data[at : at + 2]
+        if len(marker) < 2 or marker == _START_OF_SCAN:
+            return
+        known = marker[0] == 0xFF and marker[1] not in (0, 0xFF) and not 0xD0 <= marker[1] <= 0xD8
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big") if known else 1
+    raise not_readable(name, f"a JPEG of more than {MAX_PARTS:,} segments")
 
 
 def check_scans(data: bytes, size_hw: tuple[int, int], *, name: str) -> None:

@@ -26,7 +26,7 @@ _SHORT = 3
 # None, CCITT, LZW, JPEG, deflate, PackBits, Zstandard. Others can ask for any memory (LZMA), or are read by code that
 # nobody looks after (the old JPEG).
 COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32771, 32773, 32946, 50000})
-LARGEST_TILE_PX = 4096
+LARGEST_TILE_PX, MAX_TAGS = 4096, 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,8 @@ def _check_page(data: bytes, layout: _Layout, at: int, *, name: str) -> None:
     """
     entry_bytes = struct.calcsize(layout.order + layout.entry)
     (entries,) = layout.unpack(layout.count, data, at)
+    if entries > MAX_TAGS:
+        raise not_readable(name, f"a TIFF of {entries:,} tags a page")
     start = at + struct.calcsize(layout.order + layout.count)
     for number in range(min(entries, (len(data) - start) // entry_bytes)):
         tag, kind, _ = layout.unpack(layout.entry[:3], data, start + number * entry_bytes)

@@ -19,7 +19,7 @@ _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 _J2K_START = b"\xff\x4f\xff\x51"
 _SIZ, _COD, _COC, _SOT, _SOD, _J2K_END = 0xFF51, 0xFF52, 0xFF53, 0xFF90, 0xFF93, 0xFFD9
-MAX_TILES = 1024
+MAX_TILES, MAX_SEGMENTS = 1024, 20_000
 # Exponents of 2: 16 pixels a side of a precinct, 256 pixels in a code-block. Encoders write 128 and 4096.
 LEAST_PRECINCT, LEAST_BLOCK = 4, 8
 
@@ -44,7 +44,9 @@ def _frame_header(frame: bytes) -> tuple[int, int, int, int, int]:
     at = 2
     if frame[:2] != bytes((0xFF, _SOI)):
         raise BrokenDicom("a frame that isn't a JPEG")
-    while at + 4 <= len(frame):
+    for _ in range(MAX_SEGMENTS):
+        if at + 4 > len(frame):
+            break
         if frame[at] != 0xFF:
             break
         marker = frame[at + 1]
@@ -115,7 +117,9 @@ def _check_sizes(stream: bytes, header: Header) -> None:
 def _segments(stream: bytes) -> Iterator[tuple[int, int, int]]:
     """Marker, start and length of each segment of the main header and of the headers of tile-parts."""
     at, part_end = 2, 0
-    while at + 4 <= len(stream):
+    for _ in range(MAX_SEGMENTS):
+        if at + 4 > len(stream):
+            return
         marker, length = struct.unpack_from(">HH", stream, at)
         if marker == _SOT:
             (part_bytes,) = struct.unpack_from(">L", stream, at + 6)
@@ -131,6 +135,7 @@ def _segments(stream: bytes) -> Iterator[tuple[int, int, int]]:
                 raise BrokenDicom("a JPEG 2000 frame whose header is damaged")
             yield marker, at + 4, length - 2
             at += 2 + length
+    raise BrokenDicom("a JPEG 2000 frame of too many segments")
 
 
 def _check_coding(segment: bytes, *, component_bytes: int) -> None:

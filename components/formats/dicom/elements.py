@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ UC UN UR UT SV UV".split())
@@ -41,18 +41,21 @@ class Walk:
     `order` is the sign of the struct module for the byte order, `explicit` whether each element names its VR.
     """
 
-    data: bytes
+    data: bytes = field(repr=False)
     order: str
     explicit: bool
     steps_left: int = MAX_STEPS
 
     def top(self, start: int, end: int) -> Iterator[Element]:
         """The elements from `start` to `end`, to a delimiter, or up to and with the pixel data, which come last."""
-        at = start
+        at, before = start, -1
         while at + 8 <= end:
             element = self.element(at, explicit=self.explicit)
             if element.tag in (ITEM_END, SEQUENCE_END):
                 return
+            if element.tag == before:
+                raise BrokenDicom("an element stands twice")  # as everything does in a run of zeros
+            before = element.tag
             yield element
             if element.tag == PIXEL_DATA:
                 return
@@ -127,14 +130,17 @@ class Walk:
     def element(self, at: int, *, explicit: bool) -> Element:
         """The element that begins at `at`."""
         self._step()
-        tag = self._tag(at)
-        vr = self.data[at + 4 : at + 6]
+        try:
+            group, number, vr, short = struct.unpack_from(self.order + "HH2sH", self.data, at)
+        except struct.error:
+            raise BrokenDicom("it ends in the middle of an element") from None
+        tag = group << 16 | number
         # Where no VR stands, some writers have gone over to implicit VR without saying so.
-        if not explicit or tag >> 16 == ITEM >> 16 or not vr.isalpha() or not vr.isupper():
+        if not explicit or group == ITEM >> 16 or not vr.isalpha() or not vr.isupper():
             return Element(tag, b"", at + 8, self._number(at + 4))
         if vr in LONG_VRS:
             return Element(tag, vr, at + 12, self._number(at + 8))
-        return Element(tag, vr, at + 8, self._unpack("H", at + 6))
+        return Element(tag, vr, at + 8, short)
 
     def _step(self) -> None:
         self.steps_left -= 1
@@ -142,13 +148,14 @@ class Walk:
             raise BrokenDicom("there are too many elements")
 
     def _tag(self, at: int) -> int:
-        return self._unpack("H", at) << 16 | self._unpack("H", at + 2)
+        group, number = self._unpack("HH", at)
+        return group << 16 | number
 
     def _number(self, at: int) -> int:
-        return self._unpack("L", at)
+        return self._unpack("L", at)[0]
 
-    def _unpack(self, form: str, at: int) -> int:
+    def _unpack(self, form: str, at: int) -> tuple[int, ...]:
         try:
-            return int(struct.unpack_from(self.order + form, self.data, at)[0])
+            return struct.unpack_from(self.order + form, self.data, at)
         except struct.error:
             raise BrokenDicom("it ends in the middle of an element") from None

@@ -18,7 +18,7 @@ _DHT, _EOI, _SOS, _DQT, _DRI = 0xC4, 0xD9, 0xDA, 0xDB, 0xDD
 _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = range(0xC0, 0xD0)
 WINDOW_BITS = 16
-MAX_SCANS, MAX_TABLES, MAX_PARTS = 4, 64, 2**16
+MAX_SCANS, MAX_TABLES, MAX_SEGMENTS, MAX_PARTS = 4, 64, 4096, 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,11 @@ def read_headers(stream: bytes, shape: tuple[int, int, int]) -> Headers:
     headers = Headers()
     at = 2
     try:
+        segments = 0
         while at + 2 <= len(stream):
+            segments += 1
+            if segments > MAX_SEGMENTS:
+                raise BrokenDicom("a JPEG of too many segments")
             if stream[at] != 0xFF:
                 raise BrokenDicom("a JPEG with something between its segments")
             marker = stream[at + 1]

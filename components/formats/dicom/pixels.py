@@ -38,7 +38,7 @@ from components.formats.dicom.fragments import bits_of_frame
 from components.formats.dicom.header import DEFLATED, EXPLICIT, Header
 from components.formats.dicom.lossless import decode_lossless
 from components.formats.dicom.palette import coloured
-from components.formats.stills import check_scans
+from components.formats.stills import check_scans, check_segments
 from components.types import Image
 
 Pixels = NDArray[np.integer[Any]]
@@ -85,6 +85,7 @@ def decode_compressed(header: Header, frame: bytes, *, name: str) -> Image:
         pixels = _by_pydicom(header, _unpacked(header, frame), coding=EXPLICIT, planar=1)
     elif header.syntax in (_JPEG, _JPEG_12):
         depth = check_jpeg(frame, header, processes=_LOSSY)
+        check_segments(frame, name=name)
         check_scans(frame, (header.rows, header.columns), name=name)
         if depth > 8:
             pixels = _by_pydicom(header, _samples(header, frame, decode_extended), coding=EXPLICIT, planar=0)

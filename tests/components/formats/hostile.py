@@ -26,11 +26,12 @@ def hostile_files(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
     rng = random.Random(seed)
     whole, planned = whole_files(), list(PLANNED)
     for number in range(count):
+        turn = number // 2
         if number % 2:
-            kind = rng.choice(planned)
+            kind = planned[turn % len(planned)]
             yield f"{number}-{kind}", PLANNED[kind](rng)
         else:
-            kind = rng.choice(list(whole))
+            kind = list(whole)[turn % len(whole)]
             yield f"{number}-damaged {kind}", damaged(whole[kind], rng)
 
 
@@ -116,7 +117,13 @@ def _png_of_text(rng: random.Random) -> bytes:
 
 
 def _png_of_chunks(rng: random.Random) -> bytes:
-    return png_of(8, 8, _png_chunk(b"abCd", b"") * rng.randint(10_000, 30_000))
+    return png_of(8, 8, _png_chunk(b"abCd", b"") * rng.choice((1000, 300_000)))
+
+
+def _jpeg_of_segments(rng: random.Random) -> bytes:
+    whole = files.pillow_file(np.zeros((64, 64), dtype=np.uint8), "JPEG")
+    between = rng.choice((files.segment(0xE5, b""), b"\0", b"\xff", files.segment(0xE1, b"Exif\0\0II*\0")))
+    return whole[:2] + between * rng.choice((1000, 300_000)) + whole[2:]
 
 
 def _jpeg_of_scans(rng: random.Random) -> bytes:
@@ -131,12 +138,10 @@ def _jpeg_of_scans(rng: random.Random) -> bytes:
 def tiff(tags: Mapping[int, tuple[int, int, int]], *, following: int = 0, pages: int = 1) -> bytes:
     """A little-endian TIFF of directories with these tags (kind, count, value), after 64 bytes of pixels."""
     size = 2 + 12 * len(tags) + 4
-    body = b"II*\0" + struct.pack("<I", 72) + bytes(64)
-    for number in range(pages):
-        entries = b"".join(struct.pack("<HHII", tag, *said) for tag, said in sorted(tags.items()))
-        then = following if number + 1 == pages else 72 + (number + 1) * size
-        body += struct.pack("<H", len(tags)) + entries + struct.pack("<I", then)
-    return body
+    entries = b"".join(struct.pack("<HHII", tag, *said) for tag, said in sorted(tags.items()))
+    directory = struct.pack("<H", len(tags)) + entries
+    thens = [*(72 + number * size for number in range(1, pages)), following]
+    return b"II*\0" + struct.pack("<I", 72) + bytes(64) + b"".join(directory + struct.pack("<I", one) for one in thens)
 
 
 SOUND_TAGS: Mapping[int, tuple[int, int, int]] = {
@@ -226,7 +231,8 @@ def _dicom_of_sequences(rng: random.Random) -> bytes:
 @functools.cache
 def _deflated_zeros(mebibytes: int) -> bytes:
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    return b"".join(packer.compress(bytes(2**20)) for _ in range(mebibytes)) + packer.flush()
+    one = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)  # after which the next begins anew
+    return one * mebibytes + packer.flush()
 
 
 def _deflate_bomb(rng: random.Random) -> bytes:
@@ -287,6 +293,7 @@ PLANNED: Mapping[str, Callable[[random.Random], bytes]] = {
     "PNG of text": _png_of_text,
     "PNG of chunks": _png_of_chunks,
     "JPEG of scans": _jpeg_of_scans,
+    "JPEG of segments": _jpeg_of_segments,
     "TIFF that loops": _tiff_that_loops,
     "TIFF of pages": _tiff_of_pages,
     "TIFF that claims": _tiff_that_claims,
