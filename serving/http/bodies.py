@@ -15,10 +15,12 @@ from components.params.serving import ServingLimits
 from serving.http.refusals import RequestError
 
 LINGER_S = 2.0
+UNCOUNTED = 2**16
+"""So much of each body isn't held against the bound on all together: a click never waits for others' uploads."""
 
 
 class Held:
-    """Bytes of the bodies of all requests that are being answered."""
+    """Bytes of the bodies of all requests that are being answered, but for the beginning of each."""
 
     def __init__(self, most: int) -> None:
         self.most = most
@@ -51,7 +53,7 @@ class Body:
             return await self._receive()
         if self._until_s is None:
             self._until_s = time.monotonic() + self._limits.read_s
-            self._take(self._length)
+            self._hold()
         seconds = min(self._limits.idle_s, self._until_s - time.monotonic())
         try:
             with anyio.fail_after(max(0.0, seconds)):
@@ -64,7 +66,7 @@ class Body:
         self.complete = not message.get("more_body", False)
         if self._received > self._limits.body_bytes:
             raise body_too_large(self._limits.body_bytes)
-        self._take(self._received - self._taken)
+        self._hold()
         return message
 
     async def discard(self) -> None:
@@ -79,10 +81,12 @@ class Body:
         self._held.now -= self._taken
         self._taken = 0
 
-    def _take(self, count: int) -> None:
-        if count > 0:
-            self._held.take(count)
-            self._taken += count
+    def _hold(self) -> None:
+        """Count in what was announced or has come."""
+        more = max(self._length, self._received) - UNCOUNTED - self._taken
+        if more > 0:
+            self._held.take(more)
+            self._taken += more
 
 
 def body_too_large(limit: int) -> RequestError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ import typer
 from typer.testing import CliRunner
 
 from components.artefacts import ModelDescription, save_model
-from components.errors import ArtefactError, ReleaseError
+from components.errors import AccessError, ArtefactError, ReleaseError
 from components.release.packing.bento import BuiltBento
+from components.tokens import make_token
 from pipelines.commands import serve as command
 from pipelines.commands.model_ref import Chosen
 
@@ -117,3 +119,65 @@ def test_a_student_is_served_on_this_machine(app: typer.Typer, tmp_path: Path, m
     ((started, environment),) = calls
     assert started[started.index("--host") + 1] == "127.0.0.1" and started[started.index("--port") + 1] == "3999"
     assert environment["SONOFORGE_MODEL"] == str(tmp_path / "m")
+
+
+@pytest.fixture
+def started(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[list[str], dict[str, str]]]:
+    """Commands and environments of the servers that were started, for a model folder."""
+    calls: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr("os.execve", lambda _, command, environment: calls.append((command, environment)))
+    monkeypatch.setattr(command, "resolve", lambda root, ref: Chosen(tmp_path / "m", "the student", None))
+    for variable in ("SONOFORGE_ACCESS", "SONOFORGE_TOKENS", "SONOFORGE_SETTINGS"):
+        monkeypatch.delenv(variable, raising=False)
+    model(tmp_path / "m", "student")
+    return calls
+
+
+def test_another_address_needs_access(app: typer.Typer, started: list[object]) -> None:
+    for arguments in (["--host", "0.0.0.0"], ["--host", "::"], ["--host", "10.0.0.1", "--access", "none"]):
+        ran = CliRunner().invoke(app, arguments)
+        assert isinstance(ran.exception, AccessError) and "asks nobody for a name" in ran.exception.found
+    assert started == []
+
+
+def test_with_access_any_address_will_do(
+    app: typer.Typer, started: list[tuple[list[str], dict[str, str]]], tmp_path: Path
+) -> None:
+    make_token(tmp_path / "t", "a", role="use", now=datetime.now(UTC))
+    arguments = ["--host", "0.0.0.0", "--access", "token"]
+    assert CliRunner().invoke(app, arguments, env={"SONOFORGE_TOKENS": str(tmp_path / "t")}).exit_code == 0
+    ((told, environment),) = started
+    assert told[told.index("--host") + 1] == "0.0.0.0" and environment["SONOFORGE_ACCESS"] == "token"
+
+
+def test_tokens_that_others_can_read_are_refused_before_anything_starts(
+    app: typer.Typer, started: list[object], tmp_path: Path
+) -> None:
+    make_token(tmp_path / "t", "a", role="use", now=datetime.now(UTC))
+    (tmp_path / "t").chmod(0o644)
+    ran = CliRunner().invoke(app, ["--access", "token"], env={"SONOFORGE_TOKENS": str(tmp_path / "t")})
+    assert isinstance(ran.exception, AccessError) and started == []
+
+
+def test_a_bento_of_a_time_before_access_is_served_on_this_machine_only(
+    app: typer.Typer, started: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old").mkdir()
+    monkeypatch.setattr(command, "_sources", lambda: tmp_path / "old")
+    for arguments in (["--host", "0.0.0.0", "--access", "token"], ["--access", "proxy"], ["--host", "0.0.0.0"]):
+        ran = CliRunner().invoke(app, arguments)
+        assert isinstance(ran.exception, AccessError) and "before access" in ran.exception.found
+    assert CliRunner().invoke(app, []).exit_code == 0 and len(started) == 1
+
+
+def test_the_settings_mode_counts_where_none_is_asked_for(
+    app: typer.Typer, started: list[object], tmp_path: Path
+) -> None:
+    (tmp_path / "s.yaml").write_text("serving: {access: {mode: proxy}}")
+    settings = {"SONOFORGE_SETTINGS": str(tmp_path / "s.yaml")}
+    assert CliRunner().invoke(app, ["--host", "0.0.0.0"], env=settings).exit_code == 0
+    assert isinstance(
+        CliRunner().invoke(app, ["--host", "0.0.0.0", "--access", "none"], env=settings).exception, AccessError
+    )

@@ -13,7 +13,7 @@ from starlette.types import Message, Scope
 
 from serving.bedside import Bedside
 from serving.http.app import Front, build_app
-from serving.http.bodies import Body, Held
+from serving.http.bodies import UNCOUNTED, Body, Held
 from serving.http.refusals import RequestError
 from serving.http.shield import HEADERS, Shield
 from tests.serving.small import SETTINGS, client_of, with_limits
@@ -118,9 +118,9 @@ def test_a_fault_before_the_endpoints_tells_nothing_of_itself(caplog: pytest.Log
     assert answer.headers["content-security-policy"]
 
 
-def test_all_bodies_together_are_bounded() -> None:
-    """Of two that don't fit side by side the second is told to come later; it fits once the first is answered."""
-    bedside = Bedside.of(with_limits(body_bytes=2000, held_bytes=3000))
+def test_all_bodies_together_are_bounded_and_clicks_pass() -> None:
+    """A body that doesn't fit beside the others is told to come later; a small one always fits."""
+    bedside = Bedside.of(with_limits(body_bytes=200_000, held_bytes=150_000))
     held: list[int] = []
 
     async def reads(scope: Scope, receive: object, send: object) -> None:
@@ -130,12 +130,13 @@ def test_all_bodies_together_are_bounded() -> None:
 
     shield = Shield(reads, bedside=bedside)
     client = client_of(shield)
-    assert [client.post("/v1/x", content=bytes(2000)).status_code for _ in range(3)] == [200] * 3
-    assert held == [2000] * 3 and shield.held.now == 0
-    shield.held.take(1500)
-    refused = client.post("/v1/x", content=bytes(2000))
+    assert [client.post("/v1/x", content=bytes(200_000)).status_code for _ in range(3)] == [200] * 3
+    assert held == [200_000 - UNCOUNTED] * 3 and shield.held.now == 0
+    shield.held.take(100_000)
+    refused = client.post("/v1/x", content=bytes(200_000))
     assert refused.status_code == 503 and refused.json()["error"]["code"] == "overloaded"
-    assert refused.headers["retry-after"] and shield.held.now == 1500
+    assert refused.headers["retry-after"] and shield.held.now == 100_000
+    assert client.post("/v1/x", content=bytes(UNCOUNTED)).status_code == 200
 
 
 def body(pieces: list[tuple[float, bytes]], *, limits: dict[str, float], length: int | None = None) -> str:
