@@ -17,14 +17,14 @@ import { PLAIN } from "./tone.js";
  *   source: {name: string, dicom: boolean, width: number, height: number, frames: number} | null,
  *   frame: number, bitmap: ImageBitmap | null, facts: Readonly<Record<number, import("./frames.js").Facts>>,
  *   view: View | null, fitted: boolean, tone: import("./tone.js").Tone, tool: ToolName, positive: boolean, refine: boolean,
- *   refines: boolean, opacity: number, brush_px: number, bare: boolean, grip: number, asking: readonly number[], playing: boolean,
- *   card: any, session: any, paths: ReadonlySet<string>}>} State */
+ *   opacity: number, brush_px: number, bare: boolean, grip: number, asking: readonly number[], playing: boolean,
+ *   card: any, session: any}>} State */
 
 /** @type {State} */
 const FIRST = Object.freeze({
   history: start(EMPTY), preview: null, band: null, pointer: null, source: null, frame: 0, bitmap: null, facts: {},
-  view: null, fitted: true, tone: PLAIN, tool: "outline", positive: true, refine: true, refines: false, opacity: 25, brush_px: 6,
-  bare: false, grip: -1, asking: [], playing: false, card: null, session: null, paths: new Set(),
+  view: null, fitted: true, tone: PLAIN, tool: "outline", positive: true, refine: true, opacity: 25, brush_px: 6,
+  bare: false, grip: -1, asking: [], playing: false, card: null, session: null,
 });
 
 export class Desk {

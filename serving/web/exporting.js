@@ -1,7 +1,6 @@
 // Files for others: masks, an overlay, COCO, DICOM SEG and SR by the service; the whole session as JSON by the page itself.
 // Each holds the objects of the frame that is shown, but no rejected ones. A file's name comes from the opened file's own.
 import { at, make, save } from "./page.js";
-import { paintMask } from "./rle.js";
 import { answerTo, maskOf, measuredOf } from "./shapes.js";
 import { onFrame } from "./state.js";
 
@@ -19,7 +18,8 @@ const FORMATS = [
   { format: "json", name: "Session JSON", told: "prompts, answers, corrections and calipers", ending: "_session.json" },
 ];
 const EXPORT = "/v1/export";
-const LOCAL = new Set(["mask", "json"]);
+/** @type {Set<Format>} */
+const NEED_IMAGE = new Set(["overlay", "seg", "sr"]);
 
 export class Exporting {
   /** @param {Desk} desk */
@@ -47,17 +47,16 @@ export class Exporting {
 
   /** @param {typeof FORMATS[number]} one */
   row({ format, name, told, ending, dicom }) {
-    const why = this.refusal(format, dicom ?? false);
+    const why = this.refusal(dicom ?? false);
     const id = `why-${format}`;
     const button = make("button", { type: "button", "data-format": format, disabled: why !== null, "aria-describedby": id, onclick: () => this.run(format, ending), text: name });
     return make("li", {}, button, make("span", { id, text: why ?? told }));
   }
 
-  /** Why a format can't be had now. @param {Format} format @param {boolean} dicom */
-  refusal(format, dicom) {
-    const { source, paths } = this.desk.state;
+  /** Why a format can't be had now. @param {boolean} dicom whether it refers to a DICOM image */
+  refusal(dicom) {
+    const { source } = this.desk.state;
     if (dicom && !source?.dicom) return "needs a DICOM image; this one isn't";
-    if (!LOCAL.has(format) && !paths.has(EXPORT)) return "this service doesn't write it";
     return null;
   }
 
@@ -81,27 +80,13 @@ export class Exporting {
   async file(format) {
     const { desk } = this;
     if (format === "json") return new Blob([JSON.stringify(this.session(), null, 2)], { type: "application/json" });
-    if (!desk.state.paths.has(EXPORT)) return this.maskPng();
-    const objects = this.items().map((item) => {
-      const prediction = answerTo(item.prompt)?.prediction;
-      return { name: item.name, mask: maskOf(item), ...(prediction && { prediction, index: 0 }), ...(item.verdict && { verdict: item.verdict }) };
-    });
-    const frames = /** @type {import("./frames.js").Frames} */ (desk.frames);
-    const fields = { ...frames.fields(desk.state.frame), format, objects: JSON.stringify({ objects }) };
-    return (await desk.service.ask({ path: EXPORT, fields })).blob();
-  }
-
-  /** The masks in the image's own pixels: 255 for a single object, else 1, 2, … in the list's order, later ones on top. @returns {Promise<Blob>} */
-  async maskPng() {
     const items = this.items();
-    const { width, height } = /** @type {{width: number, height: number}} */ (this.desk.state.source);
-    const grey = new Uint8Array(width * height);
-    items.forEach((item, n) => paintMask(grey, /** @type {any} */ (maskOf(item)), items.length === 1 ? 255 : n + 1));
-    const pixels = new ImageData(width, height);
-    grey.forEach((value, n) => pixels.data.set([value, value, value, 255], 4 * n));
-    const sheet = new OffscreenCanvas(width, height);
-    /** @type {OffscreenCanvasRenderingContext2D} */ (sheet.getContext("2d")).putImageData(pixels, 0, 0);
-    return sheet.convertToBlob({ type: "image/png" });
+    const image = NEED_IMAGE.has(format) ? desk.frames?.fields(desk.state.frame) : {};
+    const answer = await desk.outlines.known(items, () => {
+      const objects = items.map((item) => ({ name: item.name, mask: maskOf(item), prediction: answerTo(item.prompt)?.prediction, index: 0, verdict: item.verdict }));
+      return desk.service.ask({ path: EXPORT, fields: { ...image, format, objects: JSON.stringify({ objects }) } });
+    });
+    return answer.blob();
   }
 
   /** Everything that was asked, answered and changed on the frame that is shown. */

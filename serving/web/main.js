@@ -163,23 +163,13 @@ window.addEventListener("offline", () => notices.say("This device is offline: ou
 async function begin() {
   try {
     await desk.describe();
-    const told = await service.discover();
-    desk.set({ paths: service.paths, refines: takesMasks(told) });
-    if (service.paths.has("/v1/session")) {
-      const session = await service.json({ path: "/v1/session", method: "GET" });
-      showSession(session);
-      desk.set({ session });
-    }
+    const session = await service.json({ path: "/v1/session", method: "GET" });
+    showSession(session);
+    desk.set({ session });
   } catch (error) {
     if (!desk.state.card) at("model").textContent = error instanceof ServiceError && error.status === 401 ? "no access" : "no model";
     notices.fail(error);
   }
-}
-
-/** Whether a prompt may hold a previous mask, by the service's own description. @param {any} told */
-function takesMasks(told) {
-  const schemas = Object.values(told?.components?.schemas ?? {});
-  return schemas.some(({ properties }) => properties && "points" in properties && "box" in properties && "mask" in properties);
 }
 
 panel.show(desk.state);

@@ -3,7 +3,7 @@
 import { amend, retract } from "./history.js";
 import { aborted, ServiceError } from "./service.js";
 import { answerTo, isSettled, keepAnswer } from "./shapes.js";
-import { asksSomething, changeItem, itemOf, removeItem } from "./state.js";
+import { changeItem, itemOf, removeItem } from "./state.js";
 
 /** @typedef {import("./state.js").Doc} Doc */
 /** @typedef {import("./state.js").Item} Item */
@@ -50,7 +50,6 @@ export class Outlines {
       measured(started_ms);
     } catch (error) {
       if (this.flying.get(item.id) !== mine || aborted(error)) return;
-      if (this.unmasked(item, error)) return;
       this.giveUp(item.id);
       desk.notices.fail(error);
     }
@@ -76,16 +75,31 @@ export class Outlines {
     }
   }
 
-  /** A service that takes no previous mask is asked again without one. @param {Item} item @param {unknown} error */
-  unmasked(item, error) {
-    const refused = error instanceof ServiceError && error.code === "prompts_invalid";
-    const prompt = { ...item.prompt, mask: null };
-    if (!refused || !item.prompt.mask || !asksSomething(prompt)) return false;
-    this.flying.delete(item.id);
-    const { history } = this.desk.state;
-    this.desk.set({ refines: false, history: amend(history, changeItem(history.present, item.id, { prompt })) });
-    this.settle();
-    return true;
+  /** Ask the same again, for an answer that the service still knows. An outline that comes out otherwise, as another model's may, is shown and not taken as judged. @param {readonly Item[]} items @returns {Promise<boolean>} whether each outline is as it was */
+  async again(items) {
+    let same = true;
+    for (const item of items) {
+      const before = answerTo(item.prompt);
+      const answer = await this.ask(item, new AbortController().signal);
+      keepAnswer(item.prompt, answer);
+      if (item.edit || before?.found.mask.counts === answer.found.mask.counts) continue;
+      same = false;
+      this.desk.amend(changeItem(this.desk.state.history.present, item.id, { verdict: null }));
+      this.desk.notices.say(`${item.name} was outlined anew by ${answer.model.name} version ${answer.model.version}, and differs: look at it again.`);
+    }
+    this.desk.set({});
+    return same;
+  }
+
+  /** Send something about answers; where the service no longer knows them, they are asked for again, once. @param {readonly Item[]} items @param {() => Promise<Response>} send @returns {Promise<Response>} */
+  async known(items, send) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!(error instanceof ServiceError) || error.code !== "prediction_gone") throw error;
+      if (await this.again(items)) return send();
+      throw new ServiceError("An outline that was asked for again differs from the one before. Look at it, then try again.");
+    }
   }
 
   /** Forget every question, with the steps that asked. @returns {boolean} whether there was one */
@@ -142,9 +156,4 @@ function measured(started_ms) {
       performance.measure("outline", { start: started_ms, end: performance.now() });
     }),
   );
-}
-
-/** Whether an object waits for its first outline. @param {Item} item */
-export function waits(item) {
-  return !item.edit && !answerTo(item.prompt);
 }

@@ -97,7 +97,6 @@ export class Panel {
     at("export").disabled = !history.present.items.some((item) => item.frame === state.frame && maskOf(item) && item.verdict !== "rejected");
     for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-tool]"))) button.setAttribute("aria-pressed", String(button.dataset.tool === tool));
     for (const part of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-for]"))) part.hidden = !(part.dataset.for ?? "").split(" ").includes(tool);
-    at("refine-label").hidden ||= !state.refines;
     const grip = gripsNow(this.desk)[state.grip];
     at("discard").hidden ||= !grip || (grip.kind !== "point" && grip.kind !== "caliper");
     at("discard").textContent = grip?.kind === "caliper" ? "Remove caliper" : "Remove click";

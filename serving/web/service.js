@@ -28,8 +28,6 @@ export class Service {
     this.tell = tell;
     /** @type {Promise<string | null> | null} */
     this.asking = null;
-    /** @type {Set<string>} paths that this service has, by its own description */
-    this.paths = new Set();
   }
 
   /** @param {Question} question @returns {Promise<Response>} @throws {ServiceError} in the service's own words */
@@ -49,18 +47,6 @@ export class Service {
   /** @param {Question} question @returns {Promise<any>} */
   async json(question) {
     return (await this.ask(question)).json();
-  }
-
-  /** Which paths there are; none are known of a service without a description. */
-  async discover() {
-    try {
-      const told = await this.json({ path: "/openapi.json", method: "GET" });
-      this.paths = new Set(Object.keys(told.paths ?? {}));
-      return told;
-    } catch (error) {
-      if (error instanceof ServiceError && error.status === 404) return null;
-      throw error;
-    }
   }
 
   /** @param {Question} question @param {string | null} token */

@@ -96,8 +96,3 @@ export function removeCaliper(doc, id) {
 export function onFrame(doc, frame) {
   return doc.items.filter((item) => item.frame === frame);
 }
-
-/** What may be asked of the service: a box, a point or a mask. @param {Prompt} prompt */
-export function asksSomething(prompt) {
-  return prompt.box !== null || prompt.points.length > 0 || prompt.mask !== null;
-}

@@ -5,7 +5,7 @@ import { tagRoom } from "./marks.js";
 import { stroke } from "./masks.js";
 import { gripsNow, isSeen, tagBox, tagText } from "./paint.js";
 import { decode, encode } from "./rle.js";
-import { maskOf, sketch } from "./shapes.js";
+import { maskOf, outlineOf, sketch } from "./shapes.js";
 import { addCaliper, addItem, chosenOf, onFrame, setEdit, setPrompt } from "./state.js";
 import { sensible } from "./tone.js";
 
@@ -153,9 +153,9 @@ export class Tools {
     const point = { x, y, positive };
     const item = chosenOf(doc);
     if (!item) return this.ask(addItem(doc, desk.state.frame, { box: null, points: [point], mask: null }), time_ms);
-    const { refine, refines } = desk.state;
-    const mask = refine && refines ? maskOf(item) : null;
-    if (item.edit && !mask) desk.notices.say("The outline is drawn anew; Undo brings the correction by hand back.");
+    // What a hand corrected is always kept as a start, else the click would throw it away.
+    const last = desk.state.refine || item.edit ? maskOf(item) : null;
+    const mask = last && outlineOf(last).box ? last : null;
     this.ask(setPrompt(doc, item.id, { box: item.prompt.box, points: [...item.prompt.points, point], mask }), time_ms);
   }
 

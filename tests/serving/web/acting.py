@@ -13,6 +13,7 @@ from PIL import Image as PilImage
 from playwright.sync_api import Locator, Page, expect
 
 EDGE_PX = 12  # between a fitted image and the stage, as in serving/web/geometry.js
+EXPORT_MS = 40_000  # the first DICOM file waits for its library, which takes seconds to import
 Place = tuple[float, float]
 
 
@@ -89,7 +90,7 @@ class Bedside:
     def export(self, form: str) -> bytes:
         """Export in a format, and the file's bytes."""
         self.page.click("#export")
-        with self.page.expect_download() as download:
+        with self.page.expect_download(timeout=EXPORT_MS) as download:
             self.page.click(f"#formats [data-format={form}]")
         return download.value.path().read_bytes()
 

@@ -22,7 +22,7 @@ from components.promptable.segmenter import Segmenter
 from serving.bedside import Bedside as Service
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
-from tests.serving.small import SETTINGS
+from tests.serving.small import SETTINGS, recorded
 
 playwright_api = pytest.importorskip("playwright.sync_api", reason="Playwright isn't installed: the page isn't tested")
 
@@ -57,10 +57,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def address(loaded: tuple[Segmenter, ModelDescription]) -> Iterator[str]:
-    """Where the service with a student of random weights answers."""
-    service = Service.of(SETTINGS)
-    service.models.install(Predictor(*loaded, settings=SETTINGS))
+def service(loaded: tuple[Segmenter, ModelDescription], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running service with a student of random weights, and a log of its own."""
+    with recorded(Service.of(SETTINGS), tmp_path_factory.mktemp("page")) as service:
+        service.models.install(Predictor(*loaded, settings=SETTINGS))
+        yield service
+
+
+@pytest.fixture(scope="package")
+def address(service: Service) -> Iterator[str]:
+    """Where that service answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -32,7 +32,7 @@ TEXTS = """() => {
 UNNAMED = """() => [...document.querySelectorAll("button, input, select, canvas, dialog, summary, [tabindex]")]
   .filter((element) => {
     const named = element.getAttribute("aria-label") || element.closest("label")?.textContent
-      || (element.getAttribute("aria-labelledby") && document.getElementById(element.getAttribute("aria-labelledby"))?.textContent);
+      || document.getElementById(element.getAttribute("aria-labelledby"))?.textContent;
     return !(named || element.textContent || "").trim();
   }).map((element) => element.outerHTML.slice(0, 80))"""
 
@@ -102,7 +102,8 @@ def test_the_focus_is_seen_and_goes_through_the_page_in_order(opened: Bedside) -
               if (!element || element === document.body) return null;
               const shown = element.name === "sign" ? element.nextElementSibling : element;
               const { outlineStyle, outlineWidth } = getComputedStyle(shown);
-              return { name: element.id || element.dataset.do || element.dataset.tool || element.name || element.tagName,
+              const { do: action, tool } = element.dataset;
+              return { name: element.id || action || tool || element.name || element.tagName,
                 outline: outlineStyle === "none" ? 0 : parseFloat(outlineWidth) };
             }"""
         )
@@ -143,7 +144,8 @@ def test_it_fits_screens_and_fingers(
         assert stage is not None and stage["height"] >= 0.28 * height
         if touch:
             small = page.evaluate(
-                """() => [...document.querySelectorAll("header button, .tools button, .options button, .acts button, .eye, .pick")]
+                """() => ["header button", ".tools button", ".options button", ".acts button", ".eye", ".pick"]
+                  .flatMap((kind) => [...document.querySelectorAll(kind)])
                   .filter((e) => e.checkVisibility()).map((e) => [e.id || e.className, e.getBoundingClientRect()])
                   .filter(([, r]) => r.width < 43.5 || r.height < 43.5).map(([name]) => name)"""
             )
@@ -171,7 +173,11 @@ def test_nothing_runs_but_the_pages_own_files(unopened: Bedside, address: str) -
     for inside in ("onclick=", "style=", "<style", "javascript:"):
         assert inside not in answer.text()
     unopened.page.evaluate(
-        "() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.head.append(s); }"
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.ran = 1";
+          document.head.append(script);
+        }"""
     )
     assert unopened.page.evaluate("() => window.ran") is None
     assert any("Content Security Policy" in fault for fault in unopened.faults)

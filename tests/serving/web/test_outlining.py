@@ -23,11 +23,18 @@ def test_a_box_is_outlined_as_the_library_does(
     np.testing.assert_allclose(found["prompt"]["box"], [30, 15, 60, 45], atol=0.2)
     expected = segment(loaded[0], image, [Prompt(tuple(found["prompt"]["box"]))])[0]
     np.testing.assert_array_equal(from_rle(found["mask"]), expected.mask)
+    opened.page.uncheck("#refine")
     opened.click(45, 30)
+    opened.page.check("#refine")
+    last = np.asarray(from_rle(opened.session()["objects"][0]["mask"]))
     opened.click(33, 18, beside=True)
     (found,) = opened.session()["objects"]
-    points = [Point(**point) for point in found["prompt"]["points"]]
+    asked = found["prompt"]
+    points = tuple(Point(**point) for point in asked["points"])
     assert [point.positive for point in points] == [True, False]
+    np.testing.assert_array_equal(from_rle(asked["mask"]), last)
+    corrected = segment(loaded[0], image, [Prompt(tuple(asked["box"]), points, mask=last)])[0]
+    np.testing.assert_array_equal(from_rle(found["mask"]), corrected.mask)
     assert opened.session()["model"]["digest"] == loaded[1].digest
 
 
@@ -113,7 +120,8 @@ def test_everything_is_done_by_keys_alone(opened: Bedside) -> None:
         page.locator(f"#point-form [name={name}]").fill(value)
     page.locator("#point-form button").press("Enter")
     opened.settled()
-    assert opened.prompt() == {"box": [20, 10, 60, 40], "points": [{"x": 30, "y": 20, "positive": True}], "mask": None}
+    assert opened.prompt()["box"] == [20, 10, 60, 40]
+    assert opened.prompt()["points"] == [{"x": 30, "y": 20, "positive": True}]
     opened.press(".")
     expect(opened.status).to_contain_text("Holding the box of Object 1")
     opened.press(".")
