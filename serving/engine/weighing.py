@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 from torch import Tensor
 
-PLACE_BYTES = 512
+PLACE_BYTES = 1024
 """A place in a store: its slot, its part of the dictionary and the list of uses, and the allocators' rounding."""
 
 
