@@ -134,7 +134,7 @@ class Lane:
             self._count(busy=1)
             raise BusyError(
                 f"{len(self._waiting)} requests of this kind wait already",
-                expected=f"at most {self.params.queue}",
+                expected=f"fewer than {self.params.queue}",
                 retry_after_s=self.retry_after_s(),
             )
         loop = asyncio.get_running_loop()
