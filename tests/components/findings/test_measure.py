@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 import timeit
 
 import numpy as np
@@ -210,11 +211,13 @@ def longest_across(mask: Mask, along: np.ndarray, scale_mm: tuple[float, float])
 
 def test_a_large_object_takes_a_small_part_of_what_all_pairs_take() -> None:
     rows, columns = np.mgrid[:1024, :1024]
-    mask = ((columns - 500) / 220) ** 2 + ((rows - 480) / 140) ** 2 < 1
+    mask = ((columns - 500) / 460) ** 2 + ((rows - 520) / 420) ** 2 < 1
     edge = mask & ~(np.roll(mask, 1, 0) & np.roll(mask, -1, 0) & np.roll(mask, 1, 1) & np.roll(mask, -1, 1))
     corners = every_corner(edge).astype(float)
-    expected = pdist(corners).max()
-    assert lines(measure(mask))[0].length_px == pytest.approx(expected)
-    ours_s = min(timeit.repeat(lambda: measure(mask), number=1, repeat=5))
-    all_pairs_s = min(timeit.repeat(lambda: pdist(corners).max(), number=1, repeat=3))
-    assert ours_s < all_pairs_s / 3
+    assert lines(measure(mask))[0].length_px == pytest.approx(pdist(corners).max())
+    # What a process itself spends: beside other tests the clock tells of them.
+    ours_s, all_pairs_s = (
+        min(timeit.repeat(what, timer=time.process_time, number=1, repeat=3))
+        for what in (lambda: measure(mask), lambda: pdist(corners).max())
+    )
+    assert ours_s < all_pairs_s / 4
