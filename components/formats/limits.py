@@ -17,7 +17,7 @@ class SourceLimits:
 
     image_px: int = MAX_IMAGE_PX
     frames: int = 10_000
-    inflated_bytes: int = 256 * 2**20
+    inflated_bytes: int = 128 * 2**20
 
 
 def check_size(width_px: int, height_px: int, *, name: str, limits: SourceLimits) -> None:

@@ -114,11 +114,13 @@ def check_native(header: Header) -> None:
         If there are fewer.
     """
     needed = (header.frames * frame_bits(header) + 7) // 8
-    there = min(header.pixel_data.length, len(header.data) - header.pixel_data.start)
+    there = header.pixel_data.length
+    if there == UNDEFINED or header.pixel_data.start + there > len(header.data):
+        raise BrokenDicom("its pixel data reaches over the end of the file")
     # Some writers have not thinned out the colours that they say they have.
     if header.photometric == "YBR_FULL_422" and there >= header.frames * frame_bits(header) * 3 // 16:
         raise BrokenDicom("its pixel data is that of YBR_FULL and not, as it says, of YBR_FULL_422")
-    if header.pixel_data.length == UNDEFINED or there < needed:
+    if there < needed:
         raise BrokenDicom(f"its pixel data ends early: {header.frames} frames of that size need {needed:,} bytes")
 
 

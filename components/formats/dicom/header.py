@@ -154,6 +154,8 @@ def read_header(data: bytes, *, name: str, limits: SourceLimits, also: Collectio
     values = Values(data, order, found)
     if PIXEL_DATA not in found:
         raise BrokenDicom("it holds no pixels that are whole numbers")
+    if found[PIXEL_DATA].vr not in ((b"OB", b"OW", b"UN") if explicit else (b"",)):
+        raise BrokenDicom("its pixel data is of no kind that pixels have")
     if not syntax and found[PIXEL_DATA].length == UNDEFINED:
         raise BrokenDicom("it is compressed and doesn't state how")
     return _header(syntax or (BIG_ENDIAN if order == ">" else EXPLICIT if explicit else IMPLICIT), values, walk)
