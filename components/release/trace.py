@@ -254,7 +254,9 @@ def _logged(log: Path, ids: Collection[str], *, kind: str) -> Found | None:
     entered = concerning(log, ids) if ids and log_files(log) else None
     if entered is None:
         return None
-    about = {"entries": [line.model_dump(mode="json") for line in entered.lines], "more_entries": entered.more}
+    about: dict[str, Any] = {"entries": [line.model_dump(mode="json") for line in entered.lines]}
+    if entered.more:
+        about["more_entries"] = entered.more
     return Found(kind, entered.models, about)
 
 
