@@ -39,9 +39,8 @@ class ServingCache(Section):
 class LaneParams(Section):
     """One kind of work: `workers` threads do it, at most `queue` requests wait for them.
 
-    A request that has waited `wait_limit_s` seconds isn't begun any more. Two workers for two cores embed 1.1 to 1.7
-    times as much as one, and outline 1.5 to 3.6 times as much (benchmarks/lanes.json); each more holds another image's
-    pixels and activations in memory.
+    A request that has waited `wait_limit_s` seconds isn't begun any more. Each worker more holds another image's pixels
+    and activations in memory; on two cores two embed and outline more than one (benchmarks/lanes.json).
     """
 
     workers: int = Field(ge=1, le=64)

@@ -27,6 +27,15 @@ from tests.components.promptable.calibrations import make_calibration
 from tests.serving.small import SETTINGS, with_cache, with_limits
 
 Loaded = tuple[Segmenter, ModelDescription]
+
+
+def png_of(image: Image) -> bytes:
+    """An image as a PNG file."""
+    buffer = io.BytesIO()
+    PilImage.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 PROMPTS = (
     Prompt((31.0, 16.0, 60.0, 45.0)),
     Prompt(None, (Point(45.0, 30.0),)),
@@ -54,15 +63,16 @@ def test_an_embedded_image_gives_the_same_masks(predictor: Predictor, png: bytes
     assert at_once.timing_ms.embed > 0
 
 
-def test_thirty_two_threads_answer_as_one(loaded: Loaded, png: bytes) -> None:
+def test_thirty_two_threads_answer_as_one(loaded: Loaded, image: Image) -> None:
     serial = Predictor(*loaded, settings=SETTINGS)
-    jobs = [Prompt((1.0 + n, 2.0 + n, 50.0 + n, 40.0 + n / 2)) for n in range(32)]
-    expected = [serial.segment([job], image=png).objects for job in jobs]
-    # No room in the cache: every thread embeds for itself.
-    shared = Predictor(*loaded, settings=with_cache(bytes=0))
+    # An image of its own for each thread: one that several ask for is embedded once.
+    images = [png_of(np.roll(image, n, axis=1)) for n in range(32)]
+    jobs = [(Prompt((1.0 + n, 2.0 + n, 50.0 + n, 40.0 + n / 2)), images[n]) for n in range(32)]
+    expected = [serial.segment([prompt], image=png).objects for prompt, png in jobs]
+    shared = Predictor(*loaded, settings=SETTINGS)
     with ThreadPoolExecutor(32) as pool:
-        found = list(pool.map(lambda job: shared.segment([job], image=png).objects, jobs))
-    assert found == expected
+        found = list(pool.map(lambda job: shared.segment([job[0]], image=job[1]).objects, jobs))
+    assert found == expected and shared.cache.counts.encoded == 32
     assert len({objects[0].mask.counts for objects in expected}) > 16
 
 
