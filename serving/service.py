@@ -20,7 +20,7 @@ from components.promptable.predict import pin_threads
 from serving.access.addresses import listening
 from serving.bedside import Bedside
 from serving.http.app import Front
-from serving.operation.running import is_ready, start, stop
+from serving.running import is_ready, start, stop
 from serving.settings import read_settings
 
 MODEL_VARIABLE = "SONOFORGE_MODEL"

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from components.release.packing.trial import serving
 from pipelines.commands import serve
 from serving.access.callers import HEALTH
-from serving.operation.running import AUDIT_VARIABLE, SIGNALS_VARIABLE
+from serving.running import AUDIT_VARIABLE, SIGNALS_VARIABLE
 from serving.settings import ACCESS_VARIABLE
 
 DEPLOY = Path("serving/deploy")

@@ -17,7 +17,7 @@ from components.promptable.segmenter import Segmenter
 from components.promptable.self_check import SELF_CHECK, write_self_check
 from components.release.packing.self_checks import make_self_check
 from serving.bedside import Bedside
-from serving.operation.running import is_ready, start, stop
+from serving.running import is_ready, start, stop
 from tests.serving.small import SETTINGS
 
 
