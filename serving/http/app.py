@@ -7,16 +7,33 @@ process (serving/service.py).
 
 from __future__ import annotations
 
+import functools
+import json
+
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.access.callers import HEALTH
 from serving.bedside import Bedside
-from serving.http.endpoints import admin, export, feedback, images, metrics, model, page, segment, session
+from serving.http.endpoints import (
+    admin,
+    export,
+    feedback,
+    health,
+    images,
+    metrics,
+    model,
+    openapi,
+    page,
+    segment,
+    session,
+)
 from serving.http.guard import Guard
+from serving.http.openapi import describe
+from serving.http.operations import Operation
 from serving.http.refusals import HANDLERS
-from serving.http.shield import Shield
+from serving.http.shield import HEADERS, Shield
 
 ROUTES: tuple[BaseRoute, ...] = (
     *page.ROUTES,
@@ -28,7 +45,22 @@ ROUTES: tuple[BaseRoute, ...] = (
     *export.ROUTES,
     *admin.ROUTES,
     *metrics.ROUTES,
+    *openapi.ROUTES,
 )
+OPERATIONS: tuple[Operation, ...] = (
+    *segment.OPERATIONS,
+    *images.OPERATIONS,
+    *feedback.OPERATIONS,
+    *export.OPERATIONS,
+    *model.OPERATIONS,
+    *session.OPERATIONS,
+    *openapi.OPERATIONS,
+    *page.OPERATIONS,
+    *health.OPERATIONS,
+    *admin.OPERATIONS,
+    *metrics.OPERATIONS,
+)
+"""The description of every route, and of health."""
 
 
 def build_app(bedside: Bedside, health: ASGIApp | None = None) -> ASGIApp:
@@ -36,8 +68,13 @@ def build_app(bedside: Bedside, health: ASGIApp | None = None) -> ASGIApp:
     inner = Starlette(routes=list(ROUTES), exception_handlers=HANDLERS)
     inner.router.redirect_slashes = False
     inner.state.bedside = bedside
+    inner.state.description = functools.cache(lambda: _description(bedside))
     passed: ASGIApp = inner if health is None else _Parted(inner, health)
     return Shield(Guard(passed, gate=bedside.gate), bedside=bedside)
+
+
+def _description(bedside: Bedside) -> bytes:
+    return json.dumps(describe(OPERATIONS, bedside.settings, headers=HEADERS)).encode("utf-8")
 
 
 class _Parted:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from serving.bedside import Bedside
 from serving.http.asked import bedside_of
+from serving.http.operations import JSON, Answer, Operation
 from serving.http.refusals import json_response
 from serving.schema.admin import FailureOut, ModelsOut
 
@@ -41,4 +42,17 @@ def _told(bedside: Bedside) -> ModelsOut:
 ROUTES: tuple[BaseRoute, ...] = (
     Route("/v1/admin/models", show_models, methods=["GET"]),
     Route("/v1/admin/refresh", look_again, methods=["POST"]),
+)
+_MODELS = Answer("Which model serves, which still answer, and what became of the last switch.", JSON, ModelsOut)
+OPERATIONS = (
+    Operation("/v1/admin/models", "get", "models", "Which models serve", {200: (_MODELS,)}, tag="administrate"),
+    Operation(
+        "/v1/admin/refresh",
+        "post",
+        "refresh",
+        "Look now which model should serve",
+        {200: (_MODELS,)},
+        tag="administrate",
+        about="Also where that failed before. It answers when the look is over.",
+    ),
 )

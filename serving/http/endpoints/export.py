@@ -24,6 +24,10 @@ from serving.engine.proposals import Proposal, Proposals
 from serving.engine.seen import Seen, image_id
 from serving.http.asked import bedside_of, ready, recording
 from serving.http.attending import attend
+from serving.http.codes import FILE, RECORD, WORK
+from serving.http.codes import FORM as FORM_ERRORS
+from serving.http.examples import EXPORT
+from serving.http.operations import ANY_FILE, FRAME, IMAGE_TYPES, JSON, MODEL, NAME, Answer, Field, Operation
 from serving.http.reading import read_file, read_form, read_frame, read_message, read_text
 from serving.http.refusals import RequestError
 from serving.operation.records import mask_of
@@ -156,3 +160,38 @@ def _file(asked: Asked, findings: list[Finding], origin: Origin, proposal: Propo
 
 
 ROUTES: tuple[BaseRoute, ...] = (Route("/v1/export", export_file, methods=["POST"]),)
+OPERATIONS = (
+    Operation(
+        "/v1/export",
+        "post",
+        "export",
+        "Outlines to a file",
+        {
+            200: tuple(
+                Answer(
+                    "The file: COCO JSON, a mask or an overlay as PNG, a DICOM segmentation or structured report.",
+                    media_type,
+                    {"type": "object", "required": ["images", "annotations"]} if media_type == JSON else None,
+                    headers=(NAME, MODEL),
+                )
+                for media_type in sorted({media_type for media_type, _ in KINDS.values()})
+            )
+        },
+        errors=(
+            *FORM_ERRORS, *FILE, *WORK, *RECORD, (400, "export_not_json"), (400, "objects_missing"),
+            (410, "prediction_gone"), (422, "export_invalid"), (422, "image_other"), (422, "not_dicom"),
+            (422, "prompts_invalid"),
+        ),
+        about="Each outline is held against the answer that it comes from. `seg` and `sr` refer to a DICOM file.",
+        form={
+            "format": Field({"type": "string", "enum": list(KINDS)}, "What to write.", required=True),
+            "objects": Field(ExportIn, "The outlines.", required=True, example=EXPORT),
+            "image": Field(ANY_FILE, "The file that was outlined.", types=IMAGE_TYPES),
+            "frame": FRAME,
+        },
+        rules={
+            "if": {"properties": {"format": {"enum": sorted(NEED_IMAGE)}}, "required": ["format"]},
+            "then": {"required": ["image"]},
+        },
+    ),
+)  # fmt: skip

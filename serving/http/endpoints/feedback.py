@@ -9,6 +9,9 @@ from starlette.routing import BaseRoute, Route
 
 from serving.access.callers import caller_of
 from serving.http.asked import bedside_of, recording
+from serving.http.codes import BODY, RECORD
+from serving.http.examples import FEEDBACK, PREDICTION
+from serving.http.operations import JSON, Answer, Operation
 from serving.http.reading import read_json
 from serving.http.refusals import json_response
 from serving.schema.feedback import FeedbackIn, FeedbackOut
@@ -27,3 +30,19 @@ async def give_feedback(request: Request) -> Response:
 
 
 ROUTES: tuple[BaseRoute, ...] = (Route("/v1/feedback", give_feedback, methods=["POST"]),)
+OPERATIONS = (
+    Operation(
+        "/v1/feedback",
+        "post",
+        "feedback",
+        "What became of an answer",
+        {200: (Answer("It is entered.", JSON, FeedbackOut, example={"prediction": PREDICTION, "entry": 42}),)},
+        errors=(
+            *BODY, *RECORD, (400, "feedback_not_json"), (410, "prediction_gone"), (413, "feedback_too_large"),
+            (415, "not_json"), (422, "feedback_invalid"), (422, "prompts_invalid"),
+        ),
+        about="Whether a person accepted, edited or rejected each object. An edited one is sent as it became.",
+        body=FeedbackIn,
+        example=FEEDBACK,
+    ),
+)  # fmt: skip

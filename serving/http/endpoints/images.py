@@ -12,7 +12,11 @@ from starlette.routing import BaseRoute, Route
 from serving.engine.predictor import Predictor
 from serving.http.asked import bedside_of, ready, timed
 from serving.http.attending import attend
+from serving.http.codes import FILE, FORM, WORK
+from serving.http.examples import EMBEDDED
+from serving.http.operations import FRAME, IMAGE, JSON, MODEL, TIMING, Answer, Operation
 from serving.http.reading import read_file, read_form, read_frame
+from serving.schema.answers import EmbedOut
 
 
 async def embed_image(request: Request) -> Response:
@@ -44,4 +48,25 @@ def _to_png(predictor: Predictor, data: bytes, frame: int) -> bytes:
 ROUTES: tuple[BaseRoute, ...] = (
     Route("/v1/images", embed_image, methods=["POST"]),
     Route("/v1/preview", preview_image, methods=["POST"]),
+)
+OPERATIONS = (
+    Operation(
+        "/v1/images",
+        "post",
+        "embed",
+        "Embed an image once",
+        {200: (Answer("Its id, and what the guard thinks of it.", JSON, EmbedOut, (MODEL, TIMING), EMBEDDED),)},
+        errors=(*FORM, *FILE, *WORK),
+        about="The id stands for these pixels and this model; `image.id` of the answer is what further requests name.",
+        form={"image": IMAGE, "frame": FRAME},
+    ),
+    Operation(
+        "/v1/preview",
+        "post",
+        "preview",
+        "The pixels that the model sees",
+        {200: (Answer("A frame as it was decoded.", "image/png"),)},
+        errors=(*FORM, *FILE, *WORK),
+        form={"image": IMAGE, "frame": FRAME},
+    ),
 )

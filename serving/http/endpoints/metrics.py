@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serving.http.asked import bedside_of
+from serving.http.operations import Answer, Operation
 
 
 async def show_metrics(request: Request) -> Response:
@@ -16,3 +17,13 @@ async def show_metrics(request: Request) -> Response:
 
 
 ROUTES: tuple[BaseRoute, ...] = (Route("/metrics", show_metrics, methods=["GET"]),)
+OPERATIONS = (
+    Operation(
+        "/metrics",
+        "get",
+        "metrics",
+        "What the service counts",
+        {200: (Answer("Metrics as Prometheus reads them.", "text/plain"),)},
+        tag="administrate",
+    ),
+)

@@ -7,7 +7,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serving.http.asked import bedside_of, ready
+from serving.http.operations import JSON, Answer, Operation
 from serving.http.refusals import json_response
+from serving.schema.card import CardOut
 
 
 async def show_model(request: Request) -> Response:
@@ -16,3 +18,13 @@ async def show_model(request: Request) -> Response:
 
 
 ROUTES: tuple[BaseRoute, ...] = (Route("/v1/model", show_model, methods=["GET"]),)
+OPERATIONS = (
+    Operation(
+        "/v1/model",
+        "get",
+        "model",
+        "The model card",
+        {200: (Answer("The model that serves, its limits and its calibration.", JSON, CardOut),)},
+        errors=((503, "not_ready"),),
+    ),
+)

@@ -8,13 +8,44 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from serving.http.operations import Answer, Operation
 
 WEB = Path(__file__).resolve().parents[2] / "web"
+TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_PARTS = (b"range", b"if-range")
 
 
-async def show_page(_: Request) -> Response:
+class Whole(StaticFiles):
+    """Files, always whole: who asks for a part of one gets all of it, as HTTP allows (RFC 9110, 14.2)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [each for each in scope["headers"] if each[0] not in _PARTS]
+        await super().__call__({**scope, "headers": headers}, receive, send)
+
+
+async def show_page(request: Request) -> Response:
     """The web page."""
+    request.scope["headers"] = [each for each in request.scope["headers"] if each[0] not in _PARTS]
     return FileResponse(WEB / "index.html")
 
 
-ROUTES: tuple[BaseRoute, ...] = (Route("/", show_page, methods=["GET"]), Mount("/web", StaticFiles(directory=WEB)))
+def _files() -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in WEB.iterdir() if path.suffix in TYPES))
+
+
+ROUTES: tuple[BaseRoute, ...] = (Route("/", show_page, methods=["GET"]), Mount("/web", Whole(directory=WEB)))
+OPERATIONS = (
+    Operation("/", "get", "page", "The web page", {200: (Answer("The page.", "text/html"),)}, tag="page"),
+    Operation(
+        "/web/{file}",
+        "get",
+        "page_file",
+        "A file of the page",
+        {200: tuple(Answer("The file.", kind) for kind in sorted(set(TYPES.values()))),
+         304: (Answer("The file hasn't changed since.", "text/plain"),)},
+        tag="page",
+        choices={"file": _files()},
+    ),
+)  # fmt: skip
