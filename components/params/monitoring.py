@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from components.params.section import Section, Seed, Share
 
 DAYS_A_YEAR = 365.0
+LEAST_LEVEL = 0.001
 
 
 class SignalParams(Section):
@@ -63,6 +64,11 @@ class MonitorParams(Section):
             raise ValueError(
                 f"{self.false_alarms_per_year:g} false alarms a year in windows of {self.window_days} days are one in "
                 f"{1 / self.level:.1f} windows: at most one in 5"
+            )
+        if self.level < LEAST_LEVEL:
+            raise ValueError(
+                f"{self.false_alarms_per_year:g} false alarms a year in windows of {self.window_days} days give each a "
+                f"level of {self.level:.2g}: at least {LEAST_LEVEL:g}, which permutations can still tell"
             )
         if self.max_units < max(self.min_units, self.min_feedback):
             raise ValueError("max_units lies below min_units or min_feedback")

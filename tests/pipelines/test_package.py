@@ -33,7 +33,7 @@ def record(packaged: Path) -> dict[str, Any]:
 def test_the_candidate_is_the_student_with_all_that_goes_with_it(packaged: Path) -> None:
     folder = packaged / CANDIDATE
     assert {path.name for path in folder.iterdir()} == {
-        *("weights.safetensors", "model.json", "calibration.json", "reference.json"),
+        *("weights.safetensors", "model.json", "calibration.json", "reference.json", "self_check.json"),
         *("encoder.onnx", "decoder.onnx", "golden"),
     }
     student = packaged / "models/student"

@@ -19,7 +19,7 @@ from components.promptable.guard import check_image
 from components.promptable.predict import embed, segment_embedded
 from components.promptable.reference import Reference, to_table
 from components.promptable.signals import Row, edit_distance, image_row, outline_row
-from components.types import Record
+from components.types import Image, InstanceMask, Record
 
 
 def build_reference(
@@ -42,7 +42,10 @@ def build_reference(
     image_groups: list[int] = []
     outline_groups: list[int] = []
     for done, record in enumerate(chosen, 1):
-        row, drawn = _described(segmenter, calibration, record, prompts=prompts, params=params)
+        image, instances = load_image(record), load_instances(record)
+        row, drawn = describe(
+            segmenter, calibration, record=record, image=image, instances=instances, prompts=prompts, params=params
+        )
         group = numbers.setdefault(f"{record.dataset}/{record.group}", len(numbers))
         images.append(row)
         image_groups.append(group)
@@ -59,11 +62,17 @@ def build_reference(
     )
 
 
-def _described(
-    segmenter: Any, calibration: Calibration, record: Record, *, prompts: PromptParams, params: CalibrateParams
+def describe(
+    segmenter: Any,
+    calibration: Calibration,
+    *,
+    record: Record,
+    image: Image,
+    instances: InstanceMask,
+    prompts: PromptParams,
+    params: CalibrateParams,
 ) -> tuple[Row, list[Row]]:
-    """The rows of one image and of its outlines."""
-    image, instances = load_image(record), load_instances(record)
+    """The rows of a record's image (H W 3) and of the outlines on it; the prompts are drawn from `instances` (H W)."""
     embedding = embed(segmenter, image)
     finding = check_image(calibration.guard, image, embedding)
     drawn = draw_prompts(
