@@ -22,7 +22,7 @@ def test_the_level_shares_out_the_declared_false_alarms() -> None:
     assert monitor_params(window_days=28, false_alarms_per_year=2).level == pytest.approx(2 * 28 / 365)
     with pytest.raises(ValueError, match="false alarms a year"):
         monitor_params(window_days=28, false_alarms_per_year=12)
-    with pytest.raises(ValueError, match="at least 0.001"):
+    with pytest.raises(ValueError, match=r"at least 0\.001"):
         monitor_params(false_alarms_per_year=0.05)
     with pytest.raises(ValueError, match="max_units lies below"):
         monitor_params(min_units=40, max_units=30)
