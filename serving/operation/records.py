@@ -30,6 +30,7 @@ from components.audit.entries import Prediction as PredictionEntry
 from components.audit.log import AuditLog
 from components.audit.outlines import edit_between, mask_sha256
 from components.audit.refusals import Refusals
+from components.errors import AuditError
 from components.masks import decode_checked
 from components.monitoring.writer import SignalWriter
 from components.promptable.signals import feedback_row, image_row, outline_row
@@ -61,10 +62,15 @@ class Records:
 
     def stopped(self, why: str) -> None:
         """Enter that the service ends, and write what waits."""
-        self._refusals.flush()
-        self.audit.append(Stop(why=why))
-        self.audit.close()
-        self.signals.close()
+        try:
+            self._refusals.flush()
+            self.audit.append(Stop(why=why))
+        except AuditError as error:
+            # The next start tells that this end isn't in the log.
+            logger.error("the end couldn't be entered: %s", error)
+        finally:
+            self.audit.close()
+            self.signals.close()
 
     def switched(self, went: Predictor | None, came: Predictor) -> None:
         """Enter that another model serves from now on."""

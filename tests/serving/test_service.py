@@ -19,13 +19,15 @@ import httpx
 import numpy as np
 import pytest
 
-from components.artefacts import ModelDescription, read_description
+from components.artefacts import ModelDescription, read_description, save_model
+from components.audit.reading import read
 from components.masks import from_rle
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
 from components.release.packing.bento import CODE, PARAMS
 from components.release.packing.pins import PINS
-from components.release.records.ledger import LEDGER, append, released_folder
+from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
+from components.release.records.promotion import sync_service
 from components.tokens import make_token
 from components.types import Image, Prompt
 from serving.engine.predictor import Predictor
@@ -86,13 +88,21 @@ def served(model_folder: Path, root: Path, place: Path) -> Iterator[httpx.Client
 
 
 @pytest.fixture(scope="module")
-def champion(model_folder: Path, root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project whose champion is served."""
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="module")
+def champion(
+    model_folder: Path, root: Path, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx.Client]:
     """A client of a server of the champion's Bento, whose page differs from the page of the code around it. It listens
     on all addresses, and asks for tokens.
 
     The champion was in use before, gave its place to a newer model (`NEWER`), and was brought back by a rollback.
     """
-    folder, released_with = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("sources")
+    folder, released_with = project, tmp_path_factory.mktemp("sources")
     for part in CODE:
         shutil.copytree(root / part, released_with / part, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (PINS, PARAMS):
@@ -194,6 +204,37 @@ def test_after_a_rollback_no_embedding_of_the_newer_model_is_known(
     np.testing.assert_array_equal(from_rle(answer.json()["objects"][0]["mask"]), expected.mask)
 
 
+def test_a_promotion_reaches_the_running_server(
+    champion: httpx.Client, project: Path, loaded: tuple[Segmenter, ModelDescription], png: bytes
+) -> None:
+    segmenter, description = loaded
+    tensors = {name: value * 1.5 for name, value in segmenter.state_dict().items()}
+    made = save_model(project / "made", tensors, description)
+    (project / "made").rename(released_folder(project, made.digest))
+    image_id = champion.post("/v1/images", files={"image": png}).json()["image"]["id"]
+    append(
+        project / LEDGER,
+        action="promote",
+        who="somebody",
+        source=description.digest,
+        target=made.digest,
+        candidate=made.digest,
+        gate_sha256="0" * 64,
+        reason="passed",
+    )
+    sync_service(project, read_ledger(project / LEDGER))
+    until_s = time.monotonic() + 30
+    while champion.get("/v1/model").json()["model"]["digest"] != made.digest:
+        assert time.monotonic() < until_s, (project / "log.txt").read_text(encoding="utf-8")
+        time.sleep(0.1)
+    fields = {"prompts": (None, json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})), "image_id": (None, image_id)}
+    answer = champion.post("/v1/segment", files=fields)
+    assert answer.status_code == 200 and answer.json()["model"]["digest"] == description.digest, "its own image"
+    entries = [found.line.entry for found in read(project / "audit", kinds=("switch",))]
+    (switch,) = [entry for entry in entries if entry.kind == "switch"]
+    assert (switch.came.digest, switch.went and switch.went.digest) == (made.digest, description.digest)
+
+
 def test_errors_are_json_and_the_server_lives_on(served: httpx.Client, png: bytes) -> None:
     too_large = served.post("/v1/images", files={"image": bytes(SETTINGS.limits.body_bytes + 1)})
     assert too_large.status_code == 413 and too_large.json()["error"]["code"] == "body_too_large"
@@ -201,6 +242,14 @@ def test_errors_are_json_and_the_server_lives_on(served: httpx.Client, png: byte
     assert served.get("/docs.json").json()["error"]["code"] == "not_found"
     assert served.get("/v1/model").json()["model"]["name"] == "hiera_mini"
     assert served.get("/livez").status_code == 200
+
+
+def test_a_forwarded_header_changes_nobodys_address(served: httpx.Client, place: Path) -> None:
+    forwarded = served.get("/v1/session", headers={"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"})
+    assert forwarded.status_code == 403 and forwarded.json()["error"]["code"] == "access_required"
+    assert "strict-transport-security" not in forwarded.headers
+    log = (place / "log.txt").read_text(encoding="utf-8")
+    assert "refused 127.0.0.1: access_required" in log and "192.0.2.7" not in log
 
 
 def test_the_champion_asks_for_a_token_on_any_address(champion: httpx.Client) -> None:
