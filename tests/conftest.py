@@ -14,6 +14,10 @@ from xdist.scheduler import LoadScopeScheduling
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Read by OpenMP when torch is first loaded. Threads that spin while they wait for each other take the cores from those
+# that work: tests whose model has two threads, as the service's has, took ten times as long.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # What shares a project, a server or a service with its neighbours stays on one worker; the longest comes first.
