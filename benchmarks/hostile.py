@@ -6,7 +6,7 @@ Of each ten inputs six are hostile files, sent to each endpoint that takes files
 feedback, outlines to export); one is bytes on a line that are hardly HTTP. All come from generators, so that a seed
 gives the same inputs again (tests/serving/hostile_http.py, hostile_json.py, tests/components/formats/hostile.py). The
 service is a real one in a folder of its own. It fails with exit code 1 where a fault of the service was answered (a
-5xx, but 503 with Retry-After), a process came or went, the log isn't sound, or a sound request isn't answered as before.
+5xx, but 503 with Retry-After), a process came or went, the log isn't sound, or a sound request is answered otherwise.
 """
 
 from __future__ import annotations
