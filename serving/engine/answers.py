@@ -5,15 +5,13 @@ Leaves out: finding it (predictor.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.findings.measure import Line, Measurements, measure
-from components.formats import Region, spacing_at
+from components.findings.measure import Line, Measurements
 from components.masks import tight_box, to_polygons, to_rle
 from components.promptable.calibration import UNCALIBRATED, Calibration, Judged
 from components.promptable.guard import GuardFinding
-from components.types import BoxXyxy, Mask, Prediction, Prompt
+from components.types import Prediction, Prompt
 from serving.engine.cache import Embedded
 from serving.schema.answers import (
     GuardOut,
@@ -98,16 +96,6 @@ def judged(
         return None
     boxed, empty = prompt.box_xyxy is not None, not prediction.mask.any()
     return calibration.judge(prediction.quality, boxed=boxed, empty=empty, finding=finding)
-
-
-def measured(mask: Mask, regions: Sequence[Region], box_xyxy: BoxXyxy | None) -> Measurements:
-    """Measure a mask, in millimetres where the region that holds its box has a scale.
-
-    `box_xyxy` is the box that was drawn; where there was none, the mask's own box decides.
-    """
-    box = box_xyxy or tight_box(mask)
-    found = "nothing is outlined" if box is None else spacing_at(regions, box)
-    return measure(mask, found)
 
 
 def object_out(prediction: Prediction, verdict: Judged | None, measurements: Measurements) -> ObjectOut:

@@ -19,6 +19,7 @@ from typing import Any
 
 from components.artefacts import ModelDescription
 from components.errors import ArtefactError, SonoForgeError
+from components.findings.measure import measure_on_frame
 from components.formats import READABLE, Source, SourceLimits, open_source
 from components.listing import check_listed
 from components.params import ServingParams
@@ -29,7 +30,7 @@ from components.promptable.segmenter import Embedding, Segmenter
 from components.promptable.self_check import read_self_check
 from components.students import load_student
 from components.types import Image, Prediction, Prompt
-from serving.engine.answers import Answer, Outlined, calibration_out, image_out, judged, measured, object_out
+from serving.engine.answers import Answer, Outlined, calibration_out, image_out, judged, object_out
 from serving.engine.batching import Batcher, Click, embed_all, segment_all
 from serving.engine.cache import Embedded, EmbeddingCache, Key
 from serving.engine.seen import Seen, image_id
@@ -230,19 +231,13 @@ class Predictor:
 
     def _outlined(self, prompt: Prompt, prediction: Prediction, embedded: Embedded) -> Outlined:
         verdict = judged(self._calibration, prompt, prediction, embedded.finding)
-        measurements = measured(prediction.mask, embedded.seen.regions, prompt.box_xyxy)
+        measurements = measure_on_frame(prediction.mask, embedded.seen.regions, prompt.box_xyxy)
         return Outlined(prompt, prediction, verdict, object_out(prediction, verdict, measurements))
 
     def _check(self, prompts: PromptsIn | Sequence[Prompt], size_hw: tuple[int, int]) -> Sequence[Prompt]:
         """The prompts as the library takes them, after making sure that they fit an image of this size."""
         asked = len(prompts.objects) if isinstance(prompts, PromptsIn) else len(prompts)
-        wanted_px = asked * size_hw[0] * size_hw[1]
-        if wanted_px > self.limits.mask_px:
-            raise TooMuchWorkError(
-                f"{asked} objects on {size_hw[1]} x {size_hw[0]} pixels",
-                expected=f"objects times pixels at most {self.limits.mask_px:,}",
-                remedy="send fewer objects in one request, or a smaller image",
-            )
+        check_work(asked, size_hw, limit_px=self.limits.mask_px)
         # A previous mask is run lengths until here: a few characters may stand for any number of pixels.
         found = prompts.to_prompts(size_hw) if isinstance(prompts, PromptsIn) else prompts
         check_prompts(found, size_hw)
@@ -278,6 +273,22 @@ class Predictor:
                 remedy="send the image again with POST /v1/images, or as `image` in this request",
             )
         return kept
+
+
+def check_work(objects: int, size_hw: tuple[int, int], *, limit_px: int) -> None:
+    """Refuse to hold the masks of so many objects on an image of this size (pixels) at once.
+
+    Raises
+    ------
+    TooMuchWorkError
+        If that are more than `limit_px` pixels.
+    """
+    if objects * size_hw[0] * size_hw[1] > limit_px:
+        raise TooMuchWorkError(
+            f"{objects} objects on {size_hw[1]} x {size_hw[0]} pixels",
+            expected=f"objects times pixels at most {limit_px:,}",
+            remedy="send fewer objects in one request, or a smaller image",
+        )
 
 
 def _decoded(source: Source, frame: int) -> tuple[Image, Seen]:

@@ -33,7 +33,7 @@ from components.audit.refusals import Refusals
 from components.errors import AuditError
 from components.masks import decode_checked
 from components.monitoring.writer import SignalWriter
-from components.promptable.signals import feedback_row, image_row, outline_row
+from components.promptable.signals import Row, feedback_row, image_row, outline_row
 from components.types import Image, Mask, Prompt
 from serving.access.callers import Caller
 from serving.engine.answers import Answer, Outlined
@@ -131,15 +131,13 @@ class Records:
             If it can't be entered.
         """
         proposal = self.proposals.get(given.prediction)
-        pairs = [_masks_of(each, proposal) for each in given.objects]
-        judgements = tuple(
-            _judgement(each, proposed, final) for each, (proposed, final) in zip(given.objects, pairs, strict=True)
-        )
+        # One object's masks at a time: all of them together may be larger than the memory.
+        told = [_judged(each, proposal) for each in given.objects]
+        judgements = tuple(judgement for judgement, _ in told)
         receipt = self.audit.append(
             Feedback(prediction=given.prediction, who=caller.who, role=caller.role, objects=judgements)
         )
-        for each, (proposed, final) in zip(given.objects, pairs, strict=True):
-            row = feedback_row(each.verdict, proposed=proposed, final=final)
+        for _, row in told:
             self.signals.add("feedback", row, model_digest=proposal.model.digest)
         return receipt.n
 
@@ -193,19 +191,17 @@ def mask_of(given: RleOut, proposal: Proposal) -> Mask:
     return decode_checked(rle, (proposal.image.height, proposal.image.width))
 
 
-def _masks_of(given: JudgementIn, proposal: Proposal) -> tuple[Mask, Mask | None]:
-    """The mask that was proposed, and the final one where one was sent."""
+def _judged(given: JudgementIn, proposal: Proposal) -> tuple[Judgement, Row]:
+    """What became of an object, as the log and as the signals have it."""
     proposed = mask_of(proposal.object(given.index).mask, proposal)
-    return proposed, None if given.mask is None else mask_of(given.mask, proposal)
-
-
-def _judgement(given: JudgementIn, proposed: Mask, final: Mask | None) -> Judgement:
-    return Judgement(
+    final = None if given.mask is None else mask_of(given.mask, proposal)
+    judgement = Judgement(
         index=given.index,
         verdict=given.verdict,
         mask_sha256=None if final is None else mask_sha256(final),
         edit=None if final is None else edit_between(proposed, final),
     )
+    return judgement, feedback_row(given.verdict, proposed=proposed, final=final)
 
 
 def _entry_of(one: Outlined) -> OutlinedEntry:

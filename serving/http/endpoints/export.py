@@ -14,12 +14,13 @@ from starlette.routing import BaseRoute, Route
 
 from components.errors import PromptError
 from components.findings.finding import Finding, Origin
+from components.findings.measure import measure_on_frame
 from components.formats import Region, Source
 from components.types import Mask
 from serving import VERSION
 from serving.access.callers import caller_of
 from serving.bedside import Bedside
-from serving.engine.answers import measured
+from serving.engine.predictor import check_work
 from serving.engine.proposals import Proposal, Proposals
 from serving.engine.seen import Seen, image_id
 from serving.http.asked import bedside_of, ready, recording
@@ -92,6 +93,8 @@ def _write(bedside: Bedside, proposals: Proposals, asked: Asked) -> tuple[Propos
             expected="those of one image by one model",
             remedy="export each frame by itself; after a change of the model, ask for the older outlines again",
         )
+    limits = bedside.settings.limits
+    check_work(len(theirs), (first.image.height, first.image.width), limit_px=limits.mask_px)
     regions = [Region(each.box, each.x_mm, each.y_mm, each.source) for each in first.image.regions]
     findings = []
     for each, proposal in zip(asked.objects.objects, theirs, strict=True):
@@ -100,7 +103,7 @@ def _write(bedside: Bedside, proposals: Proposals, asked: Asked) -> tuple[Propos
             Finding(
                 each.name,
                 mask,
-                measured(mask, regions, None),
+                measure_on_frame(mask, regions),
                 quality=found.quality,
                 confidence=found.confidence,
                 abstain=found.abstain,
