@@ -157,6 +157,7 @@ export class Desk {
 
   /** @param {"undo" | "redo"} way */
   travel(way) {
+    if (this.state.preview && way === "undo") return this.set({ preview: null });
     const history = way === "undo" ? undo(this.state.history) : redo(this.state.history);
     if (history === this.state.history) return;
     this.set({ history, preview: null, band: null, grip: -1 });

@@ -36,7 +36,8 @@ export class Tools {
 
   /** @param {Touch} touch */
   down(touch) {
-    const { tool, playing } = this.desk.state;
+    const { tool, playing, preview } = this.desk.state;
+    if (preview) this.desk.step(preview); // what the arrow keys have moved, and is still waiting for more of them
     if (playing) this.desk.set({ playing: false });
     const place = this.place(touch.at);
     this.desk.set({ pointer: touch.at });

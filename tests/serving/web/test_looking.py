@@ -144,7 +144,7 @@ def test_it_fits_screens_and_fingers(
         assert stage is not None and stage["height"] >= 0.28 * height
         if touch:
             small = page.evaluate(
-                """() => ["header button", ".tools button", ".options button", ".acts button", ".eye", ".pick"]
+                """() => ["header button", ".tools button", ".options button", ".acts button", ".eye, .pick, .small"]
                   .flatMap((kind) => [...document.querySelectorAll(kind)])
                   .filter((e) => e.checkVisibility()).map((e) => [e.id || e.className, e.getBoundingClientRect()])
                   .filter(([, r]) => r.width < 43.5 || r.height < 43.5).map(([name]) => name)"""
