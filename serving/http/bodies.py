@@ -40,11 +40,15 @@ class Body:
 
     def __init__(self, receive: Receive, headers: Headers, *, limits: ServingLimits, held: Held) -> None:
         self._receive, self._limits, self._held = receive, limits, held
-        self._length = _declared(headers, limits.body_bytes)
-        self._received = self._taken = 0
+        self._lengths = headers.getlist("content-length")
+        self._length = self._received = self._taken = 0
         self._until_s: float | None = None
         # Without either header a request has no body (RFC 9112, 6.3).
-        self.complete = self._length == 0 and "transfer-encoding" not in headers
+        self.complete = self._lengths in ([], ["0"]) and "transfer-encoding" not in headers
+
+    def check(self) -> None:
+        """Refuse a body that says that it is too large, before anything of it is read."""
+        self._length = _declared(self._lengths, self._limits.body_bytes)
 
     async def receive(self) -> Message:
         """The next piece; `RequestError` where bytes or seconds go over what a request may have."""
@@ -96,9 +100,8 @@ def body_too_large(limit: int) -> RequestError:
     )
 
 
-def _declared(headers: Headers, limit: int) -> int:
-    """How long a body says that it is; 0 where it says nothing. The server has made sure that it's a number."""
-    given = headers.getlist("content-length")
+def _declared(given: list[str], limit: int) -> int:
+    """How long a body says that it is; 0 where it says nothing."""
     if not given:
         return 0
     if len(given) > 1 or not given[0].isascii() or not given[0].isdigit():

@@ -72,6 +72,7 @@ class Shield:
         try:
             self._check(scope, headers)
             body = Body(receive, headers, limits=self.bedside.settings.limits, held=self.held)
+            body.check()
             await self.inner(scope, body.receive, dressed)
         except Exception as error:  # whatever it is, the client gets an answer that tells nothing of it
             if status:
