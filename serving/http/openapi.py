@@ -192,7 +192,7 @@ def _head(get: Mapping[str, Any]) -> dict[str, Any]:
         status: {key: value for key, value in answer.items() if key != "content"}
         for status, answer in get["responses"].items()
     }
-    return {**get, "operationId": f"{get['operationId']}_head", "responses": answers}
+    return {**get, "operationId": f"head_{get['operationId']}", "responses": answers}
 
 
 def _example(example: Any) -> dict[str, Any]:
