@@ -121,6 +121,11 @@ class Header:
         return self.values.data
 
 
+def has_prefix(data: bytes) -> bool:
+    """Whether bytes have the preamble and prefix of a DICOM file (PS3.10, 7.1)."""
+    return data[PREAMBLE_BYTES : PREAMBLE_BYTES + len(PREFIX)] == PREFIX
+
+
 def looks_headless(data: bytes) -> bool:
     """Whether bytes begin as a DICOM dataset does, without the preamble: with group 2 or 8 and a plausible value."""
     start = _first_element(data, 0)
@@ -137,7 +142,7 @@ def read_header(data: bytes, *, name: str, limits: SourceLimits, also: Collectio
     ImageError
         If there is more in it than `limits` allow once it is inflated.
     """
-    start = PREAMBLE_BYTES + len(PREFIX) if data[PREAMBLE_BYTES:].startswith(PREFIX) else 0
+    start = PREAMBLE_BYTES + len(PREFIX) if has_prefix(data) else 0
     syntax, start = _meta(data, start)
     if syntax == DEFLATED:
         data, start = _inflated(memoryview(data)[start:], name=name, limits=limits), 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from components.errors import ImageError
 from components.formats.dicom.elements import BrokenDicom
 from components.formats.dicom.fragments import Fragments, check_native, find_fragments
-from components.formats.dicom.header import NATIVE, PREAMBLE_BYTES, PREFIX, Header, looks_headless, read_header
+from components.formats.dicom.header import NATIVE, Header, has_prefix, looks_headless, read_header
 from components.formats.dicom.pixels import DECODERS, decode_compressed, decode_native
 from components.formats.dicom.ultrasound import regions_of
 from components.formats.limits import SourceLimits, check_frames, check_size, one_line
@@ -55,7 +55,7 @@ class Dicom:
 
 def is_dicom(data: bytes) -> bool:
     """Whether a file begins as DICOM: with the preamble and its prefix, or at once with the first elements."""
-    return data[PREAMBLE_BYTES : PREAMBLE_BYTES + len(PREFIX)] == PREFIX or looks_headless(data)
+    return has_prefix(data) or looks_headless(data)
 
 
 def open_dicom(data: bytes, *, name: str, limits: SourceLimits) -> Dicom:
