@@ -173,6 +173,7 @@ class User:
 
     def settled(self) -> None:
         """Wait until nothing is asked for."""
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")
         expect(self.page.locator("#objects")).not_to_contain_text("asking")
         self.page.wait_for_timeout(60)  # the frame after the answer
 

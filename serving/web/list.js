@@ -118,7 +118,7 @@ export class List {
       this.renaming = null;
       const doc = keep ? rename(this.desk.doc, item.id, input.value) : this.desk.doc;
       if (doc !== this.desk.doc) this.desk.step(doc);
-      else this.show();
+      this.show();
       /** @type {HTMLElement | null | undefined} */ (this.rows.get(item.id)?.row.querySelector(".pick"))?.focus();
     };
     input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {

@@ -33,11 +33,18 @@ const panel = new Panel(desk, { stage, tools, actions: act });
 player(desk);
 at("accept-all").addEventListener("click", () => verdicts.acceptAll());
 
+// Once a frame of the screen, and after what a change asks of the service has gone out.
+let due = false;
 desk.listeners.push((state, before) => {
   if (state.card !== before.card) showModel(state.card);
-  list.show();
-  panel.show(state);
-  warn(desk);
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => {
+    due = false;
+    list.show();
+    panel.show(desk.state);
+    warn(desk);
+  });
 });
 new ResizeObserver(() => panel.show(desk.state)).observe(at("canvas"));
 

@@ -57,6 +57,7 @@ class Bedside:
         mouse.move(*self.at((start[0] + end[0]) / 2, (start[1] + end[1]) / 2))
         mouse.move(*self.at(*end))
         mouse.up()
+        self.painted()
 
     def box(self, x0: float, y0: float, x1: float, y1: float) -> None:
         """Draw a box and wait for its outline."""
@@ -76,11 +77,17 @@ class Bedside:
 
     def settled(self) -> None:
         """Wait until no outline is asked for."""
+        self.painted()
         expect(self.page.locator("#objects")).not_to_contain_text("asking")
 
     def press(self, keys: str) -> None:
         """Press a key on the stage."""
         self.page.locator("#canvas").press(keys)
+        self.painted()
+
+    def painted(self) -> None:
+        """Wait for the next frame, which shows what was done."""
+        self.page.evaluate("() => new Promise(requestAnimationFrame)")
 
     def session(self) -> dict[str, Any]:
         """What the page exports of itself: prompts, answers, corrections."""
