@@ -17,6 +17,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pydicom
 import pytest
 
 from components.artefacts import ModelDescription, read_description, save_model
@@ -30,10 +31,13 @@ from components.release.records.ledger import LEDGER, append, read_ledger, relea
 from components.release.records.promotion import sync_service
 from components.tokens import make_token
 from components.types import Image, Prompt
+from serving.access.callers import HEALTH
 from serving.engine.predictor import Predictor
 from tests.components.formats.files import dicom
 from tests.components.formats.hostile import hostile_files
+from tests.serving.examples import examples, run
 from tests.serving.hostile_http import raw_requests
+from tests.serving.scans import cine
 from tests.serving.small import SETTINGS
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
@@ -325,3 +329,56 @@ def test_names_reach_no_log(served: httpx.Client, place: Path, image: Image) -> 
     for path in written:
         assert b"Zzyzx" not in path.read_bytes(), path
         assert "Zzyzx" not in path.name
+
+
+@pytest.fixture
+def desk(tmp_path: Path, image: Image, png: bytes) -> Path:
+    """A folder with the files that the examples in the docs name."""
+    (tmp_path / "scan.png").write_bytes(png)
+    (tmp_path / "cine.dcm").write_bytes(cine(image, frames=3, mm=(0.2, 0.1)))
+    return tmp_path
+
+
+@pytest.fixture
+def by_curl() -> None:
+    """What the examples in shell need."""
+    if not (shutil.which("curl") and shutil.which("jq")):
+        pytest.skip("curl and jq aren't both here")
+
+
+def test_the_client_in_ten_lines_works(served: httpx.Client, root: Path, desk: Path) -> None:
+    code = examples((root / "docs/clients.md").read_text(encoding="utf-8"), "In ten lines of Python", "python")
+    assert len(code) == 1 and len([line for line in code[0].splitlines() if line.strip()]) <= 10
+    assert run(code, language="python", address=str(served.base_url), folder=desk).strip()
+
+
+@pytest.mark.usefixtures("by_curl")
+def test_the_examples_by_curl_work(served: httpx.Client, root: Path, desk: Path) -> None:
+    code = examples((root / "docs/clients.md").read_text(encoding="utf-8"), "By curl", "sh")
+    run(code, language="sh", address=str(served.base_url), folder=desk)
+    told = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in desk.glob("*.json")}
+    assert [len(told[name]["objects"]) for name in ("first", "several", "second")] == [1, 2, 1]
+    assert told["cine"]["image"]["frame"] == 1 and told["cine"]["objects"][0]["measurements"]["spacing"]["x_mm"] == 0.2
+    assert told["entry"]["prediction"] == told["first"]["prediction"]
+    assert told["embedded"]["image"]["id"] == told["first"]["image"]["id"]
+    segmentation = pydicom.dcmread(desk / "segmentation.dcm")
+    mask = segmentation.pixel_array.reshape(60, 90).astype(bool)
+    np.testing.assert_array_equal(mask, from_rle(told["cine"]["objects"][0]["mask"]))
+
+
+@pytest.mark.usefixtures("by_curl")
+def test_the_examples_with_a_token_work(champion: httpx.Client, root: Path, desk: Path) -> None:
+    (desk / "token.txt").write_text(champion.headers["Authorization"].removeprefix("Bearer ") + "\n", encoding="utf-8")
+    code = examples((root / "docs/clients.md").read_text(encoding="utf-8"), "With a token", "sh")
+    run(code, language="sh", address=str(champion.base_url), folder=desk)
+    assert json.loads((desk / "session.json").read_text())["auth"] == "token"
+    assert json.loads((desk / "mine.json").read_text())["image"]["width"] == 90
+
+
+def test_health_is_as_described(served: httpx.Client) -> None:
+    described = served.get("/openapi.json").json()["paths"]
+    for path in sorted(HEALTH):
+        for method in ("GET", "HEAD"):
+            answer = served.request(method, path)
+            assert str(answer.status_code) in described[path][method.lower()]["responses"]
+            assert answer.headers["content-type"].startswith("text/plain")
