@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from components.tokens import make_token
 from serving.access.gate import Gate
 from serving.bedside import Bedside
+from serving.engine.predictor import Predictor
 from serving.http.app import build_app
 from tests.serving.small import SETTINGS, client_of
 
@@ -46,14 +47,19 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_page_and_health_are_open_and_nothing_else(client: TestClient) -> None:
+def test_page_and_health_are_open_and_nothing_else(
+    bedside: Bedside, client: TestClient, tokens: dict[str, str], predictor: Predictor
+) -> None:
+    bedside.models.install(predictor)
     for path in ("/", "/web/style.css"):
         answer = client.get(path)
         assert answer.status_code == 200 and "x-sonoforge-model" not in answer.headers
     for path in ("/v1/session", "/v1/model", "/openapi.json", "/metrics", "/v1/admin/models", "/nowhere", "/web"):
         answer = client.get(path)
         assert answer.status_code in (401, 429), path
-    assert "x-sonoforge-model" not in answer.headers
+        assert "x-sonoforge-model" not in answer.headers
+    known = client.get("/v1/session", headers=bearer(tokens["use"]))
+    assert known.headers["x-sonoforge-model"] == predictor.description.digest
 
 
 def test_without_a_token_one_is_asked_for_one(client: TestClient) -> None:
