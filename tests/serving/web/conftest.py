@@ -84,7 +84,7 @@ def address(service: Service) -> Iterator[str]:
 
 @contextmanager
 def watched(browser: Browser, address: str, **options: Any) -> Iterator[tuple[BrowserContext, Bedside]]:
-    """A page that isn't opened yet; what fails in it, and whom it asks, is held against it at the end."""
+    """A tab of its own, not opened yet; what fails in it, and whom it asks, is held against it at the end."""
     context = browser.new_context(**{"viewport": DESKTOP, "accept_downloads": True, **options})
     context.set_default_timeout(WAIT_MS)
     bedside = Bedside(context.new_page())
@@ -101,16 +101,27 @@ def watched(browser: Browser, address: str, **options: Any) -> Iterator[tuple[Br
     context.on("request", lambda request: asked.add(request.url))
     yield context, bedside
     context.close()
-    outside = {url for url in asked if not url.startswith("blob:") and urlsplit(url).netloc != host}
+    outside = {url for url in asked if not url.startswith(("blob:", "about:")) and urlsplit(url).netloc != host}
     assert not outside, "the page asked somebody else"
     assert not bedside.faults
 
 
-@pytest.fixture
-def unopened(browser: Browser, address: str) -> Iterator[Bedside]:
-    """A page before its first request."""
+@pytest.fixture(scope="package")
+def shared(browser: Browser, address: str) -> Iterator[Bedside]:
+    """One tab for all tests that don't need one of their own: a new one costs more than what most of them do."""
     with watched(browser, address) as (_, bedside):
         yield bedside
+
+
+@pytest.fixture
+def unopened(shared: Bedside) -> Iterator[Bedside]:
+    """The tab before the page's first request in this test."""
+    yield shared
+    shared.page.unroute_all(behavior="ignoreErrors")
+    shared.page.evaluate("() => sessionStorage.clear()")
+    shared.page.goto("about:blank")
+    faults, shared.faults = shared.faults, []
+    assert not faults
 
 
 @pytest.fixture
@@ -127,9 +138,8 @@ def opened(bedside: Bedside, png: bytes) -> Bedside:
     return bedside
 
 
-@pytest.fixture(scope="package")
-def modules(browser: Browser, address: str) -> Iterator[Page]:
+@pytest.fixture(scope="module")
+def modules(shared: Bedside, address: str) -> Page:
     """A page in which the page's modules can be imported."""
-    with watched(browser, address) as (_, bedside):
-        bedside.page.goto(address)
-        yield bedside.page
+    shared.page.goto(address)
+    return shared.page

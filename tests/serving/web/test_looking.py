@@ -181,4 +181,4 @@ def test_nothing_runs_but_the_pages_own_files(unopened: Bedside, address: str) -
     )
     assert unopened.page.evaluate("() => window.ran") is None
     assert any("Content Security Policy" in fault for fault in unopened.faults)
-    unopened.faults.clear()
+    unopened.faults = []

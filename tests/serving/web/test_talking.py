@@ -13,10 +13,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Route, expect
 
 from components.masks import from_rle
 from tests.serving.web.acting import Bedside
+from tests.serving.web.conftest import watched
 
 Answer = Callable[[Route], None]
 
@@ -76,19 +77,23 @@ def test_a_busy_service_is_asked_again(opened: Bedside, status: int, code: str) 
     expect(opened.rows).to_have_count(1)
 
 
-def test_asking_again_has_an_end(opened: Bedside) -> None:
+def test_asking_again_has_an_end(browser: Browser, address: str, png: bytes) -> None:
     asked: list[str] = []
-    opened.page.on("request", lambda request: asked.append(request.url) if "segment" in request.url else None)
-    opened.page.clock.install()
-    opened.page.route("**/v1/segment", refusal(429, "busy", **{"Retry-After": "999"}))
-    opened.drag((20, 10), (60, 40))
-    for again in (1, 2, 3):
-        expect(opened.status).to_contain_text(f"Trying again in 15 s ({again} of 3)")
-        opened.page.clock.fast_forward(15_000)
-    expect(opened.page.locator("#error")).to_contain_text("This is busy")
-    assert len(asked) == 4
-    expect(opened.rows).to_have_count(0)
-    expect(opened.page.locator("#undo")).to_be_disabled()
+    with watched(browser, address) as (_, opened):
+        opened.page.goto(address)
+        opened.open(png)
+        opened.page.on("request", lambda request: asked.append(request.url) if "segment" in request.url else None)
+        opened.page.clock.install()  # this tab's own: its time doesn't go on by itself any more
+        opened.page.route("**/v1/segment", refusal(429, "busy", **{"Retry-After": "999"}))
+        opened.page.mouse.click(*opened.at(40, 30))
+        for again in (1, 2, 3):
+            expect(opened.status).to_contain_text(f"Trying again in 15 s ({again} of 3)")
+            opened.page.clock.fast_forward(15_000)
+        expect(opened.page.locator("#error")).to_contain_text("This is busy")
+        opened.page.clock.run_for(100)
+        assert len(asked) == 4
+        expect(opened.rows).to_have_count(0)
+        expect(opened.page.locator("#undo")).to_be_disabled()
 
 
 def test_an_image_that_was_let_go_is_sent_again(opened: Bedside) -> None:
