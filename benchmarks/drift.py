@@ -20,6 +20,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +32,6 @@ from components.monitoring.drift import Judgement, judge_units
 from components.monitoring.reading import Units, Window
 from components.params import Params, load_params
 from components.promptable.calibration import find_calibration
-from components.promptable.predict import pin_threads
 from components.promptable.signals import Row
 from components.students import load_student
 from components.types import Image, InstanceMask, Record
@@ -172,7 +172,8 @@ def main() -> None:
     parser.add_argument("--nulls", type=int, default=1000)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    pin_threads()
+    # Two threads wait for each other most of the time where others use the cores too; no mask is kept here.
+    torch.set_num_threads(1)
     project, params = arguments.project, load_params(Path(__file__).parents[1] / "params.yaml")
     val, test, external = sides(project)
     built_on, usual = (described(project, params, records) for records in (val, test))
@@ -185,9 +186,10 @@ def main() -> None:
     rows = []
     for name, traffic in planted.items():
         most = len({one.group for one in traffic})
-        shares = {size: found_share(traffic, reference, params, size=size, windows=arguments.windows) for size in SIZES}
-        named = list(shares[SIZES[-1]][1])
-        table.add_row(name, *(f"{share:.2f}" for share, _ in shares.values()), ", ".join(named))
+        sizes = [size for size in SIZES if size <= most]
+        shares = {size: found_share(traffic, reference, params, size=size, windows=arguments.windows) for size in sizes}
+        named = list(shares[sizes[-1]][1]) if sizes else []
+        table.add_row(name, *(f"{shares[size][0]:.2f}" if size in shares else "–" for size in SIZES), ", ".join(named))
         rows.append({"change": name, "groups": most, "found": {str(size): one[0] for size, one in shares.items()}})
         rows[-1]["named"] = named
     rate = false_alarms([*built_on, *usual], params, size=len(reference), nulls=arguments.nulls)
