@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/promote_under_load.py --model FOLDER [--times 10] [--clients 8] [--out FILE]
 
 A project with a ledger, a champion and a released model for each promotion (its weights, each changed a little, with
-self-checks of their own), so that each promotion loads a model from the disk, tries it, and installs it under load; each
+self-checks of their own), so that each promotion loads a model from disk, tries it, and installs it under load; each
 rollback goes back to the champion. Both are written as the stages write them, and the service finds them by itself.
 Clients embed an image, click on it four times, and go on with the next one, in closed loops. Any answer but 200 is a
 failure, and so is an outline by another model than the one that embedded its image; so the exit code says.
