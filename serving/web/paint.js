@@ -101,17 +101,17 @@ export class Stage {
       const colour = colourOf(item.id);
       const waits = state.asking.includes(item.id);
       if (item.prompt.box && (item === chosen || waits)) drawBox(pen, view, item.prompt.box, colour);
-      if (item.prompt.box && item === chosen) drawHandles(pen, view, item.prompt.box, colour);
+      if (item.prompt.box && item === chosen && state.tool === "outline") drawHandles(pen, view, item.prompt.box, colour);
       if (item === chosen || waits) for (const point of item.prompt.points) drawPoint(pen, view, point, colour);
       const box = tagBox(item);
       if (box) drawTag(pen, view, box, tagText(item), colour, item === chosen);
     }
-    if (chosen && seen.includes(chosen)) this.paintAxes(chosen, view);
+    const brushing = state.tool === "brush" || state.tool === "erase";
+    if (chosen && seen.includes(chosen) && !brushing) this.paintAxes(chosen, view);
     this.paintCalipers(view);
     if (state.band) drawBox(pen, view, state.band, "255,255,255");
     const grip = gripsNow(desk)[state.grip];
     if (grip) drawGrip(pen, view, grip.at);
-    const brushing = state.tool === "brush" || state.tool === "erase";
     if (brushing && state.pointer) drawBrush(pen, state.pointer, state.brush_px * view.scale, state.tool === "brush");
   }
 
