@@ -11,7 +11,7 @@ import functools
 import json
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.access.callers import HEALTH
@@ -33,7 +33,7 @@ from serving.http.guard import Guard
 from serving.http.openapi import describe
 from serving.http.operations import Operation
 from serving.http.refusals import HANDLERS
-from serving.http.shield import HEADERS, Shield
+from serving.http.shield import HEADERS, METHODS, Shield
 
 ROUTES: tuple[BaseRoute, ...] = (
     *page.ROUTES,
@@ -61,6 +61,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *metrics.OPERATIONS,
 )
 """The description of every route, and of health."""
+READING = ("GET", "HEAD")
 
 
 def build_app(bedside: Bedside, health: ASGIApp | None = None) -> ASGIApp:
@@ -70,7 +71,15 @@ def build_app(bedside: Bedside, health: ASGIApp | None = None) -> ASGIApp:
     inner.state.bedside = bedside
     inner.state.description = functools.cache(lambda: _description(bedside))
     passed: ASGIApp = inner if health is None else _Parted(inner, health)
-    return Shield(Guard(passed, gate=bedside.gate), bedside=bedside)
+    return Shield(Guard(passed, gate=bedside.gate), bedside=bedside, methods_of=methods_of)
+
+
+def methods_of(path: str) -> tuple[str, ...]:
+    """The methods that a path knows; all of them for a path that isn't there."""
+    for route in ROUTES:
+        if isinstance(route, Route) and route.path == path:
+            return tuple(sorted(route.methods or ()))
+    return READING if path in HEALTH or path.startswith("/web/") else METHODS
 
 
 def _description(bedside: Bedside) -> bytes:

@@ -6,7 +6,7 @@ Nothing that a client sends is a 500; a fault of the service tells nothing of it
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -49,14 +49,24 @@ logger = logging.getLogger(__name__)
 class RequestError(Exception):
     """A request that can't be answered, with the status and the error that the client gets.
 
-    `retry_after_s` tells when it may be answered, for the statuses 429 and 503.
+    `retry_after_s` tells when it may be answered, for the statuses 429 and 503; `allow` which methods are, for 405.
     """
 
-    def __init__(self, status: int, code: str, message: str, *, hint: str, retry_after_s: int = RETRY_AFTER_S) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        hint: str,
+        retry_after_s: int = RETRY_AFTER_S,
+        allow: Iterable[str] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.detail = ErrorDetail(code=code, message=message, hint=hint)
         self.retry_after_s = retry_after_s
+        self.allow = tuple(allow)
 
 
 def json_response(answer: BaseModel, status: int = 200) -> Response:
@@ -73,6 +83,8 @@ def _on_request_error(error: Exception) -> Response:
     response = _refused(error.status, error.detail)
     if error.status in (429, 503):
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if error.status == 405:
+        response.headers["Allow"] = ", ".join(error.allow)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="sonoforge"'
     return response

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,16 +33,23 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 METHODS = ("GET", "HEAD", "POST")
+MethodsOf = Callable[[str], tuple[str, ...]]
+"""A path to the methods that it knows; all of them for a path that isn't there."""
 MAX_HEADERS = 100
 MAX_PATH = 2048
 logger = logging.getLogger("bentoml.sonoforge.requests")
 
 
+def _any_method(_: str) -> tuple[str, ...]:
+    return METHODS
+
+
 class Shield:
     """Looks at a request before anybody reads it, counts its bytes while they come, and dresses every answer."""
 
-    def __init__(self, inner: ASGIApp, *, bedside: Bedside) -> None:
+    def __init__(self, inner: ASGIApp, *, bedside: Bedside, methods_of: MethodsOf = _any_method) -> None:
         self.inner = inner
+        self._methods_of = methods_of
         self.bedside = bedside
         self.held = Held(bedside.settings.limits.held_bytes)
 
@@ -98,7 +106,13 @@ class Shield:
         check_host(headers, access)
         if scope["method"] not in METHODS:
             # Preflight requests (OPTIONS) among them: no other origin may read anything here.
-            raise RequestError(405, "method_not_allowed", "Method Not Allowed", hint="see GET /openapi.json")
+            raise RequestError(
+                405,
+                "method_not_allowed",
+                "Method Not Allowed",
+                hint="see GET /openapi.json",
+                allow=self._methods_of(scope["path"]),
+            )
         if scope["method"] == "POST" or role_of(scope["path"]) is not None:
             check_origin(headers, access)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from serving.schema.answers import RleOut
 from serving.schema.prompts import MAX_OBJECTS
@@ -17,6 +17,18 @@ Verdict = Literal["accepted", "edited", "rejected"]
 
 class JudgementIn(Message):
     """What became of one object of an answer, by its place there; `mask` is the final one where it was edited."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "properties": {"verdict": {"const": "edited"}, "mask": {"type": "object"}},
+                    "required": ["verdict", "mask"],
+                },
+                {"properties": {"verdict": {"enum": ["accepted", "rejected"]}, "mask": {"type": "null"}}},
+            ]
+        }
+    )
 
     index: Annotated[int, Field(ge=0, lt=MAX_OBJECTS)]
     verdict: Verdict

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from components.errors import PromptError
 from components.masks import decode_checked
@@ -44,6 +44,17 @@ class RleIn(Message):
 
 class ObjectIn(Message):
     """What is said about one object: a half-open box [x0, y0, x1, y1], clicks, a previous mask, or several of them."""
+
+    # That there is at least one of them is looked at with the image at hand (`check_prompts`).
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["box"], "properties": {"box": {"type": "array"}}},
+                {"required": ["points"], "properties": {"points": {"minItems": 1}}},
+                {"required": ["mask"], "properties": {"mask": {"type": "object"}}},
+            ]
+        }
+    )
 
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
     points: Annotated[tuple[PointIn, ...], Field(max_length=MAX_POINTS)] = ()

@@ -193,8 +193,10 @@ OPERATIONS = (
             "frame": FRAME,
         },
         rules={
-            "if": {"properties": {"format": {"enum": sorted(NEED_IMAGE)}}, "required": ["format"]},
-            "then": {"required": ["image"]},
+            "anyOf": [
+                {"properties": {"format": {"enum": sorted(set(KINDS) - NEED_IMAGE)}}},
+                {"properties": {"format": {"enum": sorted(NEED_IMAGE)}}, "required": ["image"]},
+            ]
         },
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -14,6 +15,7 @@ from serving.http.operations import Answer, Operation
 
 WEB = Path(__file__).resolve().parents[2] / "web"
 TYPES = {".css": "text/css", ".html": "text/html", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_READING = ("GET", "HEAD")
 _PARTS = (b"range", b"if-range")
 
 
@@ -21,6 +23,8 @@ class Whole(StaticFiles):
     """Files, always whole: who asks for a part of one gets all of it, as HTTP allows (RFC 9110, 14.2)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in _READING:
+            raise HTTPException(405, headers={"Allow": ", ".join(_READING)})
         headers = [each for each in scope["headers"] if each[0] not in _PARTS]
         await super().__call__({**scope, "headers": headers}, receive, send)
 
@@ -46,6 +50,7 @@ OPERATIONS = (
         {200: tuple(Answer("The file.", kind) for kind in sorted(set(TYPES.values()))),
          304: (Answer("The file hasn't changed since.", "text/plain"),)},
         tag="page",
+        errors=((404, "not_found"),),
         choices={"file": _files()},
     ),
 )  # fmt: skip

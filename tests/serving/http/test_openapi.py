@@ -123,6 +123,18 @@ def test_each_file_of_the_page_is_listed() -> None:
     assert set(listed.choices["file"]) == {path.name for path in WEB.iterdir()}, f"add the suffix to {sorted(TYPES)}"
 
 
+def test_methods_that_a_path_does_not_know_are_told_which_it_knows(client: TestClient) -> None:
+    for path, item in described()["paths"].items():
+        if path in HEALTH:
+            continue
+        known = {method.upper() for method in item}
+        for method in {"TRACE", "OPTIONS", "DELETE", "GET", "POST"} - known:
+            refused = client.request(method, path.replace("{file}", "main.js"))
+            assert refused.status_code == 405 and refused.json()["error"]["code"] == "method_not_allowed"
+            assert set(refused.headers["allow"].split(", ")) == known, (method, path)
+    assert client.request("TRACE", "/v2").headers["allow"] == "GET, HEAD, POST"
+
+
 def test_files_are_given_whole(client: TestClient) -> None:
     for path in ("/", "/web/main.js"):
         part = client.get(path, headers={"Range": "bytes=5-1"})
