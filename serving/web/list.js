@@ -93,7 +93,7 @@ export class List {
     if (measured) {
       const lines = [line("Area", toldArea(measured.area_px, measured.area_mm2))];
       for (const { axis, line: drawn, byHand, spacing } of axesOf(item, regions)) {
-        const back = byHand && make("button", { type: "button", class: "small", "data-do": axis, text: "measured", "aria-label": `Back to the measured ${axis} diameter`,
+        const back = byHand && make("button", { type: "button", class: "small", "data-do": axis, text: "Reset", "aria-label": `Back to the measured ${axis} diameter`,
           onclick: () => desk.step(moveAxis(desk.doc, item.id, axis, null)) });
         lines.push(line(axis === "longest" ? "Longest" : "Perpendicular", told(lengthOf(drawn, spacing)), ...(back ? [make("em", { text: "moved by hand" }), back] : [])));
       }

@@ -80,10 +80,6 @@ function stored() {
   return sessionStorage.getItem(TOKEN);
 }
 
-export function forgetToken() {
-  sessionStorage.removeItem(TOKEN);
-}
-
 /** @param {Record<string, string | Blob> | undefined} fields */
 function form(fields) {
   if (!fields) return undefined;
