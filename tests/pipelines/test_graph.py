@@ -203,7 +203,7 @@ def test_the_scheduled_flow_runs_the_same_graph_and_notes_the_verdict(reproduced
         flows = dict(database.execute("select flow.name, state_name from flow_run join flow on flow.id = flow_id"))
         notes = [text for (text,) in database.execute("select data from artifact where key = 'verdict'")]
     assert flows["retrain"] == "Completed"
-    assert len(notes) == 1 and "refused. Stages that ran: none" in notes[0]
+    assert len(notes) == 1 and "refused; nothing had changed" in notes[0]
 
 
 @pytest.mark.parametrize(
