@@ -55,7 +55,7 @@ function inSight(view, size, room) {
 }
 
 /** @param {number} value @param {number} low @param {number} high */
-export function clamp(value, low, high) {
+function clamp(value, low, high) {
   return Math.min(Math.max(value, low), high);
 }
 

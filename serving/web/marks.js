@@ -9,8 +9,8 @@ import { HANDLES, handlePlace, toScreen } from "./geometry.js";
 /** @typedef {CanvasRenderingContext2D} Pen */
 
 // Okabe and Ito's colours, which most colour-blind people tell apart; each object has its number, too.
-export const COLOURS = ["86,180,233", "230,159,0", "0,178,130", "240,228,66", "214,132,176", "235,110,30"];
-export const FONT = '600 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
+const COLOURS = ["86,180,233", "230,159,0", "0,178,130", "240,228,66", "214,132,176", "235,110,30"];
+const FONT = '600 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif';
 const TAG_PX = { high: 20, pad: 6, gap: 8 };
 const DARK = "rgba(6,9,12,0.85)";
 

@@ -3,7 +3,7 @@
 /** @typedef {import("./state.js").Rle} Rle */
 
 /** Column-major run lengths, alternating background and object, from COCO's 6-bit characters. @param {string} counts @returns {number[]} */
-export function runLengths(counts) {
+function runLengths(counts) {
   const runs = [];
   for (let place = 0; place < counts.length; ) {
     let value = 0;
@@ -24,7 +24,7 @@ export function runLengths(counts) {
 }
 
 /** Write `value` into `pixels` (row-major, one byte each) wherever the mask is set. @param {Uint8Array} pixels @param {Rle} mask @param {number} value */
-export function paintMask(pixels, mask, value) {
+function paintMask(pixels, mask, value) {
   const [height, width] = mask.size;
   let at = 0;
   runLengths(mask.counts).forEach((run, index) => {

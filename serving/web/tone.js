@@ -28,7 +28,7 @@ export function table({ level, width, invert }) {
 }
 
 /** @param {Uint8ClampedArray} rgba @param {Tone} tone */
-export function apply(rgba, tone) {
+function apply(rgba, tone) {
   const to = table(tone);
   for (let n = 0; n < rgba.length; n += 4) {
     rgba[n] = to[rgba[n]];
