@@ -2,19 +2,21 @@
 
 One line is in memory at a time. A log that is being written may be verified meanwhile: its end is compared when it has
 been reached. After a fault, the reading goes on behind it, so that one damage is one fault. What this can't show: that
-somebody who may write folder and end wrote all of it anew, unless a head was kept elsewhere (`head`). Leaves out:
-mending (nobody mends a log), and the `.torn` files beside it.
+somebody who may write folder and end wrote all of it anew, unless a head was kept elsewhere (`head`). What a crash
+left half written is compared with the entry that says so. Leaves out: mending (nobody mends a log), and `.torn` files
+that no entry names, which prove nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from components.anchor import START, End, anchor_of, read_ends
-from components.audit.entries import NewFile
+from components.audit.entries import NewFile, Recovered
 from components.audit.lines import MAX_LINE_BYTES, Line, file_name, log_files, parse, parse_unsealed
 
 MAX_FAULTS = 100
@@ -69,6 +71,7 @@ def verify(folder: Path, *, head: str | None = None, after: str | None = None) -
     try:
         walk.go_on()
         _check_end(walk)
+        _check_torn(walk)
     finally:
         walk.close()
     if head is not None and walk.head_at is None:
@@ -110,6 +113,23 @@ def _check_end(walk: _Walk) -> None:
     _tell_of_end(walk, ends, anchor_of(anchored).name)
 
 
+def _check_torn(walk: _Walk) -> None:
+    """What was put aside must be there as it was, unless the file that it was cut from was taken to an archive."""
+    for line, entry, number in walk.recovered:
+        path = walk.folder / entry.kept
+        where = f"{entry.torn_bytes:,} bytes of the sha256 {entry.torn_sha256[:12]} in {entry.kept}"
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError:
+            if not (walk.folder / entry.file).exists():
+                continue
+            found = None
+        if found != entry.torn_sha256:
+            said = f"no {entry.kept}" if found is None else f"{entry.kept} of the sha256 {found[:12]}"
+            walk.tell(number, line, said, f"what a crash left, {where}", "restore it from a backup")
+
+
 def _tell_of_end(walk: _Walk, ends: tuple[End, ...] | None, anchor: str) -> None:
     found = f"the log ends with entry {walk.n}, {(walk.digest or 'unknown')[:12]}" if walk.entries else "no entry"
     if ends is None:
@@ -143,6 +163,8 @@ class _Walk:
     line: int = 0
     torn: bool = False
     head_at: int | None = None
+    recovered: list[tuple[int, Recovered, int]] = field(default_factory=list)
+    """What crashes left: the line that says so, what it says, and the number of its file."""
     faults: list[Fault] = field(default_factory=list)
     more_faults: int = 0
     _file: BinaryIO | None = None
@@ -256,6 +278,8 @@ class _Walk:
                     f"file {self.file_number} of the log {(self.log or entry.log)[:8]}",
                 )
             self.log = self.log or entry.log
+        elif isinstance(entry, Recovered):
+            self.recovered.append((self.line, entry, self.file_number))
 
     def _fault(self, found: str, expected: str) -> None:
         self.tell(self.file_number, self.line, found, expected, RESTORE)

@@ -78,6 +78,21 @@ def test_a_torn_line_is_kept_aside_and_that_is_entered(folder: Path) -> None:
     assert path.read_bytes().startswith(whole) and verify(folder).is_sound
 
 
+def test_what_was_put_aside_must_stay_as_it_was(folder: Path) -> None:
+    path = last_file(folder)
+    path.write_bytes(path.read_bytes() + b'{"n":99')
+    AuditLog.open(folder).close()
+    (found,) = read(folder, kinds=("recovered",))
+    kept = folder / found.line.entry.kept
+    kept.write_bytes(b'{"n":98')
+    (changed,) = verify(folder).faults
+    assert (changed.file, changed.line) == (found.file, found.number) and kept.name in changed.found
+    kept.unlink()
+    (gone,) = verify(folder).faults
+    assert (gone.file, gone.line, gone.found) == (found.file, found.number, f"no {kept.name}")
+    assert found.line.entry.torn_sha256[:12] in gone.expected
+
+
 @pytest.mark.parametrize("begun", [b"", b'{"n":1', b"\0" * 700])
 def test_a_file_that_was_only_begun_is_begun_again(folder: Path, begun: bytes) -> None:
     end = verify(folder).head
