@@ -27,6 +27,8 @@ Role = Literal["internal", "external"]
 Severity = Literal["error", "warning", "info"]
 Exposure = Literal["yes", "no", "unknown"]
 """Whether a model saw images of a dataset (or of its patients) before it was tested on it."""
+Verdict = Literal["accepted", "edited", "rejected"]
+"""What a person made of an outline."""
 
 
 class Span(NamedTuple):

@@ -12,6 +12,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from components.marking import unseen
+from components.types import Verdict
 
 MAX_CHARACTERS = 200
 
@@ -31,7 +32,6 @@ FileName = Annotated[str, Field(pattern=r"^audit-[0-9a-z.-]{1,100}$")]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Role = Literal["use", "administrate"]
-Verdict = Literal["accepted", "edited", "rejected"]
 
 
 def new_prediction_id() -> PredictionId:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from components.findings.measure import Measurements
 from components.marking import is_unseen
-from components.types import Mask, Prompt
+from components.types import Mask, Prompt, Verdict
 
 RESEARCH_ONLY = "Research use only, not a medical device"
 PHANTOM_TRAINED = "Phantom-trained demo: its outlines mean nothing on patients"
 NOT_CALIBRATED = "not calibrated: nobody knows how far this outline can be trusted"
 LABEL_CHARS = 64
 """The most characters of DICOM's long string (PS3.5, 6.2), which is what a segment's label is."""
-
-Verdict = Literal["accepted", "edited", "rejected"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from components.promptable.calibration import Judged
 from components.promptable.guard import IMAGE_FEATURES, SIDE_PX, GuardFinding, image_features
-from components.types import Image, Mask, Prompt
+from components.types import Image, Mask, Prompt, Verdict
 
 if TYPE_CHECKING:
     # What reads rows loads no network.
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 Value = float | str | None
 Row = Mapping[str, Value]
-Verdict = Literal["accepted", "edited", "rejected"]
 PromptForm = Literal["box", "clicks", "both", "mask"]
 PROJECTED = 16
 PROJECTION = tuple(f"e{place:02d}" for place in range(PROJECTED))

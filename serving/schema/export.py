@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.types import Verdict
 from serving.schema.answers import RleOut
-from serving.schema.feedback import PredictionId, Verdict
+from serving.schema.feedback import PredictionId
 from serving.schema.prompts import MAX_OBJECTS
 from serving.schema.strict import Message
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from components.types import Verdict
 from serving.schema.answers import RleOut
 from serving.schema.prompts import MAX_OBJECTS
 from serving.schema.strict import Message
 
 PREDICTION_ID = r"^[0-9a-f]{32}$"
 PredictionId = Annotated[str, StringConstraints(pattern=PREDICTION_ID)]
-Verdict = Literal["accepted", "edited", "rejected"]
 
 
 class JudgementIn(Message):
