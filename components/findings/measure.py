@@ -30,7 +30,7 @@ import numpy as np
 
 from components.findings.outline import SAME_SHARE, Floats, Outline, antipodal_pairs, extents, trace
 from components.formats import Region, Spacing, spacing_at
-from components.formats.regions import NO_REGION
+from components.formats.regions import NO_REGION, around
 from components.masks import tight_box
 from components.types import BoxXyxy, Mask
 
@@ -113,11 +113,12 @@ def measure(mask: Mask, spacing: Spacing | str = NO_REGION) -> Measurements:
 
 
 def measure_on_frame(mask: Mask, regions: Sequence[Region], box_xyxy: BoxXyxy | None = None) -> Measurements:
-    """Measure a mask (H W), in millimetres where a region of its frame that holds its box has a scale.
+    """Measure a mask (H W), in millimetres where its place on the frame has a scale.
 
-    `box_xyxy` is the box that was drawn around the object; where there was none, the mask's own box decides.
+    What decides is the smallest box around the mask and, where one was drawn around the object, that box `box_xyxy`:
+    a mask may leave the box that asked for it (components.formats.spacing_at says when a box has a scale).
     """
-    box = box_xyxy or tight_box(mask)
+    box = around(box_xyxy, tight_box(mask))
     return measure(mask, EMPTY if box is None else spacing_at(regions, box))
 
 

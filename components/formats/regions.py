@@ -1,8 +1,8 @@
 """Regions of a frame with their scale, and the scale of what lies in one: millimetres a pixel, or why there are none.
 
-A wrong scale is worse than none: where regions contradict each other, where one isn't a picture of space, or where an
-object reaches over a region's edge, the answer is a reason in words. Leaves out: reading regions from a file
-(components/formats/dicom/ultrasound.py), and areas and diameters.
+A wrong scale is worse than none: where regions over an object contradict each other, where one of them isn't a picture
+of space, or where the object reaches over a region's edge, the answer is a reason in words. Leaves out: reading regions
+from a file (components/formats/dicom/ultrasound.py), and areas and diameters.
 """
 
 from __future__ import annotations
@@ -47,25 +47,40 @@ class Spacing:
 def spacing_at(regions: Sequence[Region], box_xyxy: BoxXyxy) -> Spacing | str:
     """The scale of what lies in a box (half-open, pixels), or in words why there is none.
 
-    The region that holds the whole box decides. Several may hold it if they agree (a colour flow window over the
-    tissue); a region without a scale among them agrees with none.
+    One region must hold the whole box, and every other that overlaps it, wholly or in part, must have the same scale (a
+    colour flow window over the tissue has it). A region without a scale agrees with none: where a curve or an inset
+    covers part of the box, nobody knows which pixels are whose.
     """
     if not regions:
         return NO_REGION
-    x0, y0, x1, y1 = box_xyxy
-    around = [
-        region
-        for region in regions
-        if region.box[0] <= x0 <= x1 <= region.box[2] and region.box[1] <= y0 <= y1 <= region.box[3]
-    ]
-    if not around:
-        return OUTSIDE
+    holding = [region for region in regions if _holds(region.box, box_xyxy)]
+    concerned = [region for region in regions if region in holding or _overlaps(region.box, box_xyxy)]
     scales: list[Spacing] = []
-    for region in around:
+    for region in concerned:
         if region.x_mm is None or region.y_mm is None:
             return f"{region.source}: {region.why or NO_REGION}"
         scales.append(Spacing(region.x_mm, region.y_mm, region.source))
-    return scales[0] if all(_same(scales[0], other) for other in scales) else DIFFERING
+    if not holding:
+        return OUTSIDE
+    first = scales[concerned.index(holding[0])]
+    return first if all(_same(first, other) for other in scales) else DIFFERING
+
+
+def around(*boxes: BoxXyxy | None) -> BoxXyxy | None:
+    """The smallest box that holds all boxes; None where there is none."""
+    given = [box for box in boxes if box is not None]
+    if not given:
+        return None
+    x0, y0, x1, y1 = zip(*given, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def _holds(outer: BoxXyxy, inner: BoxXyxy) -> bool:
+    return outer[0] <= inner[0] <= inner[2] <= outer[2] and outer[1] <= inner[1] <= inner[3] <= outer[3]
+
+
+def _overlaps(one: BoxXyxy, other: BoxXyxy) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _same(one: Spacing, other: Spacing) -> bool:

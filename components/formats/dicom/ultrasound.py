@@ -3,7 +3,8 @@
 Regions (PS3.3, C.8.5.5) come first. Only two-dimensional tissue and colour flow are pictures of space: along one axis
 of M-mode, Doppler curves and waveforms runs time. Without any region, Pixel Spacing (0028,0030) counts where the
 modality is ultrasound. Imager Pixel Spacing (0018,1164) never does: it lies in the detector's plane of a projection,
-and ultrasound has none. Leaves out: other units than centimetres.
+and ultrasound has none. Where one region can't be placed, or there are too many, the file has no scale at all: nobody
+knows what the missing one covers. Leaves out: other units than centimetres.
 """
 
 from __future__ import annotations
@@ -23,25 +24,36 @@ MAX_REGIONS = 64
 # From a 50 MHz eye probe to a whole abdomen on a thumbnail; one axis no more than ten times the other.
 LEAST_MM, MOST_MM, MOST_RATIO = 0.001, 10.0, 10.0
 ABSURD = "its scale is absurd"
+MISPLACED = "its corners aren't those of a part of the frame, so that no scale can be trusted"
+TOO_MANY = f"the file states more than {MAX_REGIONS} regions, so that no scale can be trusted"
 
 
 def regions_of(header: Header) -> tuple[Region, ...]:
     """The regions of each frame, in the file's order; without any, the whole frame if Pixel Spacing gives its scale.
+
+    One region of the whole frame, without a scale, where one can't be placed or there are more than `MAX_REGIONS`.
 
     Raises
     ------
     BrokenDicom
         If the sequence of regions is damaged.
     """
+    whole = (0, 0, header.columns, header.rows)
     if REGIONS in header.values.elements:
-        numbered = enumerate(islice(in_items(header, REGIONS), MAX_REGIONS), start=1)
-        found = (_region(item, f"DICOM ultrasound region {number}", header) for number, item in numbered)
-        return tuple(region for region in found if region is not None)
+        found = []
+        for number, item in enumerate(islice(in_items(header, REGIONS), MAX_REGIONS + 1), start=1):
+            source = f"DICOM ultrasound region {number}"
+            if number > MAX_REGIONS:
+                return (Region(whole, None, None, "DICOM ultrasound regions", TOO_MANY),)
+            region = _region(item, source, header)
+            if region is None:
+                return (Region(whole, None, None, source, MISPLACED),)
+            found.append(region)
+        return tuple(found)
     if header.values.text(MODALITY) != "US" or PIXEL_SPACING not in header.values.elements:
         return ()
-    box = (0, 0, header.columns, header.rows)
     y_mm, x_mm = _spacing(header.values.text(PIXEL_SPACING))
-    return (_scaled(box, x_mm, y_mm, "DICOM Pixel Spacing"),)
+    return (_scaled(whole, x_mm, y_mm, "DICOM Pixel Spacing"),)
 
 
 def _region(item: Values, source: str, header: Header) -> Region | None:

@@ -15,7 +15,7 @@ from scipy.spatial.distance import pdist
 
 from components.findings.measure import EMPTY, Line, Measurements, measure, measure_on_frame
 from components.formats import Region, Spacing
-from components.formats.regions import NO_REGION, OUTSIDE
+from components.formats.regions import DIFFERING, NO_REGION, OUTSIDE
 from components.types import Mask
 
 
@@ -148,6 +148,47 @@ def test_the_region_that_holds_the_box_decides() -> None:
     assert (across.area_mm2, across.why) == (None, OUTSIDE)
     assert measure_on_frame(mask, []).why == NO_REGION
     assert measure_on_frame(np.zeros_like(mask), [left]).why == EMPTY
+
+
+def test_a_mask_that_leaves_its_box_is_held_against_the_regions_too() -> None:
+    left, right = Region((0, 0, 300, 400), 0.1, 0.1, "left"), Region((300, 0, 600, 400), 0.3, 0.3, "right")
+    mask = np.zeros((400, 600), dtype=bool)
+    mask[100:200, 200:400] = True
+    over = measure_on_frame(mask, [left, right], (200, 100, 300, 200))
+    assert (over.spacing, over.area_mm2, over.why) == (None, None, OUTSIDE)
+    tissue = Region((0, 0, 600, 400), 0.1, 0.1, "tissue")
+    for inset in ((250, 120, 350, 180), (300, 100, 500, 300)):
+        found = measure_on_frame(mask, [tissue, Region(inset, 0.5, 0.5, "inset")], (200, 100, 400, 200))
+        assert (found.spacing, found.why) == (None, DIFFERING)
+
+
+places = st.integers(0, 12)
+
+
+@st.composite
+def a_region(draw: st.DrawFn) -> Region:
+    """A region within 12 x 12 pixels, or a little beyond, of one of three scales."""
+    x0, y0 = draw(places), draw(places)
+    side_mm = draw(st.sampled_from([0.1, 0.2, None]))
+    box = (x0, y0, x0 + draw(st.integers(1, 14)), y0 + draw(st.integers(1, 14)))
+    return Region(box, side_mm, side_mm, "region", None if side_mm else "not a picture of space")
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(a_region(), min_size=1, max_size=3),
+    arrays(np.bool_, (12, 12), fill=st.just(False)),
+    st.one_of(st.none(), st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(6, 12), st.integers(6, 12))),
+)
+def test_no_pixel_that_counts_in_millimetres_lies_in_another_scale(
+    stated: list[Region], mask: Mask, box: tuple[int, int, int, int] | None
+) -> None:
+    found = measure_on_frame(mask, stated, box)
+    if found.spacing is None:
+        return
+    for y, x in np.argwhere(mask):
+        over = [each.x_mm for each in stated if each.box[0] <= x < each.box[2] and each.box[1] <= y < each.box[3]]
+        assert over and set(over) == {found.spacing.x_mm}
 
 
 masks = arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9)))
