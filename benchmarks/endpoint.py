@@ -17,12 +17,13 @@ import http.client
 import io
 import itertools
 import json
+import math
 import os
 import tempfile
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ from running import ROOT, SIZE_HW, Running, Watch, audit_of, conditions, running
 CLIENTS = (1, 8, 32)
 BOUNDARY = "b0undary0f0ne0request"
 KIND = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+DRAWN = 40
+"""Images that differ; the others differ from them by a few pixels."""
+MOST_PER_S = 40
+"""Images a second that are made in advance; more than two cores embed."""
 EVERY = 500
 """Requests between two looks at the memory."""
 IMAGE_IN = 10
@@ -58,35 +63,33 @@ def prompts(number: int) -> bytes:
     return json.dumps({"objects": [{"box": box, "points": [{"x": x + 40, "y": y + 30}]}]}).encode()
 
 
-@dataclass
 class Scans:
-    """New images for all clients, made before they are needed: drawing them takes as long as embedding them."""
+    """New images for all clients. `first` is the number of the first; no number is given twice."""
 
-    made: Iterator[bytes]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self, first: int) -> None:
+        self._numbers = itertools.count(first)
+        self._drawn = [np.asarray(PilImage.open(io.BytesIO(scan(first + number)))) for number in range(DRAWN)]
+        self._made: deque[bytes] = deque()
 
-    @classmethod
-    def of(cls, first: int, count: int) -> Scans:
-        """Images that no other call has given; the same again after `count`, each with other bytes at one pixel."""
-        return cls(_endless(first, [scan(first + number) for number in range(count)]))
+    def make(self, count: int) -> Scans:
+        """Make so many now: while clients wait for answers, making them would take the service's processors."""
+        self._made.extend(self._new() for _ in range(count))
+        return self
 
     def next(self) -> bytes:
-        """A new image."""
-        with self._lock:
-            return next(self.made)
+        """A new image, for any thread."""
+        try:
+            return self._made.popleft()
+        except IndexError:
+            return self._new()
 
-
-def _endless(first: int, kept: list[bytes]) -> Iterator[bytes]:
-    arrays = [np.asarray(PilImage.open(io.BytesIO(each))).copy() for each in kept]
-    for number in itertools.count():
-        if number < len(kept):
-            yield kept[number]
-            continue
-        pixels, mark = arrays[number % len(kept)], first + number
-        pixels[0, :4] = [mark >> shift & 255 for shift in (0, 8, 16, 24)]
+    def _new(self) -> bytes:
+        number = next(self._numbers)
+        pixels = self._drawn[number % DRAWN].copy()
+        pixels[0, :4] = [number >> shift & 255 for shift in (0, 8, 16, 24)]
         buffer = io.BytesIO()
-        PilImage.fromarray(pixels).save(buffer, "PNG", compress_level=0)
-        yield buffer.getvalue()
+        PilImage.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+        return buffer.getvalue()
 
 
 @dataclass
@@ -195,7 +198,8 @@ def _answered(client: Client, path: str, body: bytes, found: Found, until_s: flo
 
 def latencies(service: Running, seconds: float) -> dict[str, dict[str, Any]]:
     """Each kind of request at each number of clients."""
-    fresh, firsts = Scans.of(0, 40), Scans.of(10_000_000, 40)
+    fresh = Scans(0)
+    count = math.ceil(seconds * MOST_PER_S)
     ids: dict[int, bytes] = {}
 
     def nothing(client: Client, number: int) -> None:
@@ -207,7 +211,7 @@ def latencies(service: Running, seconds: float) -> dict[str, dict[str, Any]]:
     kinds: dict[str, tuple[Work, Callable[[Client, int], None]]] = {
         "encode": (lambda _client, _number: ("/v1/images", form(image=fresh.next())), nothing),
         "first_mask": (
-            lambda _client, number: ("/v1/segment", form(image=firsts.next(), prompts=prompts(number))),
+            lambda _client, number: ("/v1/segment", form(image=fresh.next(), prompts=prompts(number))),
             nothing,
         ),
         "next_click": (
@@ -221,6 +225,8 @@ def latencies(service: Running, seconds: float) -> dict[str, dict[str, Any]]:
     results: dict[str, dict[str, Any]] = {}
     for name, (work, prepare) in kinds.items():
         for clients in CLIENTS:
+            if name != "next_click":
+                fresh.make(count)
             before_s, load = sum(os.times()[:2]), os.getloadavg()[0]
             found, taken_s = play(service, work, clients=clients, seconds=seconds, prepare=prepare)
             spent = (sum(os.times()[:2]) - before_s) / taken_s / (os.cpu_count() or 1)
@@ -233,7 +239,7 @@ def latencies(service: Running, seconds: float) -> dict[str, dict[str, Any]]:
 
 def memory(service: Running, requests: int) -> dict[str, Any]:
     """Memory over many requests by four clients, and how fast it grows over the second half, once caches are full."""
-    fresh, seen, lock = Scans.of(30_000_000, 40), itertools.count(1), threading.Lock()
+    fresh, seen, lock = Scans(30_000_000), itertools.count(1), threading.Lock()
     looks: list[tuple[int, float]] = [(0, service.memory_mib())]
     statuses: Counter[int] = Counter()
 

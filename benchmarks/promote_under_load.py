@@ -175,7 +175,7 @@ def told_of(met: Met, switches: list[dict[str, Any]]) -> dict[str, Any]:
 
 def measured(model: Path, *, times: int, clients: int) -> dict[str, Any]:
     """The whole measurement."""
-    begin, scans, met, over = conditions(), Scans.of(40_000_000, 40), Met(), threading.Event()
+    begin, scans, met, over = conditions(), Scans(40_000_000).make(300), Met(), threading.Event()
     loaded = load_student(model)
     with tempfile.TemporaryDirectory() as named:
         project = Project(Path(named))
