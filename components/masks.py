@@ -1,4 +1,4 @@
-"""Masks to what leaves the program: COCO run lengths, polygons, a tight box; run lengths back to masks.
+"""Masks to what leaves the program: COCO run lengths, polygons, a tight box; run lengths back to masks; two compared.
 
 The run lengths are COCO's compressed ones (pycocotools): column-major, alternating background and object. The
 polygons run along pixel corners, not through pixel centres, so that they enclose exactly the mask's pixels. Run lengths
@@ -9,6 +9,7 @@ files, and how a mask comes about.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypedDict
 
 import cv2
@@ -103,6 +104,46 @@ def _bad_rle(found: str, expected: str) -> PromptError:
     return PromptError(
         found, expected=expected, remedy="send the mask as it was answered, or as pycocotools encodes it for this image"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Pixels of two masks of one image: those of both, of each by itself, and of the image."""
+
+    common_px: int
+    one_px: int
+    other_px: int
+    image_px: int
+
+    @property
+    def union_px(self) -> int:
+        """Pixels of at least one of them."""
+        return self.one_px + self.other_px - self.common_px
+
+    @property
+    def dice(self) -> float | None:
+        """Twice the common pixels over the sum of both; None for two empty masks."""
+        total_px = self.one_px + self.other_px
+        return 2 * self.common_px / total_px if total_px else None
+
+    @property
+    def iou(self) -> float | None:
+        """The common pixels over those of at least one; None for two empty masks."""
+        return self.common_px / self.union_px if self.union_px else None
+
+
+def overlap(one: Mask, other: Mask) -> Overlap:
+    """Compare two masks (H W each) of one image.
+
+    Raises
+    ------
+    ValueError
+        If they differ in size.
+    """
+    if one.shape != other.shape:
+        raise ValueError(f"masks of {one.shape} and {other.shape} pixels")
+    counts_px = (int(np.count_nonzero(mask)) for mask in (one & other, one, other))
+    return Overlap(*counts_px, image_px=one.size)
 
 
 def tight_box(mask: Mask) -> tuple[int, int, int, int] | None:

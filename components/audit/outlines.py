@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
-
 from components.audit.entries import Edit, Sha256
-from components.masks import to_rle
+from components.masks import Overlap, to_rle
 from components.types import Mask
 
 
@@ -20,17 +18,18 @@ def mask_sha256(mask: Mask) -> Sha256:
     Equal masks have equal digests, whoever encoded them: the run lengths are made anew.
     """
     rle = to_rle(mask)
-    height_px, width_px = rle["size"]
-    return hashlib.sha256(f"{height_px} {width_px} {rle['counts']}".encode("ascii")).hexdigest()
+    return rle_sha256((rle["size"][0], rle["size"][1]), rle["counts"])
 
 
-def edit_between(proposed: Mask, final: Mask) -> Edit:
-    """How far a final mask (H W) is from the proposed one (H W) of the same image."""
-    assert proposed.shape == final.shape, "masks of one image"
-    both, either = int(np.count_nonzero(proposed & final)), int(np.count_nonzero(proposed | final))
-    total = int(np.count_nonzero(proposed)) + int(np.count_nonzero(final))
+def rle_sha256(size_hw: tuple[int, int], counts: str) -> Sha256:
+    """The same of run lengths that `to_rle` made, and of no others: a client may write one mask in many ways."""
+    return hashlib.sha256(f"{size_hw[0]} {size_hw[1]} {counts}".encode("ascii")).hexdigest()
+
+
+def edit_of(overlap: Overlap) -> Edit:
+    """How far a final mask is from the proposed one, by what they have in common."""
     return Edit(
-        dice=2 * both / total if total else None,
-        iou=both / either if either else None,
-        changed_share=(either - both) / proposed.size if proposed.size else 0.0,
+        dice=overlap.dice,
+        iou=overlap.iou,
+        changed_share=(overlap.union_px - overlap.common_px) / overlap.image_px if overlap.image_px else 0.0,
     )

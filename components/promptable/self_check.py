@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.artefacts import write_json
 from components.errors import ArtefactError, PromptError
-from components.masks import Rle, decode_checked, to_rle
+from components.masks import Rle, decode_checked, overlap, to_rle
 from components.promptable.predict import Promptable, segment
 from components.types import BoxXyxy, Image, Mask, Point, Prediction, Prompt
 
@@ -152,8 +152,8 @@ def _expected(case: CheckCase, image: Image) -> Mask:
 
 
 def _iou(found: Mask, wanted: Mask) -> float:
-    union = int((found | wanted).sum())
-    return int((found & wanted).sum()) / union if union else 1.0
+    iou = overlap(found, wanted).iou
+    return 1.0 if iou is None else iou
 
 
 def _broken(path: str, why: str) -> ArtefactError:

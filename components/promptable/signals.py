@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from components.masks import Overlap
 from components.promptable.calibration import Judged
 from components.promptable.guard import IMAGE_FEATURES, SIDE_PX, GuardFinding, image_features
 from components.types import Image, Mask, Prompt, Verdict
@@ -134,35 +135,21 @@ def outline_row(
     }
 
 
-def feedback_row(verdict: Verdict, *, proposed: Mask | None = None, final: Mask | None = None) -> Row:
-    """Describe what a person made of an outline.
+def feedback_row(verdict: Verdict, *, overlap: Overlap | None = None) -> Row:
+    """Describe what a person made of an outline; `overlap` is that of the proposed and the final mask.
 
-    `edit` is the edit distance, 1 - Dice between the proposed and the final mask (H W each): 0 where it was accepted as
-    it was, 1 where it was rejected, None where it was edited and either mask isn't known.
-
-    Raises
-    ------
-    ValueError
-        If the masks differ in size.
+    `edit` is the edit distance, 1 - Dice between the two: 0 where it was accepted as it was, 1 where it was rejected,
+    None where it was edited and either mask isn't known.
     """
     edit: float | None = {"accepted": 0.0, "rejected": 1.0}.get(verdict)
-    if verdict == "edited" and proposed is not None and final is not None:
-        edit = edit_distance(proposed, final)
+    if verdict == "edited" and overlap is not None:
+        edit = edit_distance(overlap)
     return {"verdict": verdict, "edit": edit}
 
 
-def edit_distance(proposed: Mask, final: Mask) -> float:
-    """1 - Dice between two masks (H W each); 0 between two empty ones.
-
-    Raises
-    ------
-    ValueError
-        If they differ in size.
-    """
-    if proposed.shape != final.shape:
-        raise ValueError(f"masks of {proposed.shape} and {final.shape} pixels")
-    both = int(np.count_nonzero(proposed)) + int(np.count_nonzero(final))
-    return 0.0 if both == 0 else _short(1 - 2 * int(np.count_nonzero(proposed & final)) / both)
+def edit_distance(overlap: Overlap) -> float:
+    """1 - Dice between two masks; 0 between two empty ones."""
+    return 0.0 if overlap.dice is None else _short(1 - overlap.dice)
 
 
 def _yes_no(value: bool) -> str:

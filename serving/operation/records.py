@@ -6,10 +6,13 @@ names of files go into either. Leaves out: the log (components/audit), the signa
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from components.audit.entries import (
     Export,
@@ -28,10 +31,10 @@ from components.audit.entries import (
 from components.audit.entries import Outlined as OutlinedEntry
 from components.audit.entries import Prediction as PredictionEntry
 from components.audit.log import AuditLog
-from components.audit.outlines import edit_between, mask_sha256
+from components.audit.outlines import edit_of, mask_sha256, rle_sha256
 from components.audit.refusals import Refusals
 from components.errors import AuditError
-from components.masks import decode_checked
+from components.masks import decode_checked, overlap
 from components.monitoring.writer import SignalWriter
 from components.promptable.signals import Row, feedback_row, image_row, outline_row
 from components.types import Image, Mask, Prompt
@@ -44,6 +47,9 @@ from serving.schema.answers import ImageOut, ModelOut, RleOut
 from serving.schema.export import ExportIn, Format
 from serving.schema.feedback import FeedbackIn, JudgementIn
 
+THREADS = 32
+"""As many entries may come together in one writing to the disk."""
+R = TypeVar("R")
 logger = logging.getLogger(__name__)
 
 
@@ -55,6 +61,12 @@ class Records:
         self.signals = signals
         self.proposals = proposals
         self._refusals = Refusals(audit)
+        # Of its own: clicks that wait for the disk wait for nobody else's work.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sonoforge-records")
+
+    async def entering(self, call: Callable[..., R], *args: object) -> R:
+        """Run a call that enters something, while the event loop goes on."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *args)
 
     def started(self, predictor: Predictor, *, version: str) -> None:
         """Enter that the service is ready with a model."""
@@ -63,7 +75,7 @@ class Records:
     def stopped(self, why: str) -> None:
         """Enter that the service ends, and write what waits."""
         try:
-            self._refusals.flush()
+            self._refusals.close()
             self.audit.append(Stop(why=why))
         except AuditError as error:
             # The next start tells that this end isn't in the log.
@@ -193,22 +205,23 @@ def mask_of(given: RleOut, proposal: Proposal) -> Mask:
 
 def _judged(given: JudgementIn, proposal: Proposal) -> tuple[Judgement, Row]:
     """What became of an object, as the log and as the signals have it."""
-    proposed = mask_of(proposal.object(given.index).mask, proposal)
+    proposed = proposal.object(given.index).mask
     final = None if given.mask is None else mask_of(given.mask, proposal)
+    common = None if final is None else overlap(mask_of(proposed, proposal), final)
     judgement = Judgement(
         index=given.index,
         verdict=given.verdict,
         mask_sha256=None if final is None else mask_sha256(final),
-        edit=None if final is None else edit_between(proposed, final),
+        edit=None if common is None else edit_of(common),
     )
-    return judgement, feedback_row(given.verdict, proposed=proposed, final=final)
+    return judgement, feedback_row(given.verdict, overlap=common)
 
 
 def _entry_of(one: Outlined) -> OutlinedEntry:
     verdict = one.verdict
     return OutlinedEntry(
         prompt=_prompt_given(one.prompt),
-        mask_sha256=mask_sha256(one.prediction.mask),
+        mask_sha256=rle_sha256(one.out.mask.size, one.out.mask.counts),
         area_px=one.out.area_px,
         quality=one.prediction.quality,
         confidence=None if verdict is None else verdict.confidence,

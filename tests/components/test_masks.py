@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from components.errors import PromptError
-from components.masks import decode_checked, from_rle, tight_box, to_polygons, to_rle
+from components.masks import decode_checked, from_rle, overlap, tight_box, to_polygons, to_rle
 from components.types import Mask
 
 masks = hnp.arrays(np.bool_, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=14))
@@ -158,3 +158,14 @@ def test_a_damaged_mask_is_refused_or_still_one_of_its_size(mask: Mask, random: 
         assert decode_checked({"size": mask.shape, "counts": "".join(counts)}, mask.shape).shape == mask.shape
     except PromptError as error:
         assert error.remedy
+
+
+def test_overlap_by_hand() -> None:
+    one, other = np.zeros((4, 5), dtype=bool), np.zeros((4, 5), dtype=bool)
+    empty = overlap(one, other)
+    assert (empty.dice, empty.iou, empty.union_px, empty.image_px) == (None, None, 0, 20)
+    one[0, :4], other[0, 1:5] = True, True
+    found = overlap(one, other)
+    assert (found.common_px, found.union_px, found.dice, found.iou) == (3, 5, 6 / 8, 3 / 5)
+    with pytest.raises(ValueError, match="masks of"):
+        overlap(one, other[:3])

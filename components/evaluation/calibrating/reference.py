@@ -13,6 +13,7 @@ from typing import Any
 from components.evaluation.calibrating.calibrate import spread_evenly
 from components.evaluation.prompting.prompts import draw_prompts, truth_of
 from components.intake.form.records import load_image, load_instances
+from components.masks import overlap
 from components.params import CalibrateParams, PromptParams
 from components.promptable.calibration import Calibration
 from components.promptable.guard import check_image
@@ -95,5 +96,5 @@ def describe(
         )
         row = outline_row(prediction.mask, one.prompt, quality=prediction.quality, judged=judged)
         truth = truth_of(one.kind, one.object_index, instances)
-        rows.append({**row, "edit": edit_distance(prediction.mask, truth)})
+        rows.append({**row, "edit": edit_distance(overlap(prediction.mask, truth))})
     return image_row(image, embedding, finding, model_digest=calibration.model_digest), rows

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from components.masks import overlap
 from components.promptable.calibration import Judged
 from components.promptable.guard import GuardFinding
 from components.promptable.segmenter import Embedding
@@ -126,11 +127,9 @@ def test_only_first_prompts_are_like_those_of_the_validation_side(prompt: Prompt
 
 def test_edit_distance() -> None:
     one, two = np.zeros((8, 8), dtype=np.bool_), np.zeros((8, 8), dtype=np.bool_)
-    assert edit_distance(one, two) == 0
+    assert edit_distance(overlap(one, two)) == 0
     one[:4], two[2:6] = True, True
-    assert edit_distance(one, two) == 0.5 and edit_distance(one, one) == 0
-    assert feedback_row("edited", proposed=one, final=two) == {"verdict": "edited", "edit": 0.5}
+    assert edit_distance(overlap(one, two)) == 0.5 and edit_distance(overlap(one, one)) == 0
+    assert feedback_row("edited", overlap=overlap(one, two)) == {"verdict": "edited", "edit": 0.5}
     assert feedback_row("accepted")["edit"] == 0 and feedback_row("rejected")["edit"] == 1
     assert feedback_row("edited")["edit"] is None
-    with pytest.raises(ValueError, match="masks of"):
-        edit_distance(one, two[:4])
