@@ -52,7 +52,7 @@ class ServingLanes(Section):
     """Worker threads for decoding files, for embedding images, and for outlining on embedded ones.
 
     `request_s` is how long a request may take in all once its body is there; what was begun goes on to its end, but its
-    client is told.
+    client is told. BentoML ends a service that was told to stop after 30 seconds: this must be less.
     """
 
     decode: LaneParams
@@ -77,12 +77,11 @@ class ServingSwitch(Section):
     """How another model comes into service.
 
     Every `poll_s` seconds the service looks which model should serve; the one before answers for its images for
-    `keep_s` seconds more. Where the service is told to end, those who wait have `drain_s` seconds to be served.
+    `keep_s` seconds more.
     """
 
     poll_s: float = Field(gt=0)
     keep_s: float = Field(ge=0)
-    drain_s: float = Field(ge=0)
 
 
 class ServingProposals(Section):

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from components.params import LaneParams, ServingLanes
 from components.promptable.predict import pin_threads
-from serving.engine.later import BusyError, StoppingError, TooSlowError, bounded_s
+from serving.engine.later import BusyError, TooSlowError, bounded_s
 
 R = TypeVar("R")
 Clock = Callable[[], float]
@@ -30,9 +30,6 @@ NEWEST = 0.2
 """Weight of the newest request in a lane's recent service time; the last ten make nine tenths of it."""
 UNKNOWN_S = 1.0
 """What a request is taken to last while a lane hasn't served any."""
-STOPPED_S = 10.0
-"""When a client is asked to come back to a service that is being stopped."""
-DRAIN_STEP_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +37,7 @@ class LaneState:
     """A lane now, and what it has done since the start.
 
     Requests that wait and that are in flight; numbers that were served, refused as busy, refused as too slow, left by
-    their clients while they waited, and refused since the service stops; seconds that a request took lately.
+    their clients while they waited; seconds that a request took lately.
     """
 
     workers: int
@@ -50,7 +47,6 @@ class LaneState:
     busy: int = 0
     slow: int = 0
     left: int = 0
-    stopped: int = 0
     recent_s: float = UNKNOWN_S
 
 
@@ -72,7 +68,6 @@ class Lane:
         self._clock = clock
         self._state = LaneState(workers=params.workers)
         self._waiting: deque[_Waiter] = deque()
-        self._stopping = False
         # OpenMP keeps a number of threads for each thread that calls it: setting it once for the process isn't enough
         # for equal masks to the bit.
         self._pool = ThreadPoolExecutor(params.workers, thread_name_prefix=f"sonoforge-{name}", initializer=pin_threads)
@@ -98,8 +93,6 @@ class Lane:
             If as many wait as may; at once.
         TooSlowError
             If its turn hasn't come within `wait_limit_s`; it wasn't begun.
-        StoppingError
-            If the service is being stopped.
         """
         came_s = self._clock()
         await self._turn(came_s)
@@ -109,24 +102,8 @@ class Lane:
         done.add_done_callback(lambda ended: self._ended(loop, ended, begun_s - came_s, begun_s))
         return await asyncio.wrap_future(done)
 
-    def stop(self) -> None:
-        """Take no further requests; those that wait are served."""
-        self._stopping = True
-
-    def turn_away(self) -> int:
-        """Refuse everybody who waits, as the service stops; returns how many they were."""
-        turned = 0
-        while self._waiting:
-            self._refuse(self._waiting.popleft(), _stopping())
-            turned += 1
-        self._count(stopped=turned)
-        return turned
-
     async def _turn(self, came_s: float) -> None:
         """Come back when a thread is free for this request, which has it from then on."""
-        if self._stopping:
-            self._count(stopped=1)
-            raise _stopping()
         if not self._waiting and self._state.in_flight < self.params.workers:
             self._count(in_flight=1)
             return
@@ -244,24 +221,3 @@ class Lanes:
         """Tell of each request that is served from now on."""
         for lane in self._lanes.values():
             lane.on_served = served
-
-    def stop(self) -> None:
-        """Take no further requests; those that wait are served."""
-        for lane in self._lanes.values():
-            lane.stop()
-
-    async def drain(self, limit_s: float) -> bool:
-        """Stop, and wait until everything is served; returns whether it was. Who still waits then is turned away."""
-        self.stop()
-        until_s = time.monotonic() + limit_s
-        while any(state.waiting or state.in_flight for state in self.states().values()):
-            if time.monotonic() >= until_s:
-                for lane in self._lanes.values():
-                    lane.turn_away()
-                return False
-            await asyncio.sleep(DRAIN_STEP_S)
-        return True
-
-
-def _stopping() -> StoppingError:
-    return StoppingError("the service is being stopped", expected="a service that runs", retry_after_s=STOPPED_S)

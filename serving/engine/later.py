@@ -1,4 +1,4 @@
-"""Requests that are refused now and may be answered later: too many wait, one waited too long, the service stops.
+"""Requests that are refused now and may be answered later: too many wait, or one waited too long.
 
 Leaves out: HTTP statuses (serving/http/refusals.py).
 """
@@ -30,10 +30,6 @@ class BusyError(LaterError):
 
 class TooSlowError(LaterError):
     """A request that has waited, or taken, as long as it may."""
-
-
-class StoppingError(LaterError):
-    """The service takes no further requests: it is being stopped."""
 
 
 def bounded_s(seconds: float) -> int:

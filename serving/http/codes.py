@@ -64,7 +64,7 @@ ERRORS: Mapping[tuple[int, str], str] = {
     (503, "access_unavailable"): "the service can't read who may ask",
     (503, "not_ready"): "no model is loaded, or no log is open yet",
     (503, "not_recorded"): "the answer couldn't be entered into the audit log, and so isn't given",
-    (503, "overloaded"): "the service is being stopped, or holds as many uploads as it may",
+    (503, "overloaded"): "the service holds as many bytes of uploads as it may",
     (503, "too_slow"): "the request waited, or took, as long as it may",
 }
 """When each error is answered."""

@@ -22,7 +22,7 @@ from components.errors import (
     SonoForgeError,
     TooManyFramesError,
 )
-from serving.engine.later import BusyError, LaterError, StoppingError, TooSlowError
+from serving.engine.later import BusyError, LaterError, TooSlowError
 from serving.engine.predictor import ImageGoneError, TooMuchWorkError
 from serving.engine.proposals import ProposalGoneError
 from serving.schema.errors import ErrorDetail, ErrorOut
@@ -38,7 +38,6 @@ STATUSES: tuple[tuple[type[SonoForgeError], int, str], ...] = (
     (TooMuchWorkError, 413, "too_much_work"),
     (BusyError, 429, "busy"),
     (TooSlowError, 503, "too_slow"),
-    (StoppingError, 503, "overloaded"),
     (AuditError, 503, "not_recorded"),
 )
 """The library's errors that are a client's fault, or no fault of anyone; the first kind that fits decides."""

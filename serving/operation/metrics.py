@@ -18,7 +18,7 @@ from serving.operation.switching import Switching
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the buckets of all durations."""
-LANE_COUNTS = ("served", "busy", "slow", "left", "stopped")
+LANE_COUNTS = ("served", "busy", "slow", "left")
 CACHE_COUNTS = ("hits", "misses", "encoded", "shared", "evicted_room", "evicted_age", "dropped")
 
 

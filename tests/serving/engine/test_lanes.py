@@ -16,7 +16,7 @@ import torch
 from components.params import LaneParams
 from components.promptable.predict import INFERENCE_THREADS
 from serving.engine.lanes import Lane, Lanes
-from serving.engine.later import BusyError, StoppingError, TooSlowError, bounded_s
+from serving.engine.later import BusyError, TooSlowError, bounded_s
 from tests.serving.engine.clocks import Clock
 from tests.serving.small import SETTINGS
 
@@ -216,37 +216,6 @@ def test_a_click_doesnt_wait_behind_embeddings() -> None:
         assert lanes.retry_after_s("embed") == math.ceil(9 / SETTINGS.lanes.embed.workers), "a second each, as is known"
         held.go_on.set()
         await settle(*embedding)
-
-    run(scene)
-
-
-def test_a_service_that_stops_serves_those_who_wait_and_no_others() -> None:
-    async def scene() -> None:
-        lanes, held = Lanes(SETTINGS.lanes), Held()
-        waiting = [asyncio.create_task(lanes.embed(held.call, number)) for number in range(3)]
-        await asyncio.sleep(0)
-        lanes.stop()
-        with pytest.raises(StoppingError):
-            await lanes.segment(lambda: None)
-        held.go_on.set()
-        assert await lanes.drain(WAIT_S) is True
-        assert await settle(*waiting) == [0, 1, 2]
-
-    run(scene)
-
-
-def test_who_still_waits_when_the_time_to_stop_is_over_is_turned_away() -> None:
-    async def scene() -> None:
-        lanes, held = Lanes(SETTINGS.lanes), Held()
-        waiting = [asyncio.create_task(lanes.embed(held.call, number)) for number in range(9)]
-        await asyncio.sleep(0)
-        assert await lanes.drain(0.0) is False
-        held.go_on.set()
-        found = await settle(*waiting)
-        begun = SETTINGS.lanes.embed.workers
-        assert found[:begun] == list(range(begun)) == held.began
-        assert all(isinstance(error, StoppingError) for error in found[begun:])
-        assert lanes.states()["embed"].stopped == 9 - begun
 
     run(scene)
 

@@ -155,10 +155,6 @@ def test_a_full_lane_answers_429_and_clicks_go_on(
             assert refused.status_code == 429 and refused.json()["error"]["code"] == "busy"
             assert 1 <= int(refused.headers["retry-after"]) <= 60
             assert (await _click(client, image_id)).status_code == 200
-            full.lanes.stop()
-            stopped = await _click(client, image_id)
-            assert stopped.status_code == 503 and stopped.json()["error"]["code"] == "overloaded"
-            assert stopped.headers["retry-after"]
             go_on.set()
             await asyncio.gather(*held)
 
