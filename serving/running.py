@@ -8,9 +8,12 @@ around it (serving/service.py).
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+
+import anyio.to_thread
 
 from components.errors import ParamsError
 from components.monitoring.writer import SignalWriter
@@ -22,6 +25,8 @@ from serving.operation.records import open_records
 from serving.operation.switching import Switching
 
 AUDIT_VARIABLE, SIGNALS_VARIABLE, IN_SERVICE_VARIABLE = "SONOFORGE_AUDIT", "SONOFORGE_SIGNALS", "SONOFORGE_IN_SERVICE"
+LAST_S = 5.0
+"""How long the end waits for a model that is being loaded."""
 SWEEP_S = 10.0
 """How often embeddings whose time is over are looked for while nobody asks."""
 logger = logging.getLogger("bentoml.sonoforge")
@@ -79,13 +84,11 @@ def is_ready(bedside: Bedside) -> bool:
 
 
 async def stop(bedside: Bedside) -> None:
-    """Serve who waits, take nobody else, and close the records."""
-    bedside.lanes.stop()
+    """Close the records; the server has answered what was under way, and takes nothing more."""
     if bedside.switching is not None:
-        bedside.switching.stop()
-    await bedside.lanes.drain(bedside.settings.switch.drain_s)
+        await anyio.to_thread.run_sync(functools.partial(bedside.switching.stop, wait_s=LAST_S))
     if bedside.records is not None:
-        bedside.records.stopped("asked to end")
+        await anyio.to_thread.run_sync(bedside.records.stopped, "asked to end")
 
 
 def _audit_folder(environment: Mapping[str, str]) -> Path:

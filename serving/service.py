@@ -66,7 +66,7 @@ class SonoForge:
 
     @bentoml.on_shutdown
     async def end(self) -> None:
-        """Serve those who wait, then close the log."""
+        """Close the log."""
         await stop(bedside)
 
     async def __is_ready__(self) -> bool:

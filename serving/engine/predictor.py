@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from components.artefacts import ModelDescription
+from components.artefacts import ModelDescription, sha256_of
 from components.errors import ArtefactError, SonoForgeError
 from components.findings.measure import measure_on_frame
 from components.formats import READABLE, Source, SourceLimits, open_source
-from components.listing import check_listed
+from components.listing import FILES, check_listed
 from components.params import ServingParams
 from components.promptable.calibration import Calibration, find_calibration
 from components.promptable.guard import check_fits, check_image
@@ -85,10 +85,12 @@ class Predictor:
         card: dict[str, Any] | None = None,
         calibration: Calibration | None = None,
         checked: int | None = None,
+        package: str | None = None,
         cache: EmbeddingCache | None = None,
     ) -> None:
         self.description = description
         self.checked = checked
+        self.package = package
         self.on_embedded: OnEmbedded | None = None
         self.limits = settings.limits
         self.cache = EmbeddingCache(settings.cache.bytes, ttl_s=settings.cache.ttl_s) if cache is None else cache
@@ -116,6 +118,8 @@ class Predictor:
             give its self-check again; or, in a released folder or a Bento, a file isn't the one that was judged.
         """
         check_listed(folder)
+        listing = folder / FILES
+        package = sha256_of(listing) if listing.is_file() else None
         segmenter, description = load_student(folder)
         calibration = find_calibration(folder, model_digest=description.digest)
         if calibration is not None:
@@ -123,8 +127,24 @@ class Predictor:
         checked = _check_itself(folder, segmenter, description.digest)
         card = _card(folder / CARD)
         return cls(
-            segmenter, description, settings=settings, card=card, calibration=calibration, checked=checked, cache=cache
+            segmenter,
+            description,
+            settings=settings,
+            card=card,
+            calibration=calibration,
+            checked=checked,
+            package=package,
+            cache=cache,
         )
+
+    @property
+    def identity(self) -> str:
+        """What its embeddings are kept under: the digest of its weights, and of the files beside them where known.
+
+        The same weights with another calibration say otherwise of an image.
+        """
+        digest = self.description.digest
+        return digest if self.package is None else f"{digest} {self.package}"
 
     @property
     def model(self) -> ModelOut:
@@ -262,7 +282,7 @@ class Predictor:
         return embedded
 
     def _key(self, image_id: str) -> Key:
-        return Key(self.description.digest, image_id)
+        return Key(self.identity, image_id)
 
     def _kept(self, image_id: str) -> Embedded:
         kept = self.cache.get(self._key(image_id))

@@ -48,21 +48,14 @@ class Models:
     def install(self, predictor: Predictor) -> None:
         """Let a predictor answer from now on; the one before is kept for a while.
 
-        Of a model that comes back while it is kept, the kept predictor goes on, and with it its embeddings.
+        A model that comes back while it is kept takes its former predictor's place, and finds its embeddings.
         """
         with self._lock:
             kept = list(self._former)
             if self._current is not None:
                 kept.insert(0, Former(self._current, self._clock() + self._keep_s))
-            digest = predictor.description.digest
-            again = next((each for each in kept if each.predictor.description.digest == digest), None)
-            self._former = tuple(each for each in kept if each is not again)
-            self._current = predictor if again is None else again.predictor
-
-    def kept(self, digest: str) -> Predictor | None:
-        """The predictor of these weights, if it serves or is kept."""
-        known = (self._current, *self.former)
-        return next((each for each in known if each is not None and each.description.digest == digest), None)
+            self._former = tuple(each for each in kept if each.predictor.identity != predictor.identity)
+            self._current = predictor
 
     def holding(self, image_id: str) -> Predictor | None:
         """The predictor that has embedded an image: the current one, or one that is kept."""

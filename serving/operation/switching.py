@@ -24,7 +24,7 @@ from serving.operation.models import Models
 
 logger = logging.getLogger(__name__)
 Told = Callable[[Predictor | None, Predictor], None]
-"""Is told of a switch: the model that went, and the one that came."""
+"""Is told of a switch that is about to be made: the model that goes, and the one that comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Switching:
     load
         A model folder to a predictor that has passed its self-check.
     told
-        Called after a switch, before new requests see it are answered by anyone else.
+        Called before the switch; where it raises, the former model goes on.
     """
 
     def __init__(self, path: Path, *, models: Models, load: Callable[[Path], Predictor], told: Told) -> None:
@@ -59,6 +59,7 @@ class Switching:
         self._seen: tuple[int, int, int] | None = None
         self._lock = threading.Lock()
         self._over = threading.Event()
+        self._entry: str | None = None
         self._thread: threading.Thread | None = None
 
     def start(self, *, poll_s: float) -> None:
@@ -66,11 +67,11 @@ class Switching:
         self._thread = threading.Thread(target=self._watch, args=(poll_s,), name="sonoforge-switching", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Look no more; a model that is being loaded is let go of."""
+    def stop(self, *, wait_s: float = 0.0) -> None:
+        """Look no more; a model that is being loaded is let go of, and waited for at most `wait_s`."""
         self._over.set()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(wait_s)
 
     def look(self, *, again: bool = False) -> bool:
         """Bring the model that should serve into service if it doesn't yet; returns whether it came.
@@ -79,7 +80,7 @@ class Switching:
         """
         with self._lock:
             for gone in self._models.forget():
-                gone.cache.drop_model(gone.description.digest)
+                gone.cache.drop_model(gone.identity)
             signature = _signature(self.path)
             if signature is None or (signature == self._seen and not again):
                 return False
@@ -88,25 +89,38 @@ class Switching:
             try:
                 wanted = read_in_service(self.path)
                 return wanted is not None and self._bring(wanted)
-            except (SonoForgeError, OSError, RuntimeError, ValueError, MemoryError) as error:
-                self.failure = Failure(None if wanted is None else wanted.digest, str(error), _now())
-                logger.error("the model that should serve can't; the former one goes on: %s", error)
+            except Exception as error:
+                why = str(error) or type(error).__name__
+                self.failure = Failure(None if wanted is None else wanted.digest, why, _now())
+                known = isinstance(error, SonoForgeError)
+                logger.error(
+                    "the model that should serve can't; the former one goes on: %s",
+                    why,
+                    exc_info=None if known else error,
+                )
                 return False
             finally:
                 self.coming = None
 
     def _bring(self, wanted: InService) -> bool:
         former = self._models.current
-        if former is not None and former.description.digest == wanted.digest:
-            self.failure = None
+        if former is not None and self._is_it(former, wanted):
+            self._entry, self.failure = wanted.entry, None
             return False
         self.coming = wanted.digest
-        predictor = self._models.kept(wanted.digest) or self._loaded(wanted)
-        self._models.install(predictor)
-        self.failure = None
+        predictor = self._loaded(wanted)
+        if self._over.is_set():
+            return False
         self._told(former, predictor)
+        self._models.install(predictor)
+        self._entry, self.failure = wanted.entry, None
         logger.info("now serving %s, weights sha256 %s", predictor.model.name, predictor.description.digest)
         return True
+
+    def _is_it(self, current: Predictor, wanted: InService) -> bool:
+        """Whether the model that serves came by the entry that is named; of the first one nobody knows by which."""
+        same = (current.description.digest, current.package) == (wanted.digest, wanted.files_sha256)
+        return same and self._entry in (None, wanted.entry)
 
     def _loaded(self, wanted: InService) -> Predictor:
         folder = self.path.parent / wanted.folder

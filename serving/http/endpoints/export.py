@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import get_args
 
-import anyio.to_thread
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -64,7 +63,7 @@ async def export_file(request: Request) -> Response:
         asked = await _read(form, bedside)
     proposal, masks, data = await attend(request, bedside.lanes.decode(_write, bedside, records.proposals, asked))
     caller, image = caller_of(request), proposal.image
-    await anyio.to_thread.run_sync(
+    await records.entering(
         lambda: records.exported(asked.objects, masks, image, kind=asked.kind, data=data, caller=caller)
     )
     media_type, name = KINDS[asked.kind]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from serving.access.callers import caller_of
 from serving.http.asked import bedside_of, recording
-from serving.http.codes import BODY, RECORD
+from serving.http.attending import attend
+from serving.http.codes import BODY, RECORD, WORK
 from serving.http.examples import FEEDBACK, PREDICTION
 from serving.http.operations import JSON, Answer, Operation
 from serving.http.reading import read_json
@@ -25,7 +25,8 @@ async def give_feedback(request: Request) -> Response:
     records = recording(bedside)
     limit = bedside.settings.limits.prompts_bytes
     given = await read_json(FeedbackIn, request, name="feedback", form=FORM, max_bytes=limit)
-    entry = await anyio.to_thread.run_sync(records.judged, given, caller_of(request))
+    # Masks of a large image take a second to compare: in a lane, like all that takes time.
+    entry = await attend(request, bedside.lanes.decode(records.judged, given, caller_of(request)))
     return json_response(FeedbackOut(prediction=given.prediction, entry=entry))
 
 
@@ -38,7 +39,7 @@ OPERATIONS = (
         "What became of an answer",
         {200: (Answer("It is entered.", JSON, FeedbackOut, example={"prediction": PREDICTION, "entry": 42}),)},
         errors=(
-            *BODY, *RECORD, (400, "feedback_not_json"), (410, "prediction_gone"), (413, "feedback_too_large"),
+            *BODY, *WORK, *RECORD, (400, "feedback_not_json"), (410, "prediction_gone"), (413, "feedback_too_large"),
             (415, "not_json"), (422, "feedback_invalid"), (422, "prompts_invalid"),
         ),
         about="Whether a person accepted, edited or rejected each object. An edited one is sent as it became.",

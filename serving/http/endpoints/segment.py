@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -35,7 +34,7 @@ async def segment_image(request: Request) -> Response:
     call = functools.partial(predictor.segment, prompts, image=data, frame=frame, image_id=image_id)
     lane = bedside.lanes.embed if image_id is None else bedside.lanes.segment
     answer = await attend(request, lane(call))
-    prediction = await anyio.to_thread.run_sync(records.answered, answer, caller_of(request))
+    prediction = await records.entering(records.answered, answer, caller_of(request))
     return timed(
         SegmentOut(
             prediction=prediction,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from components.artefacts import ModelDescription, save_model, sha256_of
+from components.errors import AuditError
 from components.in_service import IN_SERVICE, InService, write_in_service
 from components.listing import FILES, MODEL, list_files
+from components.promptable.calibration import write_calibration
 from components.promptable.segmenter import Segmenter
 from components.promptable.self_check import write_self_check
 from components.release.files import listing_text
@@ -23,6 +26,7 @@ from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
 from serving.operation.switching import Switching
+from tests.components.promptable.calibrations import make_calibration
 from tests.serving.small import SETTINGS, client_of, recorded
 
 Loaded = tuple[Segmenter, ModelDescription]
@@ -111,6 +115,84 @@ def test_a_promotion_and_a_rollback_reach_the_service(
     assert switching.look()
     assert told == [(None, first), (first, second), (second, first)]
     assert switching.failure is None and switching.coming is None
+
+
+def test_the_same_weights_with_another_card_or_calibration_reach_the_service(
+    released: Released, two: tuple[Path, str, str], bedside: Bedside
+) -> None:
+    _, first, _ = two
+    (released.of(first) / "card.json").write_text('{"version": 6}')
+    switching = Switching(released.path, models=bedside.models, load=load, told=lambda *_: None)
+    released.name(first)
+    assert switching.look()
+    (released.of(first) / "card.json").write_text('{"version": 7}')
+    released.name(first, entry="f")
+    assert switching.look(), "another entry of the ledger: its card is another"
+    assert bedside.models.current is not None and bedside.models.current.model.version == "7"
+    assert bedside.models.former == (), "the same weights and files: the new predictor takes the old one's place"
+    (released.of(first) / "card.json").unlink()
+    write_calibration(released.of(first), make_calibration(first, threshold=0.9))
+    released.seal(first)
+    released.name(first, entry="a")
+    assert switching.look() and bedside.models.current.card().calibration.calibrated
+    (former,) = bedside.models.former
+    assert former.identity != bedside.models.current.identity
+    assert not switching.look(again=True)
+
+
+def test_a_switch_that_cannot_be_entered_is_not_made(
+    released: Released, two: tuple[Path, str, str], bedside: Bedside
+) -> None:
+    _, first, second = two
+
+    def full(*_: object) -> None:
+        raise AuditError("the disk is full", expected="room", remedy="make room")
+
+    released.name(first)
+    Switching(released.path, models=bedside.models, load=load, told=lambda *_: None).look()
+    before = bedside.models.current
+    switching = Switching(released.path, models=bedside.models, load=load, told=full)
+    released.name(second)
+    assert not switching.look()
+    assert bedside.models.current is before and switching.failure is not None
+
+
+def test_the_watcher_outlives_whatever_a_folder_holds(
+    released: Released, two: tuple[Path, str, str], bedside: Bedside
+) -> None:
+    _, first, second = two
+    broken = threading.Event()
+
+    def fails(folder: Path) -> Predictor:
+        if not broken.is_set():
+            broken.set()
+            raise KeyError("nobody thought of this")
+        return load(folder)
+
+    switching = Switching(released.path, models=bedside.models, load=fails, told=lambda *_: None)
+    released.name(first)
+    switching.start(poll_s=0.01)
+    try:
+        assert broken.wait(30)
+        released.name(second)
+        until_s = time.monotonic() + 30
+        while bedside.models.current is None and time.monotonic() < until_s:
+            time.sleep(0.01)
+    finally:
+        switching.stop(wait_s=30)
+    assert bedside.models.current is not None and bedside.models.current.description.digest == second
+
+
+def test_a_model_that_comes_too_late_is_let_go_of(
+    released: Released, two: tuple[Path, str, str], bedside: Bedside
+) -> None:
+    def slow(folder: Path) -> Predictor:
+        switching.stop()
+        return load(folder)
+
+    switching = Switching(released.path, models=bedside.models, load=slow, told=lambda *_: None)
+    released.name(two[1])
+    assert not switching.look() and bedside.models.current is None
 
 
 @pytest.mark.parametrize("fault", ["weights", "self-check", "listing", "gone", "another", "pointer", "escape"])

@@ -14,7 +14,6 @@ from components.audit.reading import read
 from components.masks import from_rle, to_rle
 from serving.bedside import Bedside
 
-
 SMALL = {"size": [9, 9], "counts": "a"}
 """A mask of another image's size."""
 
