@@ -142,8 +142,8 @@ def overlap(one: Mask, other: Mask) -> Overlap:
     """
     if one.shape != other.shape:
         raise ValueError(f"masks of {one.shape} and {other.shape} pixels")
-    counts_px = (int(np.count_nonzero(mask)) for mask in (one & other, one, other))
-    return Overlap(*counts_px, image_px=one.size)
+    common_px, one_px, other_px = (int(np.count_nonzero(mask)) for mask in (one & other, one, other))
+    return Overlap(common_px, one_px, other_px, one.size)
 
 
 def tight_box(mask: Mask) -> tuple[int, int, int, int] | None:

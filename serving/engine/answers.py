@@ -40,11 +40,15 @@ class Outlined:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What was found on an image, in the order of the prompts; `phantom` as in the model's description."""
+    """What was found on an image, in the order of the prompts; `phantom` as in the model's description.
+
+    `pixels_sha256` is the image's by whichever model; it goes into the log and to no client.
+    """
 
     model: ModelOut
     phantom: bool
     image: ImageOut
+    pixels_sha256: str
     outlines: tuple[Outlined, ...]
     timing_ms: TimingOut
 

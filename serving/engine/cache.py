@@ -36,8 +36,8 @@ class Embedded:
 
     embedding: Embedding
     size_hw: tuple[int, int]
-    finding: GuardFinding | None = None
-    seen: Seen = field(default_factory=Seen)
+    finding: GuardFinding | None
+    seen: Seen
 
 
 @dataclass(slots=True)

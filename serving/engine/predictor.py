@@ -1,7 +1,7 @@
 """Bytes and prompts to masks: the service without its web server.
 
-An image is decoded and embedded once; its embedding is kept under its `image_id`, the sha256 of decoded pixels, version
-of the preprocessing and digest of the weights, so that an id never stands for other pixels or another model. Masks are
+An image is decoded and embedded once; its embedding is kept under its `image_id`, a sha256 of all that an answer
+depends on (seen.py), so that an id never stands for other pixels, another frame or scale, or another model. Masks are
 those of components.promptable.predict.segment to the bit. A predictor holds no state but that cache: any number of
 threads may share it. Leaves out: HTTP (serving/http) and BentoML (serving/service.py).
 """
@@ -33,7 +33,7 @@ from components.types import Image, Prediction, Prompt
 from serving.engine.answers import Answer, Outlined, calibration_out, image_out, judged, object_out
 from serving.engine.batching import Batcher, Click, embed_all, segment_all
 from serving.engine.cache import Embedded, EmbeddingCache, Key
-from serving.engine.seen import Seen, image_id
+from serving.engine.seen import Seen, image_id, see
 from serving.schema.answers import EmbedOut, ModelOut, TimingOut
 from serving.schema.card import CardOut, LimitsOut
 from serving.schema.prompts import PromptsIn
@@ -203,7 +203,7 @@ class Predictor:
         """
         clock = _Clock()
         with clock.step("decode"):
-            image, seen = _decoded(self.open(data), frame)
+            image, seen = see(self.open(data), frame)
         image_id, embedded = self._embedded(image, seen, clock)
         return EmbedOut(model=self.model, image=image_out(image_id, embedded), timing_ms=clock.timing())
 
@@ -235,7 +235,7 @@ class Predictor:
                 if source.kind != "tiff":
                     # By the header, before a pixel is decoded; each page of a TIFF may have a size of its own.
                     self._check(prompts, source.size_hw)
-                pixels, seen = _decoded(source, frame)
+                pixels, seen = see(source, frame)
                 asked = self._check(prompts, (pixels.shape[0], pixels.shape[1]))
             found_id, embedded = self._embedded(pixels, seen, clock)
         else:
@@ -247,7 +247,8 @@ class Predictor:
         with clock.step("encode"):
             outlines = tuple(self._outlined(*each, embedded) for each in zip(asked, predictions, strict=True))
         image_told = image_out(found_id, embedded)
-        return Answer(self.model, self.description.phantom, image_told, outlines, clock.timing())
+        pixels_sha256 = embedded.seen.pixels_sha256
+        return Answer(self.model, self.description.phantom, image_told, pixels_sha256, outlines, clock.timing())
 
     def _outlined(self, prompt: Prompt, prediction: Prediction, embedded: Embedded) -> Outlined:
         verdict = judged(self._calibration, prompt, prediction, embedded.finding)
@@ -264,7 +265,7 @@ class Predictor:
         return found
 
     def _embedded(self, image: Image, seen: Seen, clock: _Clock) -> tuple[str, Embedded]:
-        known_as = image_id(image, seen, model_digest=self.description.digest)
+        known_as = image_id(seen, model_digest=self.description.digest)
         key = self._key(known_as)
         kept = self.cache.get(key)
         if kept is None:
@@ -309,10 +310,6 @@ def check_work(objects: int, size_hw: tuple[int, int], *, limit_px: int) -> None
             expected=f"objects times pixels at most {limit_px:,}",
             remedy="send fewer objects in one request, or a smaller image",
         )
-
-
-def _decoded(source: Source, frame: int) -> tuple[Image, Seen]:
-    return source.frame(frame), Seen(frame, source.frames, source.regions)
 
 
 def _check_itself(folder: Path, segmenter: Segmenter, digest: str) -> int | None:

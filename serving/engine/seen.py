@@ -8,29 +8,42 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from components.formats import Region
+from components.audit.pixels import pixels_sha256
+from components.formats import Region, Source
 from components.preprocess import PREPROCESS_VERSION
 from components.types import Image
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Which frame of how many an image is, and the scales that its file states."""
+    """The digest of an image's pixels, which frame of how many it is, and the scales that its file states."""
 
+    pixels_sha256: str
     frame: int = 0
     frames: int = 1
     regions: tuple[Region, ...] = ()
 
 
-def image_id(image: Image, seen: Seen, *, model_digest: str) -> str:
+def see(source: Source, frame: int) -> tuple[Image, Seen]:
+    """Decode a frame (H W 3) of a file, and keep what is said of it.
+
+    Raises
+    ------
+    ImageError
+        If the file has no such frame, or it can't be decoded.
+    """
+    image = source.frame(frame)
+    return image, Seen(pixels_sha256(image), frame, source.frames, source.regions)
+
+
+def image_id(seen: Seen, *, model_digest: str) -> str:
     """The sha256 of all that an answer about an image depends on: it never stands for other pixels or another model.
 
-    That is its size and pixels (H W 3), the version of the preprocessing, the digest of the weights, and what the file
-    says of it: equal pixels of another scale are measured otherwise.
+    That is the digest of its size and pixels, its frame of how many, the version of the preprocessing, the digest of
+    the weights, and all that the file says of its scales: equal pixels of another scale are measured otherwise, and an
+    answer tells which words of the file it goes by.
     """
-    height_px, width_px = image.shape[:2]
-    said = f"frame {seen.frame} of {seen.frames} regions {[(each.box, each.x_mm, each.y_mm) for each in seen.regions]}"
-    key = f"sonoforge {height_px}x{width_px} {said} preprocess {PREPROCESS_VERSION} weights {model_digest}\n"
-    digest = hashlib.sha256(key.encode("utf-8"))
-    digest.update(image.data)
-    return digest.hexdigest()
+    regions = [(each.box, each.x_mm, each.y_mm, each.source, each.why) for each in seen.regions]
+    said = f"pixels {seen.pixels_sha256} frame {seen.frame} of {seen.frames} regions {regions}"
+    key = f"sonoforge {said} preprocess {PREPROCESS_VERSION} weights {model_digest}\n"
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

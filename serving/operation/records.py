@@ -114,7 +114,7 @@ class Records:
                 who=caller.who,
                 role=caller.role,
                 model=_model_used(answer.model),
-                image=_image_seen(answer.image),
+                image=_image_seen(answer.image, answer.pixels_sha256),
                 objects=tuple(_entry_of(each) for each in answer.outlines),
             )
         )
@@ -241,5 +241,5 @@ def _model_used(model: ModelOut) -> ModelUsed:
     return ModelUsed(name=model.name, version=model.version, digest=model.digest)
 
 
-def _image_seen(image: ImageOut) -> ImageSeen:
-    return ImageSeen(id=image.id, frame=image.frame)
+def _image_seen(image: ImageOut, pixels_sha256: str | None = None) -> ImageSeen:
+    return ImageSeen(id=image.id, pixels_sha256=pixels_sha256, frame=image.frame)

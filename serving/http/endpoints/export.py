@@ -21,7 +21,7 @@ from serving.access.callers import caller_of
 from serving.bedside import Bedside
 from serving.engine.predictor import check_work
 from serving.engine.proposals import Proposal, Proposals
-from serving.engine.seen import Seen, image_id
+from serving.engine.seen import image_id, see
 from serving.http.asked import bedside_of, ready, recording
 from serving.http.attending import attend
 from serving.http.codes import FILE, RECORD, WORK
@@ -120,8 +120,8 @@ def _same_image(bedside: Bedside, proposal: Proposal, asked: Asked) -> Source:
     """The opened file, after making sure that it is the image that was outlined."""
     assert asked.data is not None
     source = ready(bedside).open(asked.data)
-    seen = Seen(asked.frame, source.frames, source.regions)
-    if image_id(source.frame(asked.frame), seen, model_digest=proposal.model.digest) != proposal.image.id:
+    _, seen = see(source, asked.frame)
+    if image_id(seen, model_digest=proposal.model.digest) != proposal.image.id:
         raise RequestError(
             422,
             "image_other",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from components.promptable.segmenter import Embedding
 from serving.engine.cache import Embedded, EmbeddingCache, Key, keep_sweeping
 from serving.engine.later import TooSlowError
+from serving.engine.seen import Seen
 from serving.engine.weighing import held_by
 from tests.serving.engine.clocks import Clock, until
 
@@ -24,7 +25,7 @@ WAIT_S = 30.0
 def entry(size_bytes: int) -> Embedded:
     """An entry whose maps take a given size."""
     empty = torch.zeros(0, dtype=torch.uint8)
-    return Embedded(Embedding(torch.zeros(size_bytes, dtype=torch.uint8), empty, empty), (1, 1))
+    return Embedded(Embedding(torch.zeros(size_bytes, dtype=torch.uint8), empty, empty), (1, 1), None, Seen("0" * 64))
 
 
 def key(image: object, model: str = "m") -> Key:
@@ -73,7 +74,7 @@ def test_bytes_are_bounded_and_counted(puts: list[tuple[int, int]]) -> None:
 def test_a_view_counts_as_what_it_keeps_alive() -> None:
     batch = torch.zeros(8, 1000, dtype=torch.uint8)
     empty = torch.zeros(0, dtype=torch.uint8)
-    view = Embedded(Embedding(batch[:1], empty, empty), (1, 1))
+    view = Embedded(Embedding(batch[:1], empty, empty), (1, 1), None, Seen("0" * 64))
     cache = make(1_000_000)
     cache.put(key("a"), view)
     assert cache.held_bytes == BESIDE + 8000

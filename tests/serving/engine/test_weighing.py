@@ -56,7 +56,7 @@ def test_no_entry_takes_more_than_it_is_said_to() -> None:
             Region((0, 0, n, n + 1000), 0.1, 0.2, f"DICOM ultrasound region {n} {number}", None) for n in (1, 2)
         )
         return Key(f"{number:064}", f"{number + 1:064}"), Embedded(
-            Embedding(*maps), (60, 90), None, Seen(0, 1, regions)
+            Embedding(*maps), (60, 90), None, Seen(f"{number:064}", 0, 1, regions)
         )
 
     entry(0)
