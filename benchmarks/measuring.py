@@ -46,8 +46,8 @@ def shapes() -> dict[str, Mask]:
         "lesion": ((columns - 500) / 220) ** 2 + ((rows - 480) / 140) ** 2 < 1,
         "lobed": np.hypot(columns - 512, rows - 512) < 350 + 60 * np.sin(9 * angle),
         "whole image": np.ones((SIDE_PX, SIDE_PX), dtype=bool),
-        "75,000 specks": rng.random((SIDE_PX, SIDE_PX)) < 0.2,
-        "comb of 512 teeth": (columns % 2 == 0) | (rows > 1000),
+        "25,000 specks": rng.random((SIDE_PX, SIDE_PX)) < 0.025,
+        "comb of 51 teeth": (columns % 20 < 10) | (rows > 1000),
     }
 
 

@@ -66,5 +66,6 @@ def _annotation(finding: Finding, number: int, category: int) -> dict[str, Any]:
             "warning": finding.warning,
             "prediction": finding.prediction,
             "verdict": finding.verdict,
+            "corrected": finding.corrected,
         },
     }

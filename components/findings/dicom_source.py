@@ -110,7 +110,8 @@ class DicomSource:
             made[tag] = DataElement(tag, IDENTITY[tag], value, validation_mode=IGNORE)
 
     def tracking_uid(self, mask: Mask, number: int) -> str:
-        """An identifier of an outline: the same one for the same pixels of the same frame, in whatever file."""
+        """An identifier of an outline: the same one for the same pixels of the same frame under the same number, in
+        whatever file. The number keeps two equal outlines of one file apart."""
         pixels = hashlib.sha256(np.packbits(mask).tobytes()).hexdigest()
         told = f"{self.sop_uid} {self.frame_number} {number} {mask.shape} {pixels}"
         return f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, told).int}"

@@ -15,6 +15,9 @@ which RECIST 1.1 (Eisenhauer et al., Eur J Cancer 45, 2009) takes over as longes
 - Where pixels aren't square in millimetres, both are chosen in millimetres: the longest in pixels may be another.
 - Of several parts that don't touch at a corner, the area counts all, the diameters are those of the part that encloses
   the most pixels: a speck on the other side doesn't make an object longer. `parts` says how many there are.
+- An outline of more than `MAX_EDGES` (outline.py) has an area and no diameters: no lesion's is so ragged.
+
+A person may set a diameter by hand: that line then stands in the place of the measured one, and says so.
 
 Leaves out: where millimetres come from (components/formats), and how a measure is shown.
 """
@@ -23,12 +26,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from components.findings.outline import SAME_SHARE, Floats, Outline, antipodal_pairs, extents, trace
+from components.findings.outline import MAX_EDGES, SAME_SHARE, Floats, Outline, antipodal_pairs, extents, trace
 from components.formats import Region, Spacing, spacing_at
 from components.formats.regions import NO_REGION, around
 from components.masks import tight_box
@@ -41,24 +44,27 @@ PointXy = tuple[float, float]
 class Line:
     """A straight line between two points of an outline, in pixel-corner coordinates, the upper point first.
 
-    `length_mm` is None where the image isn't calibrated.
+    `length_mm` is None where the image isn't calibrated. `by_hand` is true of a line that a person set.
     """
 
     from_xy: PointXy
     to_xy: PointXy
     length_px: float
     length_mm: float | None
+    by_hand: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The line as the service and `sonoforge segment --json` give it."""
-        return {"from": list(self.from_xy), "to": list(self.to_xy), "px": self.length_px, "mm": self.length_mm}
+        """The line as the service and `sonoforge segment --json` give it; `by_hand` only where it is."""
+        told = {"from": list(self.from_xy), "to": list(self.to_xy), "px": self.length_px, "mm": self.length_mm}
+        return told | {"by_hand": True} if self.by_hand else told
 
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What was measured of one mask; `why` says why there are no millimetres, None where there are.
+    """What was measured of one mask; `why` says why there are no millimetres, or no diameters of something outlined.
 
-    An empty mask has no longest and no perpendicular diameter, and no parts.
+    An empty mask has no longest and no perpendicular diameter, and no parts; nor has one that is too ragged to be
+    traced, whose parts aren't counted.
     """
 
     area_px: int
@@ -84,6 +90,7 @@ class Measurements:
 
 
 EMPTY = "nothing is outlined"
+TOO_RAGGED = f"its outline has more than {MAX_EDGES:,} edges, too many to measure diameters"
 
 
 def measure(mask: Mask, spacing: Spacing | str = NO_REGION) -> Measurements:
@@ -101,6 +108,9 @@ def measure(mask: Mask, spacing: Spacing | str = NO_REGION) -> Measurements:
     if outline is not None:
         longest = _longest(outline, scale_xy, calibrated=known is not None)
         perpendicular = _perpendicular(outline, longest, scale_xy, calibrated=known is not None)
+    whys = [spacing] if isinstance(spacing, str) else []
+    if area_px and outline is None:
+        whys.append(TOO_RAGGED)
     return Measurements(
         area_px=area_px,
         area_mm2=None if known is None else area_px * known.x_mm * known.y_mm,
@@ -108,7 +118,7 @@ def measure(mask: Mask, spacing: Spacing | str = NO_REGION) -> Measurements:
         perpendicular=perpendicular,
         parts=0 if outline is None else outline.parts,
         spacing=known,
-        why=spacing if isinstance(spacing, str) else None,
+        why="; ".join(whys) or None,
     )
 
 
@@ -120,6 +130,29 @@ def measure_on_frame(mask: Mask, regions: Sequence[Region], box_xyxy: BoxXyxy | 
     """
     box = around(box_xyxy, tight_box(mask))
     return measure(mask, EMPTY if box is None else spacing_at(regions, box))
+
+
+def with_lines(
+    found: Measurements,
+    *,
+    longest: tuple[PointXy, PointXy] | None = None,
+    perpendicular: tuple[PointXy, PointXy] | None = None,
+) -> Measurements:
+    """Measurements with the diameters that a person set, by their ends in pixel-corner coordinates.
+
+    They are as long in millimetres as `found.spacing` makes them: ask `spacing_at` about where they lie first.
+    """
+    return replace(
+        found,
+        longest=found.longest if longest is None else _by_hand(longest, found.spacing),
+        perpendicular=found.perpendicular if perpendicular is None else _by_hand(perpendicular, found.spacing),
+    )
+
+
+def _by_hand(ends: tuple[PointXy, PointXy], known: Spacing | None) -> Line:
+    scale_xy = (1.0, 1.0) if known is None else (known.x_mm, known.y_mm)
+    one, other = (np.array(end, dtype=np.float64) for end in ends)
+    return replace(_line(one, other, scale_xy, calibrated=known is not None), by_hand=True)
 
 
 def _longest(outline: Outline, scale_xy: tuple[float, float], *, calibrated: bool) -> Line:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from components.findings.dicom_source import ULTRASOUND_IMAGE, DicomSource
 from components.findings.finding import Finding, Origin, measured
 from components.findings.measure import Line
+from components.findings.outline import MAX_EDGES, count_edges, largest_part
 from components.findings.segmentation import MANUFACTURER
 from components.masks import to_polygons
 from components.types import Mask
@@ -35,6 +36,7 @@ SCHEME = "99SONOFORGE"
 """The designator of this software's own codes; 99 begins those of private schemes (PS3.16, 8.2)."""
 # Graphic data are 32-bit numbers, two a point, in an element of less than 64 KiB (PS3.5, 7.1.2).
 MAX_REGION_POINTS = 8000
+STRETCH_POINTS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,30 +62,45 @@ class ReportedObject:
 def groups_of(
     each: ReportedObject, origin: Origin, segments: Dataset | None
 ) -> list[MeasurementsAndQualitativeEvaluations | PlanarROIMeasurementsAndQualitativeEvaluations]:
-    """The measurement groups of an object: its outline, and its diameters where it has any."""
-    from highdicom.sr import MeasurementsAndQualitativeEvaluations, TextContentItem
+    """The measurement groups of an object: its outline, unless it is too ragged, and its diameters where it has any."""
+    from highdicom.sr import TextContentItem
     from pydicom.sr.codedict import codes
 
     ring, off_px = None, 0.0
-    if segments is None and each.finding.mask.any():
+    if segments is None and each.finding.mask.any() and count_edges(each.finding.mask) <= MAX_EDGES:
         ring, off_px = _ring(each.finding.mask)
     outline = _outline_group(each, _algorithm(origin), segments, ring)
     comment = _comment(each, origin, off_px=off_px)
     outline[0].ContentSequence.append(
         TextContentItem(name=codes.DCM.Comment, value=comment, relationship_type="CONTAINS")
     )
+    return [outline, *_diameters(each, origin)]
+
+
+def _diameters(each: ReportedObject, origin: Origin) -> list[MeasurementsAndQualitativeEvaluations]:
+    """The group of the diameters that were measured, and that of those which a person set, which names no algorithm."""
+    from highdicom.sr import MeasurementsAndQualitativeEvaluations, QualitativeEvaluation
+    from pydicom.sr.codedict import codes
+
     found = each.finding.measurements
-    if found.longest is None or found.perpendicular is None:
-        return [outline]
-    diameters = MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=each.tracking(),
-        algorithm_id=_algorithm(origin),
-        measurements=[
-            _diameter(each, found.longest, codes.SCT.LongAxis),
-            _diameter(each, found.perpendicular, codes.SCT.ShortAxis),
-        ],
-    )
-    return [outline, diameters]
+    both = ((found.longest, codes.SCT.LongAxis), (found.perpendicular, codes.SCT.ShortAxis))
+    groups = []
+    for by_hand in (False, True):
+        lines = [
+            _diameter(each, line, concept) for line, concept in both if line is not None and line.by_hand == by_hand
+        ]
+        if not lines:
+            continue
+        set_by = QualitativeEvaluation(_own("SET_BY", "Diameter set by"), _own("PERSON", "Person, by hand"))
+        groups.append(
+            MeasurementsAndQualitativeEvaluations(
+                tracking_identifier=each.tracking(),
+                algorithm_id=None if by_hand else _algorithm(origin),
+                measurements=lines,
+                qualitative_evaluations=[set_by] if by_hand else None,
+            )
+        )
+    return groups
 
 
 def _outline_group(
@@ -191,6 +208,8 @@ def _evaluations(finding: Finding) -> list[QualitativeEvaluation]:
         True: _own("HELD_BACK", "Don't rely on this outline"),
         False: _own("PASSED", "Passed the calibration's threshold"),
     }[finding.abstain]
+    if finding.corrected:
+        reliance = _own("CORRECTED", "Manually corrected: no confidence applies")
     told = [QualitativeEvaluation(_own("RELIANCE", "Reliance on outline"), reliance)]
     if finding.verdict is not None:
         verdict = _own(finding.verdict.upper(), finding.verdict.capitalize())
@@ -205,8 +224,10 @@ def _comment(each: ReportedObject, origin: Origin, *, off_px: float) -> str:
         parts.append(f"the outline had too many points and is simplified, by up to {off_px:g} px")
     if found.spacing is not None:
         parts.append(f"millimetres from {found.spacing.source}")
-    elif found.why is not None:
-        parts.append(f"no millimetres: {found.why}")
+    if found.why is not None:
+        parts.append(f"{'no millimetres: ' if found.spacing is None else ''}{found.why}")
+    if finding.corrected and finding.became is not None:
+        parts.append(finding.became)
     if finding.prediction is not None:
         parts.append(f"prediction {finding.prediction}")
     if finding.warning is not None:
@@ -219,13 +240,21 @@ def _ring(mask: Mask) -> tuple[NDArray[np.float64], float]:
 
     It is simplified (Douglas and Peucker, 1973), the more the longer it is, only where an element couldn't hold it.
     """
-    rings = [np.array(ring, dtype=np.float32).reshape(-1, 2) for ring in to_polygons(mask)]
-    whole = max(rings, key=cv2.contourArea)
-    ring, off_px = whole, 0.0
-    while len(ring) > MAX_REGION_POINTS:
+    (whole,) = to_polygons(largest_part(mask))
+    corners = np.array(whole, dtype=np.float32).reshape(-1, 2)
+    ring = closed = np.concatenate([corners, corners[:1]])
+    off_px = 0.0
+    while len(ring) > MAX_REGION_POINTS + 1:
         off_px = 2 * off_px or 0.5
-        ring = cv2.approxPolyDP(whole, off_px, closed=True)[:, 0, :]
-    return np.concatenate([ring, ring[:1]]).astype(np.float64), off_px
+        ring = _simplified(closed, off_px)
+    return ring.astype(np.float64), off_px
+
+
+def _simplified(closed: NDArray[np.float32], off_px: float) -> NDArray[np.float32]:
+    """A closed ring (N 2) with fewer points, stretch by stretch: of all at once, time could grow with their square."""
+    stretches = [closed[start : start + STRETCH_POINTS + 1] for start in range(0, len(closed) - 1, STRETCH_POINTS)]
+    kept = [cv2.approxPolyDP(stretch, off_px, closed=False)[:-1, 0, :] for stretch in stretches]
+    return np.concatenate([*kept, closed[:1]])
 
 
 def _pixels() -> Code:

@@ -1,13 +1,14 @@
 """Outlined objects to a DICOM structured report of their measurements (PS3.16, TID 1500; PS3.3, A.35.3).
 
-Each object is one or two measurement groups with one tracking identifier. The first holds the outline, as a closed
+Each object is one to three measurement groups with one tracking identifier. The first holds the outline, as a closed
 line or as a frame of a Segmentation (TID 1410), with area and confidence; the second the two diameters with the lines
-that were measured (TID 1501), since TID 1410 has no room for them. Lengths are in millimetres (UCUM `mm`) only where
+that were measured (TID 1501), since TID 1410 has no room for them; a third, which names no algorithm, those that a
+person set. Lengths are in millimetres (UCUM `mm`) only where
 the source states them, else in `{pixels}`. The report is partial, preliminary and not verified: nobody has signed it.
 
 The closed line is the outer outline of the object's largest part, along pixel corners, which is how DICOM counts
-(PS3.3, C.18.6); holes and other parts are in the Segmentation. Leaves out: codes for what an object is; its name is
-text.
+(PS3.3, C.18.6); holes and other parts are in the Segmentation, and an outline too ragged to be traced is only there.
+Leaves out: codes for what an object is; its name is text.
 """
 
 from __future__ import annotations
@@ -153,8 +154,8 @@ def _observers(origin: Origin, person: str | None) -> ObservationContext:
         serial_number=origin.model_digest[:16],
     )
     human = None
-    if person is not None:
-        family = " ".join("".join(" " if each in "^=\\" else each for each in person).split())[:64]
+    family = " ".join("".join(" " if each in "^=\\" else each for each in person or "").split())[:64]
+    if family:
         human = ObserverContext(codes.DCM.Person, PersonObserverIdentifyingAttributes(f"{family}^"))
     return ObservationContext(
         observer_person_context=human, observer_device_context=ObserverContext(codes.DCM.Device, device)

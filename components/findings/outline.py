@@ -21,6 +21,11 @@ Floats = NDArray[np.float64]
 # Of numbers of a thousand pixels squared, rounding leaves a part in 1e10 and more; corners of the pixel grid that
 # don't lie on one line of a direction between two corners are farther apart than that.
 SAME_SHARE = 1e-9
+MAX_EDGES = 2**17
+"""Unit edges of all of a mask's borders, beyond which it isn't traced: some ten times those of a large, ragged lesion.
+
+Time and memory grow with them, and a few kilobytes of run lengths can stand for as many as there are pixels.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +43,37 @@ class Outline:
 
 
 def trace(mask: Mask) -> Outline | None:
-    """The outline of a mask (H W), None for an empty one; of several parts that which encloses the most pixels."""
+    """The outline of a mask (H W); of several parts that which encloses the most pixels.
+
+    None for an empty mask, and for one whose borders have more than `MAX_EDGES` edges.
+    """
     box = tight_box(mask)
-    if box is None:
+    if box is None or count_edges(mask) > MAX_EDGES:
         return None
     x0, y0, x1, y1 = box
     within = np.ascontiguousarray(mask[y0:y1, x0:x1]).view(np.uint8)
     contours, _ = cv2.findContours(within, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    largest = contours[0] if len(contours) == 1 else max(contours, key=_enclosed_px)
+    largest = max(contours, key=_enclosed_px)
     border_xy = largest[:, 0, :].astype(np.int64)
     at = np.array([x0, y0])
     hull_xy = _hull((cv2.convexHull(largest)[:, 0, None, :] + _SQUARE).reshape(-1, 2)) + at
     across_xy, down_xy = _bare_edges(within, border_xy)
     return Outline(hull_xy, across_xy + at, down_xy + at, len(contours))
+
+
+def largest_part(mask: Mask) -> Mask:
+    """Of a mask (H W) that has one, the part that `trace` follows, without its holes."""
+    contours, _ = cv2.findContours(np.ascontiguousarray(mask).view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(mask.shape, dtype=np.uint8)
+    cv2.drawContours(filled, [max(contours, key=_enclosed_px)], -1, 1, cv2.FILLED)
+    return filled.astype(bool)
+
+
+def count_edges(mask: Mask) -> int:
+    """The unit edges between a mask (H W) and what isn't of it, around all parts and holes."""
+    inner = np.count_nonzero(mask[1:] != mask[:-1]) + np.count_nonzero(mask[:, 1:] != mask[:, :-1])
+    outer = sum(np.count_nonzero(side) for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+    return int(inner + outer)
 
 
 _SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=np.int32)

@@ -80,10 +80,12 @@ def _mark(
     size_hw: tuple[int, int],
 ) -> None:
     """Draw an object's two diameters, and its number beside the largest part."""
-    outline = trace(finding.mask)
-    if outline is None:
+    outline, box = trace(finding.mask), tight_box(finding.mask)
+    if box is None:
         return
-    top, right_px = int(outline.hull_xy[:, 1].min()), int(outline.hull_xy[:, 0].max())
+    top, right_px = box[1], box[2]
+    if outline is not None:
+        top, right_px = int(outline.hull_xy[:, 1].min()), int(outline.hull_xy[:, 0].max())
     colour = COLOURS[(number - 1) % len(COLOURS)]
     for line in (finding.measurements.longest, finding.measurements.perpendicular):
         _draw(pen, line, colour)
@@ -109,11 +111,12 @@ def _lines(findings: Sequence[Finding], origin: Origin) -> list[tuple[str, Colou
     lines.append((f"Model: {origin.told}; SonoForge {origin.software_version}", INK))
     for number, (finding, label) in enumerate(zip(findings, labels(findings), strict=True), start=1):
         sure = "" if finding.confidence is None else f", confidence {finding.confidence:.2f}"
-        became = "" if finding.verdict is None else f", {finding.verdict}"
+        became = "" if finding.became is None else f", {finding.became}"
         colour = COLOURS[(number - 1) % len(COLOURS)]
         lines.append((f"{number}  {label}: {measured(finding)}{sure}{became}", colour))
-        if finding.measurements.why is not None and finding.measurements.longest is not None:
-            lines.append((f"    no millimetres: {finding.measurements.why}", INK))
+        found = finding.measurements
+        if found.why is not None and found.area_px:
+            lines.append((f"    {'no millimetres: ' if found.spacing is None else ''}{found.why}", INK))
         if finding.warning is not None:
             lines.append((f"    WARNING: {finding.warning}", ALARM))
     return lines

@@ -166,8 +166,8 @@ def _described(finding: Finding) -> str:
     parts = [measured(finding)]
     if finding.confidence is not None:
         parts.append(f"confidence {finding.confidence:.3f}")
-    if finding.verdict is not None:
-        parts.append(finding.verdict)
+    if finding.became is not None:
+        parts.append(finding.became)
     if finding.prediction is not None:
         parts.append(f"prediction {finding.prediction}")
     return ". ".join(parts) + (f". WARNING: {finding.warning}" if finding.warning else "")

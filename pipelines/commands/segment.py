@@ -211,7 +211,6 @@ def _findings(
             name,
             prediction.mask,
             measure_on_frame(prediction.mask, regions, prompt.box_xyxy),
-            prompt=prompt,
             quality=prediction.quality,
             confidence=None if verdict is None else verdict.confidence,
             abstain=None if verdict is None else verdict.abstain,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from components.findings.finding import Finding, Origin
-from components.findings.measure import measure
+from components.findings.measure import measure, with_lines
 from components.formats import Spacing
 from components.types import Image
 
@@ -55,3 +55,11 @@ def findings() -> list[Finding]:
         ),
         Finding(" \n", nothing, measure(nothing)),
     ]
+
+
+@pytest.fixture()
+def corrected(findings: list[Finding]) -> Finding:
+    """An object whose outline a person changed, and whose longest diameter a person set."""
+    found = findings[0]
+    measurements = with_lines(found.measurements, longest=((6.0, 20.0), (36.0, 24.0)))
+    return Finding("by hand", found.mask, measurements, prediction="cd" * 16, verdict="edited", corrected=True)

@@ -60,3 +60,10 @@ def test_objects_of_one_name_are_one_category(findings: list[Finding], origin: O
     told = to_coco([findings[1], findings[1]], origin, file_name="a", size_hw=(48, 64))
     assert len(told["categories"]) == 1
     assert {each["category_id"] for each in told["annotations"]} == {1}
+
+
+def test_what_a_person_corrected_and_set_is_marked(corrected: Finding, origin: Origin) -> None:
+    told = to_coco([corrected], origin, file_name="a", size_hw=(48, 64))
+    attributes = told["annotations"][0]["attributes"]
+    assert (attributes["corrected"], attributes["quality"], attributes["confidence"]) == (True, None, None)
+    assert attributes["measurements"]["longest"]["by_hand"] is True

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from components.findings.finding import LABEL_CHARS, NOT_CALIBRATED, RESEARCH_ONLY, Finding, Origin, labels, measured
+import pytest
+
+from components.findings.finding import (
+    CORRECTED,
+    LABEL_CHARS,
+    NOT_CALIBRATED,
+    RESEARCH_ONLY,
+    Finding,
+    Origin,
+    labels,
+    measured,
+)
 from components.findings.measure import measure
 
 
@@ -34,6 +45,18 @@ def test_measures_are_in_the_unit_that_is_known(findings: list[Finding]) -> None
     mask[:3, :3] = True
     of_two = measured(replace(findings[1], measurements=measure(mask)))
     assert of_two.endswith(f"{in_px.split(', ')[1]} of the largest of 2 parts")
+
+
+def test_what_a_person_corrected_has_no_word_of_the_model(corrected: Finding) -> None:
+    assert (corrected.warning, corrected.became) == (None, f"edited: {CORRECTED}")
+    assert measured(corrected).endswith("mm (longest set by hand)")
+    with pytest.raises(AssertionError):
+        replace(corrected, confidence=0.9)
+
+
+def test_what_is_too_ragged_has_an_area(findings: list[Finding]) -> None:
+    ragged = replace(findings[1].measurements, longest=None, perpendicular=None, parts=0)
+    assert measured(replace(findings[1], measurements=ragged)) == f"{ragged.area_px} px, diameters not measured"
 
 
 def test_a_model_that_saw_phantoms_says_so(origin: Origin) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import pdist
 
-from components.findings.measure import EMPTY, Line, Measurements, measure, measure_on_frame
+from components.findings.measure import EMPTY, TOO_RAGGED, Line, Measurements, measure, measure_on_frame, with_lines
 from components.formats import Region, Spacing
 from components.formats.regions import DIFFERING, NO_REGION, OUTSIDE
 from components.types import Mask
@@ -189,6 +189,27 @@ def test_no_pixel_that_counts_in_millimetres_lies_in_another_scale(
     for y, x in np.argwhere(mask):
         over = [each.x_mm for each in stated if each.box[0] <= x < each.box[2] and each.box[1] <= y < each.box[3]]
         assert over and set(over) == {found.spacing.x_mm}
+
+
+def test_an_outline_too_ragged_has_an_area_and_says_why_no_diameters() -> None:
+    comb = np.zeros((3000, 3000), dtype=bool)
+    comb[:, ::2] = comb[-1] = True  # a few kilobytes of run lengths, nine million edges
+    start = time.process_time()
+    found = measure(comb, scale(0.1, 0.1))
+    assert time.process_time() - start < 2
+    assert found.area_mm2 == pytest.approx(comb.sum() * 0.01)
+    assert (found.longest, found.perpendicular, found.parts, found.why) == (None, None, 0, TOO_RAGGED)
+    assert measure(comb).why == f"{NO_REGION}; {TOO_RAGGED}"
+
+
+def test_a_diameter_set_by_hand_stands_in_the_place_of_the_measured_one() -> None:
+    found = measure(drawn("####", "####"), scale(0.5, 0.25))
+    moved = with_lines(found, longest=((4, 2), (1, 0)))
+    assert moved.longest == Line((1, 0), (4, 2), math.hypot(3, 2), math.hypot(1.5, 0.5), by_hand=True)
+    assert (moved.perpendicular, moved.area_mm2) == (found.perpendicular, found.area_mm2)
+    assert moved.as_json()["longest"]["by_hand"] is True and "by_hand" not in moved.as_json()["perpendicular"]
+    in_px = with_lines(measure(drawn("####")), perpendicular=((0, 0), (0, 1)))
+    assert in_px.perpendicular == Line((0, 0), (0, 1), 1.0, None, by_hand=True)
 
 
 masks = arrays(np.bool_, st.tuples(st.integers(1, 9), st.integers(1, 9)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +14,10 @@ from highdicom.sr import srread
 from pydicom import dcmread
 
 from components.findings.finding import Finding, Origin
-from components.findings.measure import Line, measure
-from components.findings.measurement_groups import MAX_REGION_POINTS, SCHEME
+from components.findings.measure import TOO_RAGGED, Line, measure
+from components.findings.measurement_groups import MAX_REGION_POINTS, SCHEME, _ring
 from components.findings.measurement_report import to_report
-from tests.components.findings.dicom_files import make_source
+from tests.components.findings.dicom_files import complaints, make_source
 
 
 @pytest.fixture()
@@ -94,6 +96,42 @@ def test_an_object_is_one_by_its_tracking_identifier(groups: list[list[Any]]) ->
     for own, label in zip(groups, ("nodule one two", "Zyste 結節", "object 3"), strict=True):
         assert {each.tracking_identifier for each in own} == {label}
         assert len({each.tracking_uid for each in own}) == 1
+
+
+def test_a_diameter_set_by_hand_names_no_algorithm(corrected: Finding, origin: Origin, tmp_path: Path) -> None:
+    made = to_report(make_source(), [corrected], origin)
+    content: Any = srread(io.BytesIO(made)).content
+    (outline,) = content.get_planar_roi_measurement_groups()
+    measured, by_hand = content.get_image_measurement_groups()
+    assert (list(read_off(measured)), list(read_off(by_hand))) == (["Short axis"], ["Long axis"])
+    assert own_codes(by_hand) == {"SET_BY": "PERSON"} and own_codes(measured) == {}
+    algorithms = [
+        any(each.name.value == "111001" for each in group[0].ContentSequence) for group in (measured, by_hand)
+    ]
+    assert algorithms == [True, False]
+    assert own_codes(outline) == {"RELIANCE": "CORRECTED", "VERDICT": "EDITED"}
+    assert list(read_off(outline)) == ["Area"], "no confidence"
+    assert b"edited: manually corrected" in made
+    assert complaints(made, tmp_path) == []
+
+
+def test_an_outline_too_ragged_is_only_in_the_segmentation(findings: list[Finding], origin: Origin) -> None:
+    comb = np.zeros((300, 1000), dtype=bool)
+    comb[:, ::2] = comb[-1] = True
+    finding = replace(findings[1], mask=comb, measurements=measure(comb))
+    made = to_report(make_source(Rows=300, Columns=1000, PixelData=bytes(300_000)), [finding], origin)
+    assert TOO_RAGGED.encode() in made
+    assert not [each for each in dcmread(io.BytesIO(made)).iterall() if each.keyword == "GraphicData"]
+
+
+def test_simplifying_takes_no_square_of_the_points() -> None:
+    comb = np.zeros((2, 60_000), dtype=bool)
+    comb[0, ::2] = comb[1] = True
+    start = time.process_time()
+    ring, off_px = _ring(comb)
+    assert time.process_time() - start < 2
+    assert len(ring) <= MAX_REGION_POINTS + 1 and off_px == 1
+    assert (ring.min(axis=0).tolist(), ring.max(axis=0).tolist()) == ([0, 0], [60_000, 2])
 
 
 def test_an_outline_that_no_element_can_hold_is_simplified(findings: list[Finding], origin: Origin) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from components.findings.outline import antipodal_pairs, extents, trace
+from components.findings.outline import MAX_EDGES, antipodal_pairs, count_edges, extents, largest_part, trace
 
 
 def test_an_outline_is_the_edges_that_face_no_pixel() -> None:
@@ -27,6 +27,29 @@ def test_of_two_parts_the_one_that_encloses_more_is_traced() -> None:
     assert found is not None
     assert found.parts == 3
     assert found.hull_xy.min(axis=0).tolist() == [1, 1] and found.hull_xy.max(axis=0).tolist() == [8, 8]
+
+
+def test_the_largest_part_is_the_one_that_is_traced_without_its_holes() -> None:
+    mask = np.zeros((9, 30), dtype=bool)
+    mask[1:8, 1:8] = True
+    mask[2:7, 2:7] = False
+    mask[0, 10:30] = True
+    expected = np.zeros_like(mask)
+    expected[1:8, 1:8] = True
+    assert (largest_part(mask) == expected).all()
+
+
+def test_edges_are_those_around_parts_and_holes_and_too_many_are_not_traced() -> None:
+    mask = np.zeros((4, 5), dtype=bool)
+    mask[0:3, 0:3] = True
+    mask[1, 1] = False
+    mask[3, 4] = True
+    assert count_edges(mask) == 12 + 4 + 4
+    row = np.zeros((1, MAX_EDGES), dtype=bool)
+    row[0, ::4] = True
+    assert count_edges(row) == MAX_EDGES and trace(row) is not None
+    row[0, 2] = True
+    assert count_edges(row) > MAX_EDGES and trace(row) is None
 
 
 def test_a_triangle_holds_all_its_pairs_and_a_square_both_diagonals() -> None:

@@ -83,6 +83,18 @@ def test_words_stand_below_the_image_and_say_what_matters(
     assert [line for line in told if "WARNING" in line] == [f"    WARNING: {each.warning}" for each in findings[1:]]
 
 
+def test_what_a_person_corrected_is_no_warning(
+    image: Image, corrected: Finding, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    wrap = overlay._wrap
+    monkeypatch.setattr(overlay, "_wrap", lambda text, *others: told.append(text) or wrap(text, *others))
+    to_overlay(image, [corrected], origin)
+    assert told[-1].endswith(
+        "(longest set by hand), edited: manually corrected, so that no confidence of the model applies"
+    )
+
+
 def test_words_that_are_wider_than_the_picture_are_cut(image: Image, findings: list[Finding], origin: Origin) -> None:
     one = replace(findings[1], name="w" * 64, reasons=("x" * 300, "short words " * 40))
     short = opened(to_overlay(image, [replace(one, reasons=("x",))], origin))

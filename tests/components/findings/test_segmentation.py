@@ -88,6 +88,13 @@ def test_it_says_who_outlined_what_and_what_for(findings: list[Finding], origin:
     assert told[2].startswith("nothing outlined. WARNING: not calibrated")
 
 
+def test_what_a_person_corrected_says_so(corrected: Finding, origin: Origin) -> None:
+    (segment,) = dcmread(io.BytesIO(to_segmentation(make_source(), [corrected], origin))).SegmentSequence
+    assert segment.SegmentAlgorithmType == "SEMIAUTOMATIC"
+    assert "edited: manually corrected" in segment.SegmentDescription
+    assert "confidence 0" not in segment.SegmentDescription and "WARNING" not in segment.SegmentDescription
+
+
 def test_nothing_found_is_a_file_too(findings: list[Finding], origin: Origin, tmp_path: Path) -> None:
     made = to_segmentation(make_source(frames=2), [findings[2]], origin, frame=1)
     read = dcmread(io.BytesIO(made))
