@@ -30,9 +30,9 @@ from endpoint import Client, Scans, form, prompts
 from running import ROOT, Running, audit_of, conditions, running, write
 
 from components.artefacts import ModelDescription, save_model, sha256_of
-from components.audit.lines import AUDIT
 from components.audit.reading import read
 from components.listing import FILES, MODEL, list_files
+from components.places import AUDIT
 from components.promptable.predict import pin_threads
 from components.promptable.segmenter import Segmenter
 from components.promptable.self_check import write_self_check

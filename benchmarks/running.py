@@ -25,9 +25,9 @@ import numpy as np
 import psutil
 from PIL import Image as PilImage
 
-from components.audit.lines import AUDIT
 from components.audit.verifying import verify
 from components.evaluation.speed import describe_machine
+from components.places import AUDIT
 from components.types import Image
 
 ROOT = Path(__file__).parents[1]

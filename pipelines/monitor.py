@@ -110,7 +110,7 @@ def main() -> None:
     """Look once, or keep a schedule; ends the process."""
     parser = argparse.ArgumentParser(prog="python -m pipelines.monitor", description=__doc__)
     parser.add_argument("--cron", help="minute hour day month weekday, in UTC")
-    parser.add_argument("--signals", help="the folder of signals; default: signals/")
+    parser.add_argument("--signals", help="the folder of signals; default: the one that the service writes here")
     parser.add_argument("--model", help="the model; default: the one in use")
     arguments = parser.parse_args()
     talk()

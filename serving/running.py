@@ -17,6 +17,7 @@ import anyio.to_thread
 
 from components.errors import ParamsError
 from components.monitoring.writer import SignalWriter
+from components.places import AUDIT_VARIABLE, IN_SERVICE_VARIABLE, signals_folder
 from serving import VERSION
 from serving.bedside import Bedside
 from serving.engine.cache import EmbeddingCache, keep_sweeping
@@ -24,7 +25,6 @@ from serving.engine.predictor import Predictor
 from serving.operation.records import open_records
 from serving.operation.switching import Switching
 
-AUDIT_VARIABLE, SIGNALS_VARIABLE, IN_SERVICE_VARIABLE = "SONOFORGE_AUDIT", "SONOFORGE_SIGNALS", "SONOFORGE_IN_SERVICE"
 LAST_S = 5.0
 """How long the end waits for a model that is being loaded."""
 SWEEP_S = 10.0
@@ -46,7 +46,7 @@ def start(bedside: Bedside, *, model: Path, environment: Mapping[str, str]) -> N
     """
     settings = bedside.settings
     audit = _audit_folder(environment)
-    signals = Path(environment.get(SIGNALS_VARIABLE) or audit.with_name("signals"))
+    signals = signals_folder(environment, audit=audit)
     records = open_records(
         audit=audit,
         signals=SignalWriter(signals, settings.signals),
@@ -80,7 +80,7 @@ def start(bedside: Bedside, *, model: Path, environment: Mapping[str, str]) -> N
 
 def is_ready(bedside: Bedside) -> bool:
     """Whether requests are answered: a model has passed its self-check, and the log takes entries."""
-    return bedside.models.current is not None and bedside.records is not None and bedside.records.audit.fault is None
+    return bedside.models.current is not None and bedside.records is not None and bedside.records.ready
 
 
 async def stop(bedside: Bedside) -> None:

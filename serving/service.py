@@ -16,14 +16,14 @@ from pathlib import Path
 import bentoml
 import click
 
+from components.params.settings import read_settings
+from components.places import MODEL_VARIABLE
 from components.promptable.predict import pin_threads
 from serving.access.addresses import listening
 from serving.bedside import Bedside
 from serving.http.app import Front
 from serving.running import is_ready, start, stop
-from serving.settings import read_settings
 
-MODEL_VARIABLE = "SONOFORGE_MODEL"
 HOST, PORT = "127.0.0.1", 3000
 TIMEOUT_S = 120
 

@@ -19,8 +19,6 @@ from pydantic import Field, ValidationError
 
 from components.audit.entries import Entry, Part, Sha256
 
-AUDIT = Path("audit")
-"""Where a project keeps its log."""
 MAX_LINE_BYTES = 4 << 20
 _SEAL = b',"digest":"'
 _SEAL_BYTES = len(_SEAL) + 64 + len(b'"}\n')

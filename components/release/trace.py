@@ -19,8 +19,9 @@ import pandas as pd
 from components import tracking
 from components.artefacts import DESCRIPTION, ModelDescription, read_description, sha256_of
 from components.audit.concerning import concerning
-from components.audit.lines import AUDIT, log_files
+from components.audit.lines import log_files
 from components.errors import ReleaseError
+from components.places import AUDIT
 from components.release.packing.packaged import CANDIDATE
 from components.release.records.ledger import LEDGER, RELEASED, as_json, read_ledger
 from components.release.records.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from components.marking import visible
+from components.places import AUDIT_VARIABLE, audit_folder
 
 if TYPE_CHECKING:
     from components.audit.entries import Kind
@@ -26,21 +27,20 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The log of predictions: verify it, look into it, keep its head.", no_args_is_help=True)
 
-FOLDER = "SONOFORGE_AUDIT"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Log = Annotated[
     Path | None,
-    typer.Option("--log", metavar="FOLDER", help=f"The log's folder; else {FOLDER}, else `audit` of the project."),
+    typer.Option(
+        "--log", metavar="FOLDER", help=f"The log's folder; else {AUDIT_VARIABLE}, else `audit` of the project."
+    ),
 ]
 
 
 def log_folder(given: Path | None) -> Path:
     """The folder that was asked for, that of the environment, or the project's own."""
-    from components.audit.lines import AUDIT
     from pipelines.runtime.environment import project_root
 
-    chosen = given or (Path(os.environ[FOLDER]) if os.environ.get(FOLDER) else None)
-    return chosen if chosen is not None else project_root() / AUDIT
+    return given or audit_folder(os.environ, root=project_root())
 
 
 @app.command("verify")

@@ -6,6 +6,7 @@ Leaves out: what is judged and how (components/monitoring), asking for retrainin
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,13 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from components.errors import ArtefactError
+from components.places import SIGNALS_VARIABLE, audit_folder, signals_folder
 from pipelines.commands.model_ref import REF_HELP, Chosen, default_model, resolve
 
 if TYPE_CHECKING:
     from components.monitoring.report import Report
-
-SIGNALS = Path("signals")
-"""Where the service keeps its signals, in the project's root."""
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +29,10 @@ def register(app: typer.Typer) -> None:
 def monitor(
     signals: Annotated[
         Path | None,
-        typer.Option(help=f"The folder of signals that the service wrote; default: {SIGNALS.as_posix()}/."),
+        typer.Option(
+            metavar="FOLDER",
+            help=f"Of what the service wrote; else {SIGNALS_VARIABLE}, else `signals` beside the audit log.",
+        ),
     ] = None,
     model: Annotated[str | None, typer.Option(help=f"{REF_HELP}; default: the one in use.")] = None,
     since: Annotated[
@@ -64,7 +66,7 @@ def monitor(
 
 
 def make_report(root: Path, chosen: Chosen, signals: Path | None, *, today: date, since: date | None = None) -> Report:
-    """Judge a folder of signals (default: the project's own) for a model.
+    """Judge a folder of signals for a model; by default the one that the service writes here.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def make_report(root: Path, chosen: Chosen, signals: Path | None, *, today: date
     from components.params import load_params
     from components.promptable.reference import find_reference
 
-    folder = root / SIGNALS if signals is None else signals
+    folder = signals or signals_folder(os.environ, audit=audit_folder(os.environ, root=root))
     if not folder.is_dir():
         raise ArtefactError(
             f"{folder} is no folder",

@@ -16,20 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 
 from components.errors import AccessError, ArtefactError
 from components.params import AccessMode
+from components.places import (
+    ACCESS_VARIABLE,
+    AUDIT_VARIABLE,
+    IN_SERVICE_VARIABLE,
+    MODEL_VARIABLE,
+    SIGNALS_VARIABLE,
+    audit_folder,
+    signals_folder,
+)
 from pipelines.commands.model_ref import CHAMPION, REF_HELP, Chosen, resolve
 
 if TYPE_CHECKING:
     from components.artefacts import ModelDescription
 
 SERVICE = "serving.service:SonoForge"
-MODEL_VARIABLE = "SONOFORGE_MODEL"
-ACCESS_VARIABLE = "SONOFORGE_ACCESS"
-SETTINGS_VARIABLE = "SONOFORGE_SETTINGS"
-SIGNALS = "signals"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -85,17 +89,16 @@ def serve(
 
 def _records(root: Path, ref: str) -> dict[str, str]:
     """Where the service keeps its records, and, for the champion, the file that names the one to serve."""
-    from components.audit.lines import AUDIT
-
-    found = {"SONOFORGE_AUDIT": str(root / AUDIT), "SONOFORGE_SIGNALS": str(root / SIGNALS)}
-    found = {name: os.environ.get(name, value) for name, value in found.items()}
+    audit = audit_folder(os.environ, root=root)
+    signals = signals_folder(os.environ, audit=audit)
+    found = {AUDIT_VARIABLE: str(audit), SIGNALS_VARIABLE: str(signals)}
     if ref == CHAMPION:
         from components.in_service import IN_SERVICE
         from components.release.records.ledger import LEDGER, RELEASED, read_ledger
         from components.release.records.promotion import sync_service
 
         sync_service(root, read_ledger(root / LEDGER))
-        found["SONOFORGE_IN_SERVICE"] = str((root / RELEASED / IN_SERVICE).resolve())
+        found[IN_SERVICE_VARIABLE] = str((root / RELEASED / IN_SERVICE).resolve())
     return found
 
 
@@ -148,11 +151,14 @@ def _check_access(code: Path, host: str, asked: AccessMode | None) -> None:
     ------
     AccessError
         If the service would be open to others, its code has no access, or its tokens can't be used.
+    ParamsError
+        If its settings can't be read.
     """
+    from components.params.settings import configured_mode
     from components.tokens import TOKENS_VARIABLE, read_tokens
 
-    mode = asked or _configured_mode(code)
     guards = (code / "serving/access").is_dir()
+    mode = asked or (configured_mode(code) if guards else "none")
     if not guards and (mode != "none" or host not in LOOPBACK):
         raise AccessError(
             "this model's Bento is of a time before access: its service asks nobody for a name",
@@ -167,18 +173,6 @@ def _check_access(code: Path, host: str, asked: AccessMode | None) -> None:
         )
     if mode == "token" and (named := os.environ.get(TOKENS_VARIABLE)):
         read_tokens(Path(named))
-
-
-def _configured_mode(code: Path) -> str:
-    """The mode that the service's settings name; what is wrong with them the service itself says."""
-    named = os.environ.get(SETTINGS_VARIABLE)
-    for path in [Path(named)] if named else [code / "serving.yaml", code / "params.yaml"]:
-        if path.is_file():
-            raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-            section = raw.get("serving", raw) if isinstance(raw, dict) else {}
-            access = section.get("access") if isinstance(section, dict) else None
-            return str(access.get("mode", "none")) if isinstance(access, dict) else "none"
-    return "none"
 
 
 def _tell(chosen: Chosen, served: Served, *, address: str, as_json: bool) -> None:

@@ -76,6 +76,15 @@ def test_steady_traffic_asks_nothing(served: Path, told: dict[str, list[Any]]) -
     assert json.loads((served / NUMBERS).read_text())["verdict"] == "INSUFFICIENT"
 
 
+def test_the_flow_looks_where_the_service_writes(
+    served: Path, told: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (served / "signals").rename(served / "elsewhere")
+    monkeypatch.setenv("SONOFORGE_SIGNALS", str(served / "elsewhere"))
+    monitor(str(served))
+    assert len(told["events"]) == 1
+
+
 def test_the_retraining_that_comes_after_closes_the_request(
     served: Path, told: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

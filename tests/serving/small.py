@@ -11,9 +11,9 @@ from starlette.types import ASGIApp
 
 from components.monitoring.writer import SignalWriter
 from components.params import ServingParams
+from components.params.settings import read_settings
 from serving.bedside import Bedside
 from serving.operation.records import open_records
-from serving.settings import read_settings
 
 LOCAL = "http://127.0.0.1:3000"
 SETTINGS = read_settings(Path(__file__).resolve().parents[2])

@@ -49,6 +49,21 @@ def test_it_tells_the_verdict_why_and_leaves_a_page(app: typer.Typer, tmp_path: 
     assert told.exit_code == 1 and json.loads(told.stdout)["verdict"] == "DRIFT"
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "folder"),
+    [("SONOFORGE_SIGNALS", "elsewhere", "elsewhere"), ("SONOFORGE_AUDIT", "kept/audit", "kept/signals")],
+)
+def test_it_looks_where_the_service_writes(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, folder: str
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / value))
+    with pytest.raises(ArtefactError, match=f"{folder} is no folder"):
+        CliRunner().invoke(app, [], catch_exceptions=False)
+    (tmp_path / folder).mkdir(parents=True)
+    done = CliRunner().invoke(app, [])
+    assert done.exit_code == 0 and "INSUFFICIENT" in done.output
+
+
 def test_too_little_traffic_is_no_fault_and_no_folder_is_one(app: typer.Typer, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match="is no folder") as caught:
         CliRunner().invoke(app, [], catch_exceptions=False)

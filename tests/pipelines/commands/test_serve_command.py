@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from components.artefacts import ModelDescription, save_model
-from components.errors import AccessError, ArtefactError, ReleaseError
+from components.errors import AccessError, ArtefactError, ParamsError, ReleaseError
 from components.release.packing.bento import BuiltBento
 from components.tokens import make_token
 from pipelines.commands import serve as command
@@ -159,6 +159,28 @@ def test_tokens_that_others_can_read_are_refused_before_anything_starts(
     (tmp_path / "t").chmod(0o644)
     ran = CliRunner().invoke(app, ["--access", "token"], env={"SONOFORGE_TOKENS": str(tmp_path / "t")})
     assert isinstance(ran.exception, AccessError) and started == []
+
+
+def test_the_records_lie_where_the_environment_says_else_in_the_project(
+    app: typer.Typer, started: list[tuple[list[str], dict[str, str]]], tmp_path: Path
+) -> None:
+    for environment in ({}, {"SONOFORGE_AUDIT": "/var/log/audit"}, {"SONOFORGE_SIGNALS": "/var/signals"}):
+        assert CliRunner().invoke(app, [], env=environment).exit_code == 0
+    assert [(given["SONOFORGE_AUDIT"], given["SONOFORGE_SIGNALS"]) for _, given in started] == [
+        (str(tmp_path / "audit"), str(tmp_path / "signals")),
+        ("/var/log/audit", "/var/log/signals"),
+        (str(tmp_path / "audit"), "/var/signals"),
+    ]
+
+
+def test_settings_that_cannot_be_read_start_nothing(app: typer.Typer, started: list[object], tmp_path: Path) -> None:
+    ran = CliRunner().invoke(app, [], env={"SONOFORGE_SETTINGS": str(tmp_path / "nowhere.yaml")})
+    assert isinstance(ran.exception, ParamsError) and started == []
+
+
+def test_the_environments_mode_counts_before_the_settings(app: typer.Typer, started: list[object]) -> None:
+    ran = CliRunner().invoke(app, ["--host", "0.0.0.0"], env={"SONOFORGE_ACCESS": "proxy"})
+    assert ran.exit_code == 0 and len(started) == 1
 
 
 def test_a_bento_of_a_time_before_access_is_served_on_this_machine_only(

@@ -15,11 +15,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from components.places import ACCESS_VARIABLE, AUDIT_VARIABLE, SIGNALS_VARIABLE
 from components.release.packing.trial import serving
 from pipelines.commands import serve
 from serving.access.callers import HEALTH
-from serving.running import AUDIT_VARIABLE, SIGNALS_VARIABLE
-from serving.settings import ACCESS_VARIABLE
 
 DEPLOY = Path("serving/deploy")
 

@@ -1,22 +1,22 @@
 """Where a service's settings come from: the file that is named, the one that its Bento carries, or the project's.
 
 A Bento carries the `serving` section of the `params.yaml` that it was built with, as `serving.yaml` beside its code.
-Leaves out: what the numbers mean (components/params/serving.py).
+Leaves out: what the numbers mean (serving.py).
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from components.errors import ParamsError
-from components.params import ServingParams
+from components.params.serving import ServingParams
+from components.places import ACCESS_VARIABLE, SETTINGS_VARIABLE
 
-SETTINGS_VARIABLE = "SONOFORGE_SETTINGS"
-ACCESS_VARIABLE = "SONOFORGE_ACCESS"
 CARRIED = "serving.yaml"
 PARAMS = "params.yaml"
 
@@ -32,6 +32,33 @@ def read_settings(code: Path) -> ServingParams:
     ParamsError
         If there is none, or it isn't as `ServingParams` has it.
     """
+    path, section = _section(code)
+    try:
+        return ServingParams.model_validate(section)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, each['loc'])) or '(top)'}: {each['msg']}" for each in error.errors()]
+        raise ParamsError(
+            f"{path}, serving: " + "; ".join(lines),
+            expected="the keys and types of components/params/serving.py",
+            remedy="correct or remove the keys named above",
+        ) from None
+
+
+def configured_mode(code: Path) -> str:
+    """The `access.mode` of those settings, read alone: a Bento's own code says what the others must be.
+
+    Raises
+    ------
+    ParamsError
+        If there is no file, or it can't be read.
+    """
+    _, section = _section(code)
+    access = section.get("access") if isinstance(section, dict) else None
+    return str(access.get("mode", "none")) if isinstance(access, dict) else "none"
+
+
+def _section(code: Path) -> tuple[Path, Any]:
+    """The file of the settings, and what it holds of them, whatever that is."""
     named = os.environ.get(SETTINGS_VARIABLE)
     path = Path(named) if named else next((p for p in (code / CARRIED, code / PARAMS) if p.is_file()), code / PARAMS)
     try:
@@ -46,12 +73,4 @@ def read_settings(code: Path) -> ServingParams:
     mode = os.environ.get(ACCESS_VARIABLE)
     if mode and isinstance(section, dict) and isinstance(section.get("access"), dict):
         section = section | {"access": section["access"] | {"mode": mode}}
-    try:
-        return ServingParams.model_validate(section)
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, each['loc'])) or '(top)'}: {each['msg']}" for each in error.errors()]
-        raise ParamsError(
-            f"{path}, serving: " + "; ".join(lines),
-            expected="the keys and types of components/params/serving.py",
-            remedy="correct or remove the keys named above",
-        ) from None
+    return path, section

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from components.errors import ParamsError
-from serving.settings import SETTINGS_VARIABLE, read_settings
+from components.params.settings import configured_mode, read_settings
+from components.places import SETTINGS_VARIABLE
 from tests.serving.small import SETTINGS, with_cache
 
 
@@ -41,3 +42,15 @@ def test_a_missing_or_wrong_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "serving.yaml").write_text("- 1", encoding="utf-8")
     with pytest.raises(ParamsError, match="top"):
         read_settings(tmp_path)
+
+
+def test_the_mode_is_read_alone_from_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ParamsError, match=r"params\.yaml can't be read"):
+        configured_mode(tmp_path)
+    write(tmp_path / "serving.yaml", {"access": {"mode": "proxy"}, "of another time": 1})
+    assert configured_mode(tmp_path) == "proxy"
+    monkeypatch.setenv("SONOFORGE_ACCESS", "token")
+    assert configured_mode(tmp_path) == "token"
+    monkeypatch.setenv(SETTINGS_VARIABLE, str(tmp_path / "nowhere.yaml"))
+    with pytest.raises(ParamsError, match="nowhere"):
+        configured_mode(tmp_path)
