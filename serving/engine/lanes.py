@@ -1,6 +1,8 @@
-"""Worker threads for what takes time: decoding files, embedding images, outlining objects. Few may wait for them.
+"""Worker threads for what takes time: new images, clicks, and files and masks without a model. Few may wait for them.
 
-Each kind of work has a lane of its own, so that a click doesn't wait behind the embedding of somebody else's image. Who
+Each kind of work has a lane of its own, so that a click doesn't wait behind the embedding of somebody else's image. A
+request with a new image is decoded, embedded and outlined in one turn of the lane `embed`; a click on an image that is
+embedded takes the lane `segment`; previews, exports and feedback, which need no model, take the lane `decode`. Who
 comes first is served first. A full queue refuses at once, with an estimate of when there will be room; a request that
 has waited over the limit is told so and never begun; one whose client has gone leaves the queue.
 
@@ -198,11 +200,11 @@ class Lanes:
         }
 
     async def decode(self, call: Callable[..., R], *args: object) -> R:
-        """Decode a file; errors as `Lane.run`."""
+        """Decode files or masks, without a model; errors as `Lane.run`."""
         return await self._lanes["decode"].run(call, *args)
 
     async def embed(self, call: Callable[..., R], *args: object) -> R:
-        """Embed an image, and what belongs to it; errors as `Lane.run`."""
+        """Decode and embed a new image, and outline on it; errors as `Lane.run`."""
         return await self._lanes["embed"].run(call, *args)
 
     async def segment(self, call: Callable[..., R], *args: object) -> R:
