@@ -73,7 +73,7 @@ def prediction() -> Prediction:
         who="anna",
         role="use",
         model=ModelUsed(name="hiera_mini", version="3", digest="a" * 64),
-        image=ImageSeen(id="b" * 64),
+        image=ImageSeen(id="b" * 64, pixels_sha256="e" * 64),
         objects=(outlined,),
     )
 

@@ -49,8 +49,8 @@ class LaneParams(Section):
 
 
 class ServingLanes(Section):
-    """Worker threads for files and masks without a model (`decode`), for requests with a new image, which is decoded and
-    embedded (`embed`), and for outlining on embedded ones (`segment`).
+    """Worker threads for files and masks without a model (`decode`), for requests with a new image, which is decoded
+    and embedded (`embed`), and for outlining on embedded ones (`segment`).
 
     `request_s` is how long a request may take in all once its body is there; what was begun goes on to its end, but its
     client is told. BentoML ends a service that was told to stop after 30 seconds: this must be less.
