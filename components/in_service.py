@@ -7,6 +7,7 @@ is held against the digests that stand here. Leaves out: who writes it when, and
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
@@ -16,6 +17,7 @@ from components.artefacts import write_json
 from components.errors import ArtefactError
 
 IN_SERVICE = "in_service.json"
+MAX_BYTES = 2**16
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -48,6 +50,17 @@ def write_in_service(path: Path, model: InService) -> None:
     write_json(path, model.model_dump(mode="json", by_alias=True))
 
 
+def _read(path: Path) -> bytes:
+    """What a regular file holds, if it is small: a pipe would never end, and a large file isn't ours."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it isn't a file")
+    with path.open("rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"it holds over {MAX_BYTES:,} bytes")
+    return data
+
+
 def read_in_service(path: Path) -> InService | None:
     """The model to serve; None where no file names one.
 
@@ -57,12 +70,12 @@ def read_in_service(path: Path) -> InService | None:
         If the file is broken.
     """
     try:
-        return InService.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return InService.model_validate(json.loads(_read(path)))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, ValidationError) as error:
         raise ArtefactError(
-            f"{path} names no model to serve: {str(error).splitlines()[0]}",
+            f"{path} names no model to serve: {(str(error) or type(error).__name__).splitlines()[0]}",
             expected="what a promotion or a rollback writes there",
             remedy="run `sonoforge serve`, which writes it anew from the ledger",
         ) from None

@@ -24,7 +24,7 @@ from serving.access.refusal import Refusal
 from serving.access.tokens import TokenAccess
 
 SECRET_VARIABLE = "SONOFORGE_PROXY_SECRET_FILE"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "via")
+_FORWARDED = ("forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip")
 _ELSEWHERE = Refusal(
     403,
     "access_required",
@@ -46,7 +46,12 @@ class _Nobody:
         """There is nothing to read."""
 
     def caller(self, headers: Headers, address: str | None) -> Caller | Refusal:
-        return LOCAL if is_loopback(address) and not any(name in headers for name in _FORWARDED) else _ELSEWHERE
+        return LOCAL if is_loopback(address) and not _is_forwarded(headers) else _ELSEWHERE
+
+
+def _is_forwarded(headers: Headers) -> bool:
+    """Whether a proxy says that it stands between; one that says nothing can't be told from a client."""
+    return any(name in _FORWARDED or name.startswith("x-forwarded") for name in headers)
 
 
 class Gate:

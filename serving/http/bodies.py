@@ -41,14 +41,14 @@ class Body:
     def __init__(self, receive: Receive, headers: Headers, *, limits: ServingLimits, held: Held) -> None:
         self._receive, self._limits, self._held = receive, limits, held
         self._lengths = headers.getlist("content-length")
-        self._length = self._received = self._taken = 0
+        self._received = self._taken = 0
         self._until_s: float | None = None
         # Without either header a request has no body (RFC 9112, 6.3).
         self.complete = self._lengths in ([], ["0"]) and "transfer-encoding" not in headers
 
     def check(self) -> None:
         """Refuse a body that says that it is too large, before anything of it is read."""
-        self._length = _declared(self._lengths, self._limits.body_bytes)
+        _check_declared(self._lengths, self._limits.body_bytes)
 
     async def receive(self) -> Message:
         """The next piece; `RequestError` where bytes or seconds go over what a request may have."""
@@ -57,7 +57,6 @@ class Body:
             return await self._receive()
         if self._until_s is None:
             self._until_s = time.monotonic() + self._limits.read_s
-            self._hold()
         seconds = min(self._limits.idle_s, self._until_s - time.monotonic())
         try:
             with anyio.fail_after(max(0.0, seconds)):
@@ -86,8 +85,8 @@ class Body:
         self._taken = 0
 
     def _hold(self) -> None:
-        """Count in what was announced or has come."""
-        more = max(self._length, self._received) - UNCOUNTED - self._taken
+        """Count in what has come; what was only announced takes nobody's room."""
+        more = self._received - UNCOUNTED - self._taken
         if more > 0:
             self._held.take(more)
             self._taken += more
@@ -100,12 +99,11 @@ def body_too_large(limit: int) -> RequestError:
     )
 
 
-def _declared(given: list[str], limit: int) -> int:
-    """How long a body says that it is; 0 where it says nothing."""
+def _check_declared(given: list[str], limit: int) -> None:
+    """Refuse a length that can't be, or is over the limit."""
     if not given:
-        return 0
+        return
     if len(given) > 1 or not given[0].isascii() or not given[0].isdigit():
         raise RequestError(400, "bad_request", "Content-Length isn't one number", hint="let an HTTP library build it")
     if len(given[0]) > 15 or int(given[0]) > limit:
         raise body_too_large(limit)
-    return int(given[0])

@@ -18,6 +18,10 @@ from starlette.requests import ClientDisconnect, Request
 from serving.http.refusals import RequestError
 
 MAX_FILES, MAX_FIELDS = 2, 8
+MAX_KEYS = 32
+"""Of one object in JSON: more than any message here has."""
+MAX_COMMAS = 100_000
+"""The largest message here, 64 objects of 256 points, has half as many; run lengths have none."""
 _NAMED = ("prompts", "objects", "image_id")
 """Text fields whose name stands in the code of the error where they are too long."""
 
@@ -60,20 +64,26 @@ async def parse_form(request: Request, *, text_bytes: int) -> FormData:
     return form
 
 
-def refuse_repeated(data: bytes, *, name: str, form: str) -> None:
-    """Refuse JSON in which a key stands twice in an object: readers differ in which of the values they take.
+def refuse_odd(data: bytes, *, name: str, form: str) -> None:
+    """Refuse what isn't JSON or has very many items, and an object in it with many keys or a key that stands twice.
 
-    For JSON that has been read before, so that its depth and its numbers are known to be bounded.
+    Readers differ in which of two values they take. Each unknown key is an error of its own to those that check types,
+    which takes seconds for some hundred thousand of them; this ends at the first object that is odd.
     """
 
-    def distinct(pairs: list[tuple[str, Any]]) -> None:
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        if len(pairs) > MAX_KEYS:
+            raise RequestError(422, f"{name}_invalid", f"{name}: an object of {len(pairs):,} keys", hint=hint)
         if len({key for key, _ in pairs}) < len(pairs):
-            raise RequestError(422, f"{name}_invalid", f"{name}: a key stands twice", hint=f"the form is {form}")
+            raise RequestError(422, f"{name}_invalid", f"{name}: a key stands twice", hint=hint)
 
+    hint = f"the form is {form}"
+    if data.count(b",") > MAX_COMMAS:
+        raise RequestError(422, f"{name}_invalid", f"{name}: too many items", hint=hint)
     try:
-        json.loads(data, object_pairs_hook=distinct, parse_int=len, parse_float=len)
+        json.loads(data, object_pairs_hook=check, parse_int=len, parse_float=len)
     except (ValueError, RecursionError):
-        raise RequestError(400, f"{name}_not_json", f"{name}: not JSON", hint=f"the form is {form}") from None
+        raise RequestError(400, f"{name}_not_json", f"{name}: not JSON", hint=hint) from None
 
 
 def _refuse_charset(content_type: str) -> None:

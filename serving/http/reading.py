@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
 from serving.http.asked import bedside_of
-from serving.http.forms import parse_form, refuse_repeated
+from serving.http.forms import parse_form, refuse_odd
 from serving.http.refusals import RequestError
 from serving.schema.answers import IMAGE_ID
 from serving.schema.prompts import PromptsIn
@@ -127,13 +127,12 @@ def _bound(data: bytes, name: str, *, max_bytes: int) -> None:
 
 def read_message(kind: type[M], data: bytes, *, name: str, form: str) -> M:
     """JSON as a type; `name` begins the codes of its errors, `form` tells how it should have looked."""
+    refuse_odd(data, name=name, form=form)
     try:
-        message = kind.model_validate_json(data)
+        return kind.model_validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])[:200]
         code, status = (f"{name}_not_json", 400) if first["type"] == "json_invalid" else (f"{name}_invalid", 422)
         told = f"{name}: {place + ': ' if place else ''}{first['msg'][:300]}"
         raise RequestError(status, code, told, hint=f"the form is {form}") from None
-    refuse_repeated(data, name=name, form=form)
-    return message

@@ -41,6 +41,11 @@ STATUSES: tuple[tuple[type[SonoForgeError], int, str], ...] = (
     (AuditError, 503, "not_recorded"),
 )
 """The library's errors that are a client's fault, or no fault of anyone; the first kind that fits decides."""
+NOT_RECORDED = ErrorDetail(
+    code="not_recorded",
+    message="the answer can't be entered into the log, and so isn't given",
+    hint="tell whoever runs the service; its log says more",
+)
 RETRY_AFTER_S = 2
 logger = logging.getLogger(__name__)
 
@@ -93,8 +98,12 @@ def _on_library_error(error: Exception) -> Response:
     assert isinstance(error, SonoForgeError)
     for kind, status, code in STATUSES:
         if isinstance(error, kind):
-            message = f"{error.found}; expected: {error.expected}"
-            response = _refused(status, ErrorDetail(code=code, message=message, hint=error.remedy))
+            detail = ErrorDetail(code=code, message=f"{error.found}; expected: {error.expected}", hint=error.remedy)
+            if isinstance(error, AuditError):
+                # Where the log lies, and what is wrong with it, is for those who run the service.
+                logger.error("an answer couldn't be entered into the log: %s", error)
+                detail = NOT_RECORDED
+            response = _refused(status, detail)
             if status in (429, 503):
                 after_s = error.retry_after_s if isinstance(error, LaterError) else RETRY_AFTER_S
                 response.headers["Retry-After"] = str(after_s)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import shutil
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +28,7 @@ from components.audit.entries import (
     Start,
     Stop,
     Switch,
+    Written,
     new_prediction_id,
 )
 from components.audit.entries import Outlined as OutlinedEntry
@@ -33,6 +36,7 @@ from components.audit.entries import Prediction as PredictionEntry
 from components.audit.log import AuditLog
 from components.audit.outlines import edit_of, mask_sha256, rle_sha256
 from components.audit.refusals import Refusals
+from components.audit.tail import Receipt
 from components.errors import AuditError
 from components.masks import decode_checked, overlap
 from components.monitoring.writer import SignalWriter
@@ -46,7 +50,11 @@ from serving.engine.proposals import Proposal, Proposals
 from serving.schema.answers import ImageOut, ModelOut, RleOut
 from serving.schema.export import ExportIn, Format
 from serving.schema.feedback import FeedbackIn, JudgementIn
+from serving.schema.prompts import RleIn
 
+FAILED_S = 10.0
+"""So long the service isn't ready after an entry that failed; then a request may try again."""
+LEAST_BYTES = 2**22
 THREADS = 32
 """As many entries may come together in one writing to the disk."""
 R = TypeVar("R")
@@ -61,6 +69,7 @@ class Records:
         self.signals = signals
         self.proposals = proposals
         self._refusals = Refusals(audit)
+        self._failed_s: float | None = None
         # Of its own: clicks that wait for the disk wait for nobody else's work.
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="sonoforge-records")
 
@@ -70,13 +79,13 @@ class Records:
 
     def started(self, predictor: Predictor, *, version: str) -> None:
         """Enter that the service is ready with a model."""
-        self.audit.append(Start(version=version, model=_model_used(predictor.model)))
+        self._enter(Start(version=version, model=_model_used(predictor.model)))
 
     def stopped(self, why: str) -> None:
         """Enter that the service ends, and write what waits."""
         try:
             self._refusals.close()
-            self.audit.append(Stop(why=why))
+            self._enter(Stop(why=why))
         except AuditError as error:
             # The next start tells that this end isn't in the log.
             logger.error("the end couldn't be entered: %s", error)
@@ -88,11 +97,27 @@ class Records:
         """Enter that another model serves from now on."""
         former = None if went is None else _model_used(went.model)
         why = "another model came into use"
-        self.audit.append(Switch(came=_model_used(came.model), went=former, who=None, why=why))
+        self._enter(Switch(came=_model_used(came.model), went=former, who=None, why=why))
 
     def refused(self, code: str, who: str | None) -> None:
-        """Count a request that was refused for want of a right."""
-        self._refusals.note(code, who=who)
+        """Count a request that was refused for want of a right; it stays refused where that can't be entered."""
+        try:
+            self._refusals.note(code, who=who)
+        except AuditError as error:
+            logger.error("a refusal couldn't be entered: %s", error)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the log takes entries, as far as is known: it does, lately did, and has room on its disk."""
+        lately = self._failed_s is not None and time.monotonic() - self._failed_s < FAILED_S
+        return self.audit.fault is None and not lately and shutil.disk_usage(self.audit.folder).free >= LEAST_BYTES
+
+    def _enter(self, entry: Written) -> Receipt:
+        try:
+            return self.audit.append(entry)
+        except AuditError:
+            self._failed_s = time.monotonic()
+            raise
 
     def embedded(self, image: Image, embedded: Embedded, model_digest: str) -> None:
         """Keep the signals of an image (H W 3) that was embedded anew."""
@@ -108,7 +133,7 @@ class Records:
             If it can't be entered: then it must not be given.
         """
         prediction = new_prediction_id()
-        self.audit.append(
+        self._enter(
             PredictionEntry(
                 prediction=prediction,
                 who=caller.who,
@@ -146,7 +171,7 @@ class Records:
         # One object's masks at a time: all of them together may be larger than the memory.
         told = [_judged(each, proposal) for each in given.objects]
         judgements = tuple(judgement for judgement, _ in told)
-        receipt = self.audit.append(
+        receipt = self._enter(
             Feedback(prediction=given.prediction, who=caller.who, role=caller.role, objects=judgements)
         )
         for _, row in told:
@@ -168,7 +193,7 @@ class Records:
             for each, mask in zip(asked.objects, masks, strict=True)
         )
         digest = hashlib.sha256(data).hexdigest()
-        self.audit.append(
+        self._enter(
             Export(
                 format=kind,
                 file_sha256=digest,
@@ -191,7 +216,7 @@ def open_records(*, audit: Path, signals: SignalWriter, proposal_bytes: int) -> 
     return Records(AuditLog.open(audit), signals, Proposals(proposal_bytes))
 
 
-def mask_of(given: RleOut, proposal: Proposal) -> Mask:
+def mask_of(given: RleIn | RleOut, proposal: Proposal) -> Mask:
     """A mask (H W) that a client sent, of the image of an answer.
 
     Raises

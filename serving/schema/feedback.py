@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, FailFast, Field, StringConstraints, model_validator
 
 from components.types import Verdict
-from serving.schema.answers import RleOut
-from serving.schema.prompts import MAX_OBJECTS
+from serving.schema.prompts import MAX_OBJECTS, RleIn
 from serving.schema.strict import Message
 
 PREDICTION_ID = r"^[0-9a-f]{32}$"
@@ -32,7 +31,7 @@ class JudgementIn(Message):
 
     index: Annotated[int, Field(ge=0, lt=MAX_OBJECTS)]
     verdict: Verdict
-    mask: RleOut | None = None
+    mask: RleIn | None = None
 
     @model_validator(mode="after")
     def _edited_to_something(self) -> Self:
@@ -45,7 +44,7 @@ class FeedbackIn(Message):
     """The body of `POST /v1/feedback`; each object at most once."""
 
     prediction: PredictionId
-    objects: Annotated[tuple[JudgementIn, ...], Field(min_length=1, max_length=MAX_OBJECTS)]
+    objects: Annotated[tuple[JudgementIn, ...], FailFast(), Field(min_length=1, max_length=MAX_OBJECTS)]
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

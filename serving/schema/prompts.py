@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, FailFast, Field
 
 from components.errors import PromptError
 from components.masks import decode_checked
@@ -57,7 +57,7 @@ class ObjectIn(Message):
     )
 
     box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
-    points: Annotated[tuple[PointIn, ...], Field(max_length=MAX_POINTS)] = ()
+    points: Annotated[tuple[PointIn, ...], FailFast(), Field(max_length=MAX_POINTS)] = ()
     mask: RleIn | None = None
 
     def to_prompt(self, size_hw: tuple[int, int] | None = None) -> Prompt:
@@ -80,7 +80,7 @@ class ObjectIn(Message):
 class PromptsIn(Message):
     """The `prompts` field of a request: one entry for each object, answered in the same order."""
 
-    objects: Annotated[tuple[ObjectIn, ...], Field(min_length=1, max_length=MAX_OBJECTS)]
+    objects: Annotated[tuple[ObjectIn, ...], FailFast(), Field(min_length=1, max_length=MAX_OBJECTS)]
 
     def to_prompts(self, size_hw: tuple[int, int] | None = None) -> list[Prompt]:
         """The same as the library's types, on an image of `size_hw` (pixels); masks take a byte a pixel.

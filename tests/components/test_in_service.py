@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,12 @@ def test_a_broken_file_is_named(tmp_path: Path, text: str) -> None:
 def test_the_folder_lies_beside_the_file(folder: str) -> None:
     with pytest.raises(ValidationError):
         InService(schema=1, digest="a" * 64, folder=folder, entry="c" * 64)
+
+
+def test_a_pipe_and_a_large_file_are_never_read_whole(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b" " * 2**17)
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    for name, said in (("pipe", "isn't a file"), ("large", "over 65,536 bytes"), ("endless", "isn't a file")):
+        with pytest.raises(ArtefactError, match=said):
+            read_in_service(tmp_path / name)

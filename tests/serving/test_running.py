@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -83,3 +84,31 @@ def test_without_a_log_of_its_own_it_does_not_start(model_folder: Path, tmp_path
     with pytest.raises(AuditError):
         start(Bedside.of(SETTINGS), model=model_folder, environment=environment)
     anyio.run(stop, first)
+
+
+def test_it_is_not_ready_while_its_log_takes_no_entry(
+    model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bedside = Bedside.of(SETTINGS)
+    start(bedside, model=model_folder, environment={"SONOFORGE_AUDIT": str(tmp_path / "audit")})
+    records = bedside.records
+    assert records is not None and is_ready(bedside)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+        assert not is_ready(bedside), "the disk is full"
+
+    def full(*_: object) -> None:
+        raise AuditError("the disk is full", expected="room", remedy="make room")
+
+    now_s = [100.0]
+    monkeypatch.setattr("serving.operation.records.time.monotonic", lambda: now_s[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(records.audit, "append", full)
+        with pytest.raises(AuditError):
+            records.switched(None, bedside.models.current)  # type: ignore[arg-type]
+        records.refused("token_unknown", None)
+    assert not is_ready(bedside), "an entry has just failed"
+    now_s[0] += 11
+    assert is_ready(bedside), "a request may try again"
+    monkeypatch.undo()
+    anyio.run(stop, bedside)

@@ -6,7 +6,12 @@ import json
 import time
 
 import pytest
+from pydantic import ValidationError
 from starlette.testclient import TestClient
+
+from serving.http.reading import read_message
+from serving.http.refusals import RequestError
+from serving.schema.prompts import PromptsIn
 
 BOX = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
 KIND = "multipart/form-data; boundary=b"
@@ -89,3 +94,23 @@ def test_json_that_means_harm(client: TestClient, prompts: str) -> None:
     body = part("image", b"x", filename="a") + part("prompts", prompts.encode()) + b"--b--\r\n"
     status, code = ask(client, body)
     assert (status, code) in ((400, "prompts_not_json"), (422, "prompts_invalid"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"objects": [' + "[]," * 1_300_000 + "[]]}",
+        '{"objects": [{"points": [' + "0," * 90_000 + "0]}]}",
+        '{"objects": [{' + ",".join(f'"{n:x}": 1' for n in range(90_000)) + "}]}",
+        '{"objects": [{"box": [1, 1, 20, 20]}], "more": [' + "1," * 90_000 + "1]}",
+    ],
+    ids=["arrays", "points", "keys", "unknown"],
+)
+def test_huge_json_is_refused_without_an_error_for_each_item(
+    text: str,
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        read_message(PromptsIn, text.encode(), name="prompts", form="…")
+    assert (caught.value.status, caught.value.detail.code) == (422, "prompts_invalid")
+    checked = caught.value.__context__
+    assert checked is None or (isinstance(checked, ValidationError) and checked.error_count() <= 2)

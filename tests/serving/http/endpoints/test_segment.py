@@ -91,12 +91,13 @@ def test_an_answer_is_in_the_log_and_its_signals_beside_it(
 
 def test_what_cannot_be_entered_is_not_given(client: TestClient, png: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
-        raise AuditError("the disk is full", expected="room", remedy="make room")
+        raise AuditError("/somewhere: the disk is full", expected="room", remedy="make room")
 
     monkeypatch.setattr(AuditLog, "append", full)
     refused = ask(client, png)
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "not_recorded")
     assert refused.headers["retry-after"] and "counts" not in refused.text
+    assert "disk" not in refused.text, "where the log lies, and what is wrong with it, is for those who run it"
 
 
 def test_masks_in_answers_are_their_rle(client: TestClient, png: bytes) -> None:
