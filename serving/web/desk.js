@@ -4,7 +4,7 @@ import { Frames } from "./frames.js";
 import { amend, push, redo, start, undo } from "./history.js";
 import { Outlines } from "./outlines.js";
 import { aborted } from "./service.js";
-import { choose, EMPTY, itemOf } from "./state.js";
+import { choose, chosenOn, EMPTY, itemOf } from "./state.js";
 import { PLAIN } from "./tone.js";
 
 /** @typedef {import("./state.js").Doc} Doc */
@@ -19,6 +19,8 @@ import { PLAIN } from "./tone.js";
  *   view: View | null, fitted: boolean, tone: import("./tone.js").Tone, tool: ToolName, positive: boolean, refine: boolean,
  *   opacity: number, brush_px: number, bare: boolean, grip: number, asking: readonly number[], playing: boolean,
  *   card: any, session: any}>} State */
+
+const NUDGE_MS = 350;
 
 /** @type {State} */
 const FIRST = Object.freeze({
@@ -39,12 +41,15 @@ export class Desk {
     this.listeners = [];
     this.outlines = new Outlines(this);
     this.wanted = 0;
+    this.nudging = 0;
   }
 
-  /** @param {Partial<State>} patch */
+  /** Whatever changes, the chosen object is one of the frame that is shown. @param {Partial<State>} patch */
   set(patch) {
     const before = this.state;
-    this.state = Object.freeze({ ...before, ...patch });
+    const { history, frame } = { ...before, ...patch };
+    const present = chosenOn(history.present, frame);
+    this.state = Object.freeze({ ...before, ...patch, history: present === history.present ? history : amend(history, present) });
     for (const listener of this.listeners) listener(this.state, before);
   }
 
@@ -100,16 +105,16 @@ export class Desk {
     if (!source || !frames) return false;
     const wanted = Math.min(Math.max(frame, 0), source.frames - 1);
     this.wanted = wanted;
+    this.flush();
     try {
       const bitmap = await frames.bitmap(wanted);
       if (frames !== this.frames || this.wanted !== wanted) return false;
       frames.shown = bitmap;
-      const chosen = itemOf(this.doc, this.doc.chosen);
-      const history = this.state.history;
-      const left = chosen && chosen.frame !== wanted ? amend(history, choose(history.present, null)) : history;
       const resized = bitmap.width !== source.width || bitmap.height !== source.height;
       const size = resized ? { source: { ...source, width: bitmap.width, height: bitmap.height }, view: null, fitted: true } : {};
-      this.set({ frame: wanted, bitmap, grip: -1, history: left, ...size });
+      // What was being drawn was drawn on the frame before.
+      const dropped = wanted !== this.state.frame ? { preview: null, band: null, grip: -1 } : {};
+      this.set({ frame: wanted, bitmap, ...dropped, ...size });
       return true;
     } catch (error) {
       if (!aborted(error)) this.notices.fail(error);
@@ -144,31 +149,61 @@ export class Desk {
     this.set({ history: amend(this.state.history, doc) });
   }
 
-  /** @param {number | null} id */
+  /** Choose an object; one of another frame is chosen once its frame is shown, and nothing until then. @param {number | null} id */
   choose(id) {
-    this.amend(choose(this.state.history.present, id));
+    this.flush();
+    const item = itemOf(this.state.history.present, id);
+    const elsewhere = item !== null && item.frame !== this.state.frame;
+    if (item) this.wanted = this.state.frame; // a frame that is still on its way isn't asked for any more
+    this.amend(choose(this.state.history.present, elsewhere ? null : id));
     this.set({ grip: -1 });
-    const item = itemOf(this.doc, id);
-    if (item && item.frame !== this.state.frame) {
-      // goTo lets the object of another frame go, so it is chosen again once its own frame is there.
-      this.goTo(item.frame).then((there) => there && this.amend(choose(this.state.history.present, id)));
-    }
+    if (elsewhere) this.follow(item);
+  }
+
+  /** Show an object's frame, then choose it. @param {Item} item */
+  async follow(item) {
+    this.set({ playing: false });
+    this.notices.say(`Going to frame ${item.frame + 1}, where ${item.name} is …`);
+    if (!(await this.goTo(item.frame)) || !itemOf(this.state.history.present, item.id)) return;
+    this.amend(choose(this.state.history.present, item.id));
+    this.notices.say(`${item.name} on frame ${item.frame + 1}.`);
+  }
+
+  /** What a key is about to make of the document; a step once the keys rest. @param {Doc} doc */
+  nudge(doc) {
+    this.set({ preview: doc });
+    clearTimeout(this.nudging);
+    this.nudging = setTimeout(() => this.flush(), NUDGE_MS);
+  }
+
+  /** What keys have moved, and what still waits for more of them, becomes a step now. */
+  flush() {
+    if (!this.nudging) return;
+    this.rest();
+    if (this.state.preview) this.step(this.state.preview);
+  }
+
+  rest() {
+    clearTimeout(this.nudging);
+    this.nudging = 0;
   }
 
   /** @param {"undo" | "redo"} way */
   travel(way) {
+    this.rest();
     if (this.state.preview && way === "undo") return this.set({ preview: null });
     const history = way === "undo" ? undo(this.state.history) : redo(this.state.history);
     if (history === this.state.history) return;
     this.set({ history, preview: null, band: null, grip: -1 });
     const item = itemOf(history.present, history.present.chosen);
-    if (item && item.frame !== this.state.frame) this.choose(item.id);
     this.notices.say(way === "undo" ? "Undone." : "Done again.");
     this.outlines.settle();
+    if (item && item.frame !== this.state.frame) this.follow(item);
   }
 
   /** Esc: forget the drag and what is on its way, with the steps that asked for it. @param {boolean} [quiet] */
   cancel(quiet = false) {
+    this.rest();
     const stopped = this.outlines.stop();
     this.set({ preview: null, band: null, grip: -1, playing: false });
     if (stopped && !quiet) this.notices.say("Cancelled.");

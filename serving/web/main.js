@@ -17,7 +17,6 @@ import { chosenOf, onFrame, removeItem } from "./state.js";
 import { Tools } from "./tools.js";
 import { Verdicts } from "./verdicts.js";
 
-const NUDGE_MS = 350;
 const ZOOM_STEP = 1.25;
 
 const service = new Service({ token: askToken, tell: notices.say });
@@ -116,19 +115,12 @@ function take(by) {
   notices.say(`Holding the ${grips[grip].told}. Arrows move it.`);
 }
 
-let nudging = 0;
-
 /** Move the taken handle, and ask once the keys rest. @param {[number, number]} way @param {number} by */
 function nudge([dx, dy], by) {
-  const { source, history } = desk.state;
+  const { source } = desk.state;
   const grip = gripsNow(desk)[desk.state.grip];
   if (!grip || !source) return dx ? panel.leaf(dx) : undefined;
-  desk.set({ preview: pull(desk.doc, grip, dx * by, dy * by, source) });
-  clearTimeout(nudging);
-  nudging = setTimeout(() => {
-    const { preview } = desk.state;
-    if (preview && desk.state.history === history) desk.step(preview);
-  }, NUDGE_MS);
+  desk.nudge(pull(desk.doc, grip, dx * by, dy * by, source));
 }
 
 document.addEventListener("keydown", (event) => {

@@ -4,7 +4,7 @@ import { gripsOf } from "./grips.js";
 import { colourOf, drawBox, drawBrush, drawCaliper, drawGrip, drawHandles, drawPoint, drawTag } from "./marks.js";
 import { lengthOf, spacingOf, told } from "./measure.js";
 import { axesOf, maskOf, outlineOf } from "./shapes.js";
-import { chosenOf, onFrame } from "./state.js";
+import { choose, chosenOf, onFrame } from "./state.js";
 import { Toned } from "./tone.js";
 
 /** @typedef {import("./desk.js").Desk} Desk */
@@ -23,9 +23,14 @@ export function regionsOf(desk) {
   return desk.state.facts[desk.state.frame]?.regions ?? NO_REGIONS;
 }
 
+/** Whether an object isn't drawn on its frame: its user hid it, or rejected it. @param {Item} item */
+export function isHidden(item) {
+  return item.hidden || item.verdict === "rejected";
+}
+
 /** Whether an object is drawn now. @param {Desk} desk @param {Item} item */
 export function isSeen(desk, item) {
-  return !item.hidden && !desk.state.bare && item.verdict !== "rejected";
+  return item.frame === desk.state.frame && !desk.state.bare && !isHidden(item);
 }
 
 /** The box that an object's tag stands on: its prompt's, else its mask's, else its first click. @param {Item} item @returns {Box | null} */
@@ -38,7 +43,8 @@ export function tagBox(item) {
 /** The grips that can be taken now. @param {Desk} desk */
 export function gripsNow(desk) {
   const item = chosenOf(desk.doc);
-  return gripsOf(desk.doc, desk.state.frame, item && isSeen(desk, item) ? axesOf(item, regionsOf(desk)) : []);
+  if (!item || !isSeen(desk, item)) return gripsOf(choose(desk.doc, null), desk.state.frame, []);
+  return gripsOf(desk.doc, desk.state.frame, axesOf(item, regionsOf(desk)));
 }
 
 export class Stage {

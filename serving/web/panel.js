@@ -3,7 +3,7 @@ import { decode, encode } from "./rle.js";
 import { spread } from "./masks.js";
 import { toldSource, spacingOf } from "./measure.js";
 import { at } from "./page.js";
-import { gripsNow, regionsOf } from "./paint.js";
+import { gripsNow, isSeen, regionsOf } from "./paint.js";
 import { maskOf, measuredOf } from "./shapes.js";
 import { addItem, chosenOf, setEdit } from "./state.js";
 import { isPlain, PLAIN, sensible } from "./tone.js";
@@ -75,9 +75,10 @@ export class Panel {
 
   /** @param {0 | 1} value */
   spread(value) {
+    this.desk.flush();
     const item = chosenOf(this.desk.doc);
     const mask = item && maskOf(item);
-    if (!item || !mask) return this.desk.notices.say("Choose an outlined object first.");
+    if (!item || !mask || !isSeen(this.desk, item)) return this.desk.notices.say("Choose an outlined object that is drawn first.");
     const [height, width] = mask.size;
     this.desk.step(setEdit(this.desk.doc, item.id, encode(spread(decode(mask), width, value), width, height)));
   }

@@ -70,6 +70,12 @@ export function choose(doc, id) {
   return { ...doc, chosen: id };
 }
 
+/** The document with nothing chosen that isn't on a frame: whoever acts on what is chosen sees it. @param {Doc} doc @param {number} frame @returns {Doc} */
+export function chosenOn(doc, frame) {
+  const item = chosenOf(doc);
+  return item && item.frame !== frame ? choose(doc, null) : doc;
+}
+
 /** A name for people: trimmed, at most 64 characters; an empty one leaves the name as it is. @param {Doc} doc @param {number} id @param {string} name @returns {Doc} */
 export function rename(doc, id, name) {
   const kept = name.trim().slice(0, 64);

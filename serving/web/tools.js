@@ -3,7 +3,7 @@ import { boxBetween, hasArea, toImage, within } from "./geometry.js";
 import { gripAt, pull } from "./grips.js";
 import { tagRoom } from "./marks.js";
 import { stroke } from "./masks.js";
-import { gripsNow, isSeen, tagBox, tagText } from "./paint.js";
+import { gripsNow, isHidden, isSeen, tagBox, tagText } from "./paint.js";
 import { decode, encode } from "./rle.js";
 import { maskOf, outlineOf, sketch } from "./shapes.js";
 import { addCaliper, addItem, chosenOf, onFrame, setEdit, setPrompt } from "./state.js";
@@ -25,6 +25,10 @@ export class Tools {
     this.stage = stage;
     /** @type {Drag | null} */
     this.drag = null;
+    // Another picture under a pointer that is down: what it draws belongs to neither.
+    desk.listeners.push((state, before) => {
+      if (this.drag && (state.frame !== before.frame || state.source !== before.source)) this.cancel();
+    });
   }
 
   /** @param {Place} at @returns {Place} within the image */
@@ -36,8 +40,8 @@ export class Tools {
 
   /** @param {Touch} touch */
   down(touch) {
-    const { tool, playing, preview } = this.desk.state;
-    if (preview) this.desk.step(preview); // what the arrow keys have moved, and is still waiting for more of them
+    const { tool, playing } = this.desk.state;
+    this.desk.flush();
     if (playing) this.desk.set({ playing: false });
     const place = this.place(touch.at);
     this.desk.set({ pointer: touch.at });
@@ -111,15 +115,16 @@ export class Tools {
     const { source } = desk.state;
     if (!source) return null;
     desk.set({ grip: tag ? -1 : index });
-    const doc = desk.state.history.present;
+    /** The document as it is by then: a verdict may have come meanwhile. @param {Place} place */
+    const pulled = (place) => pull(desk.state.history.present, grip, place[0] - start[0], place[1] - start[1], source);
     let far = false;
     return {
       move: ({ at }, place) => {
         far ||= Math.hypot(at[0] - touch.at[0], at[1] - touch.at[1]) >= CLICK_PX;
-        if (far) desk.set({ preview: pull(doc, grip, place[0] - start[0], place[1] - start[1], source) });
+        if (far) desk.set({ preview: pulled(place) });
       },
       up: ({ time_ms }, place) => {
-        if (far) this.ask(pull(doc, grip, place[0] - start[0], place[1] - start[1], source), time_ms);
+        if (far) this.ask(pulled(place), time_ms);
       },
     };
   }
@@ -154,6 +159,9 @@ export class Tools {
     const point = { x, y, positive };
     const item = chosenOf(doc);
     if (!item) return this.ask(addItem(doc, desk.state.frame, { box: null, points: [point], mask: null }), time_ms);
+    if (item.frame !== desk.state.frame || isHidden(item)) {
+      return desk.notices.say(`${item.name} isn't drawn, so that no click is given to it. Show it, choose another, or begin a new object.`);
+    }
     // What a hand corrected is always kept as a start, else the click would throw it away.
     const last = desk.state.refine || item.edit ? maskOf(item) : null;
     const mask = last && outlineOf(last).box ? last : null;
@@ -175,15 +183,16 @@ export class Tools {
       desk.notices.say("Choose an outlined object first: the brush corrects its mask.");
       return null;
     }
-    const doc = desk.state.history.present;
     const [height, width] = mask.size;
+    /** @param {import("./state.js").Rle} edit */
+    const painted = (edit) => setEdit(desk.state.history.present, item.id, edit);
     const pixels = decode(mask);
     let last = start;
     /** @param {Place} to */
     const draw = (to) => {
       stroke(pixels, width, last, to, desk.state.brush_px, desk.state.tool === "brush" ? 1 : 0);
       last = to;
-      desk.set({ preview: setEdit(doc, item.id, sketch(pixels, width)) });
+      desk.set({ preview: painted(sketch(pixels, width)) });
     };
     draw(start);
     return {
@@ -191,7 +200,7 @@ export class Tools {
         desk.set({ pointer: at });
         draw(place);
       },
-      up: () => desk.step(setEdit(doc, item.id, encode(pixels, width, height))),
+      up: () => desk.step(painted(encode(pixels, width, height))),
     };
   }
 
@@ -200,9 +209,8 @@ export class Tools {
     const { desk } = this;
     const held = this.hold(touch, start);
     if (held) return held;
-    const doc = desk.state.history.present;
     /** @param {Place} to */
-    const drawn = (to) => addCaliper(doc, desk.state.frame, { from: start, to });
+    const drawn = (to) => addCaliper(desk.state.history.present, desk.state.frame, { from: start, to });
     return {
       move: (_, place) => desk.set({ preview: drawn(place) }),
       up: ({ at }, place) => {

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pydicom
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
@@ -118,6 +118,57 @@ def test_an_object_belongs_to_its_frame(looped: Bedside) -> None:
     expect(page.locator("#frame-told")).to_have_text("2 / 5")
     expect(page.locator("#objects .chosen .name")).to_have_text("Object 1")
     assert [each["name"] for each in looped.session()["objects"]] == ["Object 1"]
+
+
+def test_an_object_is_chosen_once_its_frame_is_shown(looped: Bedside) -> None:
+    page = looped.page
+    looped.box(30, 15, 60, 45)
+    looped.press("End")
+    expect(page.locator("#frame-told")).to_have_text("5 / 5")
+    before = looped.page.locator("#objects small").first.inner_text()
+    page.evaluate("async () => { (await import('/web/lru.js')).Lru.prototype.get = () => undefined; }")
+    held: list[Route] = []
+    page.route("**/v1/preview", lambda route: held.append(route))
+    with page.expect_request("**/v1/preview"):
+        page.locator("#objects .pick").first.click()
+    looped.painted()
+    expect(page.locator("#frame-told")).to_have_text("5 / 5")
+    expect(page.locator("#objects .chosen")).to_have_count(0)
+    for keys in (".", "ArrowUp", "a", "b"):
+        looped.press(keys)
+    page.get_by_role("button", name="Grow").click()
+    expect(looped.status).to_contain_text("Choose an outlined object")
+    looped.drag((40, 30), (50, 30))
+    looped.press("Delete")
+    looped.press("p")
+    looped.click(45, 30)
+    expect(looped.rows).to_have_count(2)
+    expect(page.locator("#objects small").nth(1)).to_contain_text("frame 5")
+    assert page.locator("#objects small").first.inner_text() == before
+    page.mouse.move(*looped.at(10, 10))
+    page.mouse.down()
+    page.mouse.move(*looped.at(60, 50))
+    held[0].continue_()
+    expect(page.locator("#frame-told")).to_have_text("1 / 5")
+    page.mouse.up()  # what was begun on one frame doesn't end on another
+    looped.settled()
+    expect(looped.rows).to_have_count(2)
+    expect(page.locator("#objects .chosen .name")).to_have_text("Object 1")
+    prompt = looped.prompt()
+    assert prompt["box"] == pytest.approx([30, 15, 60, 45], abs=0.1)
+    assert prompt["points"] == [] and prompt["mask"] is None
+
+
+def test_what_isnt_drawn_takes_no_click(looped: Bedside) -> None:
+    page = looped.page
+    looped.box(30, 15, 60, 45)
+    page.get_by_role("button", name="Hide Object 1").click()
+    looped.press(".")
+    expect(looped.status).to_contain_text("Nothing to take")
+    looped.click(45, 30)
+    expect(looped.status).to_contain_text("Object 1 isn't drawn")
+    page.get_by_role("button", name="Hide Object 1").click()
+    assert looped.prompt()["points"] == []
 
 
 def test_lengths_are_millimetres_where_the_file_calibrates_them(looped: Bedside) -> None:
