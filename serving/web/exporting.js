@@ -1,7 +1,9 @@
 // Files for others: masks, an overlay, COCO, DICOM SEG and SR by the service; the whole session as JSON by the page itself.
-// Each holds the objects of the frame that is shown, but no rejected ones. A file's name comes from the opened file's own.
+// Each holds the objects that are drawn on the frame that is shown: no hidden and no rejected ones. A file's name comes from the opened file's own.
 import { at, make, save } from "./page.js";
+import { isHidden } from "./paint.js";
 import { answerTo, maskOf, measuredOf } from "./shapes.js";
+import { ServiceError } from "./service.js";
 import { onFrame } from "./state.js";
 
 /** @typedef {import("./desk.js").Desk} Desk */
@@ -25,22 +27,30 @@ export class Exporting {
   /** @param {Desk} desk */
   constructor(desk) {
     this.desk = desk;
+    /** What the open dialog names. @type {{source: unknown, frame: number, present: import("./state.js").Doc} | null} */
+    this.told = null;
     at("export").addEventListener("click", () => this.open());
     at("export-close").addEventListener("click", () => at("export-dialog").close());
   }
 
-  /** What is exported. @returns {Item[]} */
-  items() {
-    const { doc, state } = this.desk;
-    return onFrame(doc, state.frame).filter((item) => maskOf(item)?.counts && item.verdict !== "rejected");
+  /** What is exported, and how many outlines aren't because they are hidden. @returns {{items: Item[], hidden: number}} */
+  what() {
+    const { history, frame } = this.desk.state;
+    const outlined = onFrame(history.present, frame).filter((item) => maskOf(item)?.counts && item.verdict !== "rejected");
+    const items = outlined.filter((item) => !isHidden(item));
+    return { items, hidden: outlined.length - items.length };
   }
 
   open() {
-    const items = this.items();
-    const { source, frame } = this.desk.state;
-    if (!items.length || !source) return this.desk.notices.say("There is no outline to export yet.");
+    this.desk.flush();
+    const { items, hidden } = this.what();
+    const { source, frame, history } = this.desk.state;
+    if (!source || (!items.length && !hidden)) return this.desk.notices.say("There is no outline to export yet.");
+    if (!items.length) return this.desk.notices.say("Each outline of this frame is hidden: show what is to be exported.");
+    this.told = { source, frame, present: history.present };
     const where = source.frames > 1 ? ` of frame ${frame + 1}` : "";
-    at("export-told").textContent = `${items.map((item) => item.name).join(", ")}${where}.`;
+    const left = hidden ? ` Left out: ${hidden} hidden ${hidden === 1 ? "outline" : "outlines"}.` : "";
+    at("export-told").textContent = `${items.map((item) => item.name).join(", ")}${where}.${left}`;
     at("formats").replaceChildren(...FORMATS.map((one) => this.row(one)));
     at("export-dialog").showModal();
   }
@@ -63,9 +73,13 @@ export class Exporting {
   /** @param {Format} format @param {string} ending */
   async run(format, ending) {
     const { desk } = this;
-    const { source, frame } = desk.state;
+    const { source, frame, history } = desk.state;
     at("export-dialog").close();
     if (!source) return;
+    if (source !== this.told?.source || frame !== this.told.frame || history.present !== this.told.present) {
+      desk.notices.fail(new ServiceError("What is shown has changed since. Look at it, then export it again."));
+      return;
+    }
     const stem = source.name.replace(/\.[^.]*$/, "") + (source.frames > 1 ? `_frame${frame + 1}` : "");
     try {
       const file = await this.file(format);
@@ -80,7 +94,7 @@ export class Exporting {
   async file(format) {
     const { desk } = this;
     if (format === "json") return new Blob([JSON.stringify(this.session(), null, 2)], { type: "application/json" });
-    const items = this.items();
+    const { items } = this.what();
     const image = NEED_IMAGE.has(format) ? desk.frames?.fields(desk.state.frame) : {};
     const answer = await desk.outlines.known(items, () => {
       const objects = items.map((item) => ({ name: item.name, mask: maskOf(item), prediction: answerTo(item.prompt)?.prediction, index: 0, verdict: item.verdict }));
@@ -94,7 +108,7 @@ export class Exporting {
     const { state, doc } = this.desk;
     const facts = state.facts[state.frame];
     const regions = facts?.regions ?? [];
-    const objects = this.items().map((item) => {
+    const objects = this.what().items.map((item) => {
       const answer = answerTo(item.prompt);
       const { id, name, prompt, verdict, moved } = item;
       const mask = maskOf(item);

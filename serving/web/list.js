@@ -1,7 +1,7 @@
 // The objects as a list: what each one is, its measurements, and what can be done with it.
 import { boxBetween } from "./geometry.js";
 import { at, icon, make } from "./page.js";
-import { regionsOf } from "./paint.js";
+import { isSeen, regionsOf } from "./paint.js";
 import { lengthOf, spacingOf, told, toldArea, toldSource } from "./measure.js";
 import { answerTo, axesOf, maskOf, measuredOf } from "./shapes.js";
 import { changeItem, itemOf, moveAxis, removeCaliper, removeItem, rename } from "./state.js";
@@ -38,7 +38,7 @@ export class List {
     this.rows = kept;
     replace(at("objects"), rows);
     this.showCalipers();
-    at("accept-all").hidden = items.filter((item) => maskOf(item) && !item.verdict).length < 2;
+    at("accept-all").hidden = this.verdicts.open().length < 2;
   }
 
   /** Everything that a row shows. @param {Item} item */
@@ -48,7 +48,7 @@ export class List {
     const facts = state.facts[item.frame];
     const mask = maskOf(item);
     const axes = chosen && state.preview ? axesOf(item, facts?.regions ?? []).map((axis) => axis.line) : item.moved;
-    return JSON.stringify([chosen, item.name, item.hidden, item.verdict, mask?.counts.length ? mask.counts : measuredOf(item, [])?.area_px, item.edit !== null, axes,
+    return JSON.stringify([chosen, state.bare, item.name, item.hidden, item.verdict, mask?.counts.length ? mask.counts : measuredOf(item, [])?.area_px, item.edit !== null, axes,
       state.asking.includes(item.id), state.source && state.source.frames > 1, item.frame === state.frame, this.renaming === item.id, facts?.regions]);
   }
 
@@ -101,9 +101,9 @@ export class List {
     }
     const act = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ onclick, more = {}) =>
       make("button", { type: "button", "data-do": name, text, "aria-label": `${text} ${item.name}`, onclick, ...more });
-    const judged = maskOf(item) && !item.verdict;
+    const judged = maskOf(item) && !item.verdict && isSeen(desk, item);
     out.push(make("div", { class: "acts" },
-      act("accept", "Accept", () => this.verdicts.accept([item.id]), { class: "good", disabled: !judged }),
+      act("accept", "Accept", () => this.verdicts.acceptChosen(), { class: "good", disabled: !judged }),
       act("reject", "Reject", () => this.verdicts.reject(item.id), { disabled: !judged }),
       act("rename", "Rename", () => this.rename(item.id)),
       act("delete", "Delete", () => desk.step(removeItem(desk.doc, item.id)))));

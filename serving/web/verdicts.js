@@ -1,4 +1,6 @@
 // What became of an outline: accepted, accepted as corrected by hand, or rejected. The service's log is told. A verdict is no step that undo takes back; whoever changes the outline takes it off again.
+import { isSeen } from "./paint.js";
+import { ServiceError } from "./service.js";
 import { answerTo, maskOf } from "./shapes.js";
 import { changeItem, chosenOf, itemOf } from "./state.js";
 
@@ -13,27 +15,46 @@ export class Verdicts {
     this.desk = desk;
   }
 
-  /** @param {readonly number[]} ids */
-  async accept(ids) {
-    const open = ids.map((id) => itemOf(this.desk.doc, id)).filter((item) => item && maskOf(item) && !item.verdict);
-    for (const item of /** @type {Item[]} */ (open)) if (!(await this.tell(item, item.edit ? "edited" : "accepted"))) return;
-    const what = open.length === 1 ? `${open[0]?.name} accepted` : `${open.length} outlines accepted`;
-    if (open.length) this.desk.notices.say(`${what}, and written to the service's log.`);
+  /** The outlines that are drawn on the frame that is shown, and not judged yet: what "all" means. @returns {Item[]} */
+  open() {
+    const { desk } = this;
+    return desk.state.history.present.items.filter((item) => isSeen(desk, item) && maskOf(item) && !item.verdict);
+  }
+
+  /** What isn't seen, or comes out otherwise before it is told, is left as it is. @param {readonly Item[]} items as they were seen */
+  async accept(items) {
+    let told = 0;
+    for (const item of items) {
+      if (!this.isStill(item)) this.desk.notices.fail(changed(item));
+      else if (await this.tell(item, item.edit ? "edited" : "accepted")) told += 1;
+      else return;
+    }
+    const what = items.length === 1 ? `${items[0].name} accepted` : `${told} outlines accepted`;
+    if (told) this.desk.notices.say(`${what}, and written to the service's log.`);
   }
 
   acceptChosen() {
-    const item = chosenOf(this.desk.doc);
-    if (item) this.accept([item.id]);
+    this.desk.flush();
+    const item = chosenOf(this.desk.state.history.present);
+    if (item && !this.desk.state.preview) this.accept(this.open().filter(({ id }) => id === item.id));
   }
 
   acceptAll() {
-    this.accept(this.desk.doc.items.map((item) => item.id));
+    this.desk.flush();
+    this.accept(this.open());
+  }
+
+  /** Whether an object still has the outline that was seen, and no verdict. @param {Item} item */
+  isStill(item) {
+    const now = itemOf(this.desk.state.history.present, item.id);
+    return now !== null && now.prompt === item.prompt && now.edit === item.edit && !now.verdict;
   }
 
   /** @param {number} id */
   async reject(id) {
-    const item = itemOf(this.desk.doc, id);
-    if (!item) return;
+    this.desk.flush();
+    const item = itemOf(this.desk.state.history.present, id);
+    if (!item || item.verdict || !maskOf(item)) return;
     if (await this.tell(item, "rejected")) this.desk.notices.say(`${item.name} rejected: it is no longer drawn or exported. Written to the service's log.`);
   }
 
@@ -43,6 +64,7 @@ export class Verdicts {
     const objects = [{ index: 0, verdict, mask: verdict === "edited" ? item.edit : null }];
     try {
       await desk.outlines.known([item], () => {
+        if (!this.isStill(item)) throw changed(item);
         const prediction = answerTo(item.prompt)?.prediction;
         return desk.service.ask({ path: FEEDBACK, json: { prediction, objects } });
       });
@@ -50,8 +72,12 @@ export class Verdicts {
       desk.notices.fail(error);
       return false;
     }
-    const now = itemOf(desk.doc, item.id);
-    if (now && now.prompt === item.prompt && now.edit === item.edit) desk.amend(changeItem(desk.doc, item.id, { verdict }));
+    if (this.isStill(item)) desk.amend(changeItem(desk.state.history.present, item.id, { verdict }));
     return true;
   }
+}
+
+/** @param {Item} item */
+function changed(item) {
+  return new ServiceError(`${item.name} was changed meanwhile. Look at it, then judge it.`);
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,6 +147,46 @@ def test_a_file_that_is_no_image_is_refused_in_words(bedside: Bedside) -> None:
     bedside.page.set_input_files("#file", {"name": "a.png", "mimeType": "image/png", "buffer": b"hello"})
     expect(bedside.page.locator("#error")).to_contain_text("What to do:")
     expect(bedside.page.locator("#empty")).to_be_visible()
+
+
+def test_all_that_are_accepted_were_seen(opened: Bedside) -> None:
+    page = opened.page
+    for n in range(4):
+        opened.box(5 + 20 * n, 5, 22 + 20 * n, 50)
+    page.get_by_role("button", name="Hide Object 3").click()
+    told: list[dict[str, Any]] = []
+    page.on("request", lambda request: told.append(request.post_data_json) if "feedback" in request.url else None)
+    held: list[Route] = []
+    page.route("**/v1/feedback", lambda route: held.append(route), times=1)
+    with page.expect_request("**/v1/feedback"):
+        page.click("#accept-all")
+    page.locator("#objects .pick").nth(1).click()
+    opened.press("b")
+    page.get_by_role("button", name="Grow").click()  # what was seen of the second isn't there any more
+    held[0].continue_()
+    expect(opened.status).to_contain_text("2 outlines accepted")
+    expect(page.locator("#error")).to_contain_text("Object 2 was changed meanwhile")
+    expect(page.locator("#objects small")).to_contain_text(["accepted", "corrected by hand", "", "accepted"])
+    assert [each["objects"][0]["verdict"] for each in told] == ["accepted", "accepted"]
+    predictions = {each["name"]: each["prediction"] for each in opened.session()["objects"]}
+    assert list(predictions) == ["Object 1", "Object 2", "Object 4"], "hidden ones aren't exported"
+    assert [each["prediction"] for each in told] == [predictions["Object 1"], predictions["Object 4"]]
+
+
+def test_a_hidden_outline_is_left_out_and_said_so(opened: Bedside) -> None:
+    page = opened.page
+    opened.box(5, 5, 40, 50)
+    opened.box(45, 5, 85, 50)
+    page.get_by_role("button", name="Hide Object 1").click()
+    expect(page.locator("#accept-all")).to_be_hidden()
+    page.click("#export")
+    expect(page.locator("#export-told")).to_have_text("Object 2. Left out: 1 hidden outline.")
+    page.click("#export-close")
+    coco = json.loads(opened.export("coco"))
+    assert [each["name"] for each in coco["categories"]] == ["Object 2"]
+    page.get_by_role("button", name="Hide Object 2").click()
+    page.click("#export")
+    expect(opened.status).to_contain_text("Each outline of this frame is hidden")
 
 
 def test_masks_are_exported_in_the_images_own_pixels(opened: Bedside) -> None:
