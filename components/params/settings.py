@@ -18,6 +18,7 @@ from components.params.serving import ServingParams
 from components.places import ACCESS_VARIABLE, SETTINGS_VARIABLE
 
 CARRIED = "serving.yaml"
+"""What a Bento carries of the project's parameters: how the service bounds what clients ask."""
 PARAMS = "params.yaml"
 
 

@@ -23,9 +23,10 @@ import pytest
 from components.artefacts import ModelDescription, read_description, save_model
 from components.audit.reading import read
 from components.masks import from_rle
+from components.params.settings import PARAMS
 from components.promptable.predict import segment
 from components.promptable.segmenter import Segmenter
-from components.release.packing.bento import CODE, PARAMS
+from components.release.packing.bento import CODE
 from components.release.packing.pins import PINS
 from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
 from components.release.records.promotion import sync_service

@@ -25,6 +25,7 @@ from components.artefacts import ModelDescription, sha256_of
 from components.errors import ReleaseError, SonoForgeError
 from components.listing import FILES, MODEL, PAPERS, Listing, differences, list_files, read_listing
 from components.params import load_params
+from components.params.settings import CARRIED, PARAMS
 from components.release.files import bento_files, package_digest
 from components.release.packing.pins import PINS, runtime_pins
 from components.release.records.released import intact_description
@@ -33,9 +34,6 @@ NAME = "sonoforge"
 CANDIDATE = "sonoforge-candidate"
 SERVICE = "serving.service:SonoForge"
 CODE = ("components", "serving")
-PARAMS = "params.yaml"
-SETTINGS = "serving.yaml"
-"""What a Bento carries of the project's parameters: how the service bounds what clients ask."""
 SCRATCH = Path(".cache/stages/package")
 _PLACE = "project"
 _CONTEXT = "sonoforge-bento-"
@@ -97,7 +95,7 @@ def _build(root: Path, model: Path, name: str) -> BuiltBento:
                 version=version,
                 labels=labels,
                 description=(model / "card.md").read_text(encoding="utf-8") if (model / "card.md").is_file() else None,
-                include=[*(f"{part}/**" for part in (*CODE, "model")), SETTINGS],
+                include=[*(f"{part}/**" for part in (*CODE, "model")), CARRIED],
                 python={"packages": packages, "lock_packages": False},
                 build_ctx=str(context),
             )
@@ -290,7 +288,7 @@ def _stage(root: Path, model: Path, context: Path) -> None:
     """Lay out what goes into the Bento: code without caches, and the files of the model folder."""
     for part in CODE:
         shutil.copytree(root / part, context / part, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "*.tmp"))
-    (context / SETTINGS).write_text(_settings(root), encoding="utf-8")
+    (context / CARRIED).write_text(_settings(root), encoding="utf-8")
     (context / "model").mkdir()
     for path in model.iterdir():
         if path.is_file():

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ValidationError
 
 from components.errors import ReleaseError
 from components.masks import from_rle, to_rle
+from components.places import AUDIT_VARIABLE
 from components.release.packing.golden import Agreement, GoldenImage, agreement
 from components.release.packing.sandbox import Sandbox, sandboxed
 from components.types import Image, Mask, Prompt
@@ -82,7 +83,7 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_WAIT_POLICY": "PASSIVE",
         # In the sandbox's own folder, which goes with it.
-        "SONOFORGE_AUDIT": "records/audit",
+        AUDIT_VARIABLE: "records/audit",
     }
     begun_s = time.monotonic()
     with sandboxed(serving(bento, port), environment=environment) as sandbox, _client(port) as client:
