@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from components.findings.measure import Line, Measurements
+from components.formats import Region, Spacing
 from components.masks import tight_box, to_polygons, to_rle
 from components.promptable.calibration import UNCALIBRATED, Calibration, Judged
 from components.promptable.guard import GuardFinding
@@ -72,11 +73,15 @@ def image_out(image_id: str, embedded: Embedded) -> ImageOut:
         frames=seen.frames,
         guard=guard,
         regions=[
-            RegionOut(box=each.box, x_mm=each.x_mm, y_mm=each.y_mm, source=each.source)
+            RegionOut(box=each.box, x_mm=each.x_mm, y_mm=each.y_mm, source=each.source, why=each.why)
             for each in seen.regions
-            if each.x_mm is not None and each.y_mm is not None
         ],
     )
+
+
+def regions_of(image: ImageOut) -> list[Region]:
+    """The regions of an image that was answered about."""
+    return [Region(each.box, each.x_mm, each.y_mm, each.source, each.why) for each in image.regions]
 
 
 def calibration_out(calibration: Calibration | None) -> CalibrationOut:
@@ -129,6 +134,24 @@ def _measurements_out(found: Measurements) -> MeasurementsOut:
         spacing=None if known is None else SpacingOut(x_mm=known.x_mm, y_mm=known.y_mm, source=known.source),
         why=found.why,
     )
+
+
+def measured_as(out: MeasurementsOut) -> Measurements:
+    """Measurements as they were answered."""
+    known = out.spacing
+    return Measurements(
+        area_px=out.area_px,
+        area_mm2=out.area_mm2,
+        longest=None if out.longest is None else _line_of(out.longest),
+        perpendicular=None if out.perpendicular is None else _line_of(out.perpendicular),
+        parts=out.parts,
+        spacing=None if known is None else Spacing(known.x_mm, known.y_mm, known.source),
+        why=out.why,
+    )
+
+
+def _line_of(out: LineOut) -> Line:
+    return Line(out.start, out.end, out.px, out.mm)
 
 
 def _line_out(line: Line | None) -> LineOut | None:

@@ -29,7 +29,9 @@ IMAGE: Example = {
     "frame": 0,
     "frames": 1,
     "guard": {"flagged": False, "score": 3.1, "threshold": 9.4, "told": "like the ultrasound that the model knows"},
-    "regions": [{"box": [0, 0, 640, 480], "x_mm": 0.1, "y_mm": 0.1, "source": "DICOM ultrasound region 1"}],
+    "regions": [
+        {"box": [0, 0, 640, 480], "x_mm": 0.1, "y_mm": 0.1, "source": "DICOM ultrasound region 1", "why": None}
+    ],
 }
 MEASUREMENTS: Example = {
     "area_px": 4,

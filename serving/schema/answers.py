@@ -31,21 +31,24 @@ class GuardOut(Message):
 
 
 class RegionOut(Message):
-    """A part of the image whose scale the file states: a half-open box in pixels, and millimetres a pixel.
+    """A part of the image as the file states it: a half-open box in pixels, and millimetres a pixel.
 
-    `source` says where in the file that stands.
+    `source` says where in the file that stands. Both scales are null where there is none to be trusted, as in a Doppler
+    curve, and `why` then says so: nothing that such a region overlaps is in millimetres.
     """
 
     box: tuple[int, int, int, int]
-    x_mm: float
-    y_mm: float
+    x_mm: float | None
+    y_mm: float | None
     source: str
+    why: str | None
 
 
 class ImageOut(Message):
     """The image as it was decoded: pixels, and the id under which its embedding is kept.
 
-    `frame` is which of the file's `frames` it is, counted from 0; `regions` are empty where the file states no scale.
+    `frame` is which of the file's `frames` it is, counted from 0; `regions` are all that the file states, empty
+    where it states none.
     `guard` is null where the model carries no calibration: nothing watches for images that aren't ultrasound then.
     """
 
@@ -85,8 +88,9 @@ class LineOut(Message):
 class MeasurementsOut(Message):
     """What was measured of a mask (components/findings/measure.py says how).
 
-    Both diameters are null for an empty mask; `parts` are the pieces that the mask falls into, of which the diameters
-    are the largest one's. `why` says why there are no millimetres, null where there are.
+    Both diameters are null for an empty mask, and for one too ragged to be traced, whose `parts` are 0; `parts` are the
+    pieces that the mask falls into, of which the diameters are the largest one's. `why` says why there are no
+    millimetres, or no diameters of something outlined; null where there are.
     """
 
     area_px: int

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import get_args
 
+import numpy as np
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,12 +14,15 @@ from starlette.routing import BaseRoute, Route
 
 from components.errors import PromptError
 from components.findings.finding import Finding, Origin
-from components.findings.measure import measure_on_frame
-from components.formats import Region, Source
+from components.findings.measure import Measurements, PointXy, measure, measure_on_frame, with_lines
+from components.formats import Source, spacing_at
+from components.formats.regions import around
+from components.masks import tight_box
 from components.types import Mask
 from serving import VERSION
 from serving.access.callers import caller_of
 from serving.bedside import Bedside
+from serving.engine.answers import measured_as, regions_of
 from serving.engine.predictor import check_work
 from serving.engine.proposals import Proposal, Proposals
 from serving.engine.seen import image_id, see
@@ -31,7 +35,7 @@ from serving.http.operations import ANY_FILE, FRAME, IMAGE_TYPES, JSON, MODEL, N
 from serving.http.reading import read_file, read_form, read_frame, read_message, read_text
 from serving.http.refusals import RequestError
 from serving.operation.records import mask_of
-from serving.schema.export import ExportIn, Format
+from serving.schema.export import ExportedIn, ExportIn, Format, LineIn
 
 FORM = '{"objects": [{"name": text, "mask": {"size", "counts"}, "prediction": id, "index": 0}]}'
 KINDS: dict[Format, tuple[str, str]] = {
@@ -61,10 +65,12 @@ async def export_file(request: Request) -> Response:
     records = recording(bedside)
     async with read_form(request) as form:
         asked = await _read(form, bedside)
-    proposal, masks, data = await attend(request, bedside.lanes.decode(_write, bedside, records.proposals, asked))
-    caller, image = caller_of(request), proposal.image
+    caller = caller_of(request)
+    call = bedside.lanes.decode(_write, bedside, records.proposals, asked, caller.who)
+    proposal, findings, data = await attend(request, call)
+    objects, masks = _settled(asked.objects, findings), [each.mask for each in findings]
     await records.entering(
-        lambda: records.exported(asked.objects, masks, image, kind=asked.kind, data=data, caller=caller)
+        lambda: records.exported(objects, masks, proposal.image, kind=asked.kind, data=data, caller=caller)
     )
     media_type, name = KINDS[asked.kind]
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-SonoForge-Model": proposal.model.digest}
@@ -82,8 +88,16 @@ async def _read(form: FormData, bedside: Bedside) -> Asked:
     return Asked(kind, objects, None, 0)
 
 
-def _write(bedside: Bedside, proposals: Proposals, asked: Asked) -> tuple[Proposal, list[Mask], bytes]:
-    """The answer that the outlines are held against, their masks, and the file."""
+def _settled(asked: ExportIn, findings: list[Finding]) -> ExportIn:
+    """What was asked for, with what became of each outline as the file says it."""
+    pairs = zip(asked.objects, findings, strict=True)
+    return ExportIn(objects=tuple(each.model_copy(update={"verdict": found.verdict}) for each, found in pairs))
+
+
+def _write(
+    bedside: Bedside, proposals: Proposals, asked: Asked, who: str | None
+) -> tuple[Proposal, list[Finding], bytes]:
+    """The answer that the outlines are held against, the outlines, and the file."""
     theirs = [proposals.get(each.prediction) for each in asked.objects.objects]
     first = theirs[0]
     if any((one.image.id, one.model) != (first.image.id, first.model) for one in theirs):
@@ -94,26 +108,67 @@ def _write(bedside: Bedside, proposals: Proposals, asked: Asked) -> tuple[Propos
         )
     limits = bedside.settings.limits
     check_work(len(theirs), (first.image.height, first.image.width), limit_px=limits.mask_px)
-    regions = [Region(each.box, each.x_mm, each.y_mm, each.source) for each in first.image.regions]
-    findings = []
-    for each, proposal in zip(asked.objects.objects, theirs, strict=True):
-        found, mask = proposal.object(each.index), mask_of(each.mask, proposal)
-        findings.append(
-            Finding(
-                each.name,
-                mask,
-                measure_on_frame(mask, regions),
-                quality=found.quality,
-                confidence=found.confidence,
-                abstain=found.abstain,
-                reasons=tuple(found.reasons),
-                prediction=each.prediction,
-                verdict="edited" if each.verdict is None and each.mask != found.mask else each.verdict,
-            )
-        )
+    pairs = zip(asked.objects.objects, theirs, strict=True)
+    findings = [_finding(each, proposal) for each, proposal in pairs]
     origin = Origin(first.model.name, first.model.version, first.model.digest, VERSION, phantom=first.phantom)
     source = None if asked.data is None else _same_image(bedside, first, asked)
-    return first, [each.mask for each in findings], _file(asked, findings, origin, first, source)
+    return first, findings, _file(asked, findings, origin, first, source, person=who)
+
+
+def _finding(given: ExportedIn, proposal: Proposal) -> Finding:
+    """An outline as it is to leave: what the model said only stands beside the model's own mask."""
+    found, mask = proposal.object(given.index), mask_of(given.mask, proposal)
+    same = given.mask.counts == found.mask.counts or np.array_equal(mask, mask_of(found.mask, proposal))
+    measurements = _measured(given, mask, proposal, answered=measured_as(found.measurements) if same else None)
+    if not same:
+        return Finding(given.name, mask, measurements, prediction=given.prediction, verdict="edited", corrected=True)
+    return Finding(
+        given.name,
+        mask,
+        measurements,
+        quality=found.quality,
+        confidence=found.confidence,
+        abstain=found.abstain,
+        reasons=tuple(found.reasons),
+        prediction=given.prediction,
+        verdict=given.verdict,
+    )
+
+
+def _measured(given: ExportedIn, mask: Mask, proposal: Proposal, *, answered: Measurements | None) -> Measurements:
+    """Measurements as they were answered, of a corrected mask by its own place, with the diameters that a person set.
+
+    Millimetres stay only where the set lines, too, lie in the scale that the mask has.
+    """
+    regions = regions_of(proposal.image)
+    found = measure_on_frame(mask, regions) if answered is None else answered
+    size_hw = (proposal.image.height, proposal.image.width)
+    set_lines = {
+        name: _ends(line, size_hw, empty=not found.area_px)
+        for name, line in (("longest", given.longest), ("perpendicular", given.perpendicular))
+        if line is not None
+    }
+    if not set_lines:
+        return found
+    boxes = [(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)) for (x0, y0), (x1, y1) in set_lines.values()]
+    box = around(tight_box(mask), *boxes)
+    assert box is not None
+    known = spacing_at(regions, box)
+    if found.spacing is not None and isinstance(known, str):
+        found = measure(mask, known)
+    return with_lines(found, **set_lines)
+
+
+def _ends(line: LineIn, size_hw: tuple[int, int], *, empty: bool) -> tuple[PointXy, PointXy]:
+    """The ends of a diameter that a person set."""
+    inside = all(0 <= x <= size_hw[1] and 0 <= y <= size_hw[0] for x, y in (line.start, line.end))
+    if empty or not inside or line.start == line.end:
+        raise PromptError(
+            f"a diameter from {line.start} to {line.end}" + (" of an empty outline" if empty else ""),
+            expected=f"two places inside the image, x from 0 to {size_hw[1]} and y from 0 to {size_hw[0]}",
+            remedy="send where both ends were set, or leave `longest` and `perpendicular` out",
+        )
+    return line.start, line.end
 
 
 def _same_image(bedside: Bedside, proposal: Proposal, asked: Asked) -> Source:
@@ -135,7 +190,15 @@ def _same_image(bedside: Bedside, proposal: Proposal, asked: Asked) -> Source:
     return source
 
 
-def _file(asked: Asked, findings: list[Finding], origin: Origin, proposal: Proposal, source: Source | None) -> bytes:
+def _file(
+    asked: Asked,
+    findings: list[Finding],
+    origin: Origin,
+    proposal: Proposal,
+    source: Source | None,
+    *,
+    person: str | None,
+) -> bytes:
     # highdicom takes a second to import.
     if asked.kind == "coco":
         from components.findings.coco import to_coco
@@ -158,7 +221,7 @@ def _file(asked: Asked, findings: list[Finding], origin: Origin, proposal: Propo
         return to_segmentation(asked.data, findings, origin, frame=asked.frame)
     from components.findings.measurement_report import to_report
 
-    return to_report(asked.data, findings, origin, frame=asked.frame)
+    return to_report(asked.data, findings, origin, frame=asked.frame, person=person)
 
 
 ROUTES: tuple[BaseRoute, ...] = (Route("/v1/export", export_file, methods=["POST"]),)
@@ -184,7 +247,10 @@ OPERATIONS = (
             (410, "prediction_gone"), (422, "export_invalid"), (422, "image_other"), (422, "not_dicom"),
             (422, "prompts_invalid"),
         ),
-        about="Each outline is held against the answer that it comes from. `seg` and `sr` refer to a DICOM file.",
+        about=(
+            "Each outline is held against the answer that it comes from; another mask than the answer's leaves as "
+            "edited, without the model's confidence. `seg` and `sr` refer to a DICOM file."
+        ),
         form={
             "format": Field({"type": "string", "enum": list(KINDS)}, "What to write.", required=True),
             "objects": Field(ExportIn, "The outlines.", required=True, example=EXPORT),
