@@ -9,6 +9,7 @@ from components.audit.concerning import concerning
 from components.audit.entries import Prediction as PredictionEntry
 from components.audit.outlines import mask_sha256
 from components.audit.pixels import pixels_sha256
+from components.audit.reading import read
 from components.promptable.segmenter import Segmenter
 from components.types import Image, Prompt
 from serving.access.callers import Caller
@@ -36,3 +37,13 @@ def test_the_digest_of_its_pixels_finds_all_models_outlines_of_an_image(
     for line, answer in zip(found.lines, (*answers, again), strict=True):
         assert isinstance(line.entry, PredictionEntry) and line.entry.image.id == answer.image.id
         assert line.entry.objects[0].mask_sha256 == mask_sha256(answer.outlines[0].prediction.mask)
+
+
+def test_the_end_enters_the_refusals_that_were_counted(tmp_path: Path) -> None:
+    with recorded(Bedside.of(SETTINGS), tmp_path) as bedside:
+        assert bedside.records is not None
+        for _ in range(3):
+            bedside.records.refused("token_missing", None)
+        bedside.records.stopped("asked to end")
+    found = [each.line.entry for each in read(tmp_path / "audit", kinds=("refused", "stop"))]
+    assert [getattr(entry, "times", entry.kind) for entry in found] == [1, 2, "stop"]
