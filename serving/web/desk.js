@@ -4,7 +4,8 @@ import { Frames } from "./frames.js";
 import { amend, push, redo, start, undo } from "./history.js";
 import { Outlines } from "./outlines.js";
 import { aborted } from "./service.js";
-import { choose, chosenOn, EMPTY, itemOf } from "./state.js";
+import { answerTo } from "./shapes.js";
+import { choose, chosenOn, EMPTY, itemOf, onFrame } from "./state.js";
 import { PLAIN } from "./tone.js";
 
 /** @typedef {import("./state.js").Doc} Doc */
@@ -18,7 +19,7 @@ import { PLAIN } from "./tone.js";
  *   frame: number, bitmap: ImageBitmap | null, facts: Readonly<Record<number, import("./frames.js").Facts>>,
  *   view: View | null, fitted: boolean, tone: import("./tone.js").Tone, tool: ToolName, positive: boolean, refine: boolean,
  *   opacity: number, brush_px: number, bare: boolean, grip: number, asking: readonly number[], playing: boolean,
- *   card: any, session: any}>} State */
+ *   card: any, cards: Readonly<Record<string, any>>, session: any}>} State card: of the model that serves; cards: by digest, former ones too */
 
 const NUDGE_MS = 350;
 
@@ -26,7 +27,7 @@ const NUDGE_MS = 350;
 const FIRST = Object.freeze({
   history: start(EMPTY), preview: null, band: null, pointer: null, source: null, frame: 0, bitmap: null, facts: {},
   view: null, fitted: true, tone: PLAIN, tool: "outline", positive: true, refine: true, opacity: 25, brush_px: 6,
-  bare: false, grip: -1, asking: [], playing: false, card: null, session: null,
+  bare: false, grip: -1, asking: [], playing: false, card: null, cards: {}, session: null,
 });
 
 export class Desk {
@@ -94,6 +95,7 @@ export class Desk {
     if (frames === this.frames && this.state.source && this.state.facts[frame] !== facts) {
       const source = { ...this.state.source, frames: facts.frames };
       this.set({ facts: { ...this.state.facts, [frame]: facts }, source });
+      this.meet(facts.model);
     }
     return facts;
   }
@@ -122,18 +124,27 @@ export class Desk {
     }
   }
 
-  /** The model that answered; after a promotion it may be another one than the page knows. @param {import("./shapes.js").Model} model */
+  /** The model that answered. Where it isn't the one whose card the page has, either another serves now, or a former one answers for what it made ready. @param {import("./shapes.js").Model} model */
   meet(model) {
     if (!this.state.card || this.state.card.model.digest === model.digest) return;
-    this.set({ card: { ...this.state.card, model } });
-    this.notices.changed(model);
-    this.describe().catch(() => {}); // the new name stands there already; its card comes with the next answer
+    this.describe().catch(() => {}); // its name stands on the page already; its card comes with the next answer
   }
 
-  /** The card of the model that serves now. */
+  /** The card of the model that serves now; those of former ones are kept. */
   async describe() {
     const card = await this.service.json({ path: "/v1/model", method: "GET" });
-    this.set({ card });
+    const before = this.state.card;
+    this.set({ card, cards: { ...this.state.cards, [card.model.digest]: card } });
+    if (before && before.model.digest !== card.model.digest) this.notices.changed(card.model);
+  }
+
+  /** The models of what is shown: of each outline on the frame; without one, the model that made the frame ready; without an image, the one that serves. @returns {import("./shapes.js").Model[]} */
+  models() {
+    const { facts, frame, card } = this.state;
+    const drew = onFrame(this.doc, frame).flatMap((item) => answerTo(item.prompt)?.model ?? []);
+    const ready = facts[frame]?.model ?? card?.model;
+    const all = drew.length || !ready ? drew : [ready];
+    return all.filter((model, n) => all.findIndex(({ digest }) => digest === model.digest) === n);
   }
 
   // ---- steps

@@ -47,10 +47,14 @@ export class Exporting {
     const { source, frame, history } = this.desk.state;
     if (!source || (!items.length && !hidden)) return this.desk.notices.say("There is no outline to export yet.");
     if (!items.length) return this.desk.notices.say("Each outline of this frame is hidden: show what is to be exported.");
-    this.told = { source, frame, present: history.present };
+    const doc = history.present;
+    this.told = { source, frame, present: doc };
     const where = source.frames > 1 ? ` of frame ${frame + 1}` : "";
     const left = hidden ? ` Left out: ${hidden} hidden ${hidden === 1 ? "outline" : "outlines"}.` : "";
     at("export-told").textContent = `${items.map((item) => item.name).join(", ")}${where}.${left}`;
+    const calipers = doc.calipers.filter((one) => one.frame === frame).length;
+    at("export-calipers").textContent = `${calipers === 1 ? "The free caliper is" : "Free calipers are"} in the session JSON alone: no other file has a place for a length without an object.`;
+    at("export-calipers").hidden = !calipers;
     at("formats").replaceChildren(...FORMATS.map((one) => this.row(one)));
     at("export-dialog").showModal();
   }
@@ -97,7 +101,7 @@ export class Exporting {
     const { items } = this.what();
     const image = NEED_IMAGE.has(format) ? desk.frames?.fields(desk.state.frame) : {};
     const answer = await desk.outlines.known(items, () => {
-      const objects = items.map((item) => ({ name: item.name, mask: maskOf(item), prediction: answerTo(item.prompt)?.prediction, index: 0, verdict: item.verdict }));
+      const objects = items.map((item) => ({ name: item.name, mask: maskOf(item), prediction: answerTo(item.prompt)?.prediction, index: 0, verdict: item.verdict, ...item.moved }));
       return desk.service.ask({ path: EXPORT, fields: { ...image, format, objects: JSON.stringify({ objects }) } });
     });
     return answer.blob();
@@ -105,7 +109,8 @@ export class Exporting {
 
   /** Everything that was asked, answered and changed on the frame that is shown. */
   session() {
-    const { state, doc } = this.desk;
+    const { desk } = this;
+    const { state, doc } = desk;
     const facts = state.facts[state.frame];
     const regions = facts?.regions ?? [];
     const objects = this.what().items.map((item) => {
@@ -115,6 +120,6 @@ export class Exporting {
       return { id, name, prompt, verdict, moved, corrected: item.edit !== null, mask, measurements: measuredOf(item, regions), prediction: answer?.prediction ?? null, model: answer?.model ?? null, answer: answer?.found ?? null };
     });
     const calipers = doc.calipers.filter((one) => one.frame === state.frame);
-    return { model: state.card?.model ?? null, image: facts ?? null, objects, calipers };
+    return { models: desk.models(), serving: state.card?.model ?? null, image: facts ?? null, objects, calipers };
   }
 }

@@ -3,9 +3,9 @@
 import { Lru } from "./lru.js";
 
 /** @typedef {import("./service.js").Service} Service */
-/** @typedef {{box: [number, number, number, number], x_mm: number | null, y_mm: number | null, source: string}} Region */
+/** @typedef {{box: [number, number, number, number], x_mm: number | null, y_mm: number | null, source: string, why?: string | null}} Region a part of the frame; without a scale it says why */
 /** @typedef {{flagged: boolean, score: number, threshold: number, told: string}} Guard */
-/** @typedef {{id: string, width: number, height: number, frame: number, frames: number, guard: Guard | null, regions: Region[], total_ms: number}} Facts */
+/** @typedef {{id: string, width: number, height: number, frame: number, frames: number, guard: Guard | null, regions: Region[], model: import("./shapes.js").Model, total_ms: number}} Facts `model` made the frame ready, and answers for it */
 
 const KEPT_BYTES = 256 * 2 ** 20;
 
@@ -70,7 +70,7 @@ export class Frames {
     const answer = await this.service.json({ path: "/v1/images", fields: this.fields(frame), signal: this.controller.signal });
     const { id, width, height, guard } = answer.image;
     const { frames = 1, regions = [] } = answer.image;
-    return { id, width, height, frame, frames, guard, regions, total_ms: answer.timing_ms.total };
+    return { id, width, height, frame, frames, guard, regions, model: answer.model, total_ms: answer.timing_ms.total };
   }
 
   /** @param {number} frame @returns {Record<string, string | Blob>} */

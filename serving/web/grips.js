@@ -67,13 +67,13 @@ export function gripAt(grips, view, at, reach_px, box) {
 export function pull(doc, grip, dx, dy, size) {
   if (!dx && !dy) return doc;
   const to = within([grip.at[0] + dx, grip.at[1] + dy], size);
-  if (grip.kind === "caliper") return moveCaliper(doc, grip.id, { ...grip.line, [grip.end]: to });
+  if (grip.kind === "caliper") return isLong(grip, to) ? moveCaliper(doc, grip.id, { ...grip.line, [grip.end]: to }) : doc;
   const item = chosenOf(doc);
   if (!item) return doc;
   const { prompt } = item;
   switch (grip.kind) {
     case "axis":
-      return moveAxis(doc, item.id, grip.axis, { ...grip.line, [grip.end]: to });
+      return isLong(grip, to) ? moveAxis(doc, item.id, grip.axis, { ...grip.line, [grip.end]: to }) : doc;
     case "point": {
       const points = prompt.points.map((point, index) => (index === grip.index ? { ...point, x: to[0], y: to[1] } : point));
       return setPrompt(doc, item.id, { ...prompt, points });
@@ -84,6 +84,12 @@ export function pull(doc, grip, dx, dy, size) {
       return hasArea(box) ? setPrompt(doc, item.id, { ...prompt, box, mask: null }) : doc;
     }
   }
+}
+
+/** Whether a line whose end is moved still has a length. @param {{line: Line, end: keyof Line}} grip @param {Place} to */
+function isLong({ line, end }, to) {
+  const other = line[end === "from" ? "to" : "from"];
+  return other[0] !== to[0] || other[1] !== to[1];
 }
 
 /** The document without what a grip belongs to: a click, a caliper, a hand's change of a diameter. @param {Doc} doc @param {Grip} grip @returns {Doc | null} null where it can't be taken away by itself */

@@ -1,8 +1,7 @@
 // The objects as a list: what each one is, its measurements, and what can be done with it.
-import { boxBetween } from "./geometry.js";
 import { at, icon, make } from "./page.js";
 import { isSeen, regionsOf } from "./paint.js";
-import { lengthOf, spacingOf, told, toldArea, toldSource } from "./measure.js";
+import { lengthOf, spacingOfLine, told, toldArea, toldSource } from "./measure.js";
 import { answerTo, axesOf, maskOf, measuredOf } from "./shapes.js";
 import { changeItem, itemOf, moveAxis, removeCaliper, removeItem, rename } from "./state.js";
 
@@ -48,7 +47,7 @@ export class List {
     const facts = state.facts[item.frame];
     const mask = maskOf(item);
     const axes = chosen && state.preview ? axesOf(item, facts?.regions ?? []).map((axis) => axis.line) : item.moved;
-    return JSON.stringify([chosen, state.bare, item.name, item.hidden, item.verdict, mask?.counts.length ? mask.counts : measuredOf(item, [])?.area_px, item.edit !== null, axes,
+    return JSON.stringify([chosen, state.bare, this.desk.models(), item.name, item.hidden, item.verdict, mask?.counts.length ? mask.counts : measuredOf(item, [])?.area_px, item.edit !== null, axes,
       state.asking.includes(item.id), state.source && state.source.frames > 1, item.frame === state.frame, this.renaming === item.id, facts?.regions]);
   }
 
@@ -78,8 +77,10 @@ export class List {
     if (state.asking.includes(item.id)) return [...where, "asking …"].join(", ");
     if (item.verdict) where.push(VERDICTS[item.verdict]);
     if (item.edit) return [...where, ...(item.verdict ? [] : ["corrected by hand"])].join(", ");
-    const found = answerTo(item.prompt)?.found;
-    if (!found) return where.join(", ");
+    const answer = answerTo(item.prompt);
+    if (!answer) return where.join(", ");
+    const { found, model } = answer;
+    if (item.frame === state.frame && this.desk.models().length > 1) where.push(`${model.name} version ${model.version}`);
     const sure = found.confidence !== null ? `confidence ${found.confidence.toFixed(2)}` : `quality ${found.quality.toFixed(2)}, not calibrated`;
     return [...where, sure].join(", ");
   }
@@ -92,10 +93,11 @@ export class List {
     const out = [];
     if (measured) {
       const lines = [line("Area", toldArea(measured.area_px, measured.area_mm2))];
-      for (const { axis, line: drawn, byHand, spacing } of axesOf(item, regions)) {
+      for (const { axis, line: drawn, byHand, spacing, why } of axesOf(item, regions)) {
         const back = byHand && make("button", { type: "button", class: "small", "data-do": axis, text: "Reset", "aria-label": `Back to the measured ${axis} diameter`,
           onclick: () => desk.step(moveAxis(desk.doc, item.id, axis, null)) });
-        lines.push(line(axis === "longest" ? "Longest" : "Perpendicular", told(lengthOf(drawn, spacing)), ...(back ? [make("em", { text: "moved by hand" }), back] : [])));
+        lines.push(line(axis === "longest" ? "Longest" : "Perpendicular", told(lengthOf(drawn, spacing)), ...(back ? [make("em", { text: "moved by hand" }), back] : []),
+          ...(measured.spacing && !spacing ? [make("small", { text: toldSource(regions, spacing, why) })] : [])));
       }
       out.push(make("dl", { class: "measures" }, ...lines), make("p", { class: "source", text: toldSource(regions, measured.spacing, measured.why) }));
     }
@@ -144,8 +146,10 @@ export class List {
   showCalipers() {
     const { desk } = this;
     const rows = desk.doc.calipers.filter((one) => one.frame === desk.state.frame).map(({ id, line: drawn }) => {
-      const { spacing } = spacingOf(regionsOf(desk), boxBetween(drawn.from, drawn.to));
-      return make("li", { class: "caliper" }, make("span", { text: `Caliper ${id}` }), make("b", { text: told(lengthOf(drawn, spacing)) }),
+      const regions = regionsOf(desk);
+      const { spacing, why } = spacingOfLine(regions, drawn);
+      const pixels = !spacing && regions.length ? [make("small", { text: toldSource(regions, spacing, why) })] : [];
+      return make("li", { class: "caliper" }, make("span", { text: `Caliper ${id}` }), make("b", { text: told(lengthOf(drawn, spacing)) }), ...pixels,
         make("button", { type: "button", class: "small", "data-do": `caliper${id}`, text: "Delete", "aria-label": `Delete caliper ${id}`, onclick: () => desk.step(removeCaliper(desk.doc, id)) }));
     });
     replace(at("calipers"), rows);

@@ -34,8 +34,7 @@ at("accept-all").addEventListener("click", () => verdicts.acceptAll());
 
 // Once a frame of the screen, and after what a change asks of the service has gone out.
 let due = false;
-desk.listeners.push((state, before) => {
-  if (state.card !== before.card) showModel(state.card);
+desk.listeners.push(() => {
   if (due) return;
   due = true;
   requestAnimationFrame(() => {
@@ -43,6 +42,7 @@ desk.listeners.push((state, before) => {
     list.show();
     panel.show(desk.state);
     warn(desk);
+    showModel(desk);
   });
 });
 new ResizeObserver(() => panel.show(desk.state)).observe(at("canvas"));

@@ -20,20 +20,28 @@ export const notices = {
   },
   /** @param {import("./shapes.js").Model} model */
   changed(model) {
-    at("changed").textContent = `Another model answers now: ${model.name} version ${model.version}. Outlines drawn before it stay as they are.`;
+    at("changed").textContent = `Another model serves now: ${model.name} version ${model.version}. What is drawn stays as it is; frames that were ready may still be outlined by the model before. The top line says which model drew what is shown.`;
     at("changed").hidden = false;
   },
 };
 
-/** Which model answers, and how far it goes. @param {any} card */
-export function showModel(card) {
-  const { name, version, digest } = card.model;
-  const short = digest.slice(0, 12);
-  const code = make("code", { text: short, title: `sha256 of the weights: ${digest}` });
-  at("model").replaceChildren(`Model ${name}`, version === short ? " " : ` version ${version} `, code);
-  at("model").title = card.calibration.told;
-  at("phantom").hidden = !card.phantom;
-  at("uncalibrated").hidden = card.calibration.calibrated;
+/** Which model drew what is shown, and how far it goes. Of a model whose card the page never saw, the serving one's warnings are shown. @param {Desk} desk */
+export function showModel(desk) {
+  const { card, cards } = desk.state;
+  if (!card) return;
+  const models = desk.models();
+  const key = JSON.stringify([models, Object.keys(cards), card.model]);
+  if (at("model").dataset.told === key) return; // it is read out each time it changes
+  at("model").dataset.told = key;
+  const parts = models.flatMap(({ name, version, digest }, n) => {
+    const short = digest.slice(0, 12);
+    return [`${n ? " and " : "Model "}${name}`, version === short ? " " : ` version ${version} `, make("code", { text: short, title: `sha256 of the weights: ${digest}` })];
+  });
+  const known = models.map(({ digest }) => cards[digest] ?? card);
+  at("model").replaceChildren(...parts);
+  at("model").title = known.map((one) => one.calibration.told).join("; ");
+  at("phantom").hidden = !known.some((one) => one.phantom);
+  at("uncalibrated").hidden = known.every((one) => one.calibration.calibrated);
 }
 
 /** @param {any} session */

@@ -61,11 +61,11 @@ export class Outlines {
     const { box, points, mask } = item.prompt;
     const prompts = JSON.stringify({ objects: [{ ...(box && { box }), points, ...(mask && { mask }) }] });
     for (let again = false; ; again = true) {
-      const { id } = await desk.learn(item.frame);
+      const { id, model } = await desk.learn(item.frame);
       signal.throwIfAborted();
       try {
         const answer = await desk.service.json({ path: "/v1/segment", fields: { image_id: id, prompts }, signal });
-        desk.meet(answer.model);
+        if (answer.model.digest !== model.digest) desk.meet(answer.model);
         return { found: answer.objects[0], prediction: answer.prediction ?? null, model: answer.model };
       } catch (error) {
         // The service let this image go: it is sent again, once.

@@ -1,8 +1,8 @@
 // The stage: the picture and everything drawn over it, painted at most once a frame of the screen.
-import { boxBetween, fit } from "./geometry.js";
+import { fit } from "./geometry.js";
 import { gripsOf } from "./grips.js";
 import { colourOf, drawBox, drawBrush, drawCaliper, drawGrip, drawHandles, drawPoint, drawTag } from "./marks.js";
-import { lengthOf, spacingOf, told } from "./measure.js";
+import { lengthOf, spacingOfLine, told } from "./measure.js";
 import { axesOf, maskOf, outlineOf } from "./shapes.js";
 import { choose, chosenOf, onFrame } from "./state.js";
 import { Toned } from "./tone.js";
@@ -151,7 +151,7 @@ export class Stage {
     const { desk, pen } = this;
     for (const { id, line, frame } of desk.doc.calipers) {
       if (frame !== desk.state.frame) continue;
-      const { spacing } = spacingOf(regionsOf(desk), boxBetween(line.from, line.to));
+      const { spacing } = spacingOfLine(regionsOf(desk), line);
       drawCaliper(pen, view, line, { text: `C${id}  ${told(lengthOf(line, spacing))}`, colour: CALIPER });
     }
   }

@@ -1,7 +1,7 @@
 // The controls around the stage, each bound to a part of the state, and shown as the state is.
 import { decode, encode } from "./rle.js";
 import { spread } from "./masks.js";
-import { toldSource, spacingOf } from "./measure.js";
+import { isCalibrated, toldSource, spacingOf } from "./measure.js";
 import { at } from "./page.js";
 import { gripsNow, isSeen, regionsOf } from "./paint.js";
 import { maskOf, measuredOf } from "./shapes.js";
@@ -147,7 +147,8 @@ export class Panel {
     // Without an object: what a place within the one region would be measured by.
     const { spacing, why } = measured ?? spacingOf(regions, regions[0]?.box ?? null);
     const several = !measured && regions.length > 1;
-    at("spacing").textContent = !facts[frame] ? "" : several ? `${regions.length} regions: mm where they are calibrated` : toldSource(regions, spacing, why);
+    const some = `${regions.filter(isCalibrated).length} of ${regions.length} regions calibrated: mm wholly inside one of them`;
+    at("spacing").textContent = !facts[frame] ? "" : several ? some : toldSource(regions, spacing, why);
   }
 }
 

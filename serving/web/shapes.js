@@ -2,7 +2,8 @@
 // Answers belong to prompts and outlines to masks, so that undo finds them again without asking.
 import { diameters } from "./diameters.js";
 import { area, rings, tightBox } from "./masks.js";
-import { spacingOf } from "./measure.js";
+import { boxBetween } from "./geometry.js";
+import { around, spacingOf } from "./measure.js";
 import { decode } from "./rle.js";
 
 /** @typedef {import("./state.js").Item} Item */
@@ -89,7 +90,7 @@ export function measuredOf(item, regions) {
   if (!mask || !mask.counts) return null;
   const kept = measurements.get(mask);
   if (kept && kept.of === regions) return kept.measured;
-  const measured = measure(mask, item.prompt.box, regions);
+  const measured = measure(mask, item.edit ? null : item.prompt.box, regions);
   measurements.set(mask, { of: regions, measured });
   return measured;
 }
@@ -97,12 +98,12 @@ export function measuredOf(item, regions) {
 /** @param {Rle} mask @param {Box | null} asked @param {readonly Region[]} regions @returns {Measured} */
 function measure(mask, asked, regions) {
   const { box, area_px } = outlineOf(mask);
-  const { spacing, why } = spacingOf(regions, asked ?? box);
+  const { spacing, why } = spacingOf(regions, around([asked, box]));
   const { longest, perpendicular } = diameters(rings(decode(mask), mask.size[1]), spacing);
   return { area_px, area_mm2: spacing && area_px * spacing.x_mm * spacing.y_mm, longest, perpendicular, spacing, why };
 }
 
-/** The diameters as they are drawn: where a hand moved one, its line. @param {Item} item @param {readonly Region[]} regions @returns {{axis: import("./state.js").Axis, line: Line, byHand: boolean, spacing: Spacing | null}[]} */
+/** The diameters as they are drawn: where a hand moved one, its line, which may leave the region that gives the others their millimetres. @param {Item} item @param {readonly Region[]} regions @returns {{axis: import("./state.js").Axis, line: Line, byHand: boolean, spacing: Spacing | null, why: string | null}[]} */
 export function axesOf(item, regions) {
   const measured = measuredOf(item, regions);
   if (!measured) return [];
@@ -110,7 +111,16 @@ export function axesOf(item, regions) {
   for (const axis of /** @type {const} */ (["longest", "perpendicular"])) {
     const moved = item.moved[axis];
     const line = moved ?? measured[axis];
-    if (line) out.push({ axis, line, byHand: moved !== undefined, spacing: measured.spacing });
+    const { spacing, why } = moved ? spacingOfMoved(item, moved, measured, regions) : measured;
+    if (line) out.push({ axis, line, byHand: moved !== undefined, spacing, why });
   }
   return out;
+}
+
+/** @param {Item} item @param {Line} line @param {Measured} measured @param {readonly Region[]} regions */
+function spacingOfMoved(item, { from, to }, measured, regions) {
+  const mask = maskOf(item);
+  const own = around([item.edit ? null : item.prompt.box, mask && outlineOf(mask).box]);
+  // Where the object has no millimetres, nor has a line on it.
+  return measured.spacing ? spacingOf(regions, around([own, boxBetween(from, to)])) : measured;
 }

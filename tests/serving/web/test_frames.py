@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pydicom
@@ -184,6 +186,17 @@ def test_all_is_all_of_the_frame_that_is_shown(looped: Bedside) -> None:
     assert "accepted" not in page.locator("#objects small").first.inner_text()
 
 
+def by_hand(looped: Bedside) -> None:
+    """An object whose outline a hand drew from (20, 8) to (44, 8), well within the calibrated rows."""
+    looped.box(30, 15, 60, 45)
+    looped.press("e")
+    looped.page.fill("#brush", "60")
+    looped.drag((5, 30), (85, 30))
+    looped.press("b")
+    looped.page.fill("#brush", "4")
+    looped.drag((24, 20), (40, 20))
+
+
 def test_lengths_are_millimetres_where_the_file_calibrates_them(looped: Bedside) -> None:
     page = looped.page
     expect(page.locator("#spacing")).to_contain_text("mm from DICOM ultrasound region 1")
@@ -194,12 +207,68 @@ def test_lengths_are_millimetres_where_the_file_calibrates_them(looped: Bedside)
     assert looped.number(length.inner_text()) == pytest.approx(np.hypot(30 * X_MM, 30 * Y_MM), abs=0.1)
     looped.drag((40, 40), (40, 55))
     expect(length).to_contain_text("px")
+    expect(page.locator("#calipers small")).to_have_text("pixels: not wholly inside one calibrated region")
     looped.press("p")
-    looped.box(30, 10, 60, 45)
-    expect(page.locator("#objects .source")).to_have_text("mm from DICOM ultrasound region 1")
     looped.box(36, 20, 66, 58)
     expect(page.locator("#objects .source")).to_contain_text("pixels:")
     expect(page.locator("#spacing")).to_contain_text("pixels:")
+
+
+def test_what_a_hand_measures_is_millimetres_only_within_the_region(looped: Bedside) -> None:
+    page = looped.page
+    by_hand(looped)
+    expect(page.locator("#objects .source")).to_have_text("mm from DICOM ultrasound region 1")
+    looped.press("m")
+    line = looped.session()["objects"][0]["measurements"]["longest"]
+    looped.drag(tuple(line["to"]), (70, 30))
+    values = page.locator("#objects .measures b")
+    moved = looped.session()["objects"][0]["moved"]["longest"]
+    expected = np.subtract(moved["to"], moved["from"]) * (X_MM, Y_MM)
+    assert looped.number(values.nth(1).inner_text()) == pytest.approx(float(np.hypot(*expected)), abs=0.06)
+    report = looped.export("sr")
+    assert f"{float(np.hypot(*expected)):.1f}" in {
+        f"{float(each.MeasuredValueSequence[0].NumericValue):.1f}"
+        for each in numbers(pydicom.dcmread(io.BytesIO(report)))
+    }, "the length that a hand set is the one that leaves"
+    looped.drag(tuple(moved["to"]), (70, 56))
+    expect(values.nth(1)).to_contain_text("px")
+    expect(page.locator("#objects .measures small")).to_have_text("pixels: not wholly inside one calibrated region")
+    expect(values.nth(2)).to_contain_text("mm")
+
+
+def test_a_region_without_a_scale_takes_millimetres_away(looped: Bedside, loop: bytes) -> None:
+    page = looped.page
+    data = pydicom.dcmread(io.BytesIO(loop))
+    inset = copy.deepcopy(data.SequenceOfUltrasoundRegions[0])
+    inset.RegionLocationMinX0, inset.RegionLocationMinY0 = 0, 30
+    inset.RegionLocationMaxX1, inset.RegionLocationMaxY1 = 20, 45
+    inset.PhysicalUnitsXDirection, inset.PhysicalUnitsYDirection = 4, 7  # seconds, and centimetres a second
+    data.SequenceOfUltrasoundRegions.append(inset)
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    looped.open(buffer.getvalue(), "inset.dcm")
+    expect(page.locator("#spacing")).to_contain_text("1 of 2 regions calibrated")
+    looped.press("m")
+    looped.drag((10, 10), (40, 25))
+    expect(page.locator("#calipers b")).to_contain_text("mm")
+    looped.drag((5, 20), (30, 35))
+    expect(page.locator("#calipers b").nth(1)).to_contain_text("px")
+    expect(page.locator("#calipers small")).to_contain_text("pixels: DICOM ultrasound region 2:")
+    looped.press("p")
+    by_hand(looped)
+    expect(page.locator("#objects .source")).to_contain_text("mm from DICOM ultrasound region 1")
+    looped.drag((5, 20), (24, 36))
+    expect(page.locator("#objects .source")).to_contain_text("pixels: DICOM ultrasound region 2:")
+    page.click("#export")
+    expect(page.locator("#export-calipers")).to_contain_text("in the session JSON alone")
+
+
+def numbers(content: Dataset) -> Iterator[Dataset]:
+    """Every measured value in a report."""
+    for each in content.get("ContentSequence", []):
+        if each.get("ValueType") == "NUM" and each.MeasuredValueSequence:
+            yield each
+        yield from numbers(each)
 
 
 def test_verdicts_reach_the_services_log(looped: Bedside, service: Service) -> None:

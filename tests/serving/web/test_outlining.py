@@ -35,7 +35,7 @@ def test_a_box_is_outlined_as_the_library_does(
     np.testing.assert_array_equal(from_rle(asked["mask"]), last)
     corrected = segment(loaded[0], image, [Prompt(tuple(asked["box"]), points, mask=last)])[0]
     np.testing.assert_array_equal(from_rle(found["mask"]), corrected.mask)
-    assert opened.session()["model"]["digest"] == loaded[1].digest
+    assert [each["digest"] for each in opened.session()["models"]] == [loaded[1].digest]
 
 
 def test_steps_are_undone_and_done_again(opened: Bedside) -> None:

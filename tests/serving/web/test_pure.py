@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,9 @@ from PIL import ImageDraw
 from playwright.sync_api import Page
 
 from components.findings.measure import measure
-from components.formats.regions import Spacing
+from components.formats.regions import Region, Spacing, spacing_at
 from components.masks import tight_box, to_rle
-from components.types import Mask
+from components.types import BoxXyxy, Mask
 
 
 def call(page: Page, module: str, code: str, given: Any = None) -> Any:
@@ -134,22 +135,31 @@ def test_views_and_boxes(modules: Page) -> None:
     assert rest == [True, True, [20, 5, 30, 20], [10, 10, 100, 20], [90, 0, 100, 10], 1]
 
 
-def test_the_region_that_holds_the_box_gives_millimetres(modules: Page) -> None:
+def test_the_scale_of_a_box_is_the_services(modules: Page) -> None:
     regions = [
-        {"box": [0, 0, 50, 50], "x_mm": 0.2, "y_mm": 0.1, "source": "region 1"},
-        {"box": [40, 0, 99, 50], "x_mm": 0.3, "y_mm": 0.3, "source": "region 2"},
+        Region((0, 0, 50, 50), 0.2, 0.1, "region 1"),
+        Region((40, 0, 99, 50), 0.3, 0.3, "region 2"),
+        Region((20, 20, 30, 30), 0.2, 0.1, "region 3"),
+        Region((2, 40, 12, 48), None, None, "region 4", "its units aren't lengths"),
     ]
-    code = "given.boxes.map((box) => m.spacingOf(given.regions, box).spacing?.source ?? null)"
-    boxes = [[1, 1, 10, 10], [60, 1, 70, 9], [42, 2, 48, 9], [30, 30, 60, 40], [0, 60, 9, 70]]
-    assert call(modules, "measure", code, {"regions": regions, "boxes": boxes}) == [
-        "region 1",
-        "region 2",
-        None,
-        None,
-        None,
-    ]
+    boxes: list[BoxXyxy] = [
+        (1, 1, 10, 10), (60, 1, 70, 9), (42, 2, 48, 9), (35, 2, 45, 9), (30, 30, 60, 40), (0, 60, 9, 70),
+        (15, 15, 25, 25), (1, 30, 11, 41), (3, 41, 8, 44), (12, 30, 20, 48), (1, 40, 12, 40), (5, 5, 5, 39),
+    ]  # fmt: skip
+    given = {"regions": [dataclasses.asdict(region) for region in regions], "boxes": boxes}
+    code = "given.boxes.map((box) => m.spacingOf(given.regions, box))"
+    found = call(modules, "measure", code, given)
+    expected = [spacing_at(regions, box) for box in boxes]
+    assert {type(each) for each in expected} == {Spacing, str}
+    for ours, theirs in zip(found, expected, strict=True):
+        if isinstance(theirs, Spacing):
+            assert ours == {"spacing": dataclasses.asdict(theirs), "why": None}
+        else:
+            assert ours["spacing"] is None and theirs.endswith(ours["why"].removeprefix("not "))
+    assert call(modules, "measure", "m.spacingOf([], given.boxes[0])", given)["spacing"] is None
     code = "m.lengthOf({from: [0, 0], to: [30, 40]}, given)"
-    assert call(modules, "measure", code, regions[0]) == {"px": 50, "mm": pytest.approx(np.hypot(6, 4))}
+    scale = {"x_mm": 0.2, "y_mm": 0.1}
+    assert call(modules, "measure", code, scale) == {"px": 50, "mm": pytest.approx(np.hypot(6, 4))}
 
 
 def test_keys_do_what_the_help_says(modules: Page) -> None:

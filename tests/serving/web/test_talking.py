@@ -124,15 +124,36 @@ def test_out_of_reach_and_offline_are_told_apart(opened: Bedside) -> None:
     assert len(opened.prompt()["points"]) == 1
 
 
-def test_another_model_in_an_answer_is_told(opened: Bedside) -> None:
+def test_each_frame_names_the_model_that_drew_it(opened: Bedside, png: bytes) -> None:
+    page = opened.page
+    serving = page.locator("#model code").inner_text()
+    newer = {"name": "newer", "version": "7", "digest": "e" * 64}
+
     def other(route: Route) -> None:
         answer = route.fetch().json()
-        answer["model"] = {"name": "newer", "version": "7", "digest": "e" * 64}
-        route.fulfill(json=answer)
+        route.fulfill(json={**answer, "model": newer})
 
-    opened.page.route("**/v1/segment", other, times=1)
-    opened.box(20, 10, 60, 40)
-    expect(opened.page.locator("#changed")).to_contain_text("newer version 7")
+    # A former model answers: it is named, and nothing is said of a change that wasn't.
+    page.route("**/v1/segment", other, times=1)
+    with page.expect_response("**/v1/model"):
+        opened.box(5, 5, 40, 50)
+    expect(page.locator("#model")).to_contain_text("newer version 7")
+    opened.box(45, 5, 85, 50)
+    expect(page.locator("#model code")).to_have_text(["e" * 12, serving])
+    expect(page.locator("#objects small")).to_contain_text(["newer version 7", "mini"])
+    expect(page.locator("#changed")).to_be_hidden()
+    assert [each["model"]["digest"][:12] for each in opened.session()["objects"]] == ["e" * 12, serving]
+    # Another one serves: it is told, and what is drawn keeps its own.
+    page.route("**/v1/model", other)
+    page.route("**/v1/images", other, times=1)
+    opened.press("Control+z")
+    opened.press("Control+z")
+    expect(page.locator("#model code")).to_have_text([serving])
+    opened.open(png)
+    expect(page.locator("#changed")).to_contain_text("newer version 7")
+    expect(page.locator("#model")).to_contain_text("newer version 7")
+    opened.box(5, 5, 40, 50)
+    expect(page.locator("#model code")).to_have_text([serving])
 
 
 def test_a_files_name_stays_on_the_device(bedside: Bedside, png: bytes) -> None:
