@@ -135,7 +135,7 @@ def segment(
     at = {"frame": frame} if source.frames > 1 else {}
     asked = json.dumps({"boxes": box_numbers, "points": point_numbers, **at, **_digest_of_mask(prompts[0])})
     made_by = {"model_name": description.name, "model_digest": description.digest, "model_ref": chosen.told}
-    made = make_files(places, findings, _origin(description, chosen), pixels=pixels, source=data, frame=frame)
+    made = make_files(places, findings, origin_of(description, chosen), pixels=pixels, source=data, frame=frame)
     made["--out"] = make_mask([each.mask for each in findings], about=made_by | {"prompt": asked})
     for option, content in made.items():
         write_file(places.by_option[option], content, option=option)
@@ -220,14 +220,16 @@ def _findings(
     ]
 
 
-def _origin(description: ModelDescription, chosen: Chosen) -> Origin:
+def origin_of(description: ModelDescription, chosen: Chosen) -> Origin:
+    """The chosen model as files name it, by the version that the service names, too."""
     from importlib import metadata
 
+    from components.card import read_card, version_of
     from components.findings.finding import Origin
 
     return Origin(
         description.name,
-        "unreleased" if chosen.released is None else "released",
+        version_of(read_card(chosen.folder), description),
         description.digest,
         metadata.version("sonoforge"),
         phantom=description.phantom,

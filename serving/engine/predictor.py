@@ -9,7 +9,6 @@ threads may share it. Leaves out: HTTP (serving/http) and BentoML (serving/servi
 from __future__ import annotations
 
 import functools
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from components.artefacts import ModelDescription, sha256_of
+from components.card import read_card, version_of
 from components.errors import ArtefactError, SonoForgeError
 from components.findings.measure import measure_on_frame
 from components.formats import READABLE, Source, SourceLimits, open_source
@@ -38,7 +38,6 @@ from serving.schema.answers import EmbedOut, ModelOut, TimingOut
 from serving.schema.card import CardOut, LimitsOut
 from serving.schema.prompts import PromptsIn
 
-CARD = "card.json"
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 PHANTOM_USE = "Phantom-trained demo: this model has seen drawn images, and its masks mean nothing on patients."
 
@@ -125,7 +124,7 @@ class Predictor:
         if calibration is not None:
             check_fits(calibration.guard, lambda image: embed(segmenter, image))
         checked = _check_itself(folder, segmenter, description.digest)
-        card = _card(folder / CARD)
+        card = read_card(folder)
         return cls(
             segmenter,
             description,
@@ -150,7 +149,7 @@ class Predictor:
     def model(self) -> ModelOut:
         """The model's name, version and digest; without a released version, the digest's beginning stands for it."""
         description = self.description
-        version = str((self._card or {}).get("version") or description.digest[:12])
+        version = version_of(self._card, description)
         return ModelOut(name=description.name, version=version, digest=description.digest)
 
     def card(self) -> CardOut:
@@ -324,20 +323,3 @@ def _check_itself(folder: Path, segmenter: Segmenter, digest: str) -> int | None
             remedy="don't serve it on this machine; `pip check`, and compare the versions with requirements.lock.txt",
         )
     return sum(len(one.cases) for one in check.images)
-
-
-def _card(path: Path) -> dict[str, Any] | None:
-    """A model card as it was released; None where there is none."""
-    if not path.is_file():
-        return None
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        card = f"no JSON, {error}"
-    if not isinstance(card, dict):
-        raise ArtefactError(
-            f"{path} isn't a model card: {str(card)[:200]}",
-            expected="a JSON object",
-            remedy="promote the model again, which writes its card, or delete the file: the service needs none",
-        )
-    return card

@@ -11,9 +11,11 @@ import typer
 from PIL import Image as PilImage
 from typer.testing import CliRunner, Result
 
+from components.artefacts import ModelDescription
 from components.errors import FrameError, PromptError, ReleaseError
 from components.types import Point, Prompt
 from pipelines.commands import segment as command
+from pipelines.commands.model_ref import Chosen
 
 A, B = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)
 
@@ -145,3 +147,15 @@ def test_a_frame_that_is_not_there_is_refused(app: typer.Typer, tmp_path: Path) 
     asked = [str(image), "--box", "1", "1", "9", "9", "--out", str(tmp_path / "o.png"), "--frame", "1"]
     ran = CliRunner().invoke(app, asked)
     assert isinstance(ran.exception, FrameError) and "frame 1 of 1" in ran.exception.found
+
+
+def test_files_name_the_model_by_the_version_of_its_card(tmp_path: Path) -> None:
+    described = ModelDescription(
+        kind="student", name="tiny", config={}, image_size_px=64, preprocess_version=1, phantom=True, base="none",
+        trained_on=(), provenance={}, weights_sha256="0123456789abcdef" * 4,
+    )  # fmt: skip
+    chosen = Chosen(tmp_path, "champion", released=described.digest)
+    assert command.origin_of(described, chosen).model_version == "0123456789ab"
+    (tmp_path / "card.json").write_text('{"version": "7"}')
+    origin = command.origin_of(described, chosen)
+    assert (origin.model_name, origin.model_version, origin.model_digest) == ("tiny", "7", described.digest)
