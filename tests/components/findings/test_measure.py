@@ -174,15 +174,25 @@ def a_region(draw: st.DrawFn) -> Region:
     return Region(box, side_mm, side_mm, "region", None if side_mm else "not a picture of space")
 
 
-@settings(max_examples=150)
-@given(
-    st.lists(a_region(), min_size=1, max_size=3),
-    arrays(np.bool_, (12, 12), fill=st.just(False)),
-    st.one_of(st.none(), st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(6, 12), st.integers(6, 12))),
-)
+@st.composite
+def a_box(draw: st.DrawFn) -> tuple[int, int, int, int]:
+    """A box within 12 x 12 pixels."""
+    x0, y0 = draw(st.integers(0, 10)), draw(st.integers(0, 10))
+    return x0, y0, draw(st.integers(x0 + 1, 12)), draw(st.integers(y0 + 1, 12))
+
+
+@settings(max_examples=300)
+@given(st.lists(a_region(), min_size=1, max_size=2), a_box(), st.none() | a_box(), st.booleans())
 def test_no_pixel_that_counts_in_millimetres_lies_in_another_scale(
-    stated: list[Region], mask: Mask, box: tuple[int, int, int, int] | None
+    stated: list[Region],
+    outlined: tuple[int, int, int, int],
+    box: tuple[int, int, int, int] | None,
+    whole: bool,
 ) -> None:
+    mask = np.zeros((12, 12), dtype=bool)
+    mask[outlined[1] : outlined[3], outlined[0] : outlined[2]] = True
+    if whole:  # a picture as large as the frame, with another over it
+        stated = [Region((0, 0, 12, 12), 0.1, 0.1, "picture"), *stated]
     found = measure_on_frame(mask, stated, box)
     if found.spacing is None:
         return
