@@ -22,8 +22,9 @@ from components.findings.png import about, to_png
 from components.masks import tight_box
 from components.types import Image
 
-# Okabe and Ito's colours, told apart with any colour vision, without black, which is lost in an ultrasound image.
-COLOURS = ((230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167), (0, 114, 178))
+# Okabe and Ito's colours, told apart with any colour vision, somewhat brighter and in the page's order (marks.js), so
+# that an object has one colour on the screen and in the file.
+COLOURS = ((86, 180, 233), (230, 159, 0), (0, 178, 130), (240, 228, 66), (214, 132, 176), (235, 110, 30))
 PAPER, INK, ALARM = (18, 18, 18), (235, 235, 235), (255, 92, 92)
 LEAST_WIDTH_PX = 480
 MARGIN_PX = 8

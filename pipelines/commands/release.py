@@ -99,7 +99,7 @@ def rollback(
     reason: Annotated[str, typer.Option("--reason", help="Why; it goes into the ledger.")] = "asked for by hand",
     as_json: AsJson = False,
 ) -> None:
-    """Bring the former model back into use. A running service keeps its model until it is started again."""
+    """Bring the former model back into use. A running service of the champion changes over by itself."""
     from components.release.records.in_use import rollback as go_back
 
     root = _root()

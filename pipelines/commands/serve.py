@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 SERVICE = "serving.service:SonoForge"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+FILE_VARIABLES = (
+    "SONOFORGE_SETTINGS",
+    "SONOFORGE_TOKENS",
+    "SONOFORGE_PROXY_SECRET_FILE",
+    "SONOFORGE_AUDIT",
+    "SONOFORGE_SIGNALS",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def serve(
 ) -> None:
     """Serve a model and its web page until Ctrl-C; with `--access`, the settings' mode doesn't count."""
     root = Path.cwd()
-    environment = _environment(root) | _records(root, model)
+    environment = _absolute(_environment(root) | _records(root, model), root)
     chosen = resolve(root, model)
     served = _served(chosen)
     if served.model is not None:
@@ -85,6 +92,12 @@ def serve(
     command += ["--working-dir", str(served.code)]
     # The server takes this process's place, so that Ctrl-C and a supervisor's signals reach it directly.
     os.execve(bentoml, command, environment)
+
+
+def _absolute(environment: dict[str, str], root: Path) -> dict[str, str]:
+    """The environment with all files that it names by their whole paths: the server works in another folder."""
+    named = {name: environment[name] for name in FILE_VARIABLES if environment.get(name)}
+    return environment | {name: str(root / path) for name, path in named.items()}
 
 
 def _records(root: Path, ref: str) -> dict[str, str]:
