@@ -93,10 +93,12 @@ async def stop(bedside: Bedside) -> None:
 
 def _audit_folder(environment: Mapping[str, str]) -> Path:
     named = environment.get(AUDIT_VARIABLE)
-    if not named:
+    if not named or not Path(named).is_absolute():
         raise ParamsError(
-            f"no folder for the audit log: ${AUDIT_VARIABLE} isn't set",
-            expected="a folder in which every answer is entered before it is given",
+            f"${AUDIT_VARIABLE} is {named}, in a folder that changes with the code"
+            if named
+            else f"no folder for the audit log: ${AUDIT_VARIABLE} isn't set",
+            expected="the whole path of a folder in which every answer is entered before it is given",
             remedy=f"start the service with `sonoforge serve`, or set ${AUDIT_VARIABLE} to a folder that outlives it",
         )
     return Path(named)

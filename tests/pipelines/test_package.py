@@ -73,6 +73,11 @@ def test_its_files_are_listed_golden_images_are_none_and_nothing_may_run_code(
     assert record["unsafe_files"] == []
 
 
+def test_trying_it_leaves_nothing_in_it(record: dict[str, Any]) -> None:
+    within = {name.split("/")[1] for name in record["files"] if name.startswith("src/")}
+    assert within == {"components", "model", "serving", "serving.yaml"}
+
+
 def test_nothing_is_left_running(record: dict[str, Any]) -> None:
     # By the store, which is this session's own: another that runs here may serve a Bento of the same tag.
     served = str(Path(os.environ["BENTOML_HOME"]) / "bentos" / record["bento"].replace(":", "/"))

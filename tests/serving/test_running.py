@@ -78,6 +78,8 @@ def test_the_model_that_should_serve_is_there_before_the_first_request(model_fol
 def test_without_a_log_of_its_own_it_does_not_start(model_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ParamsError, match=r"\$SONOFORGE_AUDIT isn't set"):
         start(Bedside.of(SETTINGS), model=model_folder, environment={})
+    with pytest.raises(ParamsError, match="a folder that changes with the code"):
+        start(Bedside.of(SETTINGS), model=model_folder, environment={"SONOFORGE_AUDIT": "records/audit"})
     environment = {"SONOFORGE_AUDIT": str(tmp_path / "audit")}
     first = Bedside.of(SETTINGS)
     start(first, model=model_folder, environment=environment)

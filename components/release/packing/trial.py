@@ -10,6 +10,7 @@ import io
 import json
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -77,23 +78,24 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
     """
     port = _free_port()
     # Compiled modules would be files that nobody judged.
-    environment = {
-        "BENTOML_DO_NOT_TRACK": "true",
-        "DO_NOT_TRACK": "true",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
-        # In the sandbox's own folder, which goes with it.
-        AUDIT_VARIABLE: "records/audit",
-    }
     begun_s = time.monotonic()
-    with sandboxed(serving(bento, port), environment=environment) as sandbox, _client(port) as client:
-        _wait(client, sandbox, until_s=begun_s + START_LIMIT_S)
-        start_s = time.monotonic() - begun_s
-        service = _Service(client, sandbox, digest)
-        found = agreement(_answers(service, golden))
-        embed_ms, segment_ms = _timed(service, golden, repeats=repeats)
-        sandbox.stop()
-        return Trial(start_s, found, _latency(embed_ms), _latency(segment_ms), sandbox.peak_memory_bytes)
+    # The service works in the Bento's folder: its records must lie elsewhere.
+    with tempfile.TemporaryDirectory(prefix="sonoforge-records-") as records:
+        environment = {
+            "BENTOML_DO_NOT_TRACK": "true",
+            "DO_NOT_TRACK": "true",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_WAIT_POLICY": "PASSIVE",
+            AUDIT_VARIABLE: str(Path(records) / "audit"),
+        }
+        with sandboxed(serving(bento, port), environment=environment) as sandbox, _client(port) as client:
+            _wait(client, sandbox, until_s=begun_s + START_LIMIT_S)
+            start_s = time.monotonic() - begun_s
+            service = _Service(client, sandbox, digest)
+            found = agreement(_answers(service, golden))
+            embed_ms, segment_ms = _timed(service, golden, repeats=repeats)
+            sandbox.stop()
+            return Trial(start_s, found, _latency(embed_ms), _latency(segment_ms), sandbox.peak_memory_bytes)
 
 
 def serving(bento: Path, port: int) -> list[str]:
