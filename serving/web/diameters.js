@@ -6,16 +6,16 @@
 
 const SAME_SHARE = 1e-9;
 
-/** @param {readonly number[][]} rings along pixel corners @param {{x_mm: number, y_mm: number} | null} spacing @returns {{longest: Line | null, perpendicular: Line | null}} */
+/** @param {readonly number[][]} rings along pixel corners @param {{x_mm: number, y_mm: number} | null} spacing @returns {{longest: Line | null, perpendicular: Line | null, parts: number}} parts: how many there are */
 export function diameters(rings, spacing) {
-  const part = largestPart(rings);
-  if (!part.length) return { longest: null, perpendicular: null };
+  const { part, parts } = largestPart(rings);
+  if (!part.length) return { longest: null, perpendicular: null, parts };
   const scale = /** @type {Place} */ (spacing ? [spacing.x_mm, spacing.y_mm] : [1, 1]);
   const longest = farthest(hull(part.flat()), scale);
-  return { longest, perpendicular: across(part, longest, scale) };
+  return { longest, perpendicular: across(part, longest, scale), parts };
 }
 
-/** The outer rings of the part that encloses the most pixels, as places; rings that share a corner are one part. @param {readonly number[][]} rings @returns {Place[][]} */
+/** The outer rings of the part that encloses the most pixels, as places; rings that share a corner are one part. @param {readonly number[][]} rings @returns {{part: Place[][], parts: number}} and how many parts there are */
 function largestPart(rings) {
   const outer = rings.map(places).filter((ring) => enclosed(ring) > 0);
   /** @type {Map<string, number>} */
@@ -35,7 +35,7 @@ function largestPart(rings) {
   const sizes = new Map();
   outer.forEach((ring, index) => sizes.set(part[index], (sizes.get(part[index]) ?? 0) + enclosed(ring)));
   const best = [...sizes].reduce((most, one) => (one[1] > most[1] ? one : most), [-1, 0])[0];
-  return outer.filter((_, index) => part[index] === best);
+  return { part: outer.filter((_, index) => part[index] === best), parts: sizes.size };
 }
 
 /** @param {number[]} ring @returns {Place[]} */

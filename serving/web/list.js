@@ -10,6 +10,7 @@ import { changeItem, itemOf, moveAxis, removeCaliper, removeItem, rename } from 
 
 const EYE = "M1.800 10s3-5.500 8.200-5.500S18.200 10 18.200 10s-3 5.500-8.200 5.500S1.800 10 1.800 10zM10 7.700a2.300 2.300 0 1 0 0 4.600 2.300 2.300 0 0 0 0-4.600z";
 const SHUT = "M3 3l14 14M4.200 6.700A13 13 0 0 0 1.800 10s3 5.500 8.200 5.500c1.300 0 2.400-.3 3.400-.8M8 4.700c.6-.1 1.300-.2 2-.2 5.200 0 8.200 5.500 8.200 5.500a14 14 0 0 1-2 2.600";
+const CONFIDENCE = "Confidence: expected overlap (IoU) with a reader's outline, from the validation images";
 const VERDICTS = { accepted: "✓ accepted", edited: "✓ accepted as corrected by hand", rejected: "✗ rejected" };
 
 export class List {
@@ -58,7 +59,7 @@ export class List {
     const elsewhere = item.frame !== desk.state.frame;
     const chip = make("span", { class: `chip c${(item.id - 1) % 6}`, text: String(item.id), "aria-hidden": "true" });
     const pick = make("button", { type: "button", class: "pick", "data-do": "pick", "aria-pressed": String(chosen), onclick: () => desk.choose(item.id) },
-      chip, make("span", { class: "name", text: item.name }), make("small", { text: this.told(item) }));
+      chip, make("span", { class: "name", text: item.name }), make("small", { text: this.told(item), title: !item.edit && answerTo(item.prompt)?.found.confidence != null && CONFIDENCE }));
     pick.addEventListener("dblclick", () => this.rename(item.id));
     const eye = make("button", { type: "button", class: "eye plain", "data-do": "eye", "aria-pressed": String(item.hidden), "aria-label": `Hide ${item.name}`,
       title: item.hidden ? "Show" : "Hide", onclick: () => desk.step(changeItem(desk.doc, item.id, { hidden: !item.hidden })) }, icon(item.hidden ? SHUT : EYE));
@@ -99,7 +100,8 @@ export class List {
         lines.push(line(axis === "longest" ? "Longest" : "Perpendicular", told(lengthOf(drawn, spacing)), ...(back ? [make("em", { text: "moved by hand" }), back] : []),
           ...(measured.spacing && !spacing ? [make("small", { text: toldSource(regions, spacing, why) })] : [])));
       }
-      out.push(make("dl", { class: "measures" }, ...lines), make("p", { class: "source", text: toldSource(regions, measured.spacing, measured.why) }));
+      const several = measured.parts > 1 ? [make("p", { class: "parts", text: `${measured.parts} parts: area counts all, diameters are of the largest` })] : [];
+      out.push(make("dl", { class: "measures" }, ...lines), ...several, make("p", { class: "source", text: toldSource(regions, measured.spacing, measured.why) }));
     }
     const act = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ onclick, more = {}) =>
       make("button", { type: "button", "data-do": name, text, "aria-label": `${text} ${item.name}`, onclick, ...more });

@@ -11,7 +11,7 @@ const SAME_SCALE = 1e-3; // as in components/formats/regions.py
 
 /** The scale of what lies in a box, as components/formats/regions.py has it: one region holds the box, and every other that overlaps it has the same scale; else pixels, and the reason why. @param {readonly Region[]} regions @param {Box | null} box @returns {{spacing: Spacing | null, why: string | null}} */
 export function spacingOf(regions, box) {
-  if (!regions.length) return { spacing: null, why: "no calibration" };
+  if (!regions.length) return { spacing: null, why: "no scale in the file" };
   const concerned = regions.filter((region) => box !== null && (holds(region.box, box) || overlaps(region.box, box)));
   const bare = concerned.find((region) => !isCalibrated(region));
   if (bare) return { spacing: null, why: `${bare.source}: ${bare.why ?? "the file states no scale"}` };
@@ -76,6 +76,6 @@ export function toldArea(area_px, area_mm2) {
 /** Where lengths come from. @param {readonly Region[]} regions @param {Spacing | null} spacing @param {string | null} [why] */
 export function toldSource(regions, spacing, why) {
   if (spacing) return `mm from ${spacing.source}`;
-  if (!regions.length) return "no calibration: pixels";
+  if (!regions.length) return "no scale in the file: pixels";
   return `pixels: ${why ?? "no region decides"}`;
 }

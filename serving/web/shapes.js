@@ -13,7 +13,7 @@ import { decode } from "./rle.js";
 /** @typedef {import("./state.js").Line} Line */
 /** @typedef {import("./frames.js").Region} Region */
 /** @typedef {{x_mm: number, y_mm: number, source: string}} Spacing */
-/** @typedef {{area_px: number, area_mm2: number | null, longest: Line | null, perpendicular: Line | null, spacing: Spacing | null, why: string | null}} Measured */
+/** @typedef {{area_px: number, area_mm2: number | null, longest: Line | null, perpendicular: Line | null, parts: number, spacing: Spacing | null, why: string | null}} Measured */
 /** @typedef {{mask: Rle, polygons: number[][], box: Box | null, area_px: number, quality: number, confidence: number | null,
  *   abstain: boolean | null, reasons: string[], measurements?: Measured}} Found one object of an answer */
 /** @typedef {{name: string, version: string, digest: string}} Model */
@@ -99,8 +99,8 @@ export function measuredOf(item, regions) {
 function measure(mask, asked, regions) {
   const { box, area_px } = outlineOf(mask);
   const { spacing, why } = spacingOf(regions, around([asked, box]));
-  const { longest, perpendicular } = diameters(rings(decode(mask), mask.size[1]), spacing);
-  return { area_px, area_mm2: spacing && area_px * spacing.x_mm * spacing.y_mm, longest, perpendicular, spacing, why };
+  const { longest, perpendicular, parts } = diameters(rings(decode(mask), mask.size[1]), spacing);
+  return { area_px, area_mm2: spacing && area_px * spacing.x_mm * spacing.y_mm, longest, perpendicular, parts, spacing, why };
 }
 
 /** The diameters as they are drawn: where a hand moved one, its line, which may leave the region that gives the others their millimetres. @param {Item} item @param {readonly Region[]} regions @returns {{axis: import("./state.js").Axis, line: Line, byHand: boolean, spacing: Spacing | null, why: string | null}[]} */

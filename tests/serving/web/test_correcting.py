@@ -87,12 +87,27 @@ def test_a_diameter_is_moved_by_hand_and_given_back(opened: Bedside) -> None:
     expect(page.locator("#objects .measures em")).to_have_count(0)
 
 
+def test_several_parts_are_told_and_what_confidence_means(opened: Bedside) -> None:
+    page = opened.page
+    opened.box(30, 15, 60, 45)
+    expect(page.locator("#help-dialog")).to_contain_text("expected overlap (IoU) with a reader's outline")
+    opened.press("e")
+    page.fill("#brush", "60")
+    opened.drag((5, 30), (85, 30))
+    opened.press("b")
+    page.fill("#brush", "4")
+    opened.drag((20, 15), (40, 15))
+    expect(page.locator("#objects .parts")).to_have_count(0)
+    opened.drag((20, 45), (40, 45))
+    expect(page.locator("#objects .parts")).to_have_text("2 parts: area counts all, diameters are of the largest")
+
+
 def test_a_free_caliper_measures_and_moves(opened: Bedside) -> None:
     opened.press("m")
     opened.drag((10, 10), (40, 50))
     length = opened.page.locator("#calipers b")
     assert opened.number(length.inner_text()) == pytest.approx(50, abs=0.5)
-    expect(opened.page.locator("#spacing")).to_have_text("no calibration: pixels")
+    expect(opened.page.locator("#spacing")).to_have_text("no scale in the file: pixels")
     opened.drag((40, 50), (40, 10))
     assert opened.number(length.inner_text()) == pytest.approx(30, abs=0.5)
     opened.press("Control+z")

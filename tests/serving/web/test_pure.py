@@ -75,6 +75,7 @@ def test_diameters_are_the_services(modules: Page) -> None:
                 "m.diameters(k.rings(Uint8Array.from(given.pixels), given.width), given.spacing))"
             )
             found = call(modules, "diameters", f"await {code}", given)
+            assert found["parts"] == expected.parts
             for axis, line in (("longest", expected.longest), ("perpendicular", expected.perpendicular)):
                 assert (found[axis] is None) == (line is None)
                 if line is not None:
