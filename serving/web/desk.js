@@ -1,11 +1,12 @@
 // The page's one state, immutable, and what changes it: opening, frames, and steps with undo. Every other
 // module reads `desk.state` and is told of each new one. Leaves out: the document's rules (state.js), asking (outlines.js).
 import { Frames } from "./frames.js";
-import { amend, push, redo, start, undo } from "./history.js";
+import { amend, everywhere, push, redo, start, undo } from "./history.js";
 import { Outlines } from "./outlines.js";
 import { aborted } from "./service.js";
 import { answerTo } from "./shapes.js";
-import { choose, chosenOn, EMPTY, itemOf, onFrame } from "./state.js";
+import { choose, chosenOn, EMPTY, itemOf, judge, onFrame } from "./state.js";
+import { stepBetween } from "./steps.js";
 import { PLAIN } from "./tone.js";
 
 /** @typedef {import("./state.js").Doc} Doc */
@@ -160,6 +161,11 @@ export class Desk {
     this.set({ history: amend(this.state.history, doc) });
   }
 
+  /** A verdict is no step: undo neither takes it back nor goes through it. @param {Item} item as it was judged @param {import("./state.js").Verdict} verdict */
+  judge(item, verdict) {
+    this.set({ history: everywhere(this.state.history, (doc) => judge(doc, item, verdict)) });
+  }
+
   /** Choose an object; one of another frame is chosen once its frame is shown, and nothing until then. @param {number | null} id */
   choose(id) {
     this.flush();
@@ -171,13 +177,13 @@ export class Desk {
     if (elsewhere) this.follow(item);
   }
 
-  /** Show an object's frame, then choose it. @param {Item} item */
-  async follow(item) {
+  /** Show an object's frame, then choose it. @param {Item} item @param {string} [told] what happened before */
+  async follow(item, told = "") {
     this.set({ playing: false });
-    this.notices.say(`Going to frame ${item.frame + 1}, where ${item.name} is …`);
+    this.notices.say(`${told} Going to frame ${item.frame + 1}, where ${item.name} is …`);
     if (!(await this.goTo(item.frame)) || !itemOf(this.state.history.present, item.id)) return;
     this.amend(choose(this.state.history.present, item.id));
-    this.notices.say(`${item.name} on frame ${item.frame + 1}.`);
+    this.notices.say(`${told} ${item.name} on frame ${item.frame + 1}.`);
   }
 
   /** What a key is about to make of the document; a step once the keys rest. @param {Doc} doc */
@@ -203,13 +209,15 @@ export class Desk {
   travel(way) {
     this.rest();
     if (this.state.preview && way === "undo") return this.set({ preview: null });
-    const history = way === "undo" ? undo(this.state.history) : redo(this.state.history);
-    if (history === this.state.history) return;
+    const before = this.state.history;
+    const history = way === "undo" ? undo(before) : redo(before);
+    if (history === before) return;
     this.set({ history, preview: null, band: null, grip: -1 });
     const item = itemOf(history.present, history.present.chosen);
-    this.notices.say(way === "undo" ? "Undone." : "Done again.");
+    const told = way === "undo" ? `Undone: ${stepBetween(history.present, before.present)}.` : `Redone: ${stepBetween(before.present, history.present)}.`;
+    this.notices.say(told);
     this.outlines.settle();
-    if (item && item.frame !== this.state.frame) this.follow(item);
+    if (item && item.frame !== this.state.frame) this.follow(item, told);
   }
 
   /** Esc: forget the drag and what is on its way, with the steps that asked for it. @param {boolean} [quiet] */

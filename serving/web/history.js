@@ -20,6 +20,11 @@ export function amend(history, present) {
   return { ...history, present };
 }
 
+/** A change of every state, past and to come: what isn't undone, as a verdict. @template T @param {History<T>} history @param {(state: T) => T} change @returns {History<T>} */
+export function everywhere({ past, present, future }, change) {
+  return { past: past.map(change), present: change(present), future: future.map(change) };
+}
+
 /** @template T @param {History<T>} history @returns {History<T>} */
 export function undo(history) {
   if (!history.past.length) return history;

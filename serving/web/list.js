@@ -1,6 +1,6 @@
 // The objects as a list: what each one is, its measurements, and what can be done with it.
 import { at, icon, make } from "./page.js";
-import { isSeen, regionsOf } from "./paint.js";
+import { regionsOf } from "./paint.js";
 import { lengthOf, spacingOfLine, told, toldArea, toldSource } from "./measure.js";
 import { answerTo, axesOf, maskOf, measuredOf } from "./shapes.js";
 import { changeItem, itemOf, moveAxis, removeCaliper, removeItem, rename } from "./state.js";
@@ -105,10 +105,9 @@ export class List {
     }
     const act = (/** @type {string} */ name, /** @type {string} */ text, /** @type {() => void} */ onclick, more = {}) =>
       make("button", { type: "button", "data-do": name, text, "aria-label": `${text} ${item.name}`, onclick, ...more });
-    const judged = maskOf(item) && !item.verdict && isSeen(desk, item);
     out.push(make("div", { class: "acts" },
-      act("accept", "Accept", () => this.verdicts.acceptChosen(), { class: "good", disabled: !judged }),
-      act("reject", "Reject", () => this.verdicts.reject(item.id), { disabled: !judged }),
+      act("accept", "Accept", () => this.verdicts.acceptChosen(), { class: "good", disabled: !this.verdicts.canJudge(item, "accepted") }),
+      act("reject", "Reject", () => this.verdicts.reject(item.id), { disabled: !this.verdicts.canJudge(item, "rejected") }),
       act("rename", "Rename", () => this.rename(item.id)),
       act("delete", "Delete", () => desk.step(removeItem(desk.doc, item.id)))));
     return out;

@@ -33,6 +33,11 @@ export function isSeen(desk, item) {
   return item.frame === desk.state.frame && !desk.state.bare && !isHidden(item);
 }
 
+/** Whether an object is drawn only to be looked at again: it was rejected, and is chosen. @param {Desk} desk @param {Item} item */
+export function isReviewed(desk, item) {
+  return item.verdict === "rejected" && !item.hidden && item.frame === desk.state.frame && !desk.state.bare && item.id === desk.doc.chosen;
+}
+
 /** The box that an object's tag stands on: its prompt's, else its mask's, else its first click. @param {Item} item @returns {Box | null} */
 export function tagBox(item) {
   const mask = maskOf(item);
@@ -103,6 +108,7 @@ export class Stage {
     const chosen = chosenOf(doc);
     const seen = onFrame(doc, state.frame).filter((item) => isSeen(desk, item));
     for (const item of seen) this.paintOutline(item, view, dense, item === chosen);
+    if (chosen && isReviewed(desk, chosen)) this.paintRejected(chosen, view, dense);
     for (const item of seen) {
       const colour = colourOf(item.id);
       const waits = state.asking.includes(item.id);
@@ -138,6 +144,24 @@ export class Stage {
     pen.restore();
   }
 
+  /** A rejected outline: dashed, faint, and without its fill. @param {Item} item @param {View} view @param {number} dense */
+  paintRejected(item, view, dense) {
+    const mask = maskOf(item);
+    if (!mask) return;
+    const { pen } = this;
+    const colour = colourOf(item.id);
+    pen.save();
+    pen.globalAlpha = 0.7;
+    const box = tagBox(item);
+    if (box) drawTag(pen, view, box, tagText(item), colour, false);
+    pen.setTransform(dense * view.scale, 0, 0, dense * view.scale, dense * view.x, dense * view.y);
+    pen.lineWidth = 1.5 / view.scale;
+    pen.setLineDash([6 / view.scale, 5 / view.scale]);
+    pen.strokeStyle = `rgb(${colour})`;
+    pen.stroke(outlineOf(mask).path);
+    pen.restore();
+  }
+
   /** @param {Item} item @param {View} view */
   paintAxes(item, view) {
     for (const { axis, line, byHand, spacing } of axesOf(item, regionsOf(this.desk))) {
@@ -159,5 +183,6 @@ export class Stage {
 
 /** @param {Item} item */
 export function tagText(item) {
+  if (item.verdict === "rejected") return `${item.id} ✗`;
   return item.verdict === "accepted" || item.verdict === "edited" ? `${item.id} ✓` : String(item.id);
 }

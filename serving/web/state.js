@@ -51,6 +51,12 @@ export function setEdit(doc, id, edit) {
   return changeItem(doc, id, { edit, verdict: null, moved: {} });
 }
 
+/** A verdict on an outline: the object has it wherever it has that outline. @param {Doc} doc @param {Item} judged @param {Verdict} verdict @returns {Doc} */
+export function judge(doc, { id, prompt, edit }, verdict) {
+  const item = itemOf(doc, id);
+  return item && item.prompt === prompt && item.edit === edit ? changeItem(doc, id, { verdict }) : doc;
+}
+
 /** @param {Doc} doc @param {number} id @param {Axis} axis @param {Line | null} line null gives the measured one back @returns {Doc} */
 export function moveAxis(doc, id, axis, line) {
   const moved = { ...itemOf(doc, id)?.moved };

@@ -160,6 +160,7 @@ export class Tools {
     const item = chosenOf(doc);
     if (!item) return this.ask(addItem(doc, desk.state.frame, { box: null, points: [point], mask: null }), time_ms);
     if (item.frame !== desk.state.frame || isHidden(item)) {
+      if (item.verdict === "rejected") return desk.notices.say(`${item.name} is rejected, so that no click is given to it. Accept it again, or begin a new object.`);
       return desk.notices.say(`${item.name} isn't drawn, so that no click is given to it. Show it, choose another, or begin a new object.`);
     }
     // What a hand corrected is always kept as a start, else the click would throw it away.

@@ -1,8 +1,9 @@
-// What became of an outline: accepted, accepted as corrected by hand, or rejected. The service's log is told. A verdict is no step that undo takes back; whoever changes the outline takes it off again.
-import { isSeen } from "./paint.js";
+// What became of an outline: accepted, accepted as corrected by hand, or rejected. The service's log is told, of a
+// changed mind too: it keeps both. A verdict is no step that undo takes back; whoever changes the outline takes it off again.
+import { isReviewed, isSeen } from "./paint.js";
 import { ServiceError } from "./service.js";
 import { answerTo, maskOf } from "./shapes.js";
-import { changeItem, chosenOf, itemOf } from "./state.js";
+import { chosenOf, itemOf } from "./state.js";
 
 /** @typedef {import("./state.js").Item} Item */
 /** @typedef {import("./state.js").Verdict} Verdict */
@@ -13,6 +14,8 @@ export class Verdicts {
   /** @param {import("./desk.js").Desk} desk */
   constructor(desk) {
     this.desk = desk;
+    /** Of which objects the service is being told now. @type {Set<number>} */
+    this.telling = new Set();
   }
 
   /** The outlines that are drawn on the frame that is shown, and not judged yet: what "all" means. @returns {Item[]} */
@@ -33,10 +36,17 @@ export class Verdicts {
     if (told) this.desk.notices.say(`${what}, and written to the service's log.`);
   }
 
+  /** Whether an object's outline can be judged so: it is drawn, and isn't judged so already. @param {Item} item @param {"accepted" | "rejected"} as */
+  canJudge(item, as) {
+    const drawn = isSeen(this.desk, item) || isReviewed(this.desk, item);
+    const already = as === "rejected" ? item.verdict === "rejected" : item.verdict === "accepted" || item.verdict === "edited";
+    return drawn && maskOf(item) !== null && !already;
+  }
+
   acceptChosen() {
     this.desk.flush();
     const item = chosenOf(this.desk.state.history.present);
-    if (item && !this.desk.state.preview) this.accept(this.open().filter(({ id }) => id === item.id));
+    if (item && !this.desk.state.preview && this.canJudge(item, "accepted")) this.accept([item]);
   }
 
   acceptAll() {
@@ -44,23 +54,25 @@ export class Verdicts {
     this.accept(this.open());
   }
 
-  /** Whether an object still has the outline that was seen, and no verdict. @param {Item} item */
+  /** Whether an object still has the outline and the verdict that were seen. @param {Item} item */
   isStill(item) {
     const now = itemOf(this.desk.state.history.present, item.id);
-    return now !== null && now.prompt === item.prompt && now.edit === item.edit && !now.verdict;
+    return now !== null && now.prompt === item.prompt && now.edit === item.edit && now.verdict === item.verdict;
   }
 
   /** @param {number} id */
   async reject(id) {
     this.desk.flush();
     const item = itemOf(this.desk.state.history.present, id);
-    if (!item || item.verdict || !maskOf(item)) return;
-    if (await this.tell(item, "rejected")) this.desk.notices.say(`${item.name} rejected: it is no longer drawn or exported. Written to the service's log.`);
+    if (!item || !this.canJudge(item, "rejected")) return;
+    if (await this.tell(item, "rejected")) this.desk.notices.say(`${item.name} rejected, and written to the service's log. Not exported; dashed while chosen.`);
   }
 
-  /** @param {Item} item @param {Verdict} verdict @returns {Promise<boolean>} whether it was logged; if not, that is told */
+  /** @param {Item} item @param {Verdict} verdict @returns {Promise<boolean>} whether it was logged; where that failed, it is told */
   async tell(item, verdict) {
     const { desk } = this;
+    if (this.telling.has(item.id)) return false; // or the log could get two verdicts in the wrong order
+    this.telling.add(item.id);
     const objects = [{ index: 0, verdict, mask: verdict === "edited" ? item.edit : null }];
     try {
       await desk.outlines.known([item], () => {
@@ -71,8 +83,10 @@ export class Verdicts {
     } catch (error) {
       desk.notices.fail(error);
       return false;
+    } finally {
+      this.telling.delete(item.id);
     }
-    if (this.isStill(item)) desk.amend(changeItem(desk.state.history.present, item.id, { verdict }));
+    desk.judge(item, verdict);
     return true;
   }
 }

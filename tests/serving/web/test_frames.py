@@ -293,6 +293,48 @@ def test_verdicts_reach_the_services_log(looped: Bedside, service: Service) -> N
     assert [each.verdict for each in judged[-3:]] == ["accepted", "edited", "rejected"]
 
 
+def blue(looped: Bedside) -> int:
+    """How many pixels of the stage have the first object's colour, strong or faint; the image itself is grey."""
+    pixels = looped.pixels().astype(int)
+    return int((pixels[..., 2] - pixels[..., 0] > 30).sum())
+
+
+def test_a_verdict_can_be_changed_and_is_no_step(looped: Bedside, service: Service) -> None:
+    page = looped.page
+    told = page.locator("#objects small").first
+    looped.box(30, 15, 60, 45)
+    looped.press("m")
+    looped.drag((10, 10), (40, 8))
+    looped.press("a")
+    expect(told).to_contain_text("✓ accepted")
+    looped.press("Control+z")
+    expect(looped.status).to_have_text("Undone: caliper.")
+    expect(page.locator("#calipers b")).to_have_count(0)
+    expect(told).to_contain_text("✓ accepted")
+    looped.press("Control+Shift+z")
+    expect(looped.status).to_have_text("Redone: caliper.")
+    expect(told).to_contain_text("✓ accepted")
+    looped.press("Control+z")
+    looped.press("p")
+    expect(page.get_by_role("button", name="Accept Object 1")).to_be_disabled()
+    solid = blue(looped)
+    page.get_by_role("button", name="Reject Object 1").click()
+    expect(told).to_contain_text("✗ rejected")
+    expect(page.locator("#export")).to_be_disabled()
+    assert 0 < blue(looped) < solid / 2, "a rejected outline is dashed, and without its fill"
+    looped.press("n")
+    expect(page.locator("#objects .chosen")).to_have_count(0)
+    assert blue(looped) == 0, "it is drawn only while it is chosen"
+    page.locator("#objects .pick").click()
+    page.get_by_role("button", name="Accept Object 1").click()
+    expect(told).to_contain_text("✓ accepted")
+    expect(page.locator("#export")).to_be_enabled()
+    assert service.records is not None
+    entries = [each.line.entry for each in read(service.records.audit.folder, kinds=["feedback"])]
+    judged = [each.objects[0].verdict for each in entries if isinstance(each, Feedback)]
+    assert judged[-3:] == ["accepted", "rejected", "accepted"]
+
+
 def test_outlines_leave_as_dicom_without_the_page_knowing_a_name(looped: Bedside) -> None:
     looped.press("ArrowRight")
     expect(looped.page.locator("#frame-told")).to_have_text("2 / 5")

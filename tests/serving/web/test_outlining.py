@@ -46,7 +46,9 @@ def test_steps_are_undone_and_done_again(opened: Bedside) -> None:
     expect(opened.rows).to_have_count(2)
     opened.press("Control+z")
     expect(opened.rows).to_have_count(1)
+    expect(opened.status).to_have_text("Undone: outline of Object 2.")
     opened.press("Control+z")
+    expect(opened.status).to_have_text("Undone: click on Object 1.")
     assert opened.prompt()["points"] == []
     assert opened.session()["objects"][0]["mask"] == first, "the answer is remembered, not asked for again"
     opened.press("Control+Shift+z")

@@ -93,9 +93,12 @@ def test_history_goes_back_and_forth(modules: Page) -> None:
       const other = m.push(m.undo(h), "d");
       for (let n = 0; n < 500; n++) h = m.push(h, String(n));
       const { past } = m.amend(other, "e");
-      return [seen, m.redo(other).present, other.past, past, m.retract(other).present, h.past.length];
+      const all = m.everywhere(m.undo(other), (state) => state + "!");
+      return [seen, m.redo(other).present, other.past, past, m.retract(other).present, h.past.length, all];
     })()"""
-    assert call(modules, "history", code) == [["b", "a", "c"], "d", ["a", "b"], ["a", "b"], "b", 200]
+    everywhere = {"past": ["a!"], "present": "b!", "future": ["d!"]}
+    expected = [["b", "a", "c"], "d", ["a", "b"], ["a", "b"], "b", 200, everywhere]
+    assert call(modules, "history", code) == expected
 
 
 def test_the_least_recently_used_goes_first(modules: Page) -> None:
