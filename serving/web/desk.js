@@ -8,6 +8,7 @@ import { answerTo } from "./shapes.js";
 import { choose, chosenOn, EMPTY, itemOf, judge, onFrame } from "./state.js";
 import { stepBetween } from "./steps.js";
 import { PLAIN } from "./tone.js";
+import { Unsaved } from "./unsaved.js";
 
 /** @typedef {import("./state.js").Doc} Doc */
 /** @typedef {import("./state.js").Item} Item */
@@ -42,6 +43,7 @@ export class Desk {
     /** @type {((state: State, before: State) => void)[]} */
     this.listeners = [];
     this.outlines = new Outlines(this);
+    this.unsaved = new Unsaved();
     this.wanted = 0;
     this.nudging = 0;
   }
@@ -94,7 +96,8 @@ export class Desk {
     const frames = /** @type {Frames} */ (this.frames);
     const facts = await frames.facts(frame);
     if (frames === this.frames && this.state.source && this.state.facts[frame] !== facts) {
-      const source = { ...this.state.source, frames: facts.frames };
+      // The same source stays the same object: a new one ends the drag that is under way.
+      const source = this.state.source.frames === facts.frames ? this.state.source : { ...this.state.source, frames: facts.frames };
       this.set({ facts: { ...this.state.facts, [frame]: facts }, source });
       this.meet(facts.model);
     }
@@ -116,7 +119,9 @@ export class Desk {
       const resized = bitmap.width !== source.width || bitmap.height !== source.height;
       const size = resized ? { source: { ...source, width: bitmap.width, height: bitmap.height }, view: null, fitted: true } : {};
       // What was being drawn was drawn on the frame before.
-      const dropped = wanted !== this.state.frame ? { preview: null, band: null, grip: -1 } : {};
+      const other = wanted !== this.state.frame;
+      if (other) this.notices.say(""); // it told of the frame before
+      const dropped = other ? { preview: null, band: null, grip: -1 } : {};
       this.set({ frame: wanted, bitmap, ...dropped, ...size });
       return true;
     } catch (error) {
@@ -152,6 +157,7 @@ export class Desk {
 
   /** A step that can be undone; outlines that it lacks are asked for. @param {Doc} doc */
   step(doc) {
+    this.notices.say(""); // it told of the step before
     this.set({ history: push(this.state.history, doc), preview: null, band: null });
     this.outlines.settle();
   }

@@ -1,4 +1,4 @@
-// The dialogs for help and for the token.
+// The dialogs for help, for the token, and before work is left.
 import { SHORTCUTS } from "./keys.js";
 import { at, make } from "./page.js";
 
@@ -41,5 +41,32 @@ export function askToken(refused) {
       done(given);
     }, { signal });
     dialog.showModal();
+  });
+}
+
+/** Ask before another file replaces work that is in no file yet. @param {string} name of the other file @param {{items: readonly {name: string}[], calipers: readonly unknown[]}} left @returns {Promise<"export" | "open" | null>} null if all stays as it is */
+export function askLeave(name, { items, calipers }) {
+  const dialog = at("leave-dialog");
+  const counts = [[items.length, "object"], [calipers.length, "caliper"]].flatMap(([count, what]) => (count ? `${count} ${what}${count === 1 ? "" : "s"}` : []));
+  at("leave-title").textContent = `Open ${name} and leave ${counts.join(" and ")}?`;
+  const named = [...items.map((item) => item.name), ...(calipers.length ? [calipers.length === 1 ? "a free caliper" : "free calipers"] : [])];
+  at("leave-told").textContent = `Not exported since the last change: ${named.join(", ")}. Another file takes their place.`;
+  return new Promise((done) => {
+    /** @type {"export" | "open" | null} */
+    let chosen = null;
+    const calls = new AbortController();
+    const { signal } = calls;
+    for (const way of /** @type {const} */ (["export", "open", "cancel"])) {
+      at(`leave-${way}`).addEventListener("click", () => {
+        chosen = way === "cancel" ? null : way;
+        dialog.close();
+      }, { signal });
+    }
+    dialog.addEventListener("close", () => {
+      calls.abort();
+      done(chosen);
+    }, { signal });
+    dialog.showModal();
+    at("leave-export").focus();
   });
 }

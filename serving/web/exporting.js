@@ -85,8 +85,11 @@ export class Exporting {
       return;
     }
     const stem = source.name.replace(/\.[^.]*$/, "") + (source.frames > 1 ? `_frame${frame + 1}` : "");
+    const { items } = this.what();
+    const calipers = format === "json" ? history.present.calipers.filter((one) => one.frame === frame) : [];
     try {
       const file = await this.file(format);
+      desk.unsaved.note(items, calipers);
       save(file, `${stem}${ending}`);
       desk.notices.say(`Saved ${stem}${ending}.`);
     } catch (error) {

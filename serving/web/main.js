@@ -1,7 +1,7 @@
 // The page begins here: its parts are made and bound to each other, and keys, files and frames to what they do.
 // Coordinates are the image's own pixels: origin at the top left corner of the top left pixel, x right, y down.
 import { Desk } from "./desk.js";
-import { askToken, help } from "./dialogs.js";
+import { askLeave, askToken, help } from "./dialogs.js";
 import { Exporting } from "./exporting.js";
 import { Gestures } from "./gestures.js";
 import { discard, pull } from "./grips.js";
@@ -135,10 +135,34 @@ document.addEventListener("keydown", (event) => {
 
 // ---- files
 
-/** @param {File | undefined} file */
-function open(file) {
-  if (file) desk.open(file);
+/** What is on the page and in no file, with what keys are still moving. */
+function left() {
+  const { items, calipers } = desk.unsaved.of(desk.doc);
+  return { items, calipers, any: items.length + calipers.length > 0 };
 }
+
+/** Open a file, after asking where that would throw work away. @param {File | undefined} file */
+async function open(file) {
+  if (!file || at("leave-dialog").open) return;
+  tools.cancel();
+  desk.flush();
+  const { items, calipers, any } = left();
+  const way = any ? await askLeave(file.name, { items, calipers }) : "open";
+  if (way === "open") desk.open(file);
+  if (way === "export") exportFirst([...items, ...calipers][0].frame, file.name);
+}
+
+/** Offer the export of a frame that holds unsaved work. @param {number} frame @param {string} name of the file that waits */
+async function exportFirst(frame, name) {
+  desk.set({ playing: false });
+  if (frame !== desk.state.frame && !(await desk.goTo(frame))) return;
+  desk.notices.say(`Export, then open ${name} again.`);
+  if (!at("export-dialog").open) exporting.open();
+}
+
+window.addEventListener("beforeunload", (event) => {
+  if (left().any) event.preventDefault();
+});
 at("file").addEventListener("change", () => {
   open(at("file").files[0]);
   at("file").value = "";

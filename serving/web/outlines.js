@@ -45,7 +45,8 @@ export class Outlines {
       this.flying.delete(item.id);
       desk.notices.calm();
       const warned = answer.found.abstain ? " Don't rely on this outline: see the warning." : "";
-      desk.notices.say(`${item.name} outlined in ${Math.round(performance.now() - started_ms)} ms.${warned}`);
+      const where = item.frame === desk.state.frame ? "" : ` on frame ${item.frame + 1}`;
+      desk.notices.say(`${item.name}${where} outlined in ${Math.round(performance.now() - started_ms)} ms.${warned}`);
       desk.set({ asking: [...this.flying.keys()] });
       measured(started_ms);
     } catch (error) {

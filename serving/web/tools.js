@@ -16,6 +16,7 @@ import { sensible } from "./tone.js";
 /** @typedef {{move: (touch: Touch, place: Place) => void, up: (touch: Touch, place: Place) => void}} Drag */
 
 const CLICK_PX = 4; // a drag shorter than this on the screen is a click
+const LEAST_BOX_PX = 3; // a box smaller than this both ways, in the image's pixels, is one too
 const REACH_PX = { mouse: 9, touch: 22 };
 
 export class Tools {
@@ -145,9 +146,10 @@ export class Tools {
       },
       up: ({ time_ms }, place) => {
         const box = boxBetween(start, place);
-        if (!far) this.click(start, touch.shift !== desk.state.positive, time_ms);
+        const small = box[2] - box[0] < LEAST_BOX_PX && box[3] - box[1] < LEAST_BOX_PX;
+        desk.set({ band: null });
+        if (!far || small) this.click(start, touch.shift !== desk.state.positive, time_ms);
         else if (hasArea(box)) this.ask(addItem(desk.state.history.present, desk.state.frame, { box, points: [], mask: null }), time_ms);
-        else desk.set({ band: null });
       },
     };
   }

@@ -65,7 +65,7 @@ export class Verdicts {
     this.desk.flush();
     const item = itemOf(this.desk.state.history.present, id);
     if (!item || !this.canJudge(item, "rejected")) return;
-    if (await this.tell(item, "rejected")) this.desk.notices.say(`${item.name} rejected, and written to the service's log. Not exported; dashed while chosen.`);
+    if (await this.tell(item, "rejected")) this.desk.notices.say(`${item.name} rejected, and written to the service's log. Not exported.`);
   }
 
   /** @param {Item} item @param {Verdict} verdict @returns {Promise<boolean>} whether it was logged; where that failed, it is told */

@@ -161,6 +161,19 @@ def test_an_object_is_chosen_once_its_frame_is_shown(looped: Bedside) -> None:
     assert prompt["points"] == [] and prompt["mask"] is None
 
 
+def test_the_status_tells_of_what_is_shown(looped: Bedside) -> None:
+    looped.box(30, 15, 60, 45)
+    expect(looped.status).to_contain_text("Object 1 outlined")
+    looped.press("b")
+    looped.drag((40, 25), (52, 30))
+    expect(looped.status).to_have_text("")
+    looped.press("Control+z")
+    expect(looped.status).to_have_text("Undone: correction of Object 1 by hand.")
+    looped.press("ArrowRight")
+    expect(looped.page.locator("#frame-told")).to_have_text("2 / 5")
+    expect(looped.status).to_have_text("")
+
+
 def test_what_isnt_drawn_takes_no_click(looped: Bedside) -> None:
     page = looped.page
     looped.box(30, 15, 60, 45)

@@ -38,6 +38,22 @@ def test_a_box_is_outlined_as_the_library_does(
     assert [each["digest"] for each in opened.session()["models"]] == [loaded[1].digest]
 
 
+def test_a_slip_of_the_pointer_is_a_click(opened: Bedside) -> None:
+    mouse = opened.page.mouse
+    opened.drag((20, 20), (22.5, 22.5))  # 25 screen pixels, and less than 3 of the image
+    opened.settled()
+    assert opened.prompt()["box"] is None
+    x, y = opened.at(40, 30)
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 2, y + 2)
+    mouse.up()
+    opened.settled()
+    expect(opened.rows).to_have_count(1)
+    assert len(opened.prompt()["points"]) == 2
+    opened.box(60, 20, 64, 24)
+
+
 def test_steps_are_undone_and_done_again(opened: Bedside) -> None:
     opened.box(10, 10, 40, 40)
     first = opened.session()["objects"][0]["mask"]

@@ -6,6 +6,7 @@ would give them; what follows is asked of the service.
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as PilImage
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Dialog, Route, expect
 
 from components.masks import from_rle
 from tests.serving.web.acting import Bedside
@@ -162,6 +163,67 @@ def test_a_files_name_stays_on_the_device(bedside: Bedside, png: bytes) -> None:
     bedside.open(png, "Doe^Jane_1950.png")
     bedside.box(20, 10, 60, 40)
     assert len(sent) >= 3 and not any(b"Doe" in body for body in sent)
+
+
+def choose(opened: Bedside, png: bytes, name: str) -> None:
+    """Choose a file, and wait for nothing."""
+    opened.page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": png})
+
+
+DROP = """(text) => {
+  const data = new DataTransfer();
+  data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], "drop.png"));
+  document.dispatchEvent(new DragEvent("drop", {dataTransfer: data, cancelable: true}));
+}"""
+
+
+def test_another_file_asks_before_it_replaces_work(opened: Bedside, png: bytes) -> None:
+    page = opened.page
+    dialog = page.locator("#leave-dialog")
+    opened.box(5, 5, 40, 50)
+    opened.press("m")
+    opened.drag((50, 10), (80, 50))
+    opened.press("p")
+    choose(opened, png, "next.png")
+    expect(page.locator("#leave-title")).to_have_text("Open next.png and leave 1 object and 1 caliper?")
+    page.click("#leave-cancel")
+    expect(opened.rows).to_have_count(1)
+    page.evaluate(DROP, base64.b64encode(png).decode())
+    expect(page.locator("#leave-title")).to_contain_text("Open drop.png and leave")
+    page.click("#leave-export")
+    expect(page.locator("#export-dialog")).to_be_visible()
+    with page.expect_download():
+        page.click("#formats [data-format=json]")
+    opened.page.locator("#objects .pick").press("F2")
+    page.keyboard.type("Lobe")
+    page.keyboard.press("Enter")
+    choose(opened, png, "next.png")
+    expect(page.locator("#leave-told")).to_contain_text("since the last change: Lobe.")
+    page.click("#leave-open")
+    expect(opened.rows).to_have_count(0)
+    expect(opened.status).to_contain_text("ready")
+    opened.open(png)
+    expect(dialog).to_be_hidden()
+
+
+def test_leaving_the_page_asks_while_work_is_in_no_file(opened: Bedside) -> None:
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    leaves = "() => { const e = new Event('beforeunload', {cancelable: true}); return dispatchEvent(e); }"
+    assert opened.page.evaluate(leaves)
+    opened.box(5, 5, 40, 50)
+    assert not opened.page.evaluate(leaves)
+    opened.export("mask")
+    expect(opened.status).to_contain_text("Saved")
+    assert opened.page.evaluate(leaves)
+    opened.click(20, 20)
+    opened.page.once("dialog", leave)
+    opened.page.reload()
+    assert asked == ["beforeunload"]
 
 
 def test_a_file_that_is_no_image_is_refused_in_words(bedside: Bedside) -> None:
