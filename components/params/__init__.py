@@ -30,7 +30,7 @@ from components.params.judging import (
 from components.params.models import AdapterParams, ModelParams, StudentParams, TeacherParams
 from components.params.monitoring import MonitorParams, SignalParams
 from components.params.prompts import EvaluatePrompts, ObjectPromptKind, PromptKind, PromptParams, TrainPrompts
-from components.params.section import Section, Share
+from components.params.section import Section, Share, told
 from components.params.serving import LaneParams, ServingLanes, ServingParams
 from components.params.training import (
     AugmentParams,
@@ -167,9 +167,8 @@ def parse_params(raw: Any, *, origin: str) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or '(top)'}: {e['msg']}" for e in error.errors()]
         raise ParamsError(
-            f"{origin}: " + "; ".join(lines),
+            f"{origin}: {told(error)}",
             expected="the keys and types of components/params",
             remedy="correct or remove the keys named above",
         ) from None

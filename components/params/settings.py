@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from components.errors import ParamsError
+from components.params.section import told
 from components.params.serving import ServingParams
 from components.places import ACCESS_VARIABLE, SETTINGS_VARIABLE
 
@@ -37,9 +38,8 @@ def read_settings(code: Path) -> ServingParams:
     try:
         return ServingParams.model_validate(section)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, each['loc'])) or '(top)'}: {each['msg']}" for each in error.errors()]
         raise ParamsError(
-            f"{path}, serving: " + "; ".join(lines),
+            f"{path}, serving: {told(error)}",
             expected="the keys and types of components/params/serving.py",
             remedy="correct or remove the keys named above",
         ) from None
