@@ -183,7 +183,7 @@ def open_page(browser: Browser, address: str, size_wh: tuple[int, int], **option
     options = {"viewport": {"width": 1280, "height": 800}, **options}
     page = browser.new_context(**options).new_page()
     page.goto(address)
-    expect(page.locator("#model")).to_contain_text("version")
+    expect(page.locator("#model code")).to_be_visible()
     return User(page, size_wh)
 
 
