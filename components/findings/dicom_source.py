@@ -12,6 +12,7 @@ Leaves out: pixels, private elements and all that isn't named here.
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 import uuid
 from collections.abc import Iterator, Mapping
@@ -98,8 +99,8 @@ class DicomSource:
         told.StudyDate = told.StudyTime = told.ReferringPhysicianName = ""
         return told
 
-    def finish(self, made: Dataset) -> None:
-        """Put patient and study into a file that was made from the stand-in, and its references right."""
+    def finished(self, made: Dataset) -> bytes:
+        """The bytes of a file that was made from the stand-in, with patient and study, and its references right."""
         from pydicom.config import IGNORE
         from pydicom.dataelem import DataElement
 
@@ -108,6 +109,9 @@ class DicomSource:
                 item.ReferencedSOPClassUID = self.sop_class_uid
         for tag, value in self.identity.items():
             made[tag] = DataElement(tag, IDENTITY[tag], value, validation_mode=IGNORE)
+        buffer = io.BytesIO()
+        made.save_as(buffer, enforce_file_format=True)
+        return buffer.getvalue()
 
     def tracking_uid(self, mask: Mask, number: int) -> str:
         """An identifier of an outline: the same one for the same pixels of the same frame under the same number, in

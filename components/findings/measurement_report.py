@@ -22,7 +22,7 @@ from components.errors import ImageError
 from components.findings.dicom_source import DicomSource, new_uid, read_dicom_source
 from components.findings.finding import RESEARCH_ONLY, Finding, Origin, labels
 from components.findings.measurement_groups import SCHEME, ReportedObject, groups_of
-from components.findings.segmentation import MANUFACTURER, check_objects
+from components.findings.segmentation import MANUFACTURER, check_objects, series_and_equipment
 from components.formats.limits import SourceLimits
 
 if TYPE_CHECKING:
@@ -95,21 +95,11 @@ def to_report(
     made = ComprehensiveSR(
         evidence=[told.stand_in()] + ([] if segments is None else [segments]),
         content=content,
-        series_instance_uid=uid(),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=origin.model_name[:64],
-        software_versions=origin.software_version[:64],
-        device_serial_number=origin.model_digest[:16],
+        **series_and_equipment(origin, series_number=SERIES_NUMBER, uid=uid),
         series_description=f"Measurements. {RESEARCH_ONLY}",
         coding_schemes=[CodingSchemeIdentificationItem(SCHEME, name="SonoForge")],
     )
-    told.finish(made)
-    buffer = io.BytesIO()
-    made.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    return told.finished(made)
 
 
 def _segments(segmentation: bytes, source: DicomSource, count: int) -> Dataset:

@@ -10,9 +10,8 @@ Leaves out: measurements (measurement_report.py).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -72,10 +71,7 @@ def to_segmentation(
     check_objects(findings, told.size_hw)
     made = _segmentation(told, findings, origin, uid=uid)
     _refer_to_frame(made, told)
-    told.finish(made)
-    buffer = io.BytesIO()
-    made.save_as(buffer, enforce_file_format=True)
-    return buffer.getvalue()
+    return told.finished(made)
 
 
 def check_objects(findings: Sequence[Finding], size_hw: tuple[int, int]) -> None:
@@ -99,6 +95,20 @@ def check_objects(findings: Sequence[Finding], size_hw: tuple[int, int]) -> None
             )
 
 
+def series_and_equipment(origin: Origin, *, series_number: int, uid: Callable[[], str]) -> dict[str, Any]:
+    """What each file that is made here says of its series, itself and its maker, as highdicom takes it."""
+    return {
+        "series_instance_uid": uid(),
+        "series_number": series_number,
+        "sop_instance_uid": uid(),
+        "instance_number": 1,
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": origin.model_name[:64],
+        "software_versions": origin.software_version[:64],
+        "device_serial_number": origin.model_digest[:16],
+    }
+
+
 def _segmentation(
     source: DicomSource, findings: Sequence[Finding], origin: Origin, *, uid: Callable[[], str]
 ) -> Segmentation:
@@ -113,14 +123,7 @@ def _segmentation(
             _segment(source, finding, label, number, algorithm)
             for number, (finding, label) in enumerate(zip(findings, labels(findings), strict=True), start=1)
         ],
-        series_instance_uid=uid(),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=uid(),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=origin.model_name[:64],
-        software_versions=origin.software_version[:64],
-        device_serial_number=origin.model_digest[:16],
+        **series_and_equipment(origin, series_number=SERIES_NUMBER, uid=uid),
         content_label=CONTENT_LABEL,
         content_description=RESEARCH_ONLY,
         series_description=f"Outlines. {RESEARCH_ONLY}",
