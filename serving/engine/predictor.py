@@ -231,11 +231,12 @@ class Predictor:
         if image is not None:
             with clock.step("decode"):
                 source = self.open(image)
-                if source.kind != "tiff":
-                    # By the header, before a pixel is decoded; each page of a TIFF may have a size of its own.
-                    self._check(prompts, source.size_hw)
+                # By the header, before a pixel is decoded; each page of a TIFF may have a size of its own.
+                asked = None if source.kind == "tiff" else self._check(prompts, source.size_hw)
                 pixels, seen = see(source, frame)
-                asked = self._check(prompts, (pixels.shape[0], pixels.shape[1]))
+                size_hw = (pixels.shape[0], pixels.shape[1])
+                if asked is None or size_hw != source.size_hw:
+                    asked = self._check(prompts, size_hw)
             found_id, embedded = self._embedded(pixels, seen, clock)
         else:
             assert image_id is not None, "an image or an id"
