@@ -11,7 +11,7 @@ from pathlib import Path
 from components.artefacts import ModelDescription, read_description
 from components.promptable.model_folder import save_segmenter
 from components.promptable.segmenter import Segmenter
-from components.students import build_student, student_adapter, student_hiera
+from components.students import build_student, student_adapter, student_trunk
 from components.teacher.build import load_teacher
 from components.training.distil import distil as train_student
 from components.training.loop import FitResult, Report
@@ -83,7 +83,7 @@ def write_student(job: Job, student: Segmenter, records: list[Record], folder: P
         student,
         kind="student",
         name=params.name,
-        hiera=student_hiera(params),
+        trunk=student_trunk(params),
         adapter=student_adapter(params),
         phantom=teacher.phantom or any(record.phantom for record in records),
         base=f"teacher {teacher.digest[:12]} ({teacher.name}, {teacher.base})",

@@ -13,7 +13,7 @@ from components.promptable.adapter import adapter_config
 from components.promptable.model_folder import save_segmenter
 from components.promptable.segmenter import Segmenter
 from components.teacher.base_weights import pretraining_exposure
-from components.teacher.build import build_teacher, teacher_hiera
+from components.teacher.build import build_teacher, teacher_trunk
 from components.training.finetune import finetune as train_teacher
 from components.training.loop import FitResult, Report
 from components.types import Record
@@ -63,7 +63,7 @@ def save(job: Job, teacher: Segmenter, params: TeacherParams, records: list[Reco
         teacher,
         kind="teacher",
         name=params.hiera,
-        hiera=teacher_hiera(params),
+        trunk=teacher_trunk(params),
         adapter=adapter_config(params.adapter),
         phantom=any(record.phantom for record in records),
         base=params.base,

@@ -5,6 +5,7 @@ The folder is components.artefacts' (sha256 checked before loading); here stands
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from components.artefacts import (
 from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.adapter import AdapterConfig
-from components.promptable.build import HieraConfig, build_segmenter
+from components.promptable.build import TRUNK_KINDS, TrunkConfig, build_segmenter
 from components.promptable.segmenter import Segmenter
 
 
@@ -30,7 +31,7 @@ def save_segmenter(
     *,
     kind: Literal["teacher", "student"],
     name: str,
-    hiera: HieraConfig,
+    trunk: TrunkConfig,
     adapter: AdapterConfig,
     phantom: bool,
     base: str,
@@ -43,7 +44,7 @@ def save_segmenter(
         kind=kind,
         name=name,
         config={
-            "hiera": asdict(hiera),
+            "trunk": {"kind": trunk.kind, **asdict(trunk)},
             "adapter": asdict(adapter),
             "draws_prompts": segmenter.draws_prompts,
         },
@@ -56,6 +57,28 @@ def save_segmenter(
         provenance=provenance,
     )
     return save_model(folder, segmenter.state_dict(), description)
+
+
+def trunk_config(config: Mapping[str, Any]) -> TrunkConfig:
+    """The trunk that a model folder's `config` states; the first folders stated a Hiera's fields as `hiera`.
+
+    Raises
+    ------
+    KeyError, TypeError
+        If it states none, a kind that there isn't, or other fields than the kind's.
+    """
+    if "trunk" not in config:
+        return _built(TRUNK_KINDS["hiera"], config["hiera"])
+    stated = dict(config["trunk"])
+    return _built(TRUNK_KINDS[stated.pop("kind")], stated)
+
+
+def _built(kind: type[TrunkConfig], fields: Mapping[str, Any]) -> TrunkConfig:
+    """JSON has lists where the configurations have tuples."""
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
+    return kind(**values)
 
 
 def check_preprocessing(folder: Path, description: ModelDescription) -> None:
@@ -89,16 +112,16 @@ def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tupl
         )
     check_preprocessing(folder, description)
     try:
-        hiera = HieraConfig(**description.config["hiera"])
+        trunk = trunk_config(description.config)
         adapter = AdapterConfig(**description.config["adapter"])
         draws_prompts = bool(description.config["draws_prompts"])
     except (KeyError, TypeError) as error:
         raise ArtefactError(
             f"{folder}: its config doesn't describe a segmenter ({error})",
-            expected="the keys `hiera`, `adapter` and `draws_prompts`",
+            expected="the keys `trunk`, `adapter` and `draws_prompts`",
             remedy="restore the folder: `dvc checkout`",
         ) from None
-    segmenter = build_segmenter(hiera, adapter, image_size_px=description.image_size_px, draws_prompts=draws_prompts)
+    segmenter = build_segmenter(trunk, adapter, image_size_px=description.image_size_px, draws_prompts=draws_prompts)
     try:
         segmenter.load_state_dict(load_tensors(folder, description), strict=True)
     except RuntimeError as error:

@@ -8,7 +8,6 @@ Leaves out: video memory, several masks for one prompt, reading images and promp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,48 +16,14 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from components.promptable.adapter import AdapterConfig
+from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Embedding, PromptBatch
 from components.promptable.guess import draw_guess
-from components.promptable.trunk import AdaptedHiera, StageFeature
+from components.promptable.trunks.features import StageFeature, Trunk
+from components.promptable.trunks.hiera import AdaptedHiera
 
-LEVEL_STRIDES = (4, 8, 16)
-NO_PREVIOUS = -1.0
-"""What `PromptBatch.previous` holds where there is no previous mask."""
+__all__ = ["LEVEL_STRIDES", "NO_PREVIOUS", "Embedding", "PromptBatch", "Segmenter"]
+
 _MASK_LOGIT = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Embedding:
-    """What the decoder needs of B images: maps at strides 4 (32 channels), 8 (64) and 16 (256)."""
-
-    s4: Tensor
-    s8: Tensor
-    s16: Tensor
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the three maps take."""
-        return sum(map_.element_size() * map_.nelement() for map_ in (self.s4, self.s8, self.s16))
-
-
-@dataclass(frozen=True, slots=True)
-class PromptBatch:
-    """N prompts as SAM2 takes them.
-
-    `image_index` (N, int64) says which image of the embedding each belongs to; `coords` (N P 2, float32) are input
-    pixels; `labels` (N P, int64): 1 and 0 a positive and a negative click, 2 and 3 a box's first and last corner,
-    -1 padding. `previous` (N S/4 S/4, float32) is the share of each cell that a previous mask covers, 0 to 1, all
-    `NO_PREVIOUS` for a prompt that has none; None where no prompt has one.
-    """
-
-    image_index: Tensor
-    coords: Tensor
-    labels: Tensor
-    previous: Tensor | None = None
-
-    def to(self, device: torch.device) -> PromptBatch:
-        """The batch on another device."""
-        previous = None if self.previous is None else self.previous.to(device)
-        return PromptBatch(self.image_index.to(device), self.coords.to(device), self.labels.to(device), previous)
 
 
 class Segmenter(nn.Module):
@@ -71,7 +36,7 @@ class Segmenter(nn.Module):
         super().__init__()
         self.draws_prompts = draws_prompts
         self.image_size_px = image_size_px
-        self.trunk = AdaptedHiera(sam2.image_encoder.trunk, adapter)
+        self.trunk: Trunk = AdaptedHiera(sam2.image_encoder.trunk, adapter)
         self.neck_convs = sam2.image_encoder.neck.convs
         self.top_down_levels = tuple(sam2.image_encoder.neck.fpn_top_down_levels)
         self.no_memory = nn.Parameter(sam2.no_mem_embed.detach().clone())  # 1 1 256
@@ -94,8 +59,7 @@ class Segmenter(nn.Module):
 
     def stages(self, images: Tensor) -> list[StageFeature]:
         """The trunk's features of images (B 3 S S), finest first; what distillation compares."""
-        features: list[StageFeature] = self.trunk(images)
-        return features
+        return self.trunk(images)
 
     def embed_levels(self, levels: list[Tensor]) -> Embedding:
         """Prepare the neck's levels (256 channels, strides 4, 8, 16) for the decoder."""

@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from components.promptable.adapter import AdapterConfig
-from components.promptable.build import HieraConfig, build_sam2
+from components.promptable.build import TrunkConfig, build_sam2
 from components.promptable.segmenter import Segmenter
 
 RELEASED_SOBEL_PER_BLOCK = 576
@@ -48,9 +48,9 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def parameter_row(name: str, hiera: HieraConfig, adapter: AdapterConfig, *, image_size_px: int) -> ParameterRow:
+def parameter_row(name: str, trunk: TrunkConfig, adapter: AdapterConfig, *, image_size_px: int) -> ParameterRow:
     """Build a model, with random weights, and count it."""
-    sam2 = build_sam2(hiera, image_size_px=image_size_px)
+    sam2 = build_sam2(trunk, image_size_px=image_size_px)
     sam2_total = count_parameters(sam2)
     return _row(name, Segmenter(sam2, adapter=adapter, image_size_px=image_size_px), sam2_total)
 
@@ -58,7 +58,7 @@ def parameter_row(name: str, hiera: HieraConfig, adapter: AdapterConfig, *, imag
 def _row(name: str, segmenter: Segmenter, sam2_total: int) -> ParameterRow:
     stem = 0 if segmenter.trunk.edge_stem is None else count_parameters(segmenter.trunk.edge_stem)
     adapters = count_parameters(segmenter.trunk.adapters) + stem
-    trunk, neck = count_parameters(segmenter.trunk.hiera), count_parameters(segmenter.neck_convs)
+    trunk, neck = count_parameters(segmenter.trunk) - adapters, count_parameters(segmenter.neck_convs)
     image_path = count_parameters(segmenter)
     segmenter.set_trainable(trunk=False)
     trainable = sum(p.numel() for p in segmenter.parameters() if p.requires_grad)

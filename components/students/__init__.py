@@ -1,6 +1,6 @@
 """Small promptable segmenters, one file each, found by name.
 
-A student's file states `NAME` and `hiera(params) -> HieraConfig`. Leaves out: training
+A student's file states `NAME` and `trunk(params) -> TrunkConfig`. Leaves out: training
 (components/training/distil.py).
 """
 
@@ -17,7 +17,7 @@ from components.artefacts import ModelDescription
 from components.errors import ParamsError
 from components.params import ModelParams, StudentParams
 from components.promptable.adapter import AdapterConfig, adapter_config
-from components.promptable.build import HieraConfig, build_segmenter
+from components.promptable.build import TrunkConfig, build_segmenter
 from components.promptable.model_folder import load_segmenter
 from components.promptable.segmenter import Segmenter
 
@@ -32,7 +32,7 @@ def student_names() -> tuple[str, ...]:
     return tuple(sorted(_students()))
 
 
-def student_hiera(params: StudentParams) -> HieraConfig:
+def student_trunk(params: StudentParams) -> TrunkConfig:
     """The trunk of the student that the parameters name.
 
     Raises
@@ -47,7 +47,7 @@ def student_hiera(params: StudentParams) -> HieraConfig:
             expected=f"one of {', '.join(sorted(students))}",
             remedy="correct student.name, or add components/students/<name>.py",
         )
-    config: HieraConfig = students[params.name].hiera(params)
+    config: TrunkConfig = students[params.name].trunk(params)
     return config
 
 
@@ -67,7 +67,7 @@ def build_student(params: StudentParams, *, model: ModelParams, seed: int) -> Se
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         segmenter = build_segmenter(
-            student_hiera(params),
+            student_trunk(params),
             student_adapter(params),
             image_size_px=model.image_size_px,
             draws_prompts=model.draws_prompts,

@@ -12,7 +12,7 @@ from components.promptable.build import HieraConfig
 NAME = "hiera_mini"
 
 
-def hiera(params: StudentParams) -> HieraConfig:
+def trunk(params: StudentParams) -> HieraConfig:
     """The student's trunk as an override of SAM2.1's Hiera-T."""
     return HieraConfig(
         "sam2.1_hiera_t.yaml",

@@ -15,7 +15,7 @@ from components.artefacts import ModelDescription
 from components.errors import BaseWeightsError
 from components.params import ModelParams, TeacherParams
 from components.promptable.adapter import adapter_config
-from components.promptable.build import HieraConfig, build_sam2
+from components.promptable.build import TrunkConfig, build_sam2
 from components.promptable.model_folder import load_segmenter
 from components.promptable.segmenter import Segmenter
 from components.teacher.base_weights import OFFICIAL, SCRATCH, check_base, fetch
@@ -24,7 +24,7 @@ from components.teacher.hiera import HIERAS
 BASE_WEIGHTS = Path("data/base_weights")
 
 
-def teacher_hiera(params: TeacherParams) -> HieraConfig:
+def teacher_trunk(params: TeacherParams) -> TrunkConfig:
     """The trunk that the parameters name."""
     return HIERAS[params.hiera]
 
@@ -44,7 +44,7 @@ def build_teacher(
     check_base(params)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        sam2 = build_sam2(teacher_hiera(params), image_size_px=model.image_size_px)
+        sam2 = build_sam2(teacher_trunk(params), image_size_px=model.image_size_px)
         if params.base != SCRATCH:
             _load_base(sam2, params.base, base_folder)
         segmenter = Segmenter(

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from components.params import DistilTerms, MaskLossParams, UnetLossParams
 from components.promptable.segmenter import Segmenter
-from components.promptable.trunk import StageFeature
+from components.promptable.trunks.features import StageFeature
 
 DICE_SMOOTH_PX = 1.0
 

@@ -70,16 +70,16 @@ def _encoders(params: Params, teacher: str, size: int) -> dict[str, Callable[[],
 
     from components.promptable.adapter import AdapterConfig
     from components.promptable.build import build_segmenter
-    from components.students import student_hiera, student_names
+    from components.students import student_names, student_trunk
     from components.teacher.hiera import HIERAS
 
-    hieras = {name: student_hiera(params.student.model_copy(update={"name": name})) for name in student_names()}
-    hieras[f"teacher {teacher}"] = HIERAS[teacher]
+    trunks = {name: student_trunk(params.student.model_copy(update={"name": name})) for name in student_names()}
+    trunks[f"teacher {teacher}"] = HIERAS[teacher]
     images = torch.zeros(1, 3, size, size)
     cases: dict[str, Callable[[], object]] = {}
-    for name, hiera in hieras.items():
+    for name, trunk in trunks.items():
         for config, note in ((AdapterConfig(), ""), (AdapterConfig(variant="none"), ", no adapters")):
-            segmenter = build_segmenter(hiera, config, image_size_px=size, draws_prompts=False)
+            segmenter = build_segmenter(trunk, config, image_size_px=size, draws_prompts=False)
             cases[name + note] = partial(_encode, segmenter, images)
     return cases
 
@@ -98,7 +98,7 @@ def _decoders(params: Params, size: int) -> dict[str, Callable[[], object]]:
     from components.promptable.adapter import AdapterConfig
     from components.promptable.build import build_segmenter
     from components.promptable.predict import embed, segment_embedded
-    from components.students import student_hiera
+    from components.students import student_trunk
     from components.types import Prompt
 
     image = np.zeros((600, 800, 3), dtype=np.uint8)
@@ -106,7 +106,7 @@ def _decoders(params: Params, size: int) -> dict[str, Callable[[], object]]:
     cases: dict[str, Callable[[], object]] = {}
     for drawn, name in ((False, "box as corners"), (True, "box as corners and drawn")):
         segmenter = build_segmenter(
-            student_hiera(params.student), AdapterConfig(), image_size_px=size, draws_prompts=drawn
+            student_trunk(params.student), AdapterConfig(), image_size_px=size, draws_prompts=drawn
         )
         embedding = embed(segmenter, image)
         cases[name] = partial(segment_embedded, segmenter, embedding, (600, 800), prompts)
@@ -121,7 +121,7 @@ def _reading(params: Params, size: int, scratch: Path) -> dict[str, Callable[[],
     from components.intake.harmonise import harmonise
     from components.phantom import write_dataset
     from components.promptable.build import build_segmenter
-    from components.students import student_adapter, student_hiera
+    from components.students import student_adapter, student_trunk
     from components.training.data import Batch, TrainingImages, collate
 
     raw = write_dataset("busi", scratch / "raw", images=12, seed=1).root
@@ -140,7 +140,7 @@ def _reading(params: Params, size: int, scratch: Path) -> dict[str, Callable[[],
         return collate([images[divmod(next(numbers), len(images))] for _ in range(BATCH)])
 
     student = build_segmenter(
-        student_hiera(params.student), student_adapter(params.student), image_size_px=size, draws_prompts=False
+        student_trunk(params.student), student_adapter(params.student), image_size_px=size, draws_prompts=False
     )
     name = f"{BATCH} images"
     return {

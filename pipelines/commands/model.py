@@ -25,14 +25,14 @@ def summary(
     from components.params import load_params
     from components.promptable.adapter import AdapterConfig
     from components.promptable.summary import as_record, parameter_row
-    from components.students import student_hiera, student_names
+    from components.students import student_names, student_trunk
     from components.teacher.hiera import HIERAS
 
     params = load_params(Path("params.yaml"))
-    rows = [parameter_row(name, hiera, AdapterConfig(), image_size_px=1024) for name, hiera in HIERAS.items()]
+    rows = [parameter_row(name, trunk, AdapterConfig(), image_size_px=1024) for name, trunk in HIERAS.items()]
     for name in student_names():
-        hiera = student_hiera(params.student.model_copy(update={"name": name}))
-        rows.append(parameter_row(name, hiera, AdapterConfig(), image_size_px=1024))
+        trunk = student_trunk(params.student.model_copy(update={"name": name}))
+        rows.append(parameter_row(name, trunk, AdapterConfig(), image_size_px=1024))
     if as_json:
         typer.echo(json.dumps([as_record(row) for row in rows], indent=2))
         return

@@ -16,7 +16,7 @@ from components.params import AdapterParams, ModelParams, StudentParams
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads
 from components.promptable.segmenter import Segmenter
-from components.students import build_student, load_student, student_adapter, student_hiera
+from components.students import build_student, load_student, student_adapter, student_trunk
 from components.types import Image
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
@@ -40,7 +40,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         build_student(STUDENT, model=ModelParams(image_size_px=64, draws_prompts=True), seed=3),
         kind="student",
         name="hiera_mini",
-        hiera=student_hiera(STUDENT),
+        trunk=student_trunk(STUDENT),
         adapter=student_adapter(STUDENT),
         phantom=True,
         base="scratch",

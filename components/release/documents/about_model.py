@@ -5,6 +5,8 @@ Leaves out: data (about_data.py) and results (about_results.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from components.artefacts import ModelDescription
 from components.params import OptimiseParams
 from components.release.documents.run_files import Run
@@ -16,11 +18,19 @@ def model(run: Run) -> str:
     """What the model is made of."""
     student, config = run.student, run.student.config
     return (
-        f"{student.name}, a promptable segmenter: SAM2's Hiera trunk ({_parts(config.get('hiera', {}))}) "
+        f"{student.name}, a promptable segmenter: {_trunk(config)} "
         f"{_adapters(config.get('adapter', {}))}, a neck, SAM2's prompt encoder and mask decoder. Input: one image "
         f"stretched to {student.image_size_px} px square, boxes or clicks. Output: for each object one mask at the "
         f"image's own size and an estimate of its IoU. Weights sha256 {student.digest}"
     )
+
+
+def _trunk(config: Mapping[str, object]) -> str:
+    """Which trunk; the first models stated a Hiera's fields as `hiera`."""
+    stated = config.get("trunk", config.get("hiera", {}))
+    convolutional = isinstance(stated, dict) and stated.get("kind") == "rep"
+    name = "a trunk of re-parameterised convolutions" if convolutional else "SAM2's Hiera trunk"
+    return f"{name} ({_parts(stated)})"
 
 
 def _adapters(values: object) -> str:

@@ -22,9 +22,9 @@ from components.promptable.adapter import adapter_config
 from components.promptable.model_folder import load_segmenter, save_segmenter
 from components.promptable.segmenter import Segmenter
 from components.promptable.summary import count_parameters
-from components.students import build_student, student_adapter, student_hiera
+from components.students import build_student, student_adapter, student_trunk
 from components.teacher.base_weights import pretraining_exposure
-from components.teacher.build import build_teacher, teacher_hiera
+from components.teacher.build import build_teacher, teacher_trunk
 from components.training.ablation.progress import Clock, Tell
 from components.training.ablation.variants import TEACHER, Variant
 from components.training.distil import distil
@@ -217,7 +217,7 @@ def _keep(folder: Path, variant: Variant, params: Params, data: Data, network: S
         network,
         kind=variant.kind,
         name=params.teacher.hiera if teaches else params.student.name,
-        hiera=teacher_hiera(params.teacher) if teaches else student_hiera(params.student),
+        trunk=teacher_trunk(params.teacher) if teaches else student_trunk(params.student),
         adapter=adapter_config(params.teacher.adapter) if teaches else student_adapter(params.student),
         phantom=any(record.phantom for record in data.train),
         base=params.teacher.base if teaches else f"the ablation's {TEACHER}",

@@ -75,7 +75,7 @@ def _exported(segmenter: Segmenter, folder: Path) -> Pair:
         segmenter,
         kind="student",
         name="tiny",
-        hiera=PADDED,
+        trunk=PADDED,
         adapter=AdapterConfig(),
         phantom=True,
         base="scratch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def folder(tiny: Segmenter, tmp_path: Path) -> Path:
         tiny,
         kind="student",
         name="tiny",
-        hiera=TINY,
+        trunk=TINY,
         adapter=AdapterConfig(),
         phantom=True,
         base="scratch",
@@ -40,6 +41,27 @@ def test_round_trip_to_the_bit(tiny: Segmenter, folder: Path) -> None:
     assert len(description.digest) == 64
     assert description.phantom
     assert sorted(path.name for path in folder.iterdir()) == [DESCRIPTION, WEIGHTS]
+
+
+def test_a_folder_that_states_its_hiera_as_the_first_ones_did(tiny: Segmenter, folder: Path) -> None:
+    stated = json.loads((folder / DESCRIPTION).read_text())
+    trunk = stated["config"].pop("trunk")
+    assert trunk.pop("kind") == "hiera"
+    stated["config"]["hiera"] = trunk
+    (folder / DESCRIPTION).write_text(json.dumps(stated))
+    loaded, _ = load_segmenter(folder, kind="student")
+    images = torch.randn(1, 3, SIZE_PX, SIZE_PX)
+    with torch.inference_mode():
+        assert torch.equal(loaded.encode(images).s16, tiny.encode(images).s16)
+
+
+@pytest.mark.parametrize("kind", ["conformer", None])
+def test_an_unknown_kind_of_trunk_is_refused(folder: Path, kind: str | None) -> None:
+    stated = json.loads((folder / DESCRIPTION).read_text())
+    stated["config"]["trunk"]["kind"] = kind
+    (folder / DESCRIPTION).write_text(json.dumps(stated))
+    with pytest.raises(ArtefactError, match="`trunk`"):
+        load_segmenter(folder, kind="student")
 
 
 def test_altered_weights_are_refused(folder: Path) -> None:

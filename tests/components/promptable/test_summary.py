@@ -7,7 +7,7 @@ import pytest
 from components.params import load_params
 from components.promptable.adapter import AdapterConfig
 from components.promptable.summary import ParameterRow, parameter_row
-from components.students import student_hiera
+from components.students import student_trunk
 from components.teacher.hiera import HIERAS
 from tests.conftest import ROOT
 
@@ -20,7 +20,7 @@ def large() -> ParameterRow:
 @pytest.fixture(scope="module")
 def mini() -> ParameterRow:
     student = load_params(ROOT / "params.yaml").student
-    return parameter_row("hiera_mini", student_hiera(student), AdapterConfig(), image_size_px=1024)
+    return parameter_row("hiera_mini", student_trunk(student), AdapterConfig(), image_size_px=1024)
 
 
 def test_sam2_large_is_as_published(large: ParameterRow) -> None:

@@ -27,7 +27,7 @@ from components.release.checks.evidence import Rules
 from components.release.files import package_digest
 from components.release.gate import judge
 from components.release.gathering import gather, on_test_side, package_changes, try_model, unlike
-from components.students import build_student, load_student, student_adapter, student_hiera
+from components.students import build_student, load_student, student_adapter, student_trunk
 from components.types import ObjectTruth, Record, Role
 
 SIZE_PX = 48
@@ -76,7 +76,7 @@ def save_student(folder: Path, params: Params, *, seed: int) -> None:
         build_student(params.student, model=params.model, seed=seed),
         kind="student",
         name="hiera_mini",
-        hiera=student_hiera(params.student),
+        trunk=student_trunk(params.student),
         adapter=student_adapter(params.student),
         phantom=True,
         base="scratch",

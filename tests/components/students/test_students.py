@@ -16,8 +16,8 @@ from components.students import (
     build_student,
     load_student,
     student_adapter,
-    student_hiera,
     student_names,
+    student_trunk,
 )
 
 MODEL = ModelParams(image_size_px=64, draws_prompts=True)
@@ -42,7 +42,7 @@ def test_the_papers_student_is_there() -> None:
 
 def test_an_unknown_student_is_refused() -> None:
     with pytest.raises(ParamsError, match="hiera_mini"):
-        student_hiera(student_params("nobody"))
+        student_trunk(student_params("nobody"))
 
 
 @pytest.mark.parametrize("name", student_names())
@@ -77,7 +77,7 @@ def test_a_saved_student_is_the_same_to_the_bit(name: str, tmp_path: Path) -> No
         student,
         kind="student",
         name=name,
-        hiera=student_hiera(params),
+        trunk=student_trunk(params),
         adapter=student_adapter(params),
         phantom=True,
         base="scratch",

@@ -7,28 +7,52 @@ patched, so official weights load into it as they are. Leaves out: the neck (seg
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from einops import rearrange
 from sam2.modeling.backbones.hieradet import Hiera
 from torch import Tensor, nn
 
 from components.promptable.adapter import AdapterConfig, CHAdapter, EdgeStem
+from components.promptable.trunks.features import StageFeature, Trunk
 
 
 @dataclass(frozen=True, slots=True)
-class StageFeature:
-    """What a stage ends with, B D H W: the last block's output, and its adapter's feature (None without one)."""
+class HieraConfig:
+    """A Hiera: one of SAM2.1's configuration files, and what differs from it (None: as in the file).
 
-    block: Tensor
-    adapter: Tensor | None
+    `stages` are blocks a stage, `window_spec` their attention windows in tokens, `global_att_blocks` the blocks
+    that attend to the whole map.
+    """
 
-    @property
-    def total(self) -> Tensor:
-        """The sum, which the next stage and the neck take."""
-        return self.block if self.adapter is None else self.block + self.adapter
+    kind: ClassVar[str] = "hiera"
+
+    sam2_config: str
+    embed_dim: int | None = None
+    stages: tuple[int, ...] | None = None
+    global_att_blocks: tuple[int, ...] | None = None
+    window_spec: tuple[int, ...] | None = None
+
+    def overrides(self) -> list[str]:
+        """Hydra overrides of the SAM2.1 file."""
+        trunk = "++model.image_encoder.trunk"
+        lines = [
+            f"{trunk}.{key}={list(value) if isinstance(value, tuple) else value}"
+            for key, value in (
+                ("embed_dim", self.embed_dim),
+                ("stages", self.stages),
+                ("global_att_blocks", self.global_att_blocks),
+                ("window_spec", self.window_spec),
+            )
+            if value is not None
+        ]
+        if self.embed_dim is not None:
+            widths = [self.embed_dim * factor for factor in (8, 4, 2, 1)]
+            lines.append(f"++model.image_encoder.neck.backbone_channel_list={widths}")
+        return lines
 
 
-class AdaptedHiera(nn.Module):
+class AdaptedHiera(Trunk):
     """Hiera's blocks with an adapter after each (paper, framework figure: the adapter follows the block)."""
 
     def __init__(self, hiera: Hiera, config: AdapterConfig) -> None:
