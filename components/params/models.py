@@ -20,7 +20,8 @@ class ModelParams(Section):
 
 class AdapterParams(Section):
     """The Context-Edge Hybrid Adapter: as the paper's figure draws it, as released, or none; for ablation
-    either branch can be switched off. `scale` multiplies the branches' sum (paper's code: 0.5)."""
+    either branch can be switched off. `scale` multiplies the branches' sum (paper's code: 0.5). A student of
+    convolutions (`rep_mini`) has the edge branch alone, whatever `context` says, and no `as_released`."""
 
     variant: Literal["as_drawn", "as_released", "none"]
     context: bool
@@ -46,9 +47,10 @@ class TeacherParams(Section):
 
 
 class StudentParams(Section):
-    """The student by name (`components/students/<name>.py`), its attention windows and its adapters.
+    """The student by name (`components/students/<name>.py`; docs/students.md), its attention windows and its adapters.
 
-    The paper keeps Hiera's windows (8, 4, 14, 7); windows that divide the feature maps need no padding.
+    `window_spec` is `hiera_mini`'s; the others have their own, or none. The paper keeps Hiera's windows (8, 4, 14, 7);
+    windows that divide the feature maps need no padding.
     """
 
     name: str = Field(min_length=1)

@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 from components.promptable.adapter import AdapterConfig
 from components.promptable.segmenter import Segmenter
 from components.promptable.trunks.hiera import HieraConfig
+from components.promptable.trunks.rep import RepConfig
 
-TrunkConfig: TypeAlias = HieraConfig
-TRUNK_KINDS: dict[str, type[TrunkConfig]] = {kind.kind: kind for kind in (HieraConfig,)}
+TrunkConfig: TypeAlias = HieraConfig | RepConfig
+TRUNK_KINDS: dict[str, type[TrunkConfig]] = {kind.kind: kind for kind in (HieraConfig, RepConfig)}
 """Every kind of trunk by the name that a model folder states."""
 
 
@@ -25,7 +26,7 @@ def build_sam2(trunk: TrunkConfig, *, image_size_px: int) -> Any:
     from hydra.utils import instantiate
     from omegaconf import OmegaConf
 
-    overrides = [*trunk.overrides(), f"++model.image_size={image_size_px}"]
+    overrides = [*trunk.overrides(image_size_px), f"++model.image_size={image_size_px}"]
     config = compose(config_name=f"configs/sam2.1/{trunk.sam2_config}", overrides=overrides)
     OmegaConf.resolve(config)
     return instantiate(config.model, _recursive_=True)

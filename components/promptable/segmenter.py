@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from components.promptable.adapter import AdapterConfig
 from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Embedding, PromptBatch
 from components.promptable.guess import draw_guess
+from components.promptable.trunks.adapt import adapted
 from components.promptable.trunks.features import StageFeature, Trunk
-from components.promptable.trunks.hiera import AdaptedHiera
 
 __all__ = ["LEVEL_STRIDES", "NO_PREVIOUS", "Embedding", "PromptBatch", "Segmenter"]
 
@@ -36,7 +36,7 @@ class Segmenter(nn.Module):
         super().__init__()
         self.draws_prompts = draws_prompts
         self.image_size_px = image_size_px
-        self.trunk: Trunk = AdaptedHiera(sam2.image_encoder.trunk, adapter)
+        self.trunk: Trunk = adapted(sam2.image_encoder.trunk, adapter)
         self.neck_convs = sam2.image_encoder.neck.convs
         self.top_down_levels = tuple(sam2.image_encoder.neck.fpn_top_down_levels)
         self.no_memory = nn.Parameter(sam2.no_mem_embed.detach().clone())  # 1 1 256

@@ -15,6 +15,9 @@ from torch import Tensor, nn
 
 from components.promptable.adapter import AdapterConfig, CHAdapter, EdgeStem
 from components.promptable.trunks.features import StageFeature, Trunk
+from components.promptable.trunks.pooled import PooledHiera
+
+_FIRST_STRIDE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,9 @@ class HieraConfig:
     """A Hiera: one of SAM2.1's configuration files, and what differs from it (None: as in the file).
 
     `stages` are blocks a stage, `window_spec` their attention windows in tokens, `global_att_blocks` the blocks
-    that attend to the whole map.
+    that attend to the whole map. `num_heads` are the first stage's heads, `head_mul` how many times more each next
+    stage has. With `windows_divide` a window is the largest that divides its stage's map and isn't larger than
+    `window_spec` says, so that nothing is padded; with `pools_keys` global blocks pool keys and values (pooled.py).
     """
 
     kind: ClassVar[str] = "hiera"
@@ -32,9 +37,16 @@ class HieraConfig:
     stages: tuple[int, ...] | None = None
     global_att_blocks: tuple[int, ...] | None = None
     window_spec: tuple[int, ...] | None = None
+    num_heads: int | None = None
+    head_mul: int | None = None
+    windows_divide: bool = False
+    pools_keys: bool = False
 
-    def overrides(self) -> list[str]:
-        """Hydra overrides of the SAM2.1 file."""
+    def overrides(self, image_size_px: int) -> list[str]:
+        """Hydra overrides of the SAM2.1 file, for images of this side."""
+        windows = self.window_spec
+        if windows is not None and self.windows_divide:
+            windows = dividing_windows(windows, image_size_px=image_size_px)
         trunk = "++model.image_encoder.trunk"
         lines = [
             f"{trunk}.{key}={list(value) if isinstance(value, tuple) else value}"
@@ -42,7 +54,10 @@ class HieraConfig:
                 ("embed_dim", self.embed_dim),
                 ("stages", self.stages),
                 ("global_att_blocks", self.global_att_blocks),
-                ("window_spec", self.window_spec),
+                ("window_spec", windows),
+                ("num_heads", self.num_heads),
+                ("head_mul", self.head_mul),
+                ("_target_", f"{PooledHiera.__module__}.{PooledHiera.__name__}" if self.pools_keys else None),
             )
             if value is not None
         ]
@@ -50,6 +65,19 @@ class HieraConfig:
             widths = [self.embed_dim * factor for factor in (8, 4, 2, 1)]
             lines.append(f"++model.image_encoder.neck.backbone_channel_list={widths}")
         return lines
+
+
+def dividing_windows(limits: tuple[int, ...], *, image_size_px: int) -> tuple[int, ...]:
+    """For each stage the largest window, in tokens, that divides the stage's map and is at most its limit.
+
+    A stage's first block attends in the window before it and halves the map, so all but the last window are even.
+    """
+    windows: list[int] = []
+    for stage, limit in enumerate(limits):
+        tokens = image_size_px // (_FIRST_STRIDE * 2**stage)
+        step = 1 if stage == len(limits) - 1 else 2
+        windows.append(max(size for size in range(step, limit + 1, step) if tokens % size == 0))
+    return tuple(windows)
 
 
 class AdaptedHiera(Trunk):

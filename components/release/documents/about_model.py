@@ -19,7 +19,7 @@ def model(run: Run) -> str:
     student, config = run.student, run.student.config
     return (
         f"{student.name}, a promptable segmenter: {_trunk(config)} "
-        f"{_adapters(config.get('adapter', {}))}, a neck, SAM2's prompt encoder and mask decoder. Input: one image "
+        f"{_adapters(config)}, a neck, SAM2's prompt encoder and mask decoder. Input: one image "
         f"stretched to {student.image_size_px} px square, boxes or clicks. Output: for each object one mask at the "
         f"image's own size and an estimate of its IoU. Weights sha256 {student.digest}"
     )
@@ -28,15 +28,22 @@ def model(run: Run) -> str:
 def _trunk(config: Mapping[str, object]) -> str:
     """Which trunk; the first models stated a Hiera's fields as `hiera`."""
     stated = config.get("trunk", config.get("hiera", {}))
-    convolutional = isinstance(stated, dict) and stated.get("kind") == "rep"
-    name = "a trunk of re-parameterised convolutions" if convolutional else "SAM2's Hiera trunk"
-    return f"{name} ({_parts(stated)})"
+    name = "a trunk of re-parameterised convolutions" if _is_convolutional(config) else "SAM2's Hiera trunk"
+    fields = {key: value for key, value in stated.items() if key != "kind"} if isinstance(stated, dict) else stated
+    return f"{name} ({_parts(fields)})"
 
 
-def _adapters(values: object) -> str:
+def _is_convolutional(config: Mapping[str, object]) -> bool:
+    stated = config.get("trunk")
+    return isinstance(stated, dict) and stated.get("kind") == "rep"
+
+
+def _adapters(config: Mapping[str, object]) -> str:
+    values = config.get("adapter", {})
+    branches = "an edge branch" if _is_convolutional(config) else "a context-edge adapter"
     if isinstance(values, dict) and values.get("variant") == "none":
         return "without adapters"
-    return f"with a context-edge adapter in each block ({_parts(values)})"
+    return f"with {branches} in each block ({_parts(values)})"
 
 
 def _parts(values: object) -> str:

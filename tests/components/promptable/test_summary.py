@@ -54,6 +54,16 @@ def test_mini_has_086_million_in_its_encoder(mini: ParameterRow) -> None:
     assert mini.image_path == 5_079_193
 
 
+@pytest.mark.parametrize(
+    ("name", "trunk", "adapters"), [("hiera_mini_fast", 757_792, 37_352), ("rep_mini", 493_344, 51_888)]
+)
+def test_the_other_students_are_no_bigger(name: str, trunk: int, adapters: int, mini: ParameterRow) -> None:
+    student = load_params(ROOT / "params.yaml").student.model_copy(update={"name": name})
+    row = parameter_row(name, student_trunk(student), AdapterConfig(), image_size_px=1024)
+    assert (row.trunk, row.adapters, row.neck) == (trunk, adapters, mini.neck)
+    assert row.encoder <= mini.encoder
+
+
 def test_the_papers_9408_percent_compares_a_total_with_an_encoder(large: ParameterRow, mini: ParameterRow) -> None:
     assert 1 - mini.total / (large.trunk + large.neck) == pytest.approx(0.9408, abs=5e-5)
     assert 1 - mini.total / large.sam2 == pytest.approx(0.9439, abs=5e-5)

@@ -14,6 +14,14 @@ def test_a_model_without_adapters_is_said_to_have_none(make_run: MakeRun) -> Non
     assert "without adapters" in about_model.model(make_run(student=bare))
 
 
+def test_a_model_is_said_to_stand_on_its_own_kind_of_trunk(make_run: MakeRun) -> None:
+    assert "SAM2's Hiera trunk (embed_dim 16)" in about_model.model(make_run())
+    trunk = {"kind": "rep", "widths": [16, 32, 64, 128]}
+    rep = STUDENT.model_copy(update={"config": {"trunk": trunk, "adapter": {"variant": "as_drawn"}}})
+    said = about_model.model(make_run(student=rep))
+    assert "a trunk of re-parameterised convolutions (widths [16, 32, 64, 128]) with an edge branch in each" in said
+
+
 def test_changes_beside_the_commit_are_told_or_unknown(make_run: MakeRun) -> None:
     assert "no file changed beside it" in about_model.software(make_run())
     dirty = STUDENT.model_copy(update={"provenance": {**STUDENT.provenance, "dirty": ["a.py", "b.py"]}})
