@@ -33,6 +33,29 @@ class MaskLossParams(Section):
     quality: float = Field(ge=0)
 
 
+class MachineParams(Section):
+    """How a training uses the machine (docs/training.md): it comes to the same up to the last bits, so that a begun one
+    goes on under other values.
+
+    `processes` on each of `nodes` machines train together, each on its share of every batch; `rendezvous` is the
+    address (`host:port`) at which several machines meet. `checkpointing` keeps the input of each of the trunk's blocks
+    alone and computes the rest again on the way back: less memory for about a third more time. `compile` has torch
+    compile the trunk, which costs a minute or more at the start.
+    """
+
+    processes: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1)
+    rendezvous: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_.\-]+:\d{1,5}$")
+    checkpointing: bool = False
+    compile: bool = False
+
+    @model_validator(mode="after")
+    def _machines_meet_somewhere(self) -> Self:
+        if (self.nodes > 1) != (self.rendezvous is not None):
+            raise ValueError("several nodes need a rendezvous (host:port of one of them), and one node takes none")
+        return self
+
+
 class FitParams(Section):
     """What all trainings share.
 
@@ -56,6 +79,7 @@ class FitParams(Section):
     patience_epochs: int = Field(ge=1)
     checkpoint_seconds: float = Field(gt=0)
     loader_workers: int = Field(ge=0)
+    machine: MachineParams = MachineParams()
 
 
 class OptimiseParams(FitParams):

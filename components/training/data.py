@@ -2,14 +2,13 @@
 
 Which image comes when, how it is augmented and what is prompted depends on (seed, epoch, image) alone, so that an
 interrupted epoch can be taken up at any batch, with any number of loader processes. Boxes are drawn from the mask
-after augmentation, so that they stay tight under rotation. Leaves out: losses and devices.
+after augmentation, so that they stay tight under rotation. Leaves out: the order of images and the processes that
+read them (loading.py), losses, devices.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import albumentations as A
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from components.evaluation.prompting.prompts import draw_prompts, exact_box, jitter_box, negative_click, random_click
 from components.intake.form.records import load_image, load_instances
@@ -26,6 +25,7 @@ from components.params import AugmentParams, EvaluatePrompts, FitParams, PromptP
 from components.preprocess import normalise, resize_image
 from components.promptable.predict import to_batch
 from components.promptable.segmenter import PromptBatch
+from components.training.ranks import current_ranks
 from components.types import InstanceMask, Mask, Point, Prompt, Record
 
 MIN_INPUT_AREA_PX = 12
@@ -40,8 +40,13 @@ class Batch:
     truth: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on another device."""
-        return Batch(self.images.to(device), self.prompts.to(device), self.truth.to(device).float())
+        """The batch on another device; from pinned memory the copies run beside the GPU's work."""
+        images, truth = self.images.to(device, non_blocking=True), self.truth.to(device, non_blocking=True)
+        return Batch(images, self.prompts.to(device), truth.float())
+
+    def pin_memory(self) -> Batch:
+        """The batch with images and masks in pinned memory; the loader's hook for GPUs."""
+        return Batch(self.images.pin_memory(), self.prompts, self.truth.pin_memory())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,27 +155,6 @@ class TrainingImages(Dataset[_Sample]):
         return [mask for mask in masks if np.count_nonzero(mask) >= MIN_INPUT_AREA_PX]
 
 
-class EpochSampler(Sampler[tuple[int, int]]):
-    """The (epoch, index) pairs of one epoch in its own order; `go_to` chooses the epoch and the first item."""
-
-    def __init__(self, count: int, *, seed: int) -> None:
-        self.count = count
-        self.seed = seed
-        self.keys: list[tuple[int, int]] = []
-        self.go_to(epoch=0, start=0)
-
-    def go_to(self, *, epoch: int, start: int) -> None:
-        """Stand at item `start` of an epoch."""
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
-        self.keys = [(epoch, int(index)) for index in order][start:]
-
-    def __len__(self) -> int:
-        return len(self.keys)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return iter(self.keys)
-
-
 def collate(samples: Sequence[_Sample]) -> Batch:
     """Join samples into a batch, prompts padded to the longest."""
     size_px = int(samples[0].image.shape[-1])
@@ -184,45 +168,6 @@ def collate(samples: Sequence[_Sample]) -> Batch:
     )
 
 
-def training_loader(images: TrainingImages, *, batch_size: int, workers: int) -> tuple[DataLoader[Batch], EpochSampler]:
-    """The loader of a whole training, and its sampler, which says where in which epoch it stands.
-
-    Loader processes are fresh interpreters that live as long as the loader: a fork would copy whatever threads the
-    caller has, and a new process for each epoch would import everything again.
-    """
-    sampler = EpochSampler(len(images), seed=images.seed)
-    loader: DataLoader[Batch] = DataLoader(
-        images,  # type: ignore[arg-type]
-        batch_size=batch_size,
-        sampler=sampler,
-        collate_fn=collate,
-        num_workers=workers,
-        multiprocessing_context="spawn" if workers else None,
-        persistent_workers=workers > 0,
-        worker_init_fn=_one_thread if workers else None,
-    )
-    return loader, sampler
-
-
-def ahead(batches: Iterable[Batch], *, count: int = 2) -> Iterator[Batch]:
-    """The same batches in the same order, the next `count` of them made in a thread while one is learnt from.
-
-    Decoding and OpenCV leave the interpreter free, so that a loader without processes of its own still doesn't make
-    the training wait. On the way out, also by an error, what was begun is finished and dropped.
-    """
-    source = iter(batches)
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
-        coming = deque(thread.submit(next, source, None) for _ in range(count))
-        while (batch := coming.popleft().result()) is not None:
-            coming.append(thread.submit(next, source, None))
-            yield batch
-
-
-def _one_thread(_: int) -> None:
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-
-
 def validation_batches(
     records: Sequence[Record],
     *,
@@ -231,13 +176,14 @@ def validation_batches(
     min_area_px: int,
     batch_size: int,
 ) -> list[Batch]:
-    """Fixed batches to choose a checkpoint by: jittered boxes on images as they are, at the input's size.
+    """Fixed batches to choose a checkpoint by, this rank's share: jittered boxes on images as they are, at the input's
+    size.
 
     Kept in memory at one byte a truth pixel; the validation sets of the six datasets are small.
     """
     batches = []
     promptable = [r for r in records if any(o.area_px >= min_area_px for o in r.objects)]
-    for start in range(0, len(promptable), batch_size):
+    for start in current_ranks().share(range(0, len(promptable), batch_size)):
         samples = [
             _validation_sample(record, image_size_px=image_size_px, prompts=prompts, min_area_px=min_area_px)
             for record in promptable[start : start + batch_size]

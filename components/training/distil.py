@@ -21,9 +21,10 @@ from components.params import AugmentParams, DistilParams, DistilTerms, PromptPa
 from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, training_sets
-from components.training.loop import FitResult, Report, Trainer, autocast
-from components.training.losses import distillation_loss, mask_loss, neck_features
+from components.training.loop import FitResult, Report, Trainer
+from components.training.losses import Losses, distillation_loss, mask_loss, neck_features
 from components.training.scoring import validation_scores
+from components.training.stepping import autocast
 from components.types import Record
 
 
@@ -34,18 +35,19 @@ class _Distillation:
     params: DistilParams
     validation: list[Batch]
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> Losses:
         features = neck_features(self.network, self.network.stages(batch.images))
-        losses: dict[str, Tensor] = {}
+        of_images: dict[str, Tensor] = {}
+        of_objects: dict[str, Tensor] = {}
         if weighs_features(self.params.terms):
             with torch.no_grad(), autocast(self.params.amp, self.teacher.device):
                 target = neck_features(self.teacher, self.teacher.stages(batch.images))
-            losses = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
+            of_images = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
         if self.params.mask_weight > 0:
             logits, quality = self.network.decode(self.network.embed_levels(features["sum"]), batch.prompts)
             masks = mask_loss(logits, quality, batch.truth, self.params.loss)
-            losses |= {name: self.params.mask_weight * value for name, value in masks.items()}
-        return losses
+            of_objects = {name: self.params.mask_weight * value for name, value in masks.items()}
+        return Losses(of_objects, of_images)
 
     def validate(self) -> dict[str, float]:
         return validation_scores(self.network, self.validation)

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from components.params import AugmentParams, FinetuneParams, PromptParams
 from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, training_sets
 from components.training.loop import FitResult, Report, Trainer
-from components.training.losses import mask_loss
+from components.training.losses import Losses, mask_loss
 from components.training.scoring import validation_scores
 from components.types import Record
 
@@ -27,9 +25,9 @@ class _Finetuning:
     params: FinetuneParams
     validation: list[Batch]
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> Losses:
         logits, quality = self.network.decode(self.network.encode(batch.images), batch.prompts)
-        return mask_loss(logits, quality, batch.truth, self.params.loss)
+        return Losses(mask_loss(logits, quality, batch.truth, self.params.loss))
 
     def validate(self) -> dict[str, float]:
         return validation_scores(self.network, self.validation)

@@ -1,8 +1,10 @@
 """The training loop that all trainings share: batches to the best weights by validation Dice.
 
 It can be stopped at any moment: a checkpoint (everything needed to go on, with the place in the epoch) is written
-after every epoch, at least every so many seconds, and on Ctrl-C. The same task taken up again continues there; a
-checkpoint of another task (other data, parameters or code versions) is set aside with a log line.
+after every epoch, at least every so many seconds, and on Ctrl-C. The same task taken up again continues there, with
+any number of processes; a checkpoint of another task (other data, parameters or code versions) is set aside with a log
+line. Where several processes train together (ranks.py), each learns from its share of every batch, and the first one
+alone reports and writes.
 
 Leaves out: what is trained and how it is scored (finetune.py, distil.py, unet.py), and where metrics go (`report`).
 """
@@ -11,26 +13,31 @@ from __future__ import annotations
 
 import logging
 import math
-import pickle
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from components.artefacts import replacing
-from components.errors import TrainingError
+from components.errors import ParamsError, TrainingError
 from components.params import FitParams
 from components.training.allocator import keep_freed_memory
-from components.training.data import Batch, TrainingImages, ahead, training_loader
+from components.training.batch_norm import share_batch_norm
+from components.training.checkpoints import drop_foreign_checkpoint, read_checkpoint, write_checkpoint
+from components.training.data import Batch, TrainingImages
+from components.training.loading import ahead, grouped, training_loader
+from components.training.losses import Losses
+from components.training.pace import Pace, in_words
+from components.training.ranks import current_ranks
+from components.training.stepping import autocast, learning_rate_factor
 
 log = logging.getLogger(__name__)
 Report = Callable[[dict[str, float], int], None]
-CHECKPOINT = "checkpoint.pt"
+# Metrics that say how the machine did; they come out otherwise each time.
+PACE_METRICS = ("images_per_second", "waiting_share")
 
 
 class Task(Protocol):
@@ -41,12 +48,12 @@ class Task(Protocol):
         """What trains."""
         ...
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> Losses:
         """The weighted losses of a batch; their sum is minimised."""
         ...
 
     def validate(self) -> dict[str, float]:
-        """Metrics on `val`; `dice` chooses the weights."""
+        """Metrics on `val`, the same on all ranks; `dice` chooses the weights."""
         ...
 
 
@@ -74,24 +81,6 @@ class _Progress:
     sums: dict[str, float] = field(default_factory=dict)
 
 
-def autocast(amp: str, device: torch.device) -> AbstractContextManager[object]:
-    """Automatic mixed precision as `FitParams.amp` says: `bf16`, `off`, or `auto`."""
-    has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    if amp == "bf16" or (amp == "auto" and has_bf16):
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return nullcontext()
-
-
-def learning_rate_factor(step: int, *, steps_per_epoch: int, params: FitParams) -> float:
-    """The factor on the learning rate at a step: linear warm-up, then cosine to zero or gamma each epoch."""
-    if step < params.warmup_steps:
-        return (step + 1) / params.warmup_steps
-    if params.schedule == "exponential":
-        return params.gamma ** (step // steps_per_epoch)
-    total = max(1, steps_per_epoch * params.epochs - params.warmup_steps)
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - params.warmup_steps) / total)))
-
-
 class Trainer:
     """One training: `fit` runs it to its end, from wherever a checkpoint in `folder` left it."""
 
@@ -114,12 +103,26 @@ class Trainer:
                 expected="annotated objects of at least prompts.min_area_px",
                 remedy="lower prompts.min_area_px, or look at the datasets with `sonoforge data check`",
             )
-        self.loader, self.sampler = training_loader(images, batch_size=params.batch_size, workers=params.loader_workers)
+        self.ranks = current_ranks()
+        if params.batch_size < self.ranks.size:
+            raise ParamsError(
+                f"params.yaml: batches of {params.batch_size} images for {self.ranks.size} processes",
+                expected="at least one image for each process",
+                remedy="raise batch_size, or lower machine.processes or machine.nodes",
+            )
+        self.loader, self.sampler = training_loader(
+            images,
+            batch_size=params.batch_size,
+            workers=params.loader_workers,
+            pinned=device.type == "cuda",
+        )
         self.params = params
         self.folder = folder
         self.fingerprint = fingerprint
         self.report = report
         self.device = device
+        if self.ranks.size > 1:
+            share_batch_norm(task.network, self.ranks)
         trained = [p for p in task.network.parameters() if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
             trained, lr=params.learning_rate, weight_decay=params.weight_decay, fused=True
@@ -163,31 +166,45 @@ class Trainer:
         return self.progress.epoch - 1 - self.progress.best_epoch
 
     def _epoch(self) -> None:
-        done, started, seen = self.progress, time.monotonic(), 0
+        done = self.progress
         self.task.network.train()
-        self.sampler.go_to(epoch=done.epoch, start=done.batch * self.params.batch_size)
+        start = done.batch * self.params.batch_size
+        self.sampler.go_to(epoch=done.epoch, start=start)
+        pace = Pace(
+            f"epoch {done.epoch + 1}/{self.params.epochs}",
+            images=len(self.images),
+            begun=start,
+            later=(self.params.epochs - done.epoch - 1) * len(self.images),
+            speaks=self.ranks.first,
+        )
         # A loader with processes of its own is ahead already.
         batches = self.loader if self.params.loader_workers else ahead(self.loader)
-        for group in _grouped(batches, self.params.accumulate):
-            self._step(group)
-            seen += sum(len(batch.images) for batch in group)
+        for group in grouped(pace.timed(batches), self.params.accumulate):
+            pace.learnt(self._step(group))
             if time.monotonic() - self.saved_at > self.params.checkpoint_seconds:
                 self._save()
-        self._finish_epoch(images_per_second=seen / max(1e-9, time.monotonic() - started))
+        self._finish_epoch({name: float(getattr(pace, name)) for name in PACE_METRICS})
 
-    def _step(self, group: list[Batch]) -> None:
+    def _step(self, group: list[Batch]) -> int:
+        """One step of the optimiser; returns the images that it learnt from, those of all ranks."""
         done = self.progress
         factor = learning_rate_factor(done.step, steps_per_epoch=self.steps_per_epoch, params=self.params)
         for settings in self.optimiser.param_groups:
             settings["lr"] = self.params.learning_rate * factor
         sums: dict[str, float] = {}
-        for batch in group:
+        seen = 0
+        for place, batch in enumerate(group):
+            of_images, of_objects, images = self._shares(batch, done.batch + place)
+            seen += images
             with autocast(self.params.amp, self.device):
                 losses = self.task.losses(batch.to(self.device))
-            total = torch.stack(list(losses.values())).sum() / len(group)
-            total.backward()
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach()) / len(group)
+            values = losses.weighed(of_images=of_images, of_objects=of_objects)
+            each = torch.stack(list(values.values()))
+            (each.sum() / len(group)).backward()
+            # All at once: each number that is asked of a GPU waits for it.
+            for name, value in zip(values, each.tolist(), strict=True):
+                sums[name] = sums.get(name, 0.0) + value / len(group)
+        self.ranks.add_gradients(self.trained)
         norm = torch.nn.utils.clip_grad_norm_(self.trained, self.params.clip_norm)
         if not bool(torch.isfinite(norm)):
             raise TrainingError(
@@ -195,6 +212,7 @@ class Trainer:
                 expected="finite numbers",
                 remedy="lower learning_rate or clip_norm, or set amp to `off`, and run again",
             )
+        sums = dict(zip(sums, self.ranks.summed(list(sums.values())), strict=True))
         self.updating = True
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -202,8 +220,27 @@ class Trainer:
         done.step += 1
         done.batch += len(group)
         self.updating = False
+        return seen
 
-    def _finish_epoch(self, *, images_per_second: float) -> None:
+    def _shares(self, batch: Batch, number: int) -> tuple[float, float, int]:
+        """This rank's share of the images and of the objects of a batch, the epoch's `number`th; and its images.
+
+        A last, short batch may have fewer images than there are ranks: the others go through one that counts nothing.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            On every rank, if one was asked to stop.
+        """
+        ranks = self.ranks
+        ranks.counted = ranks.rank < len(self.images) - number * self.params.batch_size
+        images, objects = ranks.counted * len(batch.images), ranks.counted * len(batch.truth)
+        all_images, all_objects, stop = ranks.summed([images, objects, ranks.stop_asked])
+        if stop:
+            raise KeyboardInterrupt
+        return images / all_images, objects / all_objects, int(all_images)
+
+    def _finish_epoch(self, pace: dict[str, float]) -> None:
         done = self.progress
         self.task.network.eval()
         scores = self.task.validate()
@@ -214,7 +251,7 @@ class Trainer:
             "train_loss": sum(train.values()),
             **{f"val_{name}": value for name, value in scores.items()},
             "learning_rate": float(self.optimiser.param_groups[0]["lr"]),
-            "images_per_second": images_per_second,
+            **pace,
         }
         self.updating = True
         if scores["dice"] > done.best_dice:
@@ -222,11 +259,13 @@ class Trainer:
             self.best = {name: value.detach().clone() for name, value in self.task.network.state_dict().items()}
         done.epoch, done.batch, done.sums = done.epoch + 1, 0, {}
         self.updating = False
-        left_s = (self.params.epochs - done.epoch) * len(self.images) / max(1e-9, images_per_second)
+        if not self.ranks.first:
+            return
+        left_s = (self.params.epochs - done.epoch) * len(self.images) / max(1e-9, pace["images_per_second"])
         log.info(
-            "epoch %d/%d: loss %.4f, val Dice %.4f (best %.4f), %.1f images/s, about %.0f s left",
+            "epoch %d/%d: loss %.4f, val Dice %.4f (best %.4f), %.1f images/s, about %s left",
             *(done.epoch, self.params.epochs, metrics["train_loss"], scores["dice"], done.best_dice),
-            *(images_per_second, left_s),
+            *(pace["images_per_second"], in_words(left_s)),
         )
         # Told first: a kill before the checkpoint repeats the epoch's end, one after it loses nothing.
         self.report(metrics, done.epoch)
@@ -234,6 +273,8 @@ class Trainer:
 
     def _save(self) -> None:
         self.saved_at = time.monotonic()
+        if not self.ranks.first:
+            return
         done = self.progress
         state = {
             "fingerprint": self.fingerprint,
@@ -243,41 +284,26 @@ class Trainer:
             "progress": {name: getattr(done, name) for name in _Progress.__slots__},
             "torch_rng": torch.get_rng_state(),
         }
-        # Through a file object a full disk is an OSError; given a path, torch would raise one of its own.
-        with replacing(self.folder / CHECKPOINT) as beside, beside.open("wb") as file:
-            torch.save(state, file)
+        write_checkpoint(self.folder, state)
 
     def _resume(self) -> None:
-        path = self.folder / CHECKPOINT
-        if not path.is_file():
-            return
-        state = _read_checkpoint(path)
-        if state is None or state["fingerprint"] != self.fingerprint:
-            log.warning("%s belongs to another training or can't be read; starting afresh", path)
-            path.unlink()
-            return
-        self.task.network.load_state_dict(state["network"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.best = state["best"]
-        self.progress = _Progress(**state["progress"])
-        torch.set_rng_state(state["torch_rng"])
-        log.info("resuming in epoch %d at batch %d", self.progress.epoch + 1, self.progress.batch)
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any] | None:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError):
-        return None
-    return state if isinstance(state, dict) and "fingerprint" in state else None
-
-
-def _grouped(batches: Iterable[Batch], count: int) -> Iterator[list[Batch]]:
-    group: list[Batch] = []
-    for batch in batches:
-        group.append(batch)
-        if len(group) == count:
-            yield group
-            group = []
-    if group:
-        yield group
+        if self.ranks.first:
+            drop_foreign_checkpoint(self.folder, self.fingerprint)
+        self.ranks.wait_for_all()
+        state = read_checkpoint(self.folder, self.fingerprint)
+        if state is not None:
+            self.task.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.best = state["best"]
+            self.progress = _Progress(**state["progress"])
+            torch.set_rng_state(state["torch_rng"])
+            if self.ranks.first:
+                log.info("resuming in epoch %d at batch %d", self.progress.epoch + 1, self.progress.batch)
+        steps = self.ranks.gathered(self.progress.step)
+        if len(set(steps)) > 1:
+            raise TrainingError(
+                f"the processes read checkpoints of different steps: {', '.join(map(str, steps))}",
+                expected=f"one and the same folder for all of them: {self.folder}",
+                remedy="put the project on storage that all machines share, or delete their checkpoints",
+            )
+        self.ranks.start_alike(self.task.network)

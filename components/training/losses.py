@@ -7,6 +7,7 @@ to a power, so neither weighs objects alike; here Dice is per object and focal l
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +18,20 @@ from components.promptable.segmenter import Segmenter
 from components.promptable.trunks.features import StageFeature
 
 DICE_SMOOTH_PX = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """The weighted losses of a batch by name: means over its objects, and means over its images."""
+
+    of_objects: dict[str, Tensor]
+    of_images: dict[str, Tensor] = field(default_factory=dict)
+
+    def weighed(self, *, of_images: float, of_objects: float) -> dict[str, Tensor]:
+        """Each times the share that these images and objects have of those of all ranks: summed over the ranks, these
+        are the means over all."""
+        weighed = {name: of_images * value for name, value in self.of_images.items()}
+        return weighed | {name: of_objects * value for name, value in self.of_objects.items()}
 
 
 def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch
+from components.training.ranks import current_ranks
 
 
 def validation_scores(segmenter: Segmenter, batches: Sequence[Batch]) -> dict[str, float]:
@@ -28,7 +29,10 @@ def validation_scores(segmenter: Segmenter, batches: Sequence[Batch]) -> dict[st
 def mask_scores(
     logits_of: Callable[[Batch], Tensor], batches: Sequence[Batch], *, device: torch.device
 ) -> dict[str, float]:
-    """Mean `dice` and `iou` over all objects of the batches, masks (`logits_of` gives N h w) thresholded at logit 0."""
+    """Mean `dice` and `iou` over all objects of the batches, masks (`logits_of` gives N h w) thresholded at logit 0.
+
+    Each rank scores the batches that are its share; the means are those over all ranks' objects, the same on each.
+    """
     dices: list[Tensor] = []
     ious: list[Tensor] = []
     for batch in batches:
@@ -41,4 +45,14 @@ def mask_scores(
         total = predicted.sum(dim=1) + truth.sum(dim=1)
         dices.append(2 * overlap / total.clamp(min=1))
         ious.append(overlap / (total - overlap).clamp(min=1))
-    return {"dice": float(torch.cat(dices).mean()), "iou": float(torch.cat(ious).mean())}
+    return {"dice": float(_of_all_ranks(dices).mean()), "iou": float(_of_all_ranks(ious).mean())}
+
+
+def _of_all_ranks(scores: list[Tensor]) -> Tensor:
+    """Scores of this rank's batches to those of all batches, in the order that one process would have them in."""
+    ranks = current_ranks()
+    if ranks.size == 1:
+        return torch.cat(scores)
+    by_rank = ranks.gathered([score.cpu() for score in scores])
+    longest = max(map(len, by_rank))
+    return torch.cat([own[number] for number in range(longest) for own in by_rank if number < len(own)])

@@ -18,7 +18,7 @@ from components.params import AugmentParams, PromptParams, TrainPrompts, UnetPar
 from components.promptable.predict import pick_device
 from components.training.data import Batch, training_sets
 from components.training.loop import FitResult, Report, Trainer
-from components.training.losses import unet_loss
+from components.training.losses import Losses, unet_loss
 from components.training.scoring import mask_scores
 from components.types import Record
 from components.unet.network import BoxUnet
@@ -30,8 +30,8 @@ class _BoxTraining:
     params: UnetParams
     validation: list[Batch]
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
-        return unet_loss(self.network(batch.images, batch.prompts), batch.truth, self.params.loss)
+    def losses(self, batch: Batch) -> Losses:
+        return Losses(unet_loss(self.network(batch.images, batch.prompts), batch.truth, self.params.loss))
 
     def validate(self) -> dict[str, float]:
         return mask_scores(self._logits, self.validation, device=self.network.device)

@@ -27,9 +27,10 @@ from components.teacher.base_weights import pretraining_exposure
 from components.teacher.build import build_teacher, teacher_trunk
 from components.training.ablation.progress import Clock, Tell
 from components.training.ablation.variants import TEACHER, Variant
+from components.training.checkpoints import CHECKPOINT
 from components.training.distil import distil
 from components.training.finetune import finetune
-from components.training.loop import CHECKPOINT, FitResult, Report
+from components.training.loop import FitResult, Report
 from components.types import Record
 
 log = logging.getLogger(__name__)

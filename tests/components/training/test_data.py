@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
 
 from components.params import TrainPrompts
-from components.training.data import (
-    Batch,
-    EpochSampler,
-    TrainingImages,
-    ahead,
-    draw_training_prompt,
-    shrink_mask,
-    training_loader,
-    validation_batches,
-)
+from components.training.data import TrainingImages, draw_training_prompt, shrink_mask, validation_batches
 from components.types import Record
 from tests.components.training.conftest import AUGMENT, PROMPTS
 
@@ -34,31 +22,6 @@ def test_a_sample_is_a_function_of_epoch_and_index(images: TrainingImages) -> No
     assert torch.equal(first.image, again.image)
     assert first.prompts == again.prompts
     assert not torch.equal(first.image, later.image)
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_an_epoch_taken_up_in_the_middle_goes_on_as_it_would_have(images: TrainingImages, workers: int) -> None:
-    loader, sampler = training_loader(images, batch_size=4, workers=0)
-    sampler.go_to(epoch=2, start=0)
-    whole = list(loader)
-    resumed, sampler = training_loader(images, batch_size=4, workers=workers)
-    for start in (4, 8):  # the same loader can be sent back and forth
-        sampler.go_to(epoch=2, start=start)
-        rest = list(resumed)
-        assert len(rest) == len(whole) - start // 4
-        for one, other in zip(whole[start // 4 :], rest, strict=True):
-            assert torch.equal(one.images, other.images)
-            assert torch.equal(one.prompts.coords, other.prompts.coords)
-            assert torch.equal(one.truth, other.truth)
-
-
-def test_every_epoch_visits_every_image_once_in_another_order() -> None:
-    sampler, orders = EpochSampler(20, seed=1), []
-    for epoch in range(3):
-        sampler.go_to(epoch=epoch, start=0)
-        orders.append([index for _, index in sampler])
-    assert all(sorted(order) == list(range(20)) for order in orders)
-    assert orders[0] != orders[1] != orders[2]
 
 
 def test_prompts_and_masks_belong_together(images: TrainingImages) -> None:
@@ -118,32 +81,3 @@ def test_validation_is_the_same_every_time(discs: list[Record]) -> None:
     for one, other in zip(*kept, strict=True):
         assert torch.equal(one.prompts.coords, other.prompts.coords)
         assert int(one.prompts.labels.min()) == 2
-
-
-def test_batches_made_ahead_are_the_same_in_the_same_order(images: TrainingImages) -> None:
-    loader, sampler = training_loader(images, batch_size=4, workers=0)
-    sampler.go_to(epoch=1, start=0)
-    plain = list(loader)
-    for one, other in zip(plain, ahead(loader), strict=True):
-        assert torch.equal(one.images, other.images) and torch.equal(one.truth, other.truth)
-
-
-def test_a_batch_that_fails_is_heard_of_and_the_thread_ends() -> None:
-    def broken() -> Iterator[Batch]:
-        yield "first"  # type: ignore[misc]
-        raise OSError("no such image")
-
-    made = ahead(broken())
-    assert next(made) == "first"
-    with pytest.raises(OSError, match="no such image"):
-        next(made)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]
-
-
-def test_leaving_early_ends_the_thread(images: TrainingImages) -> None:
-    loader, sampler = training_loader(images, batch_size=2, workers=0)
-    sampler.go_to(epoch=0, start=0)
-    made = ahead(loader)
-    next(made)
-    made.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("batches")]

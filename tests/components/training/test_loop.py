@@ -9,12 +9,14 @@ from typing import BinaryIO
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from components.errors import TrainingError
 from components.params import OptimiseParams
+from components.training.checkpoints import CHECKPOINT
 from components.training.data import Batch, TrainingImages
-from components.training.loop import CHECKPOINT, FitResult, Trainer, learning_rate_factor
+from components.training.loop import FitResult, Trainer
+from components.training.losses import Losses
 from components.types import Record
 from tests.components.training.conftest import AUGMENT, PROMPTS
 
@@ -49,13 +51,13 @@ class Toy:
     stop_at: int = -1
     calls: int = 0
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: Batch) -> Losses:
         self.calls += 1
         if self.calls == self.stop_at:
             raise KeyboardInterrupt
         share = batch.truth.mean(dim=(1, 2))
         guess = self.network(batch.images.mean(dim=(2, 3)))[batch.prompts.image_index, 0]
-        return {"error": (guess - share).square().mean()}
+        return Losses({"error": (guess - share).square().mean()})
 
     def validate(self) -> dict[str, float]:
         return {"dice": self.scores.pop(0) if self.scores else 0.5}
@@ -179,14 +181,3 @@ def test_nothing_to_prompt_is_refused(discs: list[Record], tmp_path: Path) -> No
             report=lambda metrics, epoch: None,
             device=torch.device("cpu"),
         )
-
-
-def test_schedules() -> None:
-    cosine = optimise(epochs=10, warmup_steps=10)
-    factors = [learning_rate_factor(step, steps_per_epoch=10, params=cosine) for step in range(101)]
-    assert factors[0] == pytest.approx(0.1)
-    assert factors[9] == pytest.approx(1.0)
-    assert factors[55] == pytest.approx(0.5)
-    assert factors[100] == pytest.approx(0.0)
-    paper = optimise(schedule="exponential", warmup_steps=0)
-    assert learning_rate_factor(25, steps_per_epoch=10, params=paper) == pytest.approx(0.98**2)
