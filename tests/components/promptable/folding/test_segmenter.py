@@ -1,0 +1,39 @@
+"""A folded segmenter gives the segmenter's numbers, in float64 and in float32, and leaves the segmenter alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from components.promptable.adapter import AdapterConfig
+from components.promptable.build import TrunkConfig
+from components.promptable.folding.segmenter import fold
+from components.promptable.trunks.rep import RepConfig
+from tests.components.promptable.conftest import PADDED, TINY
+from tests.components.promptable.folding.conftest import embeddings_apart, images, moved
+
+POOLED = replace(TINY, num_heads=1, head_mul=1, windows_divide=True, pools_keys=True)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("trunk", [PADDED, POOLED, RepConfig((8, 8, 16, 16), (1, 2, 1, 1))])
+def test_every_students_embedding_is_the_same_in_both_precisions(trunk: TrunkConfig) -> None:
+    segmenter = moved(trunk, AdapterConfig(), seed=3)
+    given = images(64, seed=4)
+    assert embeddings_apart(fold(segmenter).encode(given), segmenter.encode(given)) < 1e-10
+    segmenter.float()
+    assert embeddings_apart(fold(segmenter).encode(given.float()), segmenter.encode(given.float())) < 1e-5
+
+
+def test_folding_leaves_the_segmenter_as_it_was() -> None:
+    segmenter = moved(PADDED, AdapterConfig(), seed=5)
+    before = {name: value.clone() for name, value in segmenter.state_dict().items()}
+    folded = fold(segmenter)
+    for parameter in folded.parameters():
+        parameter.data.zero_()
+    assert all(torch.equal(value, before[name]) for name, value in segmenter.state_dict().items())
+    assert any(parameter.requires_grad for parameter in segmenter.parameters())
+    assert not any(parameter.requires_grad for parameter in folded.parameters())
+    assert folded.image_size_px == 64 and folded.device == torch.device("cpu") and not folded.training
