@@ -204,16 +204,14 @@ def read_description(folder: Path) -> ModelDescription:
         ) from None
 
 
-def load_tensors(folder: Path, description: ModelDescription) -> dict[str, torch.Tensor]:
-    """Load a model folder's weights to the CPU after checking their sha256.
+def check_weights(folder: Path, description: ModelDescription) -> Path:
+    """Make sure that a model folder's weights are those that its description names; returns their file.
 
     Raises
     ------
     ArtefactError
-        If the file is missing, altered or not safetensors.
+        If the file is missing or altered.
     """
-    from safetensors.torch import load_file
-
     path = folder / WEIGHTS
     if not path.is_file():
         raise ArtefactError(
@@ -226,6 +224,20 @@ def load_tensors(folder: Path, description: ModelDescription) -> dict[str, torch
             expected=f"{description.weights_sha256}, as {DESCRIPTION} says",
             remedy="restore the folder: `dvc checkout`; don't use these weights",
         )
+    return path
+
+
+def load_tensors(folder: Path, description: ModelDescription) -> dict[str, torch.Tensor]:
+    """Load a model folder's weights to the CPU after checking their sha256.
+
+    Raises
+    ------
+    ArtefactError
+        If the file is missing, altered or not safetensors.
+    """
+    from safetensors.torch import load_file
+
+    path = check_weights(folder, description)
     try:
         return dict(load_file(path))
     except SafetensorError as error:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from pydantic import Field
 
 from components.params.access import AccessParams
 from components.params.monitoring import SignalParams
 from components.params.section import Section
+
+RuntimeName = Literal["onnxruntime", "openvino", "pytorch"]
+"""What runs a model's networks (components/promptable/runtimes)."""
+RuntimeChoice = Literal["onnxruntime", "openvino", "pytorch", "auto"]
+"""One of them, or whichever was measured to be the fastest on this machine."""
+RUNTIME_NAMES: tuple[RuntimeName, ...] = get_args(RuntimeName)
 
 
 class ServingLimits(Section):
@@ -92,8 +100,12 @@ class ServingProposals(Section):
 
 
 class ServingParams(Section):
-    """What the service runs with; a Bento carries its own copy."""
+    """What the service runs with; a Bento carries its own copy.
 
+    `runtime` runs the model's networks; `auto` measures once on each machine which one is the fastest, and remembers it.
+    """
+
+    runtime: RuntimeChoice = "onnxruntime"
     limits: ServingLimits
     cache: ServingCache
     lanes: ServingLanes

@@ -56,9 +56,12 @@ class PromptBatch(Generic[A]):
 
     def to(self, device: torch.device) -> PromptBatch[torch.Tensor]:
         """The batch as tensors on a device."""
-        rows = (self.image_index, self.coords, self.labels)
-        previous = None if self.previous is None else to_tensor(self.previous, device)
-        return PromptBatch(*(to_tensor(each, device) for each in rows), previous)
+        return PromptBatch(
+            image_index=to_tensor(self.image_index, device),
+            coords=to_tensor(self.coords, device),
+            labels=to_tensor(self.labels, device),
+            previous=None if self.previous is None else to_tensor(self.previous, device),
+        )
 
 
 def to_tensor(values: torch.Tensor | Array, device: torch.device) -> torch.Tensor:
@@ -80,4 +83,4 @@ def together(parts: Sequence[A]) -> A:
         return cast(A, np.concatenate(cast(Sequence[Array], parts)))
     import torch
 
-    return cast(A, torch.cat(cast(Sequence[torch.Tensor], parts)))
+    return cast(A, torch.cat(cast(list[torch.Tensor], list(parts))))

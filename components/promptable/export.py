@@ -2,7 +2,7 @@
 with a previous mask or without one.
 
 What is written was compared with PyTorch first, for several numbers of points and both ways. All weights lie within
-the files, nothing is pickled. Leaves out: reading and running them (exported.py).
+the files, nothing is pickled. Leaves out: reading and running them (runtimes).
 
 torch.onnx's exporter by TorchScript is used, a tenth of the time of the one by dynamo for the same numbers; dynamo also
 writes the paths of the source files into the model. It freezes what Python decides while it traces, which is why
@@ -26,7 +26,9 @@ from torch import Tensor, nn
 from components.artefacts import replacing, weights_digest
 from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
-from components.promptable.exported import (
+from components.promptable.runtimes.exported import Exported
+from components.promptable.runtimes.onnxruntime import open_model
+from components.promptable.runtimes.sealed import (
     COORDS,
     DECODER,
     ENCODER,
@@ -36,9 +38,7 @@ from components.promptable.exported import (
     LOGITS,
     PREVIOUS,
     QUALITY,
-    Exported,
     metadata,
-    open_session,
     seal,
 )
 from components.promptable.segmenter import LEVEL_STRIDES, Embedding, PromptBatch, Segmenter
@@ -101,7 +101,7 @@ def export_onnx(segmenter: Segmenter, folder: Path) -> None:
         outputs=(LOGITS, QUALITY),
         facts=facts,
     )
-    _compare(segmenter, Exported(open_session(encoder), open_session(decoder), segmenter.image_size_px))
+    _compare(segmenter, open_model(encoder, decoder, segmenter.image_size_px))
     for name, model in ((ENCODER, encoder), (DECODER, decoder)):
         with replacing(folder / name) as beside:
             beside.write_bytes(model)
@@ -167,7 +167,7 @@ def _compare(segmenter: Segmenter, exported: Exported) -> None:
             found = exported.decode(other, prompt.to(torch.device("cpu")))
             pairs += zip(segmenter.decode(embedding, prompt), found, strict=True)
     for ours, theirs in pairs:
-        difference = float((ours.cpu() - theirs).abs().max()) / max(1.0, float(ours.abs().max()))
+        difference = float((ours.cpu() - torch.as_tensor(theirs)).abs().max()) / max(1.0, float(ours.abs().max()))
         if not difference <= LARGEST_DIFFERENCE:
             raise ArtefactError(
                 f"ONNX Runtime's numbers differ from PyTorch's by {difference:.2g} of the largest",

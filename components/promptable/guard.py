@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Any, Literal, Self
 
 import cv2
 import numpy as np
@@ -22,11 +22,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.errors import ArtefactError
+from components.promptable.embedding import Embedding, to_array
 from components.types import Image
-
-if TYPE_CHECKING:
-    # What words a guard's finding loads no network.
-    from components.promptable.segmenter import Embedding
 
 SIDE_PX = 128
 """Image statistics are those of the image stretched to a square of this side."""
@@ -117,7 +114,7 @@ class GuardFinding:
         )
 
 
-def check_image(guard: Guard, image: Image, embedding: Embedding) -> GuardFinding:
+def check_image(guard: Guard, image: Image, embedding: Embedding[Any]) -> GuardFinding:
     """Hold an image (H W 3 uint8) and its embedding (of this one image) against a fitted guard."""
     distances: dict[Part, float] = {
         "image": guard.image.distance(image_features(image)),
@@ -127,7 +124,7 @@ def check_image(guard: Guard, image: Image, embedding: Embedding) -> GuardFindin
     return GuardFinding(distances[furthest], guard.threshold, furthest)
 
 
-def check_fits(guard: Guard, embed: Callable[[Image], Embedding]) -> None:
+def check_fits(guard: Guard, embed: Callable[[Image], Embedding[Any]]) -> None:
     """Make sure that a guard can judge the images of a model (`embed`), by a blank one.
 
     Raises
@@ -174,10 +171,11 @@ def image_features(image: Image) -> Vector:
     return np.array([values[name] for name in IMAGE_FEATURES])
 
 
-def embedding_features(embedding: Embedding) -> Vector:
+def embedding_features(embedding: Embedding[Any]) -> Vector:
     """Mean and standard deviation over the image of each channel of an embedding's three maps (of one image)."""
     rows = []
     for level in (embedding.s4, embedding.s8, embedding.s16):
-        flat = level[0].detach().flatten(1).double()  # C HW
-        rows += [flat.mean(dim=1), flat.std(dim=1)]
-    return np.concatenate([row.cpu().numpy() for row in rows])
+        one = to_array(level)[0]
+        flat = one.reshape(len(one), -1).astype(np.float64)  # C HW
+        rows += [flat.mean(axis=1), flat.std(axis=1, ddof=1)]
+    return np.concatenate(rows)

@@ -15,13 +15,13 @@ from components.artefacts import (
     ModelDescription,
     PretrainingExposure,
     load_tensors,
-    read_description,
     save_model,
 )
 from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import TRUNK_KINDS, TrunkConfig, build_segmenter
+from components.promptable.described import read_described
 from components.promptable.segmenter import Segmenter
 
 
@@ -81,22 +81,6 @@ def _built(kind: type[TrunkConfig], fields: Mapping[str, Any]) -> TrunkConfig:
     return kind(**values)
 
 
-def check_preprocessing(folder: Path, description: ModelDescription) -> None:
-    """Refuse a model folder that was made with another version of components/preprocess.py.
-
-    Raises
-    ------
-    ArtefactError
-        Naming both versions.
-    """
-    if description.preprocess_version != PREPROCESS_VERSION:
-        raise ArtefactError(
-            f"{folder} was made with preprocessing version {description.preprocess_version}",
-            expected=f"version {PREPROCESS_VERSION}",
-            remedy="use the SonoForge version that made it, or train again",
-        )
-
-
 def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tuple[Segmenter, ModelDescription]:
     """Build the segmenter that a model folder describes and load its weights, in evaluation mode on the CPU.
 
@@ -105,12 +89,7 @@ def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tupl
     ArtefactError
         If the folder is incomplete, altered, of another kind, or made with another preprocessing.
     """
-    description = read_description(folder)
-    if description.kind != kind:
-        raise ArtefactError(
-            f"{folder} holds a {description.kind}", expected=f"a {kind}", remedy=f"name a {kind}'s folder"
-        )
-    check_preprocessing(folder, description)
+    description = read_described(folder, kind=kind)
     try:
         trunk = trunk_config(description.config)
         adapter = AdapterConfig(**description.config["adapter"])

@@ -1,25 +1,30 @@
 """An image and prompts to masks in the image's own pixels: what evaluation, command line and service all call.
 
 Each prompt is decoded by itself, so that a mask doesn't depend, to the bit, on what else was asked in the same call.
-Stateless: any number of threads may share a model. Leaves out: decoding files (components/preprocess.py).
+Stateless: any number of threads may share a model. A network of PyTorch is given tensors, an exported one arrays, and
+then PyTorch isn't imported. Leaves out: decoding files (components/preprocess.py), and what runs a network (runtimes).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from components.errors import PromptError
-from components.preprocess import to_input, to_input_xy, to_native
-from components.promptable.segmenter import LEVEL_STRIDES, NO_PREVIOUS, Embedding, PromptBatch
+from components.preprocess import to_input_xy, to_native, to_native_arrays, to_planes
+from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Array, Embedding, PromptBatch, to_tensor
+from components.promptable.runtimes.exported import Exported
 from components.types import Image, Mask, Prediction, Prompt
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # SAM2's prompt encoder takes pixel indices and adds half a pixel; ours count from the corner of the first pixel.
 SAM2_SHIFT_PX = 0.5
@@ -28,7 +33,7 @@ INFERENCE_THREADS = 2
 
 
 class Promptable(Protocol):
-    """What predicting needs of a model: a `Segmenter`, or the same one exported (exported.py)."""
+    """What predicting needs of a model: a `Segmenter`, or the same one exported (runtimes/exported.py)."""
 
     @property
     def image_size_px(self) -> int:
@@ -40,11 +45,11 @@ class Promptable(Protocol):
         """Where it takes its tensors."""
         ...
 
-    def encode(self, images: Tensor) -> Embedding:
+    def encode(self, images: Any) -> Embedding[Any]:
         """Images (B 3 S S) to embeddings."""
         ...
 
-    def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+    def decode(self, embedding: Embedding[Any], prompts: PromptBatch[Any]) -> tuple[Any, Any]:
         """Prompts to mask logits (N S/4 S/4) and estimates of each mask's IoU (N)."""
         ...
 
@@ -54,6 +59,8 @@ def pick_device() -> torch.device:
 
     Command line and service stay on the CPU, so that their masks are the same to the bit on every machine of a kind.
     """
+    import torch
+
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -63,7 +70,23 @@ def pin_threads() -> None:
     The encoder's sums differ in their last bits (5e-7) between one thread and several, so equal masks to the bit
     need equal numbers of threads, whatever the machine and its environment would choose.
     """
+    import torch
+
     torch.set_num_threads(INFERENCE_THREADS)
+
+
+def place_of(model: Promptable) -> torch.device | None:
+    """The device on which a model takes tensors; None for one that takes arrays."""
+    return None if isinstance(model, Exported) else model.device
+
+
+def without_gradients(model: Promptable) -> AbstractContextManager[object]:
+    """In which a model is called that shall not train."""
+    if isinstance(model, Exported):
+        return nullcontext()
+    import torch
+
+    return torch.inference_mode()
 
 
 def check_prompts(prompts: Sequence[Prompt], size_hw: tuple[int, int]) -> None:
@@ -112,12 +135,14 @@ def _refused(place: int, found: str, expected: str) -> PromptError:
     )
 
 
-def to_batch(prompts: Sequence[Prompt], *, size_hw: tuple[int, int], size_px: int, device: torch.device) -> PromptBatch:
+def to_batch(
+    prompts: Sequence[Prompt], *, size_hw: tuple[int, int], size_px: int, device: torch.device | None
+) -> PromptBatch[Any]:
     """Turn prompts on one image (native pixels) into a batch in the frame of the model's input, padded with -1.
 
-    A prompt that says nothing is padding alone, which is how SAM2 itself takes it (its sam2_base, "no points"). Masks
-    are averaged over the cells of the model's mask input, so that one which covers less than a 500th of each cell that
-    it touches is lost.
+    Tensors on a device, or arrays where that is None. A prompt that says nothing is padding alone, which is how SAM2
+    itself takes it (its sam2_base, "no points"). Masks are averaged over the cells of the model's mask input, so that
+    one which covers less than a 500th of each cell that it touches is lost.
     """
     rows = [_corners_and_clicks(prompt) for prompt in prompts]
     width = max(1, *(len(row) for row in rows))
@@ -129,15 +154,16 @@ def to_batch(prompts: Sequence[Prompt], *, size_hw: tuple[int, int], size_px: in
         native_xy = np.array([xy for xy, _ in row], dtype=np.float64)
         coords[index, : len(row)] = to_input_xy(native_xy, size_hw=size_hw, size_px=size_px) - SAM2_SHIFT_PX
         labels[index, : len(row)] = [label for _, label in row]
-    return PromptBatch(
-        image_index=torch.zeros(len(rows), dtype=torch.int64, device=device),
-        coords=torch.from_numpy(coords.astype(np.float32)).to(device),
-        labels=torch.from_numpy(labels).to(device),
-        previous=_previous(prompts, cells=size_px // LEVEL_STRIDES[0], device=device),
+    batch: PromptBatch[Array] = PromptBatch(
+        image_index=np.zeros(len(rows), dtype=np.int64),
+        coords=coords.astype(np.float32),
+        labels=labels,
+        previous=_previous(prompts, cells=size_px // LEVEL_STRIDES[0]),
     )
+    return batch if device is None else batch.to(device)
 
 
-def _previous(prompts: Sequence[Prompt], *, cells: int, device: torch.device) -> Tensor | None:
+def _previous(prompts: Sequence[Prompt], *, cells: int) -> NDArray[np.float32] | None:
     """The previous masks of prompts as `PromptBatch.previous` (N cells cells); None where no prompt has one."""
     if all(prompt.mask is None for prompt in prompts):
         return None
@@ -145,7 +171,7 @@ def _previous(prompts: Sequence[Prompt], *, cells: int, device: torch.device) ->
     for index, prompt in enumerate(prompts):
         if prompt.mask is not None:
             shares[index] = cell_shares(prompt.mask, cells)
-    return torch.from_numpy(shares).to(device)
+    return shares
 
 
 def cell_shares(mask: Mask, cells: int) -> NDArray[np.float32]:
@@ -164,15 +190,30 @@ def _corners_and_clicks(prompt: Prompt) -> list[tuple[tuple[float, float], int]]
     return row + [((point.x, point.y), int(point.positive)) for point in prompt.points]
 
 
-@torch.inference_mode()
-def embed(segmenter: Promptable, image: Image) -> Embedding:
+def to_inputs(model: Promptable, images: Sequence[Image]) -> Tensor | Array:
+    """Images (H W 3 uint8, any sizes) as a model takes them, B 3 S S."""
+    planes = np.stack([to_planes(image, model.image_size_px) for image in images])
+    device = place_of(model)
+    return planes if device is None else to_tensor(planes, device)
+
+
+def to_prediction(logits: Tensor | Array, quality: Tensor | Array, size_hw: tuple[int, int]) -> Prediction:
+    """One prompt's logits (1 S/4 S/4) and estimate (1) to its mask in an image of native size `size_hw`."""
+    if isinstance(logits, np.ndarray):
+        mask = to_native_arrays(logits, size_hw)[0] > 0
+    else:
+        mask = (to_native(logits.float(), size_hw)[0] > 0).cpu().numpy()
+    return Prediction(mask=mask, quality=min(max(float(quality[0]), 0.0), 1.0))
+
+
+def embed(segmenter: Promptable, image: Image) -> Embedding[Any]:
     """Embed one image (H W 3 uint8); the costly part, once an image."""
-    return segmenter.encode(to_input(image, segmenter.image_size_px)[None].to(segmenter.device))
+    with without_gradients(segmenter):
+        return segmenter.encode(to_inputs(segmenter, [image]))
 
 
-@torch.inference_mode()
 def segment_embedded(
-    segmenter: Promptable, embedding: Embedding, size_hw: tuple[int, int], prompts: Sequence[Prompt]
+    segmenter: Promptable, embedding: Embedding[Any], size_hw: tuple[int, int], prompts: Sequence[Prompt]
 ) -> list[Prediction]:
     """Segment an embedded image of native size `size_hw`, one prediction for each prompt, in order.
 
@@ -185,8 +226,7 @@ def segment_embedded(
     return [_decoded(segmenter, embedding, size_hw, prompt) for prompt in prompts]
 
 
-@torch.inference_mode()
-def segment_unprompted(segmenter: Promptable, embedding: Embedding, size_hw: tuple[int, int]) -> Prediction:
+def segment_unprompted(segmenter: Promptable, embedding: Embedding[Any], size_hw: tuple[int, int]) -> Prediction:
     """Segment an embedded image of native size `size_hw` without any prompt: whatever the model takes for the object.
 
     For evaluation; everybody else must say what they mean (`check_prompts`).
@@ -194,11 +234,11 @@ def segment_unprompted(segmenter: Promptable, embedding: Embedding, size_hw: tup
     return _decoded(segmenter, embedding, size_hw, Prompt())
 
 
-def _decoded(segmenter: Promptable, embedding: Embedding, size_hw: tuple[int, int], prompt: Prompt) -> Prediction:
-    batch = to_batch([prompt], size_hw=size_hw, size_px=segmenter.image_size_px, device=segmenter.device)
-    logits, quality = segmenter.decode(embedding, batch)
-    mask = (to_native(logits.float(), size_hw)[0] > 0).cpu().numpy()
-    return Prediction(mask=mask, quality=float(quality[0].clamp(0, 1)))
+def _decoded(segmenter: Promptable, embedding: Embedding[Any], size_hw: tuple[int, int], prompt: Prompt) -> Prediction:
+    batch = to_batch([prompt], size_hw=size_hw, size_px=segmenter.image_size_px, device=place_of(segmenter))
+    with without_gradients(segmenter):
+        logits, quality = segmenter.decode(embedding, batch)
+        return to_prediction(logits, quality, size_hw)
 
 
 def segment(segmenter: Promptable, image: Image, prompts: Sequence[Prompt]) -> list[Prediction]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -25,12 +25,9 @@ from numpy.typing import NDArray
 
 from components.masks import Overlap
 from components.promptable.calibration import Judged
+from components.promptable.embedding import Embedding, to_array
 from components.promptable.guard import IMAGE_FEATURES, SIDE_PX, GuardFinding, image_features
 from components.types import Image, Mask, Prompt, Verdict
-
-if TYPE_CHECKING:
-    # What reads rows loads no network.
-    from components.promptable.segmenter import Embedding
 
 Value = float | str | None
 Row = Mapping[str, Value]
@@ -53,7 +50,7 @@ IMAGE_SIGNALS = (
 DIGITS = 5
 
 
-def image_row(image: Image, embedding: Embedding, finding: GuardFinding | None, *, model_digest: str) -> Row:
+def image_row(image: Image, embedding: Embedding[Any], finding: GuardFinding | None, *, model_digest: str) -> Row:
     """Describe an image (H W 3 uint8) that a model embedded (`embedding`, of this one image): some 4 ms.
 
     The guard's ten statistics (components/promptable/guard.py), and, of the same small square: quantiles of grey (0 to
@@ -83,9 +80,9 @@ def image_row(image: Image, embedding: Embedding, finding: GuardFinding | None, 
     return row | dict(zip(PROJECTION, projected(embedding, model_digest), strict=True))
 
 
-def projected(embedding: Embedding, model_digest: str) -> list[float]:
+def projected(embedding: Embedding[Any], model_digest: str) -> list[float]:
     """The coordinates PROJECTION of an embedding of one image, as the module's text says."""
-    pooled = embedding.s16[0].detach().cpu().numpy().mean(axis=(1, 2), dtype=np.float64)  # C
+    pooled = to_array(embedding.s16)[0].mean(axis=(1, 2), dtype=np.float64)  # C
     return [_short(value) for value in (_directions(model_digest, len(pooled)) @ pooled).tolist()]
 
 

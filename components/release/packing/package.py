@@ -22,9 +22,9 @@ from components.evaluation.speed import describe_machine
 from components.listing import MODEL
 from components.promptable.calibration import read_calibration
 from components.promptable.export import export_onnx
-from components.promptable.exported import load_exported
 from components.promptable.predict import segment
 from components.promptable.reference import REFERENCE, find_reference
+from components.promptable.runtimes.loading import load_runtime
 from components.promptable.self_check import write_self_check
 from components.release.files import CALIBRATION, bento_files, package_digest, unsafe_files
 from components.release.packing.golden import Agreement, GoldenImage, agreement, write_golden
@@ -71,7 +71,7 @@ def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[G
 
 def exported_agreement(folder: Path, golden: Sequence[GoldenImage]) -> Agreement:
     """Give the exported network (ONNX) of a folder the golden cases, and compare with the masks that were scored."""
-    exported = load_exported(folder)
+    exported = load_runtime(folder, "onnxruntime")
 
     def pairs() -> Iterator[tuple[Mask, Mask]]:
         for one in golden:

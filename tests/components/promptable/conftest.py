@@ -11,8 +11,9 @@ import torch
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import HieraConfig, build_segmenter
 from components.promptable.export import export_onnx
-from components.promptable.exported import Exported, load_exported
 from components.promptable.model_folder import save_segmenter
+from components.promptable.runtimes.exported import Exported
+from components.promptable.runtimes.loading import load_runtime
 from components.promptable.segmenter import Segmenter
 
 SIZE_PX = 64
@@ -83,4 +84,6 @@ def _exported(segmenter: Segmenter, folder: Path) -> Pair:
         provenance={"git_sha": "unknown"},
     )
     export_onnx(segmenter, folder)
-    return Pair(segmenter, folder, load_exported(folder))
+    exported = load_runtime(folder, "onnxruntime")
+    assert isinstance(exported, Exported)
+    return Pair(segmenter, folder, exported)

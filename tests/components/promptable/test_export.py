@@ -15,7 +15,7 @@ from components.artefacts import read_description
 from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.export import OPSET, export_onnx
-from components.promptable.exported import DECODER, ENCODER
+from components.promptable.runtimes.sealed import DECODER, ENCODER
 from components.promptable.segmenter import NO_PREVIOUS, Embedding, PromptBatch, Segmenter
 from tests.components.promptable.conftest import SIZE_PX, Pair
 
@@ -32,7 +32,9 @@ def test_the_embedding_is_pytorchs(pair: Pair) -> None:
     images = torch.randn(2, 3, SIZE_PX, SIZE_PX, generator=torch.Generator().manual_seed(7))
     found, expected = pair.exported.encode(images), pair.segmenter.encode(images)
     for level in ("s4", "s8", "s16"):
-        torch.testing.assert_close(getattr(found, level), getattr(expected, level), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(
+            torch.as_tensor(getattr(found, level)), getattr(expected, level), atol=1e-4, rtol=1e-4
+        )
 
 
 @torch.inference_mode()
@@ -46,7 +48,7 @@ def test_logits_and_quality_are_pytorchs_whatever_the_prompt(pair: Pair) -> None
         batch = prompt(labels, seed)
         expected = pair.segmenter.decode(embedding, batch)
         found = pair.exported.decode(embedding, batch)
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(tuple(map(torch.as_tensor, found)), expected, atol=1e-4, rtol=1e-4)
         seen.append(expected[0])
     assert min(float((one - other).abs().max()) for one, other in pairwise(seen)) > 1e-3
 
@@ -60,7 +62,7 @@ def test_previous_masks_give_pytorchs_numbers_too(pair: Pair) -> None:
     labels = torch.tensor([[2, 3, 0], [2, 3, 1], [-1, -1, -1]])
     batch = PromptBatch(torch.zeros(3, dtype=torch.int64), coords, labels, shares)
     found, expected = pair.exported.decode(embedding, batch), pair.segmenter.decode(embedding, batch)
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(tuple(map(torch.as_tensor, found)), expected, atol=1e-4, rtol=1e-4)
     without = pair.segmenter.decode(embedding, replace(batch, previous=None))[0]
     assert float((without[0] - expected[0][0]).abs().max()) > 1e-3 and torch.equal(without[1], expected[0][1])
 
@@ -72,7 +74,9 @@ def test_prompts_of_a_batch_are_decoded_on_their_own_images(pair: Pair) -> None:
     coords = torch.rand(3, 3, 2, generator=torch.Generator().manual_seed(1)) * SIZE_PX
     batch = PromptBatch(torch.tensor([1, 0, 1]), coords, torch.tensor([[2, 3, -1], [2, 3, 1], [1, 0, -1]]))
     found = pair.exported.decode(embedding, batch)
-    torch.testing.assert_close(found, pair.segmenter.decode(embedding, batch), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        tuple(map(torch.as_tensor, found)), pair.segmenter.decode(embedding, batch), atol=1e-4, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("name", [ENCODER, DECODER])

@@ -1,21 +1,19 @@
-"""Masks by ONNX Runtime through the same door, and files that aren't this model's refused."""
+"""An exported model through the same door: masks, threads, and older exports."""
 
 from __future__ import annotations
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
-from components.artefacts import DESCRIPTION
-from components.errors import ArtefactError, PromptError
-from components.promptable.exported import DECODER, ENCODER, PREVIOUS, load_exported, open_session, unsealed
-from components.promptable.predict import INFERENCE_THREADS, embed, segment, segment_embedded, segment_unprompted
-from components.promptable.segmenter import NO_PREVIOUS
+from components.errors import PromptError
+from components.promptable.embedding import NO_PREVIOUS
+from components.promptable.predict import embed, segment, segment_embedded, segment_unprompted
+from components.promptable.runtimes.onnxruntime import open_network
+from components.promptable.runtimes.sealed import DECODER, PREVIOUS
 from components.types import Image, Point, Prompt
 from tests.components.promptable.conftest import Pair
 
@@ -28,11 +26,6 @@ BOTH = Prompt(box_xyxy=(0.0, 0.0, 90.0, 50.0), points=(Point(30.5, 20.5),))
 @pytest.fixture
 def image() -> Image:
     return np.random.default_rng(0).integers(0, 256, size=(*SIZE_HW, 3), dtype=np.uint8)
-
-
-@pytest.fixture
-def folder(as_it_starts: Pair, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(as_it_starts.folder, tmp_path / "model"))
 
 
 def test_masks_are_pytorchs(pair: Pair, image: Image) -> None:
@@ -61,50 +54,6 @@ def test_many_threads_give_the_same_bits(pair: Pair, image: Image) -> None:
             assert job.result()[0].quality == expected.quality
 
 
-def test_sessions_have_as_many_threads_as_torch_is_pinned_to(pair: Pair) -> None:
-    for session in (pair.exported.encoder, pair.exported.decoder):
-        assert session.get_session_options().intra_op_num_threads == INFERENCE_THREADS
-        assert session.get_providers() == ["CPUExecutionProvider"]
-
-
-@pytest.mark.parametrize("name", [ENCODER, DECODER, DESCRIPTION])
-def test_an_incomplete_folder_is_refused(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-    with pytest.raises(ArtefactError, match=name):
-        load_exported(folder)
-
-
-@pytest.mark.parametrize("place", [0, 100_000, -40, -1])
-def test_an_altered_file_is_refused(folder: Path, place: int) -> None:
-    data = bytearray((folder / ENCODER).read_bytes())
-    data[place] ^= 1
-    (folder / ENCODER).write_bytes(bytes(data))
-    with pytest.raises(ArtefactError, match="was altered"):
-        load_exported(folder)
-
-
-@pytest.mark.parametrize("kept", [0, 3, 84, 100_000])
-def test_a_file_cut_short_is_refused(folder: Path, kept: int) -> None:
-    (folder / ENCODER).write_bytes((folder / ENCODER).read_bytes()[:kept])
-    with pytest.raises(ArtefactError, match="was altered"):
-        unsealed(folder / ENCODER)
-
-
-@pytest.mark.parametrize(
-    ("key", "value"), [("weights_sha256", '"' + 64 * "0" + '"'), ("image_size_px", "96"), ("preprocess_version", "99")]
-)
-def test_another_models_files_are_refused(folder: Path, key: str, value: str) -> None:
-    lines = (folder / DESCRIPTION).read_text().splitlines()
-    changed = [
-        f'  "{key}": {value}{"," if line.endswith(",") else ""}' if f'"{key}"' in line else line for line in lines
-    ]
-    assert changed != lines
-    (folder / DESCRIPTION).write_text("\n".join(changed))
-    with pytest.raises(ArtefactError) as caught:
-        load_exported(folder)
-    assert value.strip('"') in str(caught.value)
-
-
 def test_an_export_without_an_input_for_masks_goes_on_but_for_masks(pair: Pair, image: Image) -> None:
     """As released folders from before there was one: the same graph, the input tied to "none"."""
     model = onnx.load(pair.folder / DECODER)
@@ -113,7 +62,7 @@ def test_an_export_without_an_input_for_masks_goes_on_but_for_masks(pair: Pair, 
     nothing = np.full((1, cells, cells), NO_PREVIOUS, dtype=np.float32)
     model.graph.input.remove(given)
     model.graph.initializer.append(onnx.numpy_helper.from_array(nothing, PREVIOUS))
-    older = replace(pair.exported, decoder=open_session(model.SerializeToString()))
+    older = replace(pair.exported, decoder=open_network(model.SerializeToString()))
     assert pair.exported.takes_masks and not older.takes_masks
     (found,) = segment(older, image, [BOTH])
     assert np.array_equal(found.mask, segment(pair.exported, image, [BOTH])[0].mask)

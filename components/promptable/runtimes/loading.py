@@ -1,0 +1,97 @@
+"""A model folder and the name of a runtime to a model that is ready to run.
+
+A runtime is imported as it is asked for. Leaves out: choosing one (choosing.py).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from components.artefacts import check_weights
+from components.errors import ArtefactError, ParamsError
+from components.params.serving import RUNTIME_NAMES, RuntimeName
+from components.promptable.described import read_described
+from components.promptable.runtimes.exported import Exported
+from components.promptable.runtimes.runtime import Runtime
+from components.promptable.runtimes.sealed import DECODER, ENCODER, EXPORT_AGAIN, has_exports, read_exported
+
+PACKAGES: dict[RuntimeName, str] = {"onnxruntime": "onnxruntime", "openvino": "openvino", "pytorch": "torch"}
+
+
+def load_runtime(folder: Path, name: RuntimeName, *, cache: Path | None = None) -> Runtime:
+    """Load a student's model folder into a runtime: on the CPU, but where ONNX Runtime takes a GPU.
+
+    Parameters
+    ----------
+    cache
+        Where OpenVINO keeps what it has compiled; without one it compiles each time.
+
+    Raises
+    ------
+    ArtefactError
+        If the folder is incomplete, altered, of another kind, made with another preprocessing, or holds no networks
+        that this runtime runs.
+    ParamsError
+        If there is no such runtime, or it isn't installed.
+    """
+    _check_installed(name)
+    if name == "pytorch":
+        from components.promptable.runtimes import pytorch
+
+        return pytorch.load(folder)
+    description = read_described(folder, kind="student")
+    check_weights(folder, description)
+    if not has_exports(folder):
+        raise ArtefactError(
+            f"{folder} lacks {ENCODER} or {DECODER}, which {name} runs: it wasn't packed, or before there were such",
+            expected="both files",
+            remedy=f"{EXPORT_AGAIN}, or choose the runtime `pytorch`, or `auto`, which takes that where no other runs",
+        )
+    encoder, decoder = (read_exported(folder, file, description) for file in (ENCODER, DECODER))
+    return open_exported(encoder, decoder, description.image_size_px, name=name, cache=cache)
+
+
+def open_exported(
+    encoder: bytes, decoder: bytes, image_size_px: int, *, name: RuntimeName, cache: Path | None = None
+) -> Exported:
+    """Two serialised networks in a runtime that runs such.
+
+    Raises
+    ------
+    ParamsError
+        If it doesn't, there is no such runtime, or it isn't installed.
+    """
+    _check_installed(name)
+    if name == "openvino":
+        from components.promptable.runtimes import openvino
+
+        return openvino.open_model(encoder, decoder, image_size_px, cache=cache)
+    if name == "onnxruntime":
+        from components.promptable.runtimes import onnxruntime
+
+        return onnxruntime.open_model(encoder, decoder, image_size_px)
+    raise ParamsError(f"{name} runs no ONNX", expected="onnxruntime or openvino", remedy="name one of them")
+
+
+def is_installed(name: RuntimeName) -> bool:
+    """Whether a runtime can be imported."""
+    return importlib.util.find_spec(PACKAGES[name]) is not None
+
+
+def runnable(folder: Path) -> tuple[RuntimeName, ...]:
+    """The runtimes that are installed and run what a model folder holds, the project's own choice first."""
+    exports = has_exports(folder)
+    return tuple(name for name in RUNTIME_NAMES if is_installed(name) and (exports or name == "pytorch"))
+
+
+def _check_installed(name: RuntimeName) -> None:
+    if name not in RUNTIME_NAMES:
+        names = ", ".join(RUNTIME_NAMES)
+        raise ParamsError(f"no runtime {name!r}", expected=f"one of {names}", remedy="name one of them")
+    if not is_installed(name):
+        raise ParamsError(
+            f"the runtime {name} isn't installed",
+            expected=f"the package {PACKAGES[name]}",
+            remedy="install it, or choose another runtime",
+        )

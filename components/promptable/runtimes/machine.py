@@ -1,0 +1,48 @@
+"""What a measured choice of a runtime belongs to: the processor, how many cores may be used, and versions.
+
+Leaves out: accelerators and the record of a benchmark (components/evaluation/speed.py).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+VERSIONED = ("numpy", "onnxruntime", "openvino", "torch")
+
+
+def describe_machine() -> dict[str, str | int | None]:
+    """Processor, usable cores, system, and the versions of what computes; None for what isn't installed."""
+    return {
+        "cpu": _processor(),
+        "cores": usable_cores(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: _version(name) for name in VERSIONED},
+    }
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processor() -> str:
+    """The processor's name, and, where the system tells, what it can compute with: virtual ones share their names."""
+    told = Path("/proc/cpuinfo")
+    found: dict[str, str] = {}
+    for line in told.read_text(encoding="utf-8").splitlines() if told.is_file() else ():
+        key, _, value = line.partition(":")
+        found.setdefault(key.strip(), value.strip())
+    name = found.get("model name") or found.get("Model") or platform.processor() or platform.machine()
+    kinds = sorted(flag for flag in found.get("flags", "").split() if flag.startswith(("avx", "amx", "fma")))
+    return f"{name} {' '.join(kinds)}".strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
