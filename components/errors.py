@@ -38,6 +38,10 @@ class ParamsError(SonoForgeError):
     """`params.yaml` (or an override of it) holds an unknown key, a wrong type or a contradiction."""
 
 
+class StoreError(SonoForgeError):
+    """A store of data or records (DVC's remote, MLflow, Prefect) doesn't answer, or refuses."""
+
+
 class ContractError(SonoForgeError):
     """A dataset's contract is missing, or doesn't follow the contract schema."""
 
@@ -96,6 +100,10 @@ class PeerError(SonoForgeError):
 
 class TrainingError(SonoForgeError):
     """A training that can't go on: nothing to learn from, or numbers that aren't finite."""
+
+
+class EngineError(SonoForgeError):
+    """A cluster that can't be reached, lacks what the work needs, runs other code, or lost machines too often."""
 
 
 class StatementsError(SonoForgeError):

@@ -11,7 +11,21 @@ import sys
 import typer
 
 from components.errors import SonoForgeError
-from pipelines.commands import ablate, approve, audit, bench, data, model, monitor, release, run, segment, serve, token
+from pipelines.commands import (
+    ablate,
+    approve,
+    audit,
+    bench,
+    data,
+    model,
+    monitor,
+    release,
+    run,
+    segment,
+    serve,
+    stores,
+    token,
+)
 from pipelines.interrupts import ends_as_interrupts
 from pipelines.runtime.system_faults import told
 
@@ -32,6 +46,7 @@ ablate.register(app)
 bench.register(app)
 serve.register(app)
 monitor.register(app)
+stores.register(app)
 token.register(app)
 app.add_typer(audit.app, name="audit")
 

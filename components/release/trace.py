@@ -167,7 +167,7 @@ def _bento(_: Path, identifier: str, __: Models) -> Found | None:
 
 def _run(root: Path, identifier: str, models: Models) -> Found | None:
     """A run with its record, to the models that it made; if it made none, to those that its pass made."""
-    if not re.fullmatch(r"[0-9a-f]{32}", identifier) or not (root / ".mlflow").is_dir():
+    if not re.fullmatch(r"[0-9a-f]{32}", identifier) or not tracking.has_records(root):
         return None
     record = tracking.run_record(root, identifier)
     if record is None:
@@ -266,7 +266,7 @@ def _is_prefix(text: str) -> bool:
 
 
 def _versions(root: Path) -> list[tracking.RegisteredVersion]:
-    return tracking.list_versions(root, REGISTRY_NAME) if (root / ".mlflow").is_dir() else []
+    return tracking.list_versions(root, REGISTRY_NAME) if tracking.has_records(root) else []
 
 
 def _model(root: Path, digest: str, models: Models) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from components.tracking.registry import (
     set_alias,
 )
 from components.tracking.runs import StageRun, stage_run
+from components.tracking.store import has_records
 
 __all__ = [
     "UNKNOWN",
@@ -25,6 +26,7 @@ __all__ = [
     "StageRun",
     "collect_provenance",
     "find_run",
+    "has_records",
     "judging_digest",
     "list_versions",
     "register_version",

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from components.errors import SonoForgeError
+from components.tracking.address import FOLDER
 from components.tracking.provenance import Provenance
-from components.tracking.store import FOLDER
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -85,12 +85,13 @@ class StageRun:
 
     def _hear(self) -> Any:
         line = self._answers.readline()
-        answer = json.loads(line) if line else {"fault": "it ended", "result": None}
-        if answer["fault"]:
+        answer = json.loads(line) if line else {"fault": {"found": "it ended"}, "result": None}
+        if fault := answer["fault"]:
             raise TrackingError(
-                f"the tracking writer failed: {answer['fault']}",
-                expected=f"a record under {self._root / FOLDER}",
-                remedy=f"look at {FOLDER}/writer.log; free disk space, or move {FOLDER}/ away to start a new record",
+                f"the tracking writer failed: {fault['found']}",
+                expected=fault.get("expected") or f"a record under {self._root / FOLDER}",
+                remedy=fault.get("remedy")
+                or f"look at {FOLDER}/writer.log; free disk space, or move {FOLDER}/ away to start a new record",
             )
         return answer["result"]
 

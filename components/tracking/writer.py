@@ -8,22 +8,30 @@ or, with `--socket`, a whole pass over a Unix socket. Leaves out: what a stage r
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import signal
 import socketserver
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from components.tracking.store import open_client
+from components.databases import masked
+from components.errors import StoreError
+from components.tracking.store import only_one, open_client
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 PARENT = "mlflow.parentRunId"
 PASS = "sonoforge.pass"
+WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Between tries to reach a database that was there before: a minute for its restart."""
+
+T = TypeVar("T")
 
 
 class Journal:
@@ -43,8 +51,12 @@ class Journal:
 
     def serve(self, requests: IO[str], answers: IO[str]) -> None:
         """Record one stage from its first line to its last."""
-        client, experiment = self.open()
-        run = _Run(client, experiment)
+        try:
+            client, experiment = self.open()
+        except StoreError as error:
+            _answer(answers, None, _told(error))
+            return
+        run = _Run(client, experiment, self._root)
         for line in requests:
             try:
                 request = json.loads(line)
@@ -54,39 +66,78 @@ class Journal:
             answer = self._handle(run, request)
             if answer is not None:
                 # A stage that was killed while it waited can't hear this; that it died is recorded below.
-                answers.write(json.dumps(answer) + "\n")
-                answers.flush()
+                _answer(answers, *answer)
             if request["op"] == "end":
                 return
         with self._lock:
             run.end("KILLED", error="the stage's process ended without a word")
 
-    def _handle(self, run: _Run, request: dict[str, Any]) -> dict[str, Any] | None:
+    def _handle(self, run: _Run, request: dict[str, Any]) -> tuple[Any, dict[str, str] | None] | None:
+        """Do what a line asks; its result and the run's first fault, or None where nobody waits for an answer."""
         operation = request.pop("op")
         with self._lock:
             try:
-                result = getattr(run, operation)(**request)
+                result = patiently(functools.partial(getattr(run, operation), **request))
             except Exception as error:  # noqa: BLE001 - the stage is told; this process serves others too
-                run.faults.append(f"{operation}: {error}")
+                run.faults.append(_told(error, operation))
                 result = None
         request["op"] = operation
         if operation not in {"start", "artifact", "end"}:
             return None
-        return {"result": result, "fault": run.faults[0] if run.faults else None}
+        return result, run.faults[0] if run.faults else None
+
+
+def patiently(operation: Callable[[], T], waits_s: Sequence[float] = WAITS_S) -> T:
+    """The result of an operation, tried again while its database can't be reached: hours of training outlive that."""
+    for wait_s in waits_s:
+        try:
+            return operation()
+        except Exception as error:
+            if not _is_lost_connection(error):
+                raise
+            time.sleep(wait_s)
+    return operation()
+
+
+def _is_lost_connection(error: BaseException) -> bool:
+    """Whether an error of MLflow's comes from a connection that broke or wasn't to be had, whatever the driver says."""
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DBAPIError):
+            return cause.connection_invalidated or isinstance(cause, InterfaceError | OperationalError)
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def _told(error: Exception, operation: str = "open") -> dict[str, str]:
+    """A fault as the stage is told it: never with a password."""
+    if isinstance(error, StoreError):
+        return {"found": error.found, "expected": error.expected, "remedy": error.remedy}
+    return {"found": f"{operation}: {masked(str(error))}"}
+
+
+def _answer(answers: IO[str], result: Any, fault: dict[str, str] | None) -> None:
+    answers.write(json.dumps({"result": result, "fault": fault}) + "\n")
+    answers.flush()
 
 
 class _Run:
     """One stage's run under its pass's parent run."""
 
-    def __init__(self, client: MlflowClient, experiment: str) -> None:
+    def __init__(self, client: MlflowClient, experiment: str, root: Path) -> None:
         self._client = client
         self._experiment = experiment
+        self._root = root
         self._run_id = ""
         self._parent_id = ""
-        self.faults: list[str] = []
+        self.faults: list[dict[str, str]] = []
 
     def start(self, *, name: str, pass_id: str, params: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        self._parent_id = self._find_or_make_parent(pass_id, tags)
+        # Two stages of one pass may start at once, also on two machines.
+        with only_one(self._root):
+            self._parent_id = self._find_or_make_parent(pass_id, tags)
         self._client.update_run(self._parent_id, status="RUNNING")
         run = self._client.create_run(
             self._experiment, tags={**tags, PARENT: self._parent_id, "sonoforge.stage": name}, run_name=name

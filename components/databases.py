@@ -1,0 +1,116 @@
+"""The address of a database or a server: to text without its password, and to one process at a time on PostgreSQL.
+
+Whoever opens a shared database for the first time makes its tables; two that do so at once would break each other's
+migrations. Leaves out: what is kept in the databases, and by whom (tracking, the pipelines' Prefect server).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from components.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL, Connection
+
+DRIVER = "postgresql+pg8000"
+"""SQLAlchemy's name of PostgreSQL with the driver that is pinned here."""
+CONNECT_S = 10.0
+WAIT_S = 300
+_PASSWORD = re.compile(r"(://[^:/?#\s]*:)\S*@")
+_SECRET = re.compile(r"(?i)([?&](?:password|secret|token|key)=)[^&\s]*")
+
+
+def masked(text: str) -> str:
+    """The text with `***` in place of each password in an address, so that it may be logged and shown."""
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
+
+
+def is_postgres(address: str) -> bool:
+    """Whether an address is that of a PostgreSQL database, with whichever driver."""
+    return address.partition(":")[0].partition("+")[0] in {"postgresql", "postgres"}
+
+
+def with_driver(address: str) -> str:
+    """A PostgreSQL address with the driver that is pinned here, where it names none."""
+    scheme, _, rest = address.partition(":")
+    return f"{DRIVER}:{rest}" if is_postgres(address) and "+" not in scheme else address
+
+
+@contextmanager
+def alone(address: str, purpose: str) -> Iterator[None]:
+    """Keep every other process that asks the same PostgreSQL database for the same purpose waiting meanwhile.
+
+    Raises
+    ------
+    StoreError
+        If the database can't be reached, refuses, or is still taken after `WAIT_S` seconds.
+    """
+    from sqlalchemy import text
+    from sqlalchemy.exc import DBAPIError
+
+    key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:8], "big", signed=True)
+    with connected(address) as connection:
+        try:
+            connection.execute(text(f"set lock_timeout = '{WAIT_S}s'"))
+            # The end of the session frees it, also that of a killed process.
+            connection.execute(text("select pg_advisory_lock(:key)"), {"key": key})
+        except DBAPIError as error:
+            raise _refused(address, _reason(error)) from None
+        yield
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Connection]:
+    """A connection to a PostgreSQL database, closed at the end.
+
+    Raises
+    ------
+    StoreError
+        If there is none within `CONNECT_S` seconds, or the database refuses.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError, DBAPIError
+    from sqlalchemy.pool import NullPool
+
+    try:
+        # What another driver is told in the address means nothing to this one.
+        url = make_url(address).set(drivername=DRIVER, query={})
+    except ArgumentError:
+        raise _refused(address, "it is no address of a database") from None
+    _knock(url, address)
+    try:
+        connection = create_engine(url, poolclass=NullPool).connect()
+    except DBAPIError as error:
+        raise _refused(address, _reason(error)) from None
+    with connection:
+        yield connection
+
+
+def _knock(url: URL, address: str) -> None:
+    # pg8000 would keep a limit on the connection for all that is asked through it, waiting for a lock among them.
+    try:
+        socket.create_connection((url.host or "localhost", url.port or 5432), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise _refused(address, str(error)) from None
+
+
+def _reason(error: BaseException) -> str:
+    """PostgreSQL's own words out of pg8000's error, else the error's first line."""
+    original = getattr(error, "orig", None)
+    first = original.args[0] if original is not None and original.args else str(error).partition("\n")[0]
+    return str(first.get("M", first)) if isinstance(first, dict) else str(first)
+
+
+def _refused(address: str, why: str) -> StoreError:
+    return StoreError(
+        f"PostgreSQL at {masked(address)}: {masked(why)}",
+        expected="postgresql://USER:PASSWORD@HOST:PORT/DATABASE of a running server, with a database that USER owns",
+        remedy="look at the address, at the server and at its pg_hba.conf; `sonoforge stores` tries it",
+    )

@@ -1,0 +1,40 @@
+"""Addresses without their passwords, and one process at a time on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import pytest
+
+from components.databases import is_postgres, masked, with_driver
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("postgresql://me:hush@db/mlflow", "postgresql://me:***@db/mlflow"),
+        (
+            "no way to postgresql+asyncpg://me:hu@s:h@db:5432/x today",
+            "no way to postgresql+asyncpg://me:***@db:5432/x today",
+        ),
+        ("https://team:hush@mlflow.example/api", "https://team:***@mlflow.example/api"),
+        ("postgresql://db/x?user=me&password=hush&ssl=true", "postgresql://db/x?user=me&password=***&ssl=true"),
+        ("http://127.0.0.1:4200/api", "http://127.0.0.1:4200/api"),
+        ("s3://bucket/path", "s3://bucket/path"),
+        ("mail me@example.org at 10:30", "mail me@example.org at 10:30"),
+    ],
+)
+def test_no_password_is_shown(told: str, shown: str) -> None:
+    assert masked(told) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "whole"),
+    [
+        ("postgresql://me@db/x", "postgresql+pg8000://me@db/x"),
+        ("postgres://me@db/x", "postgresql+pg8000://me@db/x"),
+        ("postgresql+psycopg2://me@db/x", "postgresql+psycopg2://me@db/x"),
+        ("sqlite:////x.db", "sqlite:////x.db"),
+    ],
+)
+def test_postgresql_gets_the_driver_that_is_here(address: str, whole: str) -> None:
+    assert with_driver(address) == whole
+    assert is_postgres(address) is address.startswith("postgres")
