@@ -23,7 +23,8 @@ from components.promptable.trunks.features import StageFeature, Trunk
 
 __all__ = ["LEVEL_STRIDES", "NO_PREVIOUS", "Embedding", "PromptBatch", "Segmenter"]
 
-_MASK_LOGIT = 10.0
+MASK_LOGIT = 10.0
+"""SAM2 takes a binary mask as logits of this and its negative."""
 
 
 class Segmenter(nn.Module):
@@ -105,7 +106,7 @@ class Segmenter(nn.Module):
 
         SAM2 takes a binary mask as logits of 10 and -10 (its sam2_base, `_use_mask_as_output`), averaged over cells.
         """
-        embedded = self.prompt_encoder.mask_downscaling(_MASK_LOGIT * (2 * previous[:, None] - 1))
+        embedded = self.prompt_encoder.mask_downscaling(MASK_LOGIT * (2 * previous[:, None] - 1))
         return torch.where(previous[:, :1, :1, None] >= 0, embedded, dense)
 
     def set_trainable(self, *, trunk: bool) -> None:

@@ -52,5 +52,6 @@ def identity(channels: int, like: Tensor) -> Affine:
 
 
 def constant(values: Tensor, like: Tensor) -> nn.Parameter:
-    """Values as a parameter that doesn't train, in the precision and on the device of `like`."""
-    return nn.Parameter(values.detach().to(like), requires_grad=False)
+    """A copy of values as a parameter that doesn't train, in the precision and on the device of `like`."""
+    copied = values.detach().to(like, copy=True).contiguous()
+    return nn.Parameter(copied, requires_grad=False)

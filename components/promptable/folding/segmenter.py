@@ -5,15 +5,16 @@ Everything is computed in float64 and put into the segmenter's own precision. Th
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from components.promptable.folding.decoder import FoldedDecoder
 from components.promptable.folding.hiera import FoldedHiera
 from components.promptable.folding.neck import FoldedNeck
-from components.promptable.segmenter import Embedding, PromptBatch, Segmenter
+from components.promptable.segmenter import LEVEL_STRIDES, NO_PREVIOUS, Embedding, PromptBatch, Segmenter
 from components.promptable.trunks.features import Trunk
 from components.promptable.trunks.hiera import AdaptedHiera
 from components.promptable.trunks.rep import AdaptedRep, fold_trunk
@@ -27,7 +28,7 @@ class FoldedSegmenter(nn.Module):
         self.image_size_px = segmenter.image_size_px
         self.trunk = folded_trunk(segmenter.trunk, segmenter.image_size_px)
         self.neck = FoldedNeck(segmenter)
-        self.decoder = copy.deepcopy(segmenter)
+        self.decoder = FoldedDecoder(segmenter)
 
     @property
     def device(self) -> torch.device:
@@ -40,13 +41,29 @@ class FoldedSegmenter(nn.Module):
 
     def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
         """Turn prompts into mask logits (N S/4 S/4) and the model's estimate of each mask's IoU (N, 0 to 1)."""
-        return self.decoder.decode(embedding, prompts)
+        return self._decoded(embedding, prompts.image_index.tolist(), prompts.coords, prompts.labels, prompts.previous)
 
     def decode_each(
         self, embedding: Embedding, coords: Tensor, labels: Tensor, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Decode N prompts (as in `PromptBatch`) on N embeddings, one for each; as `decode`."""
-        return self.decoder.decode_each(embedding, coords, labels, previous)
+        return self._decoded(embedding, range(len(embedding.s16)), coords, labels, previous)
+
+    def _decoded(
+        self, embedding: Embedding, images: Sequence[int], coords: Tensor, labels: Tensor, previous: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Each prompt by itself, on the image of its row in `images`."""
+        if previous is None:
+            cells = self.image_size_px // LEVEL_STRIDES[0]
+            previous = embedding.s16.new_full((len(images), cells, cells), NO_PREVIOUS)
+        if len(embedding.s16) == len(images) == 1:  # as it is exported: nothing to pick
+            return cast(tuple[Tensor, Tensor], self.decoder(embedding, coords, labels, previous))
+        each = []
+        for row, image in enumerate(images):
+            maps = Embedding(*(level[image, None] for level in (embedding.s4, embedding.s8, embedding.s16)))
+            each.append(self.decoder(maps, coords[row, None], labels[row, None], previous[row, None]))
+        logits, quality = (torch.cat(part) for part in zip(*each, strict=True))
+        return logits, quality
 
 
 def fold(segmenter: Segmenter) -> FoldedSegmenter:

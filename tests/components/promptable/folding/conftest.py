@@ -7,7 +7,7 @@ from torch import Tensor
 
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import TrunkConfig, build_segmenter
-from components.promptable.segmenter import Embedding, Segmenter
+from components.promptable.segmenter import NO_PREVIOUS, Embedding, PromptBatch, Segmenter
 
 LEVELS = ("s4", "s8", "s16")
 
@@ -26,7 +26,24 @@ def moved(
                 0.1 * torch.randn(norm.num_features),
                 1 + torch.rand(norm.num_features),
             )
-    return segmenter.double()
+    # SAM2 rounds places to float32, and multiplies them by a matrix that is then float64.
+    places = segmenter.double().prompt_encoder.pe_layer
+    encoding = places._pe_encoding
+    places._pe_encoding = lambda coords: encoding(coords.to(places.positional_encoding_gaussian_matrix.dtype))
+    return segmenter
+
+
+def prompts(size_px: int, *, seed: int) -> PromptBatch:
+    """Prompts of every kind on two images, half of them with a previous mask, float64; the last one says nothing.
+
+    Places are such that float32 holds them as shares of the image.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    coords = torch.randint(0, 65, (5, 4, 2), generator=generator).double() * size_px / 64 - 0.5
+    labels = torch.tensor([[2, 3, -1, -1], [2, 3, 1, 0], [1, -1, -1, -1], [0, 1, 1, -1], [-1, -1, -1, -1]])
+    previous = torch.rand(5, size_px // 4, size_px // 4, dtype=torch.float64, generator=generator)
+    previous[[0, 2]] = NO_PREVIOUS
+    return PromptBatch(torch.tensor([0, 1, 1, 0, 1]), coords, labels, previous)
 
 
 def images(size_px: int, *, seed: int, count: int = 2) -> Tensor:

@@ -10,9 +10,10 @@ import torch
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import TrunkConfig
 from components.promptable.folding.segmenter import fold
+from components.promptable.segmenter import Embedding
 from components.promptable.trunks.rep import RepConfig
 from tests.components.promptable.conftest import PADDED, TINY
-from tests.components.promptable.folding.conftest import embeddings_apart, images, moved
+from tests.components.promptable.folding.conftest import LEVELS, apart, embeddings_apart, images, moved, prompts
 
 POOLED = replace(TINY, num_heads=1, head_mul=1, windows_divide=True, pools_keys=True)
 
@@ -25,6 +26,19 @@ def test_every_students_embedding_is_the_same_in_both_precisions(trunk: TrunkCon
     assert embeddings_apart(fold(segmenter).encode(given), segmenter.encode(given)) < 1e-10
     segmenter.float()
     assert embeddings_apart(fold(segmenter).encode(given.float()), segmenter.encode(given.float())) < 1e-5
+
+
+@torch.inference_mode()
+def test_masks_are_the_same_from_image_to_logits() -> None:
+    segmenter = moved(TINY, AdapterConfig(), seed=6).float()
+    folded, given = fold(segmenter), images(64, seed=7).float()
+    batch = prompts(64, seed=8)
+    batch = replace(batch, coords=batch.coords.float(), previous=None)
+    embedding = folded.encode(given)
+    found, expected = folded.decode(embedding, batch), segmenter.decode(segmenter.encode(given), batch)
+    assert max(apart(*pair) for pair in zip(found, expected, strict=True)) < 1e-5
+    each = Embedding(*(getattr(embedding, level)[batch.image_index] for level in LEVELS))
+    assert torch.equal(folded.decode_each(each, batch.coords, batch.labels)[0], found[0])
 
 
 def test_folding_leaves_the_segmenter_as_it_was() -> None:
