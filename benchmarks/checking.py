@@ -22,6 +22,7 @@ import numpy as np
 
 from components.artefacts import write_json
 from components.contract import load_contract
+from components.engines import Threads
 from components.evaluation.speed import describe_machine
 from components.intake.validate_data import check_data
 
@@ -40,7 +41,9 @@ def peak_mb() -> int:
 def speed(dataset: str, folder: Path, workers: int) -> dict[str, Any]:
     """Images a second, wall clock and processor."""
     start, cpu = time.perf_counter(), time.process_time()
-    checked = check_data(load_contract(dataset, CONTRACTS), folder, phantom=True, contracts=CONTRACTS, workers=workers)
+    checked = check_data(
+        load_contract(dataset, CONTRACTS), folder, phantom=True, contracts=CONTRACTS, engine=Threads(workers)
+    )
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     images = len(checked.facts)
     return {
@@ -86,7 +89,9 @@ def memory(images: int) -> dict[str, Any]:
             if done % NOTED_IMAGES == 0:
                 rows.append({"images": done, "seconds": round(time.perf_counter() - start, 1), "peak_mb": peak_mb()})
 
-        checked = check_data(contract, Path(scratch), phantom=True, contracts=CONTRACTS, workers=2, progress=note)
+        checked = check_data(
+            contract, Path(scratch), phantom=True, contracts=CONTRACTS, engine=Threads(2), progress=note
+        )
         seconds = round(time.perf_counter() - start, 1)
     return {
         "images": len(checked.facts),

@@ -26,6 +26,7 @@ import numpy as np
 
 from components.artefacts import replacing, replacing_folder, write_json
 from components.contract import Contract, load_contract
+from components.engines import Threads
 from components.evaluation.speed import Timing, as_records, describe_machine, time_interleaved
 from components.intake.form.coco_export import to_coco
 from components.intake.form.records import (
@@ -41,7 +42,6 @@ from components.intake.harmonise import _make, _record, harmonise
 from components.intake.layouts import read_layout
 from components.intake.measuring.facts import case_key
 from components.journal import Journal, work_folder
-from components.parallel import mapped
 from components.phantom import write_dataset
 from components.types import Record, Span
 
@@ -68,7 +68,7 @@ def a_file_each(contract: Contract, raw: Path, out: Path) -> None:
         return case_key(case), entry
 
     entries = []
-    for key, entry in mapped(one, reading.cases, workers=1, progress=None):
+    for key, entry in Threads().mapped(one, reading.cases):
         journal.add(key, entry)
         entries.append(entry)
     with replacing_folder(out) as beside:

@@ -38,6 +38,7 @@ from PIL import Image as PilImage
 
 from components.artefacts import write_json
 from components.contract import load_contract
+from components.engines import Threads
 from components.evaluation.speed import describe_machine
 from components.intake.form.records import load_image
 from components.intake.harmonise import harmonise
@@ -225,7 +226,7 @@ def proof(folders: list[Path]) -> dict[str, Any]:
     for _ in range(5):
         for workers, measured in seconds.items():
             start = time.perf_counter()
-            proofs = Proofs(digests, sides_px, lambda number: read_image(files[number]), workers=workers)
+            proofs = Proofs(digests, sides_px, lambda number: read_image(files[number]), engine=Threads(workers))
             done = sum(1 for _ in proofs.proved(pairs))
             measured.append(time.perf_counter() - start)
             assert done == len(pairs)
@@ -250,7 +251,7 @@ def busi(folder: Path) -> dict[str, Any]:
             [record.pixels_md5 for record in records],
             [max(record.height_px, record.width_px) for record in records],
             lambda number: load_image(records[number]),
-            workers=2,
+            engine=Threads(2),
         )
         all_pairs = np.array(list(combinations(range(len(records)), 2)), dtype=np.int64)
         proved = [place for place, correlation in proofs.proved(all_pairs) if correlation >= MIN_CORRELATION]

@@ -27,6 +27,7 @@ import pipelines  # noqa: F401  (sets how OpenMP waits, before torch is loaded)
 import torch
 
 from components.contract import load_contract
+from components.engines import Threads
 from components.intake.harmonise import harmonise
 from components.params import load_params
 from components.phantom import write_dataset
@@ -59,7 +60,9 @@ def phantoms(folder: Path) -> TrainingImages:
     params = load_params(ROOT / "params.yaml")
     raw = write_dataset("busi", folder / "raw", images=40, seed=1, workers=2).root
     contract = load_contract("busi", ROOT / "data/contracts")
-    done = harmonise(contract, raw, out=folder / "out", phantom=True, contracts=ROOT / "data/contracts", workers=2)
+    done = harmonise(
+        contract, raw, out=folder / "out", phantom=True, contracts=ROOT / "data/contracts", engine=Threads(2)
+    )
     return TrainingImages(
         done.records,
         image_size_px=params.model.image_size_px,

@@ -55,6 +55,10 @@ class Journal:
             file.seek(begin)
             return json.loads(file.readline())["result"]
 
+    def keys(self) -> frozenset[str]:
+        """What is done by now."""
+        return frozenset(self._begins)
+
     def add(self, key: str, result: Any) -> None:
         """Keep an item's result."""
         with self._path.open("ab") as file:
@@ -69,6 +73,13 @@ class Journal:
                 os.fsync(file.fileno())
                 self._unsynced, self._synced_s = 0, time.monotonic()
         self._begins[key] = begin
+
+    def settled(self, key: str, result: Any | None) -> Any:
+        """An item's result: a new one, which is kept; or, for None, the one that was kept."""
+        if result is None:
+            return self.get(key)
+        self.add(key, result)
+        return result
 
     def keep(self, keys: Iterable[str]) -> None:
         """Drop all results but those of `keys`, and results of `keys` that were replaced."""

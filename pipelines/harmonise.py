@@ -11,7 +11,7 @@ from components.contract import load_contract
 from components.intake.harmonise import Harmonised
 from components.intake.harmonise import harmonise as harmonise_dataset
 from components.params import DatasetParams
-from pipelines.runtime.stage import WORKERS, Job, Progress, stage
+from pipelines.runtime.stage import Job, Progress, stage
 from pipelines.runtime.steps import step
 
 PARAMS = ("datasets.${key}",)
@@ -30,7 +30,7 @@ def write_harmonised(job: Job, dataset: DatasetParams) -> Harmonised:
         out=job.root / "data/02_harmonised" / dataset.role / job.dataset,
         phantom=dataset.is_phantom,
         contracts=job.root / "data/contracts",
-        workers=WORKERS,
+        engine=job.engine,
         progress=Progress("images harmonised"),
     )
 

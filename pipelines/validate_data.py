@@ -12,7 +12,7 @@ from components.contract import load_contract
 from components.intake.faults import as_text, counts, errors
 from components.intake.validate_data import Checked
 from components.intake.validate_data import validate_data as judge_dataset
-from pipelines.runtime.stage import WORKERS, Job, Progress, stage
+from pipelines.runtime.stage import Job, Progress, stage
 from pipelines.runtime.steps import step
 
 PARAMS = ("datasets.${key}",)
@@ -31,7 +31,7 @@ def judge(job: Job, out: Path) -> Checked:
         out=out,
         phantom=job.params.datasets[job.dataset].is_phantom,
         contracts=contracts,
-        workers=WORKERS,
+        engine=job.engine,
         progress=Progress("images checked"),
         pairs_progress=Progress("pairs of images compared"),
         proofs=job.scratch / "pairs",

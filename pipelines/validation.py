@@ -138,6 +138,7 @@ def score(job: Job, records: list[Record], models: dict[str, Contender]) -> Vali
         params=job.params.evaluate,
         device=str(pick_device()),
         partial=job.scratch / "rows",
+        engine=job.engine,
         progress=Progress("images scored"),
     )
 

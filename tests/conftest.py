@@ -27,6 +27,8 @@ TOGETHER = {
     "tests/serving/test_service.py": "service",
     "tests/serving/web/": "web",
     "tests/components/test_tracking.py": "tracking",
+    "tests/components/test_tracking_shared.py": "tracking",
+    "tests/components/engines/test_cluster.py": "cluster",
 }
 
 

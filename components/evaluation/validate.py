@@ -7,10 +7,11 @@ that people read (components/evaluation/reporting/report.py) and any verdict (co
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from components.artefacts import code_digest
+from components.engines import ONE_THREAD, Engine, Needs, Progress, Unknown
 from components.evaluation.comparing.confidence_tables import Tried, guard_findings
 from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.comparing.summary import bootstrap_of, summarise
@@ -35,7 +37,6 @@ from components.promptable import predict
 from components.promptable.guard import check_image
 from components.types import Record
 
-Progress = Callable[[int, int], None]
 LIBRARY = Path(__file__).parents[1]
 
 
@@ -57,6 +58,7 @@ def validate(
     device: str,
     partial: Path,
     predictor: Predictor = predict,
+    engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
 ) -> ValidationResult:
     """Score models on images, at native resolution, and summarise by dataset, prompt and model.
@@ -74,6 +76,8 @@ def validate(
     partial
         A folder for the rows of a run under way; an interrupted run continues from it. It is deleted by
         `finish`, once the results are safe.
+    engine
+        Who scores; threads do one image after the other, as the model has threads of its own.
     progress
         Called with the numbers of images done and of all.
     """
@@ -86,6 +90,7 @@ def validate(
         device=device,
         partial=partial,
         predictor=predictor,
+        engine=engine,
         progress=progress,
     )
     metrics = summarise(cases, ordered, models=models, params=params) | _guard(
@@ -103,25 +108,21 @@ def score_records(
     device: str,
     partial: Path,
     predictor: Predictor = predict,
+    engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """The scored cases alone, of any models by any names; arguments as `validate` takes them."""
     ordered = _ordered(records)
     # Keys cover all that the rows depend on, so that the folder itself needs no stamp.
     kept = Journal(partial, {})
-    run_key = _run_key(models, prompts, tolerances, device)
-    rows: list[Row] = []
-    for done, record in enumerate(ordered):
-        if progress is not None:
-            progress(done, len(ordered))
-        key = _image_key(run_key, record)
-        known = kept.get(key)
-        if known is None:
-            known = _score_record(record, models=models, prompts=prompts, predictor=predictor, tolerances=tolerances)
-            kept.add(key, known)
-        rows += known
+    key_of = functools.partial(_image_key, run_key=_run_key(models, prompts, tolerances, device))
+    scorer = _Scorer(models, prompts, predictor, tolerances)
+    needs = Needs(cpus=predict.INFERENCE_THREADS, gpus=int(device.startswith("cuda")))
     if progress is not None:
-        progress(len(ordered), len(ordered))
+        progress(0, len(ordered))
+    rows: list[Row] = []
+    for key, found in engine.mapped(Unknown(key_of, scorer, kept.keys()), ordered, progress=progress, needs=needs):
+        rows += kept.settled(key, found)
     return to_frame(rows)
 
 
@@ -148,31 +149,47 @@ def finish(partial: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
 
 
-def _score_record(
-    record: Record,
-    *,
-    models: Mapping[str, Contender],
-    prompts: PromptParams,
-    predictor: Predictor,
-    tolerances: Tolerances,
-) -> list[Row]:
-    instances = load_instances(record)
-    drawn = draw_prompts(
-        record,
-        instances,
-        kinds=prompts.evaluate.kinds,
-        jitter=prompts.evaluate.jitter,
-        seed=prompts.evaluate.seed,
-        min_area_px=prompts.min_area_px,
-    )
-    if not drawn:
-        return []
-    image = load_image(record)
-    rows = score_image(record, image, instances, drawn, models=models, predictor=predictor, tolerances=tolerances)
-    calipers = float(has_calipers(image))
-    objects = {one.object_index for one in drawn} - {0}
-    contrasts = {index: object_contrast(image, instances, index) for index in objects}
-    return [row | {"contrast": contrasts.get(row["object_index"]), "calipers": calipers} for row in rows]
+@dataclass(frozen=True)
+class _Scorer:
+    """One record to its rows."""
+
+    models: Mapping[str, Contender]
+    prompts: PromptParams
+    predictor: Predictor
+    tolerances: Tolerances
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Called where it arrives in another process, whose masks must be the same to the bit."""
+        self.__dict__.update(state)
+        predict.pin_threads()
+
+    def __call__(self, record: Record) -> list[Row]:
+        instances = load_instances(record)
+        asked = self.prompts.evaluate
+        drawn = draw_prompts(
+            record,
+            instances,
+            kinds=asked.kinds,
+            jitter=asked.jitter,
+            seed=asked.seed,
+            min_area_px=self.prompts.min_area_px,
+        )
+        if not drawn:
+            return []
+        image = load_image(record)
+        rows = score_image(
+            record,
+            image,
+            instances,
+            drawn,
+            models=self.models,
+            predictor=self.predictor,
+            tolerances=self.tolerances,
+        )
+        calipers = float(has_calipers(image))
+        objects = {one.object_index for one in drawn} - {0}
+        contrasts = {index: object_contrast(image, instances, index) for index in objects}
+        return [row | {"contrast": contrasts.get(row["object_index"]), "calipers": calipers} for row in rows]
 
 
 def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
@@ -262,7 +279,7 @@ def _run_key(models: Mapping[str, Contender], prompts: PromptParams, tolerances:
     )
 
 
-def _image_key(run_key: str, record: Record) -> str:
+def _image_key(record: Record, *, run_key: str) -> str:
     identity = repr((record.dataset, record.image_id, record.group, record.objects, record.spacing_mm, record.flags))
     truth = _digest(mask_png(record))
     told = repr((record.subject_class, record.scanner, record.site))

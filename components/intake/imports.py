@@ -21,6 +21,7 @@ from pathlib import Path
 
 from components.artefacts import write_text
 from components.contract import CONTRACTS, check_licence, load_contract
+from components.engines import Progress, Threads
 from components.errors import DataFaultsError, LayoutError
 from components.intake.arrival.archives import is_archive, unpack
 from components.intake.arrival.copies import copy_folder, refuse_changed, remove_files, state_of
@@ -30,7 +31,6 @@ from components.intake.faults import errors, first_of
 from components.intake.layouts import strays
 from components.intake.layouts.reading import readable
 from components.intake.validate_data import Checked, check_data
-from components.parallel import Progress
 
 LOCK = Path(".cache/import.lock")
 # As `import_dataset` and components/artefacts.py name what they write beside its place.
@@ -112,7 +112,7 @@ def import_dataset(
             contract,
             folder,
             contracts=root / CONTRACTS,
-            workers=workers,
+            engine=Threads(workers),
             progress=progress,
             pairs_progress=pairs_progress,
         )

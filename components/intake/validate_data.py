@@ -22,6 +22,7 @@ import pandas as pd
 
 from components.artefacts import replacing_folder, write_json, write_text
 from components.contract import CONTRACTS, Contract
+from components.engines import ONE_THREAD, Engine, Progress
 from components.errors import DataFaultsError, JudgesDisagreeError
 from components.intake.faults import (
     SEVERITIES,
@@ -43,7 +44,6 @@ from components.intake.measuring.facts import COLUMNS, collect_facts, work_stamp
 from components.intake.showing.thumbnails import write_thumbnails
 from components.intake.showing.tiles import FACTS, FAULTS
 from components.journal import Journal, work_folder
-from components.parallel import Progress
 from components.types import Fault, Severity
 
 FAULTS_TEXT, DOCS, THUMBNAILS = "faults.md", "docs", "thumbnails"
@@ -95,7 +95,7 @@ def check_data(
     *,
     phantom: bool = False,
     contracts: Path = CONTRACTS,
-    workers: int = 1,
+    engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
     pairs_progress: Progress | None = None,
     journal: Journal | None = None,
@@ -109,8 +109,8 @@ def check_data(
         Whether the generator made the images: counts of the original and lists of related images then don't apply.
     contracts
         The folder of contracts, for lists of related images.
-    workers
-        Threads that decode and compare images.
+    engine
+        Who decodes and compares images.
     progress
         Called with the number of images done, and of all.
     pairs_progress
@@ -128,8 +128,8 @@ def check_data(
         If the contract's layout or group key can't be used.
     """
     reading = read_layout(contract, folder, phantom=phantom, contracts=contracts)
-    facts = collect_facts(reading.cases, contract, folder, workers=workers, progress=progress, journal=journal)
-    facts = with_near_copies(facts, reading.cases, contract, workers=workers, progress=pairs_progress, journal=proofs)
+    facts = collect_facts(reading.cases, contract, folder, engine=engine, progress=progress, journal=journal)
+    facts = with_near_copies(facts, reading.cases, contract, engine=engine, progress=pairs_progress, journal=proofs)
     read = [*reading.faults, *by_contract(other_faults(facts, reading, contract, folder), contract)]
     layout = pd.DataFrame(
         [(one.code, one.severity, one.file, one.found) for one in read],
@@ -149,7 +149,7 @@ def validate_data(
     out: Path,
     phantom: bool = False,
     contracts: Path = CONTRACTS,
-    workers: int = 1,
+    engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
     pairs_progress: Progress | None = None,
     proofs: Path | None = None,
@@ -168,7 +168,7 @@ def validate_data(
         folder,
         phantom=phantom,
         contracts=contracts,
-        workers=workers,
+        engine=engine,
         progress=progress,
         pairs_progress=pairs_progress,
         journal=journal,

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.errors import ParamsError
 from components.params.access import AccessMode, AccessParams, AccessRole
 from components.params.data import PHANTOM_SOURCE, DatasetParams, PhantomParams, SplitParams
+from components.params.engine import EngineParams
 from components.params.judging import (
     RESERVED_NAMES,
     SISTER_NAMES,
@@ -38,6 +39,7 @@ from components.params.training import (
     DistilTerms,
     FinetuneParams,
     FitParams,
+    MachineParams,
     MaskLossParams,
     OptimiseParams,
     SpreadParams,
@@ -60,12 +62,14 @@ __all__ = [
     "DistilParams",
     "DistilTerms",
     "DocumentParams",
+    "EngineParams",
     "EvaluateParams",
     "EvaluatePrompts",
     "FinetuneParams",
     "FitParams",
     "GateParams",
     "LaneParams",
+    "MachineParams",
     "MaskLossParams",
     "ModelParams",
     "MonitorParams",
@@ -116,6 +120,7 @@ class Params(Section):
     gate: GateParams
     serving: ServingParams
     monitor: MonitorParams
+    engine: EngineParams
 
     @model_validator(mode="after")
     def _sisters_have_seeds_of_their_own(self) -> Self:

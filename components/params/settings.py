@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from components.errors import ParamsError
 from components.params.section import told
 from components.params.serving import ServingParams
-from components.places import ACCESS_VARIABLE, SETTINGS_VARIABLE
+from components.places import ACCESS_VARIABLE, RUNTIME_VARIABLE, SETTINGS_VARIABLE
 
 CARRIED = "serving.yaml"
 """What a Bento carries of the project's parameters: how the service bounds what clients ask."""
@@ -27,7 +27,8 @@ def read_settings(code: Path) -> ServingParams:
     """The settings of a service whose code lies in the folder `code`.
 
     `$SONOFORGE_SETTINGS` names a YAML file, with or without the key `serving` around it. Else it is `serving.yaml`
-    beside the code, as in a Bento, else `params.yaml` there. `$SONOFORGE_ACCESS` chooses another `access.mode`.
+    beside the code, as in a Bento, else `params.yaml` there. `$SONOFORGE_ACCESS` chooses another `access.mode`,
+    `$SONOFORGE_RUNTIME` another `runtime`.
 
     Raises
     ------
@@ -74,4 +75,7 @@ def _section(code: Path) -> tuple[Path, Any]:
     mode = os.environ.get(ACCESS_VARIABLE)
     if mode and isinstance(section, dict) and isinstance(section.get("access"), dict):
         section = section | {"access": section["access"] | {"mode": mode}}
+    runtime = os.environ.get(RUNTIME_VARIABLE)
+    if runtime and isinstance(section, dict):
+        section = section | {"runtime": runtime}
     return path, section

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from components.engines import Engine, Progress
     from components.intake.arrival.import_record import ImportRecord
     from components.intake.imports import Imported
     from components.intake.validate_data import Checked
-    from components.parallel import Progress
 
 app = typer.Typer(help="The datasets: list them, look at one, check one, bring one in.", no_args_is_help=True)
 
@@ -39,7 +39,7 @@ PARAMS = Path("params.yaml")
 FAULTY = 1
 STEPS = ("images checked", "pairs compared")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images.")]
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Threads that decode images, where the engine is threads.")]
 
 
 @app.command("list")
@@ -95,7 +95,7 @@ def check(
                 contract,
                 place,
                 phantom=phantom_notice(place),
-                workers=workers,
+                engine=_engine(workers),
                 progress=progress,
                 pairs_progress=pairs_progress,
             )
@@ -224,6 +224,15 @@ def _run_sources() -> dict[str, str]:
     if not PARAMS.is_file():
         return {}
     return {name: dataset.source for name, dataset in load_params(PARAMS).datasets.items()}
+
+
+def _engine(workers: int) -> Engine:
+    """The engine that params.yaml names; without that file, threads."""
+    from components.engines import Threads
+    from components.params import load_params
+    from pipelines.runtime.engines import chosen_engine
+
+    return chosen_engine(load_params(PARAMS).engine, workers=workers) if PARAMS.is_file() else Threads(workers)
 
 
 def _contract(name: str) -> Contract:

@@ -150,9 +150,10 @@ def _raw_shelf(
     folder = here[0]
     phantom = phantom_notice(folder)
     if flagged:  # what is wrong with an image shows in its pixels only
+        from components.engines import Threads
         from components.intake.validate_data import check_data
 
-        checked = check_data(contract, folder, phantom=phantom, contracts=CONTRACTS, workers=WORKERS)
+        checked = check_data(contract, folder, phantom=phantom, contracts=CONTRACTS, engine=Threads(WORKERS))
         cases, faults = checked.cases, checked.faults
     else:
         reading = read_layout(contract, folder, phantom=phantom, contracts=CONTRACTS)

@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from filelock import FileLock
 
+from components.engines import ONE_THREAD, Engine
 from components.errors import ParamsError, SonoForgeError
 from components.params import Params, load_params
 from components.tracking import Provenance, StageRun, collect_provenance, stage_run
+from pipelines.runtime.engines import chosen_engine
 from pipelines.runtime.environment import project_root
 from pipelines.runtime.leftovers import sweep
 from pipelines.runtime.local_server import Services, door_process, ensure_services
@@ -50,7 +52,8 @@ class Job:
 
     `params` holds the sections that the stage declares and no others. `dataset` is empty for a stage that isn't
     run for each dataset. `scratch` is a folder of this stage that DVC doesn't know: what is left there by an
-    interrupted run lets the next one resume.
+    interrupted run lets the next one resume. `engine` is who does work on many items; as no result depends on it,
+    every stage has it, and none declares its section.
     """
 
     stage: str
@@ -60,6 +63,7 @@ class Job:
     provenance: Provenance
     run: StageRun
     scratch: Path
+    engine: Engine = ONE_THREAD
 
 
 @dataclass(frozen=True)
@@ -160,7 +164,8 @@ class Stage:
                 params=narrow.model_dump(mode="json", exclude_none=True),
                 socket_path=Path(services.tracking_socket),
             ) as run:
-                job = Job(self.name, dataset, root, narrow, provenance, run, scratch)
+                engine = chosen_engine(params.engine, workers=WORKERS)
+                job = Job(self.name, dataset, root, narrow, provenance, run, scratch, engine)
                 _run_flow(self.flow, job, services)
 
 

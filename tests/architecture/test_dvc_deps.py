@@ -80,7 +80,8 @@ def test_parameters_are_those_that_the_flow_declares(stage: str) -> None:
 
 def test_every_section_of_the_parameters_is_read_by_some_stage() -> None:
     read = {section.split(".")[0] for stage in STAGES for section in stage_of(stage).params}
-    assert read == set(Params.model_fields)
+    # Who does the work, never what comes of it (components/params/engine.py): changing it must run nothing again.
+    assert read == set(Params.model_fields) - {"engine"}
 
 
 def test_students_are_found_at_run_time_so_their_whole_folder_is_a_dep() -> None:

@@ -8,11 +8,14 @@ change their class from one to the next. Leaves out: other datasets, and joining
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from components.contract import Contract
+from components.engines import ONE_THREAD, Engine, Progress
 from components.errors import ImageError
 from components.intake.layouts import Case
 from components.intake.likeness.fine_structure import MIN_CORRELATION
@@ -21,7 +24,6 @@ from components.intake.likeness.shared_keys import Index, pairs_sharing_keys
 from components.intake.measuring.facts import in_line
 from components.intake.measuring.pixels import pixels_md5, read_image
 from components.journal import Journal
-from components.parallel import Progress
 from components.types import Image
 
 COLUMN, CONFLICTS = "near_copy_of", "conflicting_copies"
@@ -32,7 +34,7 @@ def with_near_copies(
     cases: Sequence[Case],
     contract: Contract,
     *,
-    workers: int = 1,
+    engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
     journal: Journal | None = None,
 ) -> pd.DataFrame:
@@ -45,8 +47,8 @@ def with_near_copies(
     ----------
     cases
         Those of the rows, in their order.
-    workers
-        Threads that decode and compare images.
+    engine
+        Who decodes and compares images.
     progress
         Called with the number of pairs compared, and of all.
     journal
@@ -65,7 +67,7 @@ def with_near_copies(
 
     for i, j in _equal_pixels(facts):
         tell_conflict(i, j, "their pixels are equal")
-    for i, j, correlation in _proved(facts, cases, contract, workers=workers, progress=progress, journal=journal):
+    for i, j, correlation in _proved(facts, cases, contract, engine=engine, progress=progress, journal=journal):
         if groups[i] != groups[j]:
             near[i].append(files[j])
             near[j].append(files[i])
@@ -79,23 +81,16 @@ def _proved(
     cases: Sequence[Case],
     contract: Contract,
     *,
-    workers: int,
+    engine: Engine,
     progress: Progress | None,
     journal: Journal | None,
 ) -> list[tuple[int, int, float]]:
     """The pairs of near copies, sorted, and by how much they correlate."""
     digests = facts["pixels_md5"].fillna("").tolist()
 
-    def load(row: int) -> Image | None:
-        try:
-            image = read_image(cases[row].image)
-        except (ImageError, OSError):
-            return None
-        # Its facts are of an earlier moment, and so would be what is told of it.
-        return image if pixels_md5(image) == digests[row] else None
-
     pairs = _candidates(facts, digests, contract)
-    proofs = Proofs(digests, facts["long_side_px"].fillna(1).tolist(), load, workers=workers, journal=journal)
+    load = _Load([case.image for case in cases], digests)
+    proofs = Proofs(digests, facts["long_side_px"].fillna(1).tolist(), load, engine=engine, journal=journal)
     proofs.keep(pairs)
     found = []
     for done, (place, correlation) in enumerate(proofs.proved(pairs), 1):
@@ -104,6 +99,21 @@ def _proved(
         if correlation >= MIN_CORRELATION:
             found.append((int(pairs[place, 0]), int(pairs[place, 1]), correlation))
     return sorted(found)
+
+
+@dataclass(frozen=True)
+class _Load:
+    """An image's pixels by its row; None where they can't be read, or are others than those that its facts are of."""
+
+    files: Sequence[Path]
+    digests: Sequence[str]
+
+    def __call__(self, row: int) -> Image | None:
+        try:
+            image = read_image(self.files[row])
+        except (ImageError, OSError):
+            return None
+        return image if pixels_md5(image) == self.digests[row] else None
 
 
 def _candidates(facts: pd.DataFrame, digests: Sequence[str], contract: Contract) -> Index:

@@ -1,4 +1,4 @@
-"""Pairs of images to how well their fine structure agrees: in threads, each image decoded seldom, verdicts kept.
+"""Pairs of images to how well their fine structure agrees: many at once, each image decoded seldom, verdicts kept.
 
 A pair's correlation follows from the pixels of both and from this room's code alone, whichever stands first. It is
 kept in a journal under the digests of the pixels, so that an interrupted step goes on where it was, and a later one
@@ -11,6 +11,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from math import isnan, nan
 from pathlib import Path
 from threading import Lock
@@ -22,10 +23,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from components.artefacts import code_digest
+from components.engines import ONE_THREAD, Engine
 from components.intake.likeness.fine_structure import Fine, fine_structure, largest_correlation, level_of
 from components.intake.likeness.shared_keys import Index
 from components.journal import Journal
-from components.parallel import mapped
 from components.types import Image
 
 # Of fine structures, about 0.15 MB an image.
@@ -33,7 +34,8 @@ CACHE_BYTES = 256 * 2**20
 DIGITS = 6
 
 Load = Callable[[int], Image | None]
-"""An image's pixels by its number; None where there are none any more, so that nothing can be proved of it."""
+"""An image's pixels by its number; None where there are none any more, so that nothing can be proved of it. What is to
+be carried to other machines names files, and holds no pixels."""
 
 
 def proof_stamp() -> dict[str, Any]:
@@ -53,8 +55,8 @@ class Proofs:
         Of each image.
     load
         Gives an image's pixels; called from several threads at once.
-    workers
-        Threads that decode and compare.
+    engine
+        Who decodes and compares; each process of a cluster holds images of its own, up to the limit.
     journal
         Correlations that were computed before; new ones are added.
     """
@@ -65,14 +67,13 @@ class Proofs:
         long_sides_px: Sequence[int],
         load: Load,
         *,
-        workers: int = 1,
+        engine: Engine = ONE_THREAD,
         journal: Journal | None = None,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._digests = digests
-        self._sides_px = long_sides_px
-        self._fines = _Fines(load, long_sides_px, cache_bytes)
-        self._workers = workers
+        self._compare = _Compare(digests, long_sides_px, _Fines(load, long_sides_px, cache_bytes))
+        self._engine = engine
         self._journal = journal
 
     def keep(self, pairs: Index) -> None:
@@ -95,20 +96,11 @@ class Proofs:
                 yield place, float(known)
         places = np.array(unknown, dtype=np.int64)
         asked = places[_by_neighbourhood(pairs[places], len(self._digests))].tolist()
-        found = mapped(lambda place: self._correlation(*pairs[place]), asked, workers=self._workers, progress=None)
+        found = self._engine.mapped(self._compare, [(int(one), int(other)) for one, other in pairs[asked]])
         for place, correlation in zip(asked, found, strict=True):
             if self._journal is not None and not isnan(correlation):
                 self._journal.add(self._key(*pairs[place]), correlation)
             yield place, correlation
-
-    def _correlation(self, one: int, other: int) -> float:
-        # In the order of their digests, as a patch of the second is looked for in the first.
-        one, other = sorted((int(one), int(other)), key=lambda image: (self._digests[image], image))
-        first, second = self._fines.of(one), self._fines.of(other)
-        if first is None or second is None:
-            return nan
-        longest_px = max(self._sides_px[one], self._sides_px[other])
-        return round(largest_correlation(first.__getitem__, second.__getitem__, longest_side_px=longest_px), DIGITS)
 
     def _key(self, one: int, other: int) -> str:
         digests = sorted((self._digests[one], self._digests[other]))
@@ -127,6 +119,24 @@ def _by_neighbourhood(pairs: Index, images: int) -> Index:
     return np.lexsort((ends[:, 1], ends[:, 0]))
 
 
+@dataclass(frozen=True)
+class _Compare:
+    """Two images' numbers to their correlation."""
+
+    digests: Sequence[str]
+    sides_px: Sequence[int]
+    fines: _Fines
+
+    def __call__(self, pair: tuple[int, int]) -> float:
+        # In the order of their digests, as a patch of the second is looked for in the first.
+        one, other = sorted(pair, key=lambda image: (self.digests[image], image))
+        first, second = self.fines.of(one), self.fines.of(other)
+        if first is None or second is None:
+            return nan
+        longest_px = max(self.sides_px[one], self.sides_px[other])
+        return round(largest_correlation(first.__getitem__, second.__getitem__, longest_side_px=longest_px), DIGITS)
+
+
 class _Fines:
     """Fine structures by image and level, the least recently used dropped above a limit; threads don't make one twice.
 
@@ -141,6 +151,10 @@ class _Fines:
         self._held_bytes = 0
         self._lock = Lock()
         self._made: OrderedDict[int, Future[dict[int | None, Fine] | None]] = OrderedDict()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Locks and what is under way stay here; another process makes its own.
+        return _Fines, (self._load, self._sides_px, self._limit_bytes)
 
     def of(self, image: int) -> dict[int | None, Fine] | None:
         """The fine structures of an image, or None if it has no pixels any more."""

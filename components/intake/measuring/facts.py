@@ -12,6 +12,7 @@ import json
 import os
 import unicodedata
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,6 +22,7 @@ import pandas as pd
 
 from components.artefacts import code_digest
 from components.contract import Contract
+from components.engines import ONE_THREAD, Engine, Progress, Unknown
 from components.intake.faults import acceptance
 from components.intake.layouts import Case
 from components.intake.layouts.origins import PROPERTIES, place_of
@@ -32,7 +34,6 @@ from components.intake.measuring.pixels import CasePixels, pixels_md5, read_case
 from components.intake.measuring.stored import MAX_FILE_BYTES, misnamed
 from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
 from components.journal import Journal
-from components.parallel import Progress, mapped
 from components.types import Image, InstanceMask
 
 # Pandas' nullable types: a fact of an image that couldn't be decoded is missing, neither 0 nor false.
@@ -264,23 +265,22 @@ def collect_facts(
     contract: Contract,
     folder: Path,
     *,
-    workers: int = 1,
+    engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
     journal: Journal | None = None,
 ) -> pd.DataFrame:
     """Decode all cases and return their facts, in the order of `cases`; those that `journal` holds aren't decoded."""
-
-    def one(case: Case) -> tuple[str, dict[str, Any]]:
-        key = case_key(case) if journal is not None else ""
-        known = journal.get(key) if journal is not None else None
-        return key, known or facts_row(case, read_case(case, contract), contract, folder)
-
-    rows = []
-    for key, row in mapped(one, cases, workers=workers, progress=progress):
-        if journal is not None and journal.get(key) is None:
-            journal.add(key, row)
-        rows.append(row)
+    measured = partial(_measured, contract=contract, folder=folder)
+    if journal is None:
+        return facts_frame(list(engine.mapped(measured, cases, progress=progress)))
+    rows: list[dict[str, Any]] = []
+    for key, row in engine.mapped(Unknown(case_key, measured, journal.keys()), cases, progress=progress):
+        rows.append(journal.settled(key, row))
     return facts_frame(rows)
+
+
+def _measured(case: Case, *, contract: Contract, folder: Path) -> dict[str, Any]:
+    return facts_row(case, read_case(case, contract), contract, folder)
 
 
 def case_key(case: Case) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from components.engines import Progress
 from components.errors import LeakError
 from components.intake.sides.relatives import find_copies
 from components.intake.sides.sources import close_sources
 from components.journal import Journal
-from components.parallel import Progress
 from components.types import Record, Role
 
 _SHOWN = 8

@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from components.engines import Progress, Threads
 from components.intake.form.records import load_image
 from components.intake.likeness.fine_structure import MIN_CORRELATION
 from components.intake.likeness.proof import Proofs
 from components.intake.likeness.shared_keys import Index, pairs_sharing_keys
 from components.intake.sides.linked import linked, spanning
 from components.journal import Journal
-from components.parallel import Progress
 from components.types import Record
 
 Key = tuple[str, str]
@@ -187,7 +187,9 @@ def _correlations(
 def _proofs(records: Sequence[Record], workers: int, journal: Journal | None) -> Proofs:
     sides_px = [max(record.height_px, record.width_px) for record in records]
     digests = [record.pixels_md5 for record in records]
-    return Proofs(digests, sides_px, lambda number: load_image(records[number]), workers=workers, journal=journal)
+    return Proofs(
+        digests, sides_px, lambda number: load_image(records[number]), engine=Threads(workers), journal=journal
+    )
 
 
 def fine_correlation(first: Record, second: Record) -> float:

@@ -12,9 +12,10 @@ from typing import Any
 import pandas as pd
 import torch
 
+from components.engines import Progress
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.scoring.metrics import Tolerances
-from components.evaluation.validate import Progress, finish, score_records
+from components.evaluation.validate import finish, score_records
 from components.params import Params
 from components.promptable.predict import pick_device, pin_threads
 from components.training.ablation.progress import Tell

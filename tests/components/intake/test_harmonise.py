@@ -16,6 +16,7 @@ from PIL import Image as PilImage
 from pycocotools import mask as coco_mask
 
 from components.contract import Contract
+from components.engines import Threads
 from components.errors import DataFaultsError, LayoutError
 from components.intake import harmonise as module
 from components.intake.form.records import (
@@ -44,7 +45,7 @@ def test_the_manifest_is_true_to_the_files(
     name: str, tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
 ) -> None:
     out = tmp_path / "02" / name
-    done = harmonise(contract_of(name), tree(name), out=out, phantom=True, contracts=contracts, workers=2)
+    done = harmonise(contract_of(name), tree(name), out=out, phantom=True, contracts=contracts, engine=Threads(2))
     records = read_manifest(out)
     assert records == sorted(done.records, key=lambda record: record.image_id)
     assert {path.name for path in out.iterdir()} == {"manifest.parquet", "coco.json", "croissant.json", "shards"}
@@ -106,7 +107,7 @@ def test_equal_data_give_equal_bytes_with_any_number_of_workers(
     contents = []
     for workers in (1, 3):
         out = tmp_path / f"out{workers}"
-        harmonise(contract_of("ddti"), raw, out=out, phantom=False, contracts=contracts, workers=workers)
+        harmonise(contract_of("ddti"), raw, out=out, phantom=False, contracts=contracts, engine=Threads(workers))
         contents.append(files_of(out))
     assert contents[0] == contents[1]
 
@@ -150,11 +151,11 @@ def test_interrupted_work_is_taken_up_and_changed_files_are_done_again(
     real = module._make
     made: list[str] = []
 
-    def stops_at_the_third(case, *rest):  # type: ignore[no-untyped-def]
+    def stops_at_the_third(case, **rest):  # type: ignore[no-untyped-def]
         if len(made) == 2:
             raise KeyboardInterrupt
         made.append(case.image_id)
-        return real(case, *rest)
+        return real(case, **rest)
 
     monkeypatch.setattr(module, "_make", stops_at_the_third)
     with pytest.raises(KeyboardInterrupt):

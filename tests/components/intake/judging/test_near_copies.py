@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from components.contract import Contract
+from components.engines import Threads
 from components.intake.judging.near_copies import CONFLICTS, with_near_copies
 from components.intake.layouts import read_layout
 from components.intake.likeness.proof import proof_stamp
@@ -129,7 +130,7 @@ def test_neither_workers_nor_interruptions_change_anything(
     alone = with_near_copies(facts, cases, contract)
     assert (alone["near_copy_of"] != "").all()
     seen: list[tuple[int, int]] = []
-    together = with_near_copies(facts, cases, contract, workers=3, progress=lambda *at: seen.append(at))
+    together = with_near_copies(facts, cases, contract, engine=Threads(3), progress=lambda *at: seen.append(at))
     assert together.equals(alone) and seen == [(done, 6) for done in range(1, 7)]
 
     def stop(done: int, total: int) -> None:
@@ -138,9 +139,9 @@ def test_neither_workers_nor_interruptions_change_anything(
 
     journal = Journal(tmp_path / "pairs", proof_stamp())
     with pytest.raises(KeyboardInterrupt):
-        with_near_copies(facts, cases, contract, workers=2, progress=stop, journal=journal)
+        with_near_copies(facts, cases, contract, engine=Threads(2), progress=stop, journal=journal)
     journal = Journal(tmp_path / "pairs", proof_stamp())
-    assert with_near_copies(facts, cases, contract, workers=2, journal=journal).equals(alone)
+    assert with_near_copies(facts, cases, contract, engine=Threads(2), journal=journal).equals(alone)
 
     def read_again(path: Path) -> np.ndarray:
         raise AssertionError("all pairs are known")

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from components.engines import Threads
 from components.intake.likeness.proof import Proofs, proof_stamp
 from components.intake.measuring.pixels import pixels_md5
 from components.journal import LINES, Journal
@@ -63,7 +64,7 @@ def test_copies_correlate_and_others_do_not() -> None:
 @given(st.permutations(range(len(PAIRS))), st.integers(1, 4), st.sampled_from([0, 200_000, 2**28]))
 def test_a_correlation_depends_on_the_two_images_alone(order: list[int], workers: int, cache_bytes: int) -> None:
     turned = np.array([PAIRS[place][::-1] if place % 2 else PAIRS[place] for place in order])
-    proofs = Proofs(DIGESTS, SIDES_PX, PICTURES.__getitem__, workers=workers, cache_bytes=cache_bytes)
+    proofs = Proofs(DIGESTS, SIDES_PX, PICTURES.__getitem__, engine=Threads(workers), cache_bytes=cache_bytes)
     assert correlations(proofs, turned) == [EXPECTED[place] for place in order]
 
 
@@ -76,7 +77,7 @@ def test_each_image_is_decoded_once(workers: int) -> None:
         time.sleep(0.005)  # so that others ask for it meanwhile
         return PICTURES[image]
 
-    correlations(Proofs(DIGESTS, SIDES_PX, load, workers=workers))
+    correlations(Proofs(DIGESTS, SIDES_PX, load, engine=Threads(workers)))
     assert loaded == dict.fromkeys(range(COUNT), 1)
 
 
@@ -97,17 +98,17 @@ def test_pairs_of_the_same_images_lie_together_so_that_a_small_cache_is_enough()
 
 
 def test_the_cache_holds_no_more_than_its_limit() -> None:
-    proofs = Proofs(DIGESTS, SIDES_PX, PICTURES.__getitem__, workers=3, cache_bytes=300_000)
+    proofs = Proofs(DIGESTS, SIDES_PX, PICTURES.__getitem__, engine=Threads(3), cache_bytes=300_000)
     for _ in proofs.proved(PAIRS):
-        held = [made.result() for made in list(proofs._fines._made.values()) if made.done()]
+        held = [made.result() for made in list(proofs._compare.fines._made.values()) if made.done()]
         assert sum(fine.nbytes for fines in held if fines for fine in fines.values()) <= 300_000 + 4 * 300_000
-    assert proofs._fines._held_bytes <= 300_000
+    assert proofs._compare.fines._held_bytes <= 300_000
 
 
 def test_an_interrupted_try_goes_on_where_it_was(tmp_path: Path) -> None:
     for taken in (5, 17):
         rest = Proofs(
-            DIGESTS, SIDES_PX, PICTURES.__getitem__, workers=2, journal=Journal(tmp_path, proof_stamp())
+            DIGESTS, SIDES_PX, PICTURES.__getitem__, engine=Threads(2), journal=Journal(tmp_path, proof_stamp())
         ).proved(PAIRS)
         for _ in range(taken):
             next(rest)
@@ -135,6 +136,7 @@ def names(folder: Path) -> list[str]:
 KILLED = """
 import sys, time
 from pathlib import Path
+from components.engines import Threads
 from components.intake.likeness.proof import Proofs, proof_stamp
 from components.journal import LINES, Journal
 from tests.components.intake.likeness import test_proof as made
@@ -145,7 +147,8 @@ def load(image):
 
 journal = Journal(Path(sys.argv[1]), proof_stamp())
 print("ready", flush=True)
-for _ in Proofs(made.DIGESTS, made.SIDES_PX, load, workers=2, journal=journal, cache_bytes=0).proved(made.PAIRS):
+proofs = Proofs(made.DIGESTS, made.SIDES_PX, load, engine=Threads(2), journal=journal, cache_bytes=0)
+for _ in proofs.proved(made.PAIRS):
     print("one", flush=True)
 """
 
@@ -159,7 +162,7 @@ def test_what_a_killed_process_proved_is_kept(tmp_path: Path, root: Path) -> Non
         process.send_signal(signal.SIGKILL)
     assert 7 <= len(names(tmp_path / "pairs")) < len(PAIRS)
     journal = Journal(tmp_path / "pairs", proof_stamp())
-    assert correlations(Proofs(DIGESTS, SIDES_PX, PICTURES.__getitem__, workers=2, journal=journal)) == EXPECTED
+    assert correlations(Proofs(DIGESTS, SIDES_PX, PICTURES.__getitem__, engine=Threads(2), journal=journal)) == EXPECTED
 
 
 def test_the_journal_is_cut_to_the_pairs_that_are_asked_for(tmp_path: Path) -> None:
@@ -189,4 +192,4 @@ def test_an_error_in_decoding_is_told_and_ends_the_work(workers: int) -> None:
         raise OSError("disk")
 
     with pytest.raises(OSError, match="disk"):
-        correlations(Proofs(DIGESTS, SIDES_PX, load, workers=workers))
+        correlations(Proofs(DIGESTS, SIDES_PX, load, engine=Threads(workers)))

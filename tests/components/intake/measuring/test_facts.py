@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from components.contract import Contract
+from components.engines import Threads
 from components.intake.layouts import read_layout
 from components.intake.measuring.facts import COLUMNS, collect_facts, facts_frame
 from tests.components.intake.raw_trees import SIDE_PX, Tree, binary, disc, save
@@ -57,7 +58,7 @@ def test_threads_change_nothing(tree: Tree, contract_of: ContractOf) -> None:
     cases = read_layout(contract, raw).cases
     seen: list[tuple[int, int]] = []
     alone = collect_facts(cases, contract, raw)
-    together = collect_facts(cases, contract, raw, workers=3, progress=lambda *at: seen.append(at))
+    together = collect_facts(cases, contract, raw, engine=Threads(3), progress=lambda *at: seen.append(at))
     assert alone.equals(together) and list(alone["image_id"]) == [case.image_id for case in cases]
     assert seen == [(done, len(cases)) for done in range(1, len(cases) + 1)]
 

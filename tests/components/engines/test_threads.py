@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.parallel import AHEAD, mapped
+from components.engines import Threads
+from components.engines.threads import AHEAD
 
 
 @settings(deadline=None, max_examples=30)
@@ -23,13 +24,13 @@ def test_results_come_in_the_order_of_the_items(items: list[int], workers: int) 
         time.sleep(0.001 * (item % 3 == 0))
         return -item
 
-    assert list(mapped(work, items, workers=workers, progress=lambda *at: seen.append(at))) == [-one for one in items]
+    assert list(Threads(workers).mapped(work, items, progress=lambda *at: seen.append(at))) == [-one for one in items]
     assert seen == [(done, len(items)) for done in range(1, len(items) + 1)]
 
 
 def test_few_items_are_begun_before_their_results_are_taken() -> None:
     begun: list[int] = []
-    results = mapped(lambda item: begun.append(item) or item, range(10_000), workers=2, progress=None)
+    results = Threads(2).mapped(lambda item: begun.append(item) or item, range(10_000))
     for _ in range(5):
         next(results)
     time.sleep(0.1)
@@ -41,7 +42,7 @@ def test_few_items_are_begun_before_their_results_are_taken() -> None:
 def test_what_waits_takes_no_memory_for_each_item() -> None:
     tracemalloc.start()
     try:
-        for _ in mapped(lambda item: None, range(5_000), workers=2, progress=None):
+        for _ in Threads(2).mapped(lambda item: None, range(5_000)):
             pass
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
@@ -63,7 +64,7 @@ def test_an_error_drops_what_has_not_begun(error: BaseException) -> None:
         return item
 
     with pytest.raises(type(error)):
-        list(mapped(work, list(range(500)), workers=1, progress=None))
+        list(Threads(1).mapped(work, list(range(500))))
     assert len(begun) <= 1 + AHEAD
 
 
@@ -80,10 +81,10 @@ def test_an_interrupt_while_waiting_drops_the_rest_at_once() -> None:
 
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        list(mapped(work, list(range(500)), workers=2, progress=stop))
+        list(Threads(2).mapped(work, list(range(500)), progress=stop))
     assert len(begun) <= 2 * 3 and time.monotonic() - started < 1
 
 
 @pytest.mark.parametrize("items", [[], (), range(0)])
 def test_no_items_are_no_results(items: Sequence[int]) -> None:
-    assert list(mapped(lambda item: item, items, workers=2, progress=None)) == []
+    assert list(Threads(2).mapped(lambda item: item, items)) == []

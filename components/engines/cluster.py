@@ -1,0 +1,268 @@
+"""The engine of many machines: shards of items as Ray's tasks, results in order, lost shards done again.
+
+A shard is a run of items, which name files, and of their results. Shards hold as many items as take about `shard_s`
+seconds by the results so far, and at most two for each place of work are under way, so that memory doesn't grow with
+the number of items. When a machine or a process is lost, Ray does its shards again elsewhere; an error of the function
+itself is raised here as it is. Each worker is handed the function once, works in the folder that the caller works in,
+and is refused if its code or libraries are others: a result of other code would be another result. Leaves out: getting
+files and code onto the machines, which presumes a folder that all of them share (docs/scale.md).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from components.artefacts import code_digest
+from components.engines.engine import ONE_CORE, Needs, Progress, R, T
+from components.errors import EngineError
+from components.params import EngineParams
+
+log = logging.getLogger(__name__)
+LIBRARY = Path(__file__).parents[1]
+# Whose numbers and pixels results are.
+LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scipy", "torch")
+SHARDS_A_PLACE = 2
+MAX_SHARD_ITEMS = 64
+# Between two looks at what is done, in which an interrupt of a thread that isn't the main one is noticed.
+LOOK_S = 0.5
+# Between two lines that say why nothing goes on.
+TELL_S = 60.0
+# Of a cluster on this machine. Results that wait are encoded images at most; what is more than this goes to the disk.
+STORE_BYTES = 512 * 2**20
+_LOCAL = {
+    # Ray's name for it, on all systems: everything listens on the loopback address alone.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_AUTH_MODE": "disabled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OnRay:
+    """Applies a function on the cluster that the parameters name, or on one that is started on this machine."""
+
+    params: EngineParams
+
+    def mapped(
+        self,
+        function: Callable[[T], R],
+        items: Sequence[T],
+        *,
+        progress: Progress | None = None,
+        needs: Needs = ONE_CORE,
+    ) -> Iterator[R]:
+        """Results in the items' order, whichever machine made them.
+
+        Raises
+        ------
+        EngineError
+            If Ray isn't installed, no cluster answers, none has what an item needs, its code is other code, or
+            machines were lost more often than `retries` allow.
+        """
+        if not items:
+            return
+        ray = _joined(self.params.address)
+        work = _Work(ray, self.params, function, needs)
+        waiting: deque[Any] = deque()
+        begun = done = 0
+        try:
+            while done < len(items):
+                while begun < len(items) and len(waiting) < SHARDS_A_PLACE * work.places():
+                    shard = items[begun : begun + work.shard_items]
+                    waiting.append(work.begin(shard))
+                    begun += len(shard)
+                found, error = work.end(waiting.popleft())
+                for result in found:
+                    done += 1
+                    if progress is not None:
+                        progress(done, len(items))
+                    yield result
+                if error is not None:
+                    raise error
+        finally:
+            work.drop(waiting)
+
+
+class _Work:
+    """One function on a cluster: how many shards it can be asked for at once, and how large they should be."""
+
+    def __init__(self, ray: Any, params: EngineParams, function: Callable[[T], R], needs: Needs) -> None:
+        self._ray = ray
+        self._params = params
+        self._needs = _placeable(ray, needs)
+        self._seconds, self._items = 0.0, 0
+        self._name = uuid.uuid4().hex
+        # In a list, so that Ray hands on the reference, and a worker fetches the function when it needs it first.
+        self._function = [ray.put(function)]
+        self._stamp = work_stamp()
+        self._task = ray.remote(_do).options(
+            num_cpus=self._needs.cpus, num_gpus=self._needs.gpus, max_retries=params.retries, retry_exceptions=False
+        )
+
+    @property
+    def shard_items(self) -> int:
+        """How many items the next shard holds: one until it is known how long they take."""
+        if self._items == 0:
+            return 1
+        return int(max(1, min(MAX_SHARD_ITEMS, self._params.shard_s * self._items / max(self._seconds, 1e-6))))
+
+    def places(self) -> int:
+        """How many shards can be worked on at once, now: machines come and go."""
+        there = self._ray.cluster_resources()
+        return max(1, int(min(there.get(kind, 0) / number for kind, number in _asked(self._needs).items())))
+
+    def begin(self, shard: Sequence[Any]) -> Any:
+        """Ask for a shard's results."""
+        return self._task.remote(self._name, self._function, str(Path.cwd()), self._stamp, list(shard))
+
+    def end(self, asked: Any) -> tuple[list[Any], BaseException | None]:
+        """Wait for a shard: its results, up to the error that one of its items raised."""
+        told_s = time.monotonic()
+        while not self._ray.wait([asked], timeout=LOOK_S)[0]:
+            if time.monotonic() - told_s > TELL_S and not _fitting(_machines(self._ray), self._needs):
+                told_s = time.monotonic()
+                log.warning("no machine of the Ray cluster has what the work needs; it goes on when one has joined")
+        errors = self._ray.exceptions
+        try:
+            found, error, seconds = self._ray.get(asked)
+        except errors.RayTaskError:  # what goes wrong outside the function is a fault of this module
+            raise
+        except errors.RayError as lost:
+            raise EngineError(
+                f"Ray lost a shard and gave it up ({type(lost).__name__}): {str(lost).splitlines()[0]}",
+                expected=f"a result after at most {self._params.retries} further tries",
+                remedy="look at the machines (their memory first) and run it again, what is done is kept; "
+                "or set a larger engine.retries",
+            ) from lost
+        self._seconds += seconds
+        self._items += len(found)
+        return found, error
+
+    def drop(self, waiting: deque[Any]) -> None:
+        """Cancel what was asked for and isn't wanted any more."""
+        for asked in waiting:
+            self._ray.cancel(asked)
+
+
+_held: tuple[str, Any] = ("", None)
+
+
+def _do(
+    name: str, function: Sequence[Any], folder: str, stamp: dict[str, str], items: Sequence[T]
+) -> tuple[list[Any], BaseException | None, float]:
+    """One shard, in a worker: results up to the first error, that error, and the seconds that it took."""
+    global _held
+    if _held[0] != name:
+        os.chdir(folder)
+        if (here := work_stamp()) != stamp:
+            return [], _other_code(stamp, here), 0.0
+        import ray
+
+        _held = (name, ray.get(function[0]))
+    started = time.monotonic()
+    found: list[Any] = []
+    for item in items:
+        try:
+            found.append(_held[1](item))
+        except Exception as error:  # noqa: BLE001 - it is raised where the results are wanted
+            return found, error, time.monotonic() - started
+    return found, None, time.monotonic() - started
+
+
+def work_stamp() -> dict[str, str]:
+    """What must be equal in every worker for its results to be the caller's own."""
+    return {"components": code_digest(LIBRARY)} | {name: version(name) for name in LIBRARIES}
+
+
+def _other_code(wanted: dict[str, str], here: dict[str, str]) -> EngineError:
+    others = [name for name in wanted if here[name] != wanted[name]]
+    differ = ", ".join(f"{name} {here[name][:12]} instead of {wanted[name][:12]}" for name in others)
+    return EngineError(
+        f"the machine {os.uname().nodename} of the Ray cluster would work with other code: {differ}",
+        expected="the project's folder and its environment on every machine as on the one that asks",
+        remedy=f"share {LIBRARY.parent} with it, and install requirements.lock.txt there",
+    )
+
+
+def _asked(needs: Needs) -> dict[str, int]:
+    return {kind: number for kind, number in (("CPU", needs.cpus), ("GPU", needs.gpus)) if number}
+
+
+def _fitting(machines: Sequence[dict[str, float]], needs: Needs) -> list[dict[str, float]]:
+    return [there for there in machines if there.get("GPU", 0) >= needs.gpus and there.get("CPU", 0) >= 1]
+
+
+def _machines(ray: Any) -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _placeable(ray: Any, needs: Needs) -> Needs:
+    """What an item needs, with no more cores than the smallest machine has: the others may be lost."""
+    machines = _machines(ray)
+    fitting = _fitting(machines, needs)
+    if not fitting:
+        raise EngineError(
+            f"none of the {len(machines)} machines of the Ray cluster has what an item needs",
+            expected=f"one with a core and {needs.gpus} GPUs",
+            remedy="add such a machine to the cluster, or set engine.name: threads",
+        )
+    return Needs(cpus=int(min(needs.cpus, min(there["CPU"] for there in fitting))), gpus=needs.gpus)
+
+
+def _joined(address: str | None) -> Any:
+    """Ray, with this process in a cluster: the one at `address`, or a new one of this machine alone."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if address is None:
+        for name, value in _LOCAL.items():
+            os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError as error:
+        raise EngineError(
+            f"the parameters ask for Ray, which can't be loaded ({error})",
+            expected="the package `ray`, as requirements.lock.txt pins it",
+            remedy="install it (`pip install 'sonoforge[ray]'`), or set engine.name: threads",
+        ) from None
+    if not ray.is_initialized():
+        path = os.pathsep.join(filter(None, (str(LIBRARY.parent), os.environ.get("PYTHONPATH"))))
+        local = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
+        try:
+            with _own_sigterm():
+                ray.init(
+                    **(local if address is None else {"address": address}),
+                    runtime_env={"env_vars": {"PYTHONPATH": path}},
+                    log_to_driver=False,
+                    logging_level="warning",
+                    namespace="sonoforge",
+                )
+        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            raise EngineError(
+                f"no Ray cluster {'could be started' if address is None else f'answers at {address}'}: {error}",
+                expected="a cluster of the same versions of Ray and Python",
+                remedy="look at engine.address in params.yaml, at RAY_ADDRESS, and at `ray status` on the head",
+            ) from error
+    return ray
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep what this process does on SIGTERM: Ray puts its own handler in place of it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

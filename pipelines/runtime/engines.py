@@ -1,0 +1,17 @@
+"""`engine` of params.yaml to the engine that a stage or command hands on.
+
+Leaves out: the engines (components/engines).
+"""
+
+from __future__ import annotations
+
+import os
+
+from components.engines import Engine, engine_of
+from components.params import EngineParams
+
+
+def chosen_engine(params: EngineParams, *, workers: int) -> Engine:
+    """The engine of the parameters; a cluster's address is, where they name none, that of RAY_ADDRESS."""
+    address = params.address or os.environ.get("RAY_ADDRESS") or None
+    return engine_of(params.model_copy(update={"address": address}), workers=workers)
