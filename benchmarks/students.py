@@ -30,7 +30,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from components.promptable.exported import load_exported
 
 from components.artefacts import read_description, write_json
 from components.contract import load_contract
@@ -47,6 +46,8 @@ from components.params import Params, load_params
 from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import Promptable, pick_device, pin_threads
+from components.promptable.runtimes.onnxruntime import open_model
+from components.promptable.runtimes.sealed import DECODER, ENCODER, unsealed
 from components.promptable.segmenter import PromptBatch, Segmenter
 from components.promptable.summary import parameter_row
 from components.students import build_student, load_student, student_adapter, student_trunk
@@ -135,7 +136,7 @@ def train(place: Place, name: str) -> dict[str, Any]:
 def _tell(name: str) -> Callable[[dict[str, float], int], None]:
     def report(metrics: dict[str, float], epoch: int) -> None:
         shown = ", ".join(f"{key} {value:.4f}" for key, value in sorted(metrics.items()))
-        print(f"{name}, epoch {epoch + 1}: {shown}", flush=True)
+        print(f"{name}, epoch {epoch}: {shown}", flush=True)
 
     return report
 
@@ -238,6 +239,7 @@ def loses_nothing(compared: Mapping[str, Any], name: str, params: Params, *, fir
 
 def latencies(params: Params, names: Sequence[str], size_px: int, rounds: int) -> dict[str, Any]:
     """Encoder and decoder of every student by PyTorch and by ONNX Runtime; weights don't matter to time."""
+    torch.set_num_threads(1)
     model = params.model.model_copy(update={"image_size_px": size_px})
     encode: dict[str, Callable[[], object]] = {}
     decode: dict[str, Callable[[], object]] = {}
@@ -247,11 +249,7 @@ def latencies(params: Params, names: Sequence[str], size_px: int, rounds: int) -
     for name in names:
         student = params.student.model_copy(update={"name": name})
         segmenter = build_student(student, model=model, seed=1).eval()
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "model"
-            _save(folder, segmenter, student)
-            export_onnx(segmenter, folder)
-            exported = load_exported(folder)
+        exported = _exported(segmenter)
         for runtime, run in (("PyTorch", segmenter), ("ONNX Runtime", exported)):
             encode[f"{name}, {runtime}"] = _encoding(run, image)
             decode[f"{name}, {runtime}"] = _decoding(run, image, prompt)
@@ -263,19 +261,12 @@ def latencies(params: Params, names: Sequence[str], size_px: int, rounds: int) -
         }
 
 
-def _save(folder: Path, segmenter: Segmenter, student: Any) -> None:
-    save_segmenter(
-        folder,
-        segmenter,
-        kind="student",
-        name=student.name,
-        trunk=student_trunk(student),
-        adapter=student_adapter(student),
-        phantom=True,
-        base="random weights",
-        trained_on=(),
-        provenance={},
-    )
+def _exported(segmenter: Segmenter) -> Promptable:
+    """The same by ONNX Runtime, on one core."""
+    with tempfile.TemporaryDirectory() as scratch:
+        export_onnx(segmenter, Path(scratch))
+        encoder, decoder = (unsealed(Path(scratch) / name) for name in (ENCODER, DECODER))
+    return open_model(encoder, decoder, segmenter.image_size_px, threads=1)
 
 
 def _encoding(model: Promptable, image: torch.Tensor) -> Callable[[], object]:
