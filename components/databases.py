@@ -17,11 +17,14 @@ from components.errors import StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.exc import DBAPIError
 
 DRIVER = "postgresql+pg8000"
 """SQLAlchemy's name of PostgreSQL with the driver that is pinned here."""
 CONNECT_S = 10.0
 WAIT_S = 300
+_PASSING = ("08", "53300", "57P01", "57P02", "57P03")
+"""PostgreSQL's codes of a broken connection, too many of them, and a server that is going down or coming up."""
 _PASSWORD = re.compile(r"(://[^:/?#\s]*:)\S*@")
 _SECRET = re.compile(r"(?i)([?&](?:password|secret|token|key)=)[^&\s]*")
 
@@ -93,6 +96,22 @@ def connected(address: str) -> Iterator[Connection]:
         yield connection
 
 
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether an error comes from a connection that broke or wasn't to be had, and the same may succeed in a moment."""
+    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DBAPIError):
+            code = _told(cause).get("C", "")
+            lost = cause.connection_invalidated or isinstance(cause, InterfaceError | OperationalError)
+            return lost or code.startswith(_PASSING)
+        if isinstance(cause, ConnectionError):
+            return True  # pg8000 hands some of them on as they are.
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
 def _knock(url: URL, address: str) -> None:
     # pg8000 would keep a limit on the connection for all that is asked through it, waiting for a lock among them.
     try:
@@ -101,11 +120,15 @@ def _knock(url: URL, address: str) -> None:
         raise _refused(address, str(error)) from None
 
 
-def _reason(error: BaseException) -> str:
-    """PostgreSQL's own words out of pg8000's error, else the error's first line."""
-    original = getattr(error, "orig", None)
-    first = original.args[0] if original is not None and original.args else str(error).partition("\n")[0]
-    return str(first.get("M", first)) if isinstance(first, dict) else str(first)
+def _reason(error: DBAPIError) -> str:
+    """PostgreSQL's own words, else the error's first line."""
+    return _told(error).get("M") or str(error.orig).partition("\n")[0]
+
+
+def _told(error: DBAPIError) -> dict[str, str]:
+    """What PostgreSQL said, by its own letters: C is the code, M the message."""
+    first = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    return first if isinstance(first, dict) else {}
 
 
 def _refused(address: str, why: str) -> StoreError:

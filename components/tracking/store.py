@@ -34,16 +34,17 @@ def open_client(root: Path) -> tuple[MlflowClient, str]:
         If the environment names records that can't be opened.
     """
     _prepare()
-    from mlflow.exceptions import MlflowException
-    from mlflow.tracking import MlflowClient
-
     address = find_address(root, os.environ)
-    try:
-        with only_one(root):
+    with only_one(root):
+        # After the database's own word: the import takes seconds.
+        from mlflow.exceptions import MlflowException
+        from mlflow.tracking import MlflowClient
+
+        try:
             client = MlflowClient(tracking_uri=address.uri, registry_uri=address.uri)
             return client, _experiment(client, address.artefacts)
-    except MlflowException as error:
-        raise _refused(address, error) from None
+        except MlflowException as error:
+            raise _refused(address, error) from None
 
 
 def _experiment(client: MlflowClient, artefacts: str | None) -> str:

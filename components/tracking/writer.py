@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
-from components.databases import masked
+from components.databases import is_lost_connection, masked
 from components.errors import StoreError
 from components.tracking.store import only_one, open_client
 
@@ -93,22 +93,10 @@ def patiently(operation: Callable[[], T], waits_s: Sequence[float] = WAITS_S) ->
         try:
             return operation()
         except Exception as error:
-            if not _is_lost_connection(error):
+            if not is_lost_connection(error):
                 raise
             time.sleep(wait_s)
     return operation()
-
-
-def _is_lost_connection(error: BaseException) -> bool:
-    """Whether an error of MLflow's comes from a connection that broke or wasn't to be had, whatever the driver says."""
-    from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, DBAPIError):
-            return cause.connection_invalidated or isinstance(cause, InterfaceError | OperationalError)
-        cause = cause.__cause__ or cause.__context__
-    return False
 
 
 def _told(error: Exception, operation: str = "open") -> dict[str, str]:
