@@ -1,7 +1,8 @@
 """A `Segmenter` to two ONNX files: the encoder, once an image, and the decoder, once a prompt of any number of points,
 with a previous mask or without one.
 
-What is written was compared with PyTorch first, for several numbers of points and both ways. All weights lie within
+The segmenter is folded first (folding), so that the files hold what inference needs and no more. What is written was
+compared with PyTorch and the segmenter as it came, for several numbers of points and both ways. All weights lie within
 the files, nothing is pickled. Leaves out: reading and running them (runtimes).
 
 torch.onnx's exporter by TorchScript is used, a tenth of the time of the one by dynamo for the same numbers; dynamo also
@@ -26,6 +27,7 @@ from torch import Tensor, nn
 from components.artefacts import replacing, weights_digest
 from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
+from components.promptable.folding.segmenter import FoldedSegmenter, fold
 from components.promptable.runtimes.exported import Exported
 from components.promptable.runtimes.onnxruntime import open_model
 from components.promptable.runtimes.sealed import (
@@ -54,7 +56,7 @@ _COMPARED = ((1,), (-1,), (2, 3), (2, 3, 1, 0, -1))
 class _Encoder(nn.Module):
     """1 3 S S to the three maps of an `Embedding`."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter | FoldedSegmenter) -> None:
         super().__init__()
         self.segmenter = segmenter
 
@@ -66,7 +68,7 @@ class _Encoder(nn.Module):
 class _Decoder(nn.Module):
     """The three maps and one prompt (1 P 2, 1 P, 1 S/4 S/4) to logits (1 S/4 S/4) and quality (1)."""
 
-    def __init__(self, segmenter: Segmenter) -> None:
+    def __init__(self, segmenter: Segmenter | FoldedSegmenter) -> None:
         super().__init__()
         self.segmenter = segmenter
 
@@ -76,8 +78,10 @@ class _Decoder(nn.Module):
         return self.segmenter.decode_each(Embedding(s4, s8, s16), coords, labels, previous)
 
 
-def export_onnx(segmenter: Segmenter, folder: Path) -> None:
+def export_onnx(segmenter: Segmenter, folder: Path, *, folds: bool = True) -> None:
     """Write `encoder.onnx` and `decoder.onnx` into a folder, each in one piece, after comparing them with PyTorch.
+
+    Without `folds` the segmenter is exported as it was trained: the same numbers, and what folding is measured by.
 
     Raises
     ------
@@ -93,9 +97,10 @@ def export_onnx(segmenter: Segmenter, folder: Path) -> None:
     prompt = _random_prompt(segmenter, _TRACED, with_mask=True)
     with torch.no_grad():
         embedding = segmenter.encode(image)
-    encoder = _traced(_Encoder(segmenter), (image,), inputs=(IMAGE,), outputs=LEVELS, facts=facts)
+    traced = fold(segmenter) if folds else segmenter
+    encoder = _traced(_Encoder(traced), (image,), inputs=(IMAGE,), outputs=LEVELS, facts=facts)
     decoder = _traced(
-        _Decoder(segmenter),
+        _Decoder(traced),
         (embedding.s4, embedding.s8, embedding.s16, prompt.coords, prompt.labels, prompt.previous),
         inputs=(*LEVELS, COORDS, LABELS, PREVIOUS),
         outputs=(LOGITS, QUALITY),

@@ -14,7 +14,9 @@ from torch import Tensor
 from components.artefacts import read_description
 from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
+from components.promptable import export
 from components.promptable.export import OPSET, export_onnx
+from components.promptable.folding.segmenter import FoldedSegmenter, fold
 from components.promptable.runtimes.sealed import DECODER, ENCODER
 from components.promptable.segmenter import NO_PREVIOUS, Embedding, PromptBatch, Segmenter
 from tests.components.promptable.conftest import SIZE_PX, Pair
@@ -107,6 +109,26 @@ def test_a_branch_that_the_trace_would_freeze_is_refused(tiny: Segmenter, tmp_pa
 
     tiny.decode_each = branching  # type: ignore[method-assign]
     with pytest.raises(ArtefactError, match="differ from PyTorch"):
-        export_onnx(tiny, tmp_path)
+        export_onnx(tiny, tmp_path, folds=False)
     assert list(tmp_path.iterdir()) == []
     assert not any(module.training for module in tiny.modules())
+
+
+def test_a_folding_that_changes_a_number_is_refused(
+    tiny: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(segmenter: Segmenter) -> FoldedSegmenter:
+        folded = fold(segmenter)
+        folded.decoder.position *= 1.1
+        return folded
+
+    monkeypatch.setattr(export, "fold", wrong)
+    with pytest.raises(ArtefactError, match="differ from PyTorch"):
+        export_onnx(tiny, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_is_folded_unless_it_is_told_not_to(as_it_starts: Pair, tmp_path: Path) -> None:
+    export_onnx(as_it_starts.segmenter, tmp_path, folds=False)
+    nodes = {folder: len(onnx.load(folder / DECODER).graph.node) for folder in (tmp_path, as_it_starts.folder)}
+    assert nodes[as_it_starts.folder] < 0.8 * nodes[tmp_path]
