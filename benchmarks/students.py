@@ -194,7 +194,9 @@ def _contender(segmenter: Segmenter, described: Any, device: torch.device) -> Co
 def compare(cases: pd.DataFrame, params: Params, *, first: str) -> dict[str, Any]:
     """By kind of prompt and model: mean Dice over all datasets and of each, and the difference to the first student."""
     return {
-        kind: {str(who): _of_model(of_kind, str(who), params, first=first) for who in dict.fromkeys(of_kind["model"])}
+        str(kind): {
+            str(who): _of_model(of_kind, str(who), params, first=first) for who in dict.fromkeys(of_kind["model"])
+        }
         for kind, of_kind in cases.groupby("prompt", sort=False)
     }
 

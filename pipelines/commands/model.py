@@ -43,11 +43,11 @@ def _print_table(rows: list[dict[str, int | str]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    # A model a column: eight models by four letters fit where twelve parts in a row don't.
+    # A model a column: eight models, their names in lines, fit where twelve parts in a row don't.
     table = Table(title="Parameters in millions, SAM2.1 with CH-Adapters as the paper's figure draws them")
     table.add_column("part")
     for row in rows:
-        table.add_column(str(row["name"]), justify="right", no_wrap=True)
+        table.add_column(str(row["name"]).replace("_", "_\n"), justify="right", no_wrap=True)
     for key in rows[0]:
         if key not in ("name", "released_sobel"):
             table.add_row(key.replace("_", " "), *(f"{int(row[key]) / 1e6:.3f}" for row in rows))
