@@ -21,6 +21,7 @@ from pipelines.commands import (
     monitor,
     release,
     run,
+    schedule,
     segment,
     serve,
     stores,
@@ -43,9 +44,10 @@ segment.register(app)
 release.register(app)
 approve.register(app)
 ablate.register(app)
-bench.register(app)
+app.add_typer(bench.app, name="bench")
 serve.register(app)
 monitor.register(app)
+schedule.register(app)
 stores.register(app)
 token.register(app)
 app.add_typer(audit.app, name="audit")

@@ -10,11 +10,19 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+CPU_FLAGS = (
+    *("avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
+    *("amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "fphp", "sve", "i8mm", "bf16"),
+)
+"""What of a processor's abilities decides how fast networks run: widths of vectors, short number formats, matrices."""
+PACKAGES = ("onnxruntime", "openvino", "numpy", "opencv-python-headless", "sam2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +83,38 @@ def _once_ms(run: Callable[[], object], clock: Callable[[], float]) -> float:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, threads, accelerator and versions, for the record that a timing stands in."""
+    """Processor, what it can do, cores, memory, accelerator and versions, for the record that a timing stands in."""
+    lines = _lines(Path("/proc/cpuinfo"))
     cpu = next(
-        (
-            line.split(":", 1)[1].strip()
-            for line in _lines(Path("/proc/cpuinfo"))
-            if line.startswith(("model name", "Model"))
-        ),
+        (line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model"))),
         platform.processor() or platform.machine(),
     )
+    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features"))), [])
     return {
         "cpu": cpu,
+        "cpu_flags": [flag for flag in CPU_FLAGS if flag in flags],
         "cores": _cores(),
+        "memory_mib": _memory_mib(),
         "torch_threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": torch.__version__,
+        "versions": {name: found for name in PACKAGES if (found := _version(name)) is not None},
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _memory_mib() -> int | None:
+    """The machine's memory; None where nothing tells it."""
+    total = next((line for line in _lines(Path("/proc/meminfo")) if line.startswith("MemTotal:")), None)
+    return None if total is None else int(total.split()[1]) // 1024
 
 
 def _lines(path: Path) -> Sequence[str]:

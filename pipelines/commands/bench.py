@@ -1,187 +1,127 @@
-"""`sonoforge bench`: what things cost on this machine, as a table and a JSON file."""
+"""`sonoforge bench`: what models cost on this machine, ours beside others', as tables and a JSON file.
+
+`bench data` times what surrounds the models, `bench table` renders a record as Markdown. Leaves out: how anything is
+measured (components/evaluation/benchmarking).
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from functools import partial
+import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.commands.bench_data import bench_data
+
 if TYPE_CHECKING:
-    from torch import Tensor
+    from components.evaluation.benchmarking.benchmark import Benchmark
+    from components.evaluation.benchmarking.record import Record
 
-    from components.evaluation.speed import Timing
-    from components.params import Params
-    from components.promptable.segmenter import Embedding, Segmenter
+SIZES_PX = (256, 512, 1024)
+WIDTH = 180
+"""Characters of a line where no terminal says how many it has."""
 
-READING = "reading in training, beside the model"
-BATCH = 4
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the `sonoforge` application."""
-    app.command()(bench)
+app = typer.Typer(help="What models cost on this machine, and what surrounds them.", invoke_without_command=True)
+app.command("data")(bench_data)
 
 
+@app.callback()
 def bench(
-    size: Annotated[int, typer.Option(help="Side of the model input in pixels.")] = 512,
-    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")] = 7,
-    teacher: Annotated[str, typer.Option(help="The teacher's trunk: micro, tiny, small, base_plus, large.")] = "tiny",
-    out: Annotated[Path | None, typer.Option(help="Write the JSON here.")] = None,
+    context: typer.Context,
+    size: Annotated[list[int] | None, typer.Option(help="Side of the model input in pixels; repeat it.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds, at most; slow models get fewer.")] = 15,
+    minutes: Annotated[float, typer.Option(min=0.0, help="About how long it may take; each model runs once.")] = 12,
+    batch: Annotated[int, typer.Option(min=0, help="Images in a batch, for throughput; 0: none.")] = 4,
+    only: Annotated[list[str] | None, typer.Option(help="Models whose name holds this; repeat it.")] = None,
+    skip: Annotated[list[str] | None, typer.Option(help="But not those whose name holds this; repeat it.")] = None,
+    model: Annotated[list[Path] | None, typer.Option(help="A student's model folder, beside random weights.")] = None,
+    memory: Annotated[bool, typer.Option(help="Measure memory, each model in a process of its own.")] = True,
+    compare: Annotated[Path | None, typer.Option(help="Warn where ratios are far from this record's.")] = None,
+    names: Annotated[bool, typer.Option("--list", help="Print the names of what would be measured, and end.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON here, as far as it got, also on Ctrl-C.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Time encoder, a click, reading, preprocessing and the phantom generator; weights are random, so speed only."""
-    from components.artefacts import write_json
-    from components.evaluation.speed import as_records, describe_machine, time_interleaved
+    """Time encoder, a click, and file to mask: students, teacher, SAM2.1 and others, by each runtime that is here.
+
+    Weights are random, which cost what trained ones do. Rounds are interleaved, so ratios hold on a busy machine.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from components.evaluation.benchmarking.benchmark import Benchmark, Plan, chosen
+    from components.evaluation.benchmarking.record import read_record
     from components.params import load_params
-    from components.teacher.hiera import HIERAS
 
-    if teacher not in HIERAS:
-        raise typer.BadParameter(f"{teacher!r}; one of {', '.join(HIERAS)}", param_hint="--teacher")
-    params = load_params(Path("params.yaml"))
-    with TemporaryDirectory(prefix="sonoforge-bench-") as scratch:
-        tables = {
-            "image encoder": time_interleaved(_encoders(params, teacher, size), rounds=rounds),
-            "prompt encoder and mask decoder (a box)": time_interleaved(_decoders(params, size), rounds=rounds),
-            READING: time_interleaved(_reading(params, size, Path(scratch)), rounds=rounds),
-            "data": time_interleaved(_data_cases(size), rounds=rounds),
-        }
-    record = {
-        "schema": 1,
-        "machine": describe_machine(),
-        "input_px": size,
-        "tables": {name: as_records(timings) for name, timings in tables.items()},
-    }
-    if out is not None:
-        write_json(out, record)
-    if as_json:
-        typer.echo(json.dumps(record, indent=2))
-    else:
-        _print_tables(tables, record["machine"], size)
+    kept = None if compare is None else read_record(compare)
+    params, models = load_params(Path("params.yaml")), tuple(model or ())
+    variants = chosen(params, models, tuple(size or SIZES_PX), only=tuple(only or ()), skip=tuple(skip or ()))
+    if names:
+        typer.echo("\n".join(each.key for each in variants))
+        return
+    plan = Plan(params, variants, models, rounds=rounds, minutes=minutes, batch=batch, memory=memory)
+    record = _measured(Benchmark.of(plan, _tell), out, as_json=as_json)
+    if kept is not None:
+        _warn(record, kept)
 
 
-def _encoders(params: Params, teacher: str, size: int) -> dict[str, Callable[[], object]]:
-    """Each student, with and without adapters, then the teacher: what one image costs."""
-    import torch
+@app.command("table")
+def bench_table(record: Annotated[Path, typer.Argument(help="A record that `--out` wrote.")]) -> None:
+    """Render a record as Markdown: the figures of README and docs."""
+    from components.evaluation.benchmarking.record import read_record
+    from components.evaluation.benchmarking.tables import markdown
 
-    from components.promptable.adapter import AdapterConfig
-    from components.promptable.build import build_segmenter
-    from components.students import student_names, student_trunk
-    from components.teacher.hiera import HIERAS
-
-    trunks = {name: student_trunk(params.student.model_copy(update={"name": name})) for name in student_names()}
-    trunks[f"teacher {teacher}"] = HIERAS[teacher]
-    images = torch.zeros(1, 3, size, size)
-    cases: dict[str, Callable[[], object]] = {}
-    for name, trunk in trunks.items():
-        for config, note in ((AdapterConfig(), ""), (AdapterConfig(variant="none"), ", no adapters")):
-            segmenter = build_segmenter(trunk, config, image_size_px=size, draws_prompts=False)
-            cases[name + note] = partial(_encode, segmenter, images)
-    return cases
+    typer.echo(markdown(read_record(record)), nl=False)
 
 
-def _encode(segmenter: Segmenter, images: Tensor) -> Embedding:
-    import torch
+def _measured(benchmark: Benchmark, out: Path | None, *, as_json: bool) -> Record:
+    """Measure, and show and write what was measured, also where it is interrupted."""
+    from components.evaluation.benchmarking.record import write_record
 
-    with torch.inference_mode():
-        return segmenter.encode(images)
-
-
-def _decoders(params: Params, size: int) -> dict[str, Callable[[], object]]:
-    """A box on an embedded image, from embedding to a mask at native size; drawn prompts off and on."""
-    import numpy as np
-
-    from components.promptable.adapter import AdapterConfig
-    from components.promptable.build import build_segmenter
-    from components.promptable.predict import embed, segment_embedded
-    from components.students import student_trunk
-    from components.types import Prompt
-
-    image = np.zeros((600, 800, 3), dtype=np.uint8)
-    prompts = [Prompt(box_xyxy=(100.0, 100.0, 400.0, 300.0))]
-    cases: dict[str, Callable[[], object]] = {}
-    for drawn, name in ((False, "box as corners"), (True, "box as corners and drawn")):
-        segmenter = build_segmenter(
-            student_trunk(params.student), AdapterConfig(), image_size_px=size, draws_prompts=drawn
-        )
-        embedding = embed(segmenter, image)
-        cases[name] = partial(segment_embedded, segmenter, embedding, (600, 800), prompts)
-    return cases
+    try:
+        return benchmark.run()
+    finally:
+        _tell("")
+        record = benchmark.record()
+        if record.rows:
+            if out is not None:
+                write_record(out, record)
+            if as_json:
+                typer.echo(record.model_dump_json(indent=2))
+            else:
+                _show(record)
 
 
-def _reading(params: Params, size: int, scratch: Path) -> dict[str, Callable[[], object]]:
-    """A batch from harmonised phantoms as a training reads it, always another one, and the student's encoder on it."""
-    from itertools import count
-
-    from components.contract import load_contract
-    from components.intake.harmonise import harmonise
-    from components.phantom import write_dataset
-    from components.promptable.build import build_segmenter
-    from components.students import student_adapter, student_trunk
-    from components.training.data import Batch, TrainingImages, collate
-
-    raw = write_dataset("busi", scratch / "raw", images=12, seed=1).root
-    done = harmonise(load_contract("busi"), raw, out=scratch / "busi", phantom=True)
-    images = TrainingImages(
-        done.records,
-        image_size_px=size,
-        augment=params.augment,
-        prompts=params.prompts.train,
-        min_area_px=params.prompts.min_area_px,
-        seed=1,
-    )
-    numbers = count()
-
-    def read() -> Batch:
-        return collate([images[divmod(next(numbers), len(images))] for _ in range(BATCH)])
-
-    student = build_segmenter(
-        student_trunk(params.student), student_adapter(params.student), image_size_px=size, draws_prompts=False
-    )
-    name = f"{BATCH} images"
-    return {
-        f"read, augment, prompt, {name}": read,
-        f"student's encoder, {name}": partial(_encode, student, read().images),
-    }
+def _tell(line: str) -> None:
+    """Progress on one line of a terminal, which the next one overwrites; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{line}")
+        sys.stderr.flush()
 
 
-def _data_cases(size: int) -> dict[str, Callable[[], object]]:
-    """Preprocessing of an 800x600 image, and four phantom images of each layout, drawn and written as files."""
-    import numpy as np
-
-    from components.phantom import LAYOUTS
-    from components.preprocess import to_input
-
-    image = np.zeros((600, 800, 3), dtype=np.uint8)
-    cases: dict[str, Callable[[], object]] = {"preprocess 800x600": partial(to_input, image, size)}
-    for name in LAYOUTS:
-        cases[f"phantom {name}, 4 images"] = partial(_write_phantoms, name, images=4)
-    return cases
-
-
-def _write_phantoms(name: str, *, images: int) -> None:
-    from components.phantom import write_dataset
-
-    with TemporaryDirectory() as folder:
-        write_dataset(name, Path(folder) / name, images=images, seed=1)
-
-
-def _print_tables(tables: Mapping[str, list[Timing]], machine: object, size: int) -> None:
+def _show(record: Record) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    console.print(f"{size} px; {machine}")
-    for name, timings in tables.items():
-        table = Table(title=name)
-        for column in ("case", "median ms", "10 %", "90 %", "ratio to the first"):
-            table.add_column(column, justify="left" if column == "case" else "right")
-        for row in timings:
-            table.add_row(
-                row.name, f"{row.median_ms:.1f}", f"{row.p10_ms:.1f}", f"{row.p90_ms:.1f}", f"{row.ratio_to_first:.2f}"
-            )
+    from components.evaluation.benchmarking.tables import machine_line, tables
+
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
+    console.print(machine_line(record))
+    for each in tables(record):
+        table = Table(title=each.title)
+        for index, heading in enumerate(each.headings):
+            table.add_column(heading, justify="right" if index else "left", no_wrap=not index)
+        for row in each.rows:
+            table.add_row(*row)
         console.print(table)
+    for left_out in record.left_out:
+        console.print(f"left out: {left_out.key}: {left_out.reason}")
+
+
+def _warn(record: Record, kept: Record) -> None:
+    """Say what is far from a record that was kept; that is never a failure."""
+    from components.evaluation.benchmarking.comparing import compare
+
+    found = compare(record, kept)
+    for notice in found.notices:
+        typer.echo(f"warning: {notice}", err=True)
+    typer.echo(f"{found.figures} figures stand in both records, {len(found.notices)} are far apart", err=True)

@@ -1,39 +1,67 @@
-"""`sonoforge bench` times what it says and writes what it prints."""
+"""`sonoforge bench` measures what is chosen, writes it, renders it, and warns where it is far from what was kept."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
+from components.evaluation.benchmarking.benchmark import Benchmark
+from components.evaluation.benchmarking.record import read_record
 from pipelines.cli import app
 
+SMALLEST = ["bench", "--size", "32", "--only", "unet_16", "--skip", "hiera_mini", "--rounds", "1", "--no-memory"]
 
-def test_the_file_holds_every_table_and_the_machine(tmp_path: Path) -> None:
-    out = tmp_path / "bench.json"
-    arguments = ["bench", "--size", "64", "--rounds", "1", "--teacher", "micro", "--out", str(out)]
-    result = CliRunner().invoke(app, arguments)
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The record of a smallest measurement."""
+    out = tmp_path_factory.mktemp("bench") / "bench.json"
+    result = CliRunner().invoke(app, [*SMALLEST, "--out", str(out)])
     assert result.exit_code == 0, result.output
-    record = json.loads(out.read_text())
-    assert record["input_px"] == 64
-    assert record["machine"]["cores"] >= 1
-    assert set(record["tables"]) == {
-        "image encoder",
-        "prompt encoder and mask decoder (a box)",
-        "reading in training, beside the model",
-        "data",
-    }
-    assert [row["name"] for row in record["tables"]["reading in training, beside the model"]] == [
-        "read, augment, prompt, 4 images",
-        "student's encoder, 4 images",
-    ]
-    encoder = record["tables"]["image encoder"]
-    assert encoder[0]["name"] == "hiera_mini"
-    assert encoder[0]["ratio_to_first"] == 1
+    assert "unet_16" in result.output
+    return out
 
 
-def test_an_unknown_teacher_is_misuse() -> None:
-    result = CliRunner().invoke(app, ["bench", "--teacher", "huge"])
-    assert result.exit_code == 2
-    assert "base_plus" in result.output
+def test_a_record_is_rendered_as_markdown(measured: Path) -> None:
+    result = CliRunner().invoke(app, ["bench", "table", str(measured)])
+    assert result.exit_code == 0, result.output
+    assert "| unet_16 | PyTorch |" in result.output
+
+
+def test_what_is_far_from_the_kept_record_is_a_warning_and_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.evaluation.benchmarking.benchmark.REFERENCE", "unet_16")
+    kept = tmp_path / "kept.json"
+    assert CliRunner().invoke(app, [*SMALLEST, "--out", str(kept)]).exit_code == 0
+    value = json.loads(kept.read_text())
+    value["rows"][0]["times"][1]["speed_up"] = {"median": 9.0, "p10": 8.0, "p90": 10.0}
+    kept.write_text(json.dumps(value))
+    result = CliRunner().invoke(app, [*SMALLEST, "--compare", str(kept)])
+    assert result.exit_code == 0, result.output
+    assert "warning: unet_16/pytorch/32: click, times as fast as the reference, 1, where 9 was kept" in result.output
+    assert "3 figures stand in both records, 1 are far apart" in result.output
+
+
+def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(benchmark: Benchmark, what: str) -> None:
+        if "1 of" in what and "passes" in what:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Benchmark, "_say", interrupt)
+    out = tmp_path / "bench.json"
+    result = CliRunner().invoke(app, [*SMALLEST, "--out", str(out), "--json"])
+    assert result.exit_code != 0
+    record = read_record(out)
+    assert not record.complete
+    assert json.loads(result.output)["rows"][0]["model"] == "unet_16"
+
+
+def test_names_are_listed_and_a_wrong_one_is_refused() -> None:
+    result = CliRunner().invoke(app, ["bench", "--list", "--size", "1024", "--only", "sam2.1"])
+    assert result.exit_code == 0
+    assert result.output.split()[:2] == ["hiera_mini/pytorch/1024", "sam2.1_large/pytorch/1024"]
+    assert CliRunner().invoke(app, ["bench", "--only", "rep_maxi"]).exit_code == 1

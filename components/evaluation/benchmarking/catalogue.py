@@ -1,0 +1,243 @@
+"""What can be measured, by name: every student, the teachers, SAM2.1, and other people's shapes; and in which ways.
+
+A network is built with random weights, which cost what trained ones do; a student's model folder is measured with its
+own. Leaves out: exporting and loading for a runtime (opening.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+
+from components.artefacts import read_description
+from components.errors import ParamsError
+from components.evaluation.benchmarking.passes import BOX, CLICK, DType
+from components.evaluation.benchmarking.shapes import classic_unet, litemedsam, mobilesam, unet
+from components.params import Params
+from components.promptable.adapter import AdapterConfig, adapter_config
+from components.promptable.build import TrunkConfig, build_segmenter
+from components.promptable.embedding import Embedding, PromptBatch
+from components.students import load_student, student_adapter, student_names, student_trunk
+from components.teacher.hiera import HIERAS
+from components.types import Prompt
+
+Runtime = Literal["pytorch", "onnxruntime", "openvino"]
+Kind = Literal["student", "teacher", "sam2", "peer", "unet"]
+RUNTIMES: tuple[Runtime, ...] = ("pytorch", "onnxruntime", "openvino")
+SEED = 1
+PAPER_WINDOWS = (8, 4, 14, 7)
+"""The attention windows of the paper's student, which `params.yaml` changes for the demo's small input."""
+EXPORTED_TOO = ("sam2.1_tiny", "teacher_micro")
+LITEMEDSAM_PX, MOBILESAM_PX = 256, 1024
+LARGEST_PX = 1024
+
+
+class Network(Protocol):
+    """What a built network is asked for: a `predict.Promptable`, whose parts can move."""
+
+    @property
+    def image_size_px(self) -> int:
+        """The side of its square input."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        ...
+
+    def encode(self, images: Any) -> Embedding[Any]:
+        """As `predict.Promptable`."""
+        ...
+
+    def decode(self, embedding: Embedding[Any], prompts: PromptBatch[Any]) -> tuple[Any, Any]:
+        """As `predict.Promptable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A segmenter of this project: its trunk and its adapters."""
+
+    trunk: TrunkConfig
+    adapter: AdapterConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something to measure: how it is built for an input of so many pixels, and what can be done with it.
+
+    `kind` groups it in tables; `sizes_px` are the inputs that it is measured at (None: any); it is measured unasked
+    from `default_from_px` on (None: only where it is named); `prompt` is what it is asked. A segmenter of this project
+    has a `design`, or the model `folder` that it comes from; it alone can be folded and exported.
+    """
+
+    name: str
+    kind: Kind
+    build: Callable[[int], Network]
+    prompt: Prompt = CLICK
+    sizes_px: tuple[int, ...] | None = None
+    default_from_px: int | None = 0
+    design: Design | None = None
+    folder: Path | None = None
+
+    @property
+    def asked(self) -> Literal["click", "box"]:
+        """What kind of prompt it is asked."""
+        return "click" if self.prompt is CLICK else "box"
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The labels of its prompt's points, as in `PromptBatch`."""
+        return (1,) if self.prompt is CLICK else (2, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A subject in one way of running it, at one size: what a row of the table is about."""
+
+    model: str
+    runtime: Runtime
+    folded: bool
+    device: str
+    dtype: DType
+    input_px: int
+
+    @property
+    def key(self) -> str:
+        """Its name in records, in `--only` and in `--skip`."""
+        way = f"{self.runtime}-folded" if self.folded else self.runtime
+        where = "" if (self.device, self.dtype) == ("cpu", "float32") else f"/{self.device}-{self.dtype}"
+        return f"{self.model}/{way}{where}/{self.input_px}"
+
+
+def subjects(params: Params, models: Sequence[Path] = ()) -> dict[str, Subject]:
+    """Everything that can be measured, in the order of the tables; `models` are students' folders.
+
+    Raises
+    ------
+    ArtefactError
+        If a folder is no student's.
+    """
+    found = [*_ours(params), *(_folder(folder) for folder in models), *_sam2(), *_others(params)]
+    return {subject.name: subject for subject in found}
+
+
+def _ours(params: Params) -> Iterator[Subject]:
+    for name in student_names():
+        student = params.student.model_copy(update={"name": name, "window_spec": PAPER_WINDOWS})
+        yield _designed(name, "student", Design(student_trunk(student), student_adapter(student)))
+    for name, trunk in HIERAS.items():
+        adapter = adapter_config(params.teacher.adapter)
+        yield _designed(
+            f"teacher_{name}",
+            "teacher",
+            Design(trunk, adapter),
+            default_from_px=LARGEST_PX if name == "large" else None,
+        )
+
+
+def _sam2() -> Iterator[Subject]:
+    """SAM2.1 as its authors publish it: a teacher without adapters."""
+    for name in ("large", "base_plus", "small", "tiny"):
+        yield _designed(
+            f"sam2.1_{name}", "sam2", Design(HIERAS[name], AdapterConfig(variant="none")), default_from_px=512
+        )
+
+
+def _designed(name: str, kind: Kind, design: Design, *, default_from_px: int | None = 0) -> Subject:
+    return Subject(
+        name, kind, partial(_drawn, partial(_segmenter, design)), default_from_px=default_from_px, design=design
+    )
+
+
+def _segmenter(design: Design, size_px: int) -> torch.nn.Module:
+    return build_segmenter(design.trunk, design.adapter, image_size_px=size_px, draws_prompts=False)
+
+
+def _folder(folder: Path) -> Subject:
+    """A trained student, at its own size: `hiera_mini@01234567`."""
+    described = read_description(folder)
+    name = f"{described.name}@{described.digest[:8]}"
+    sizes_px = (described.image_size_px,)
+    return Subject(name, "student", lambda _size_px: load_student(folder)[0], sizes_px=sizes_px, folder=folder)
+
+
+def _others(params: Params) -> Iterator[Subject]:
+    yield Subject("litemedsam", "peer", partial(_drawn, litemedsam), prompt=BOX, sizes_px=(LITEMEDSAM_PX,))
+    yield Subject("mobilesam", "peer", partial(_drawn, mobilesam), sizes_px=(MOBILESAM_PX,))
+    ours = partial(_drawn, partial(unet, params.unet.channels))
+    yield Subject("unet_box", "unet", ours, prompt=BOX)
+    for channels, default_from_px in ((16, 0), (64, None)):
+        classic = partial(_drawn, partial(classic_unet, channels))
+        yield Subject(f"unet_{channels}", "unet", classic, prompt=BOX, default_from_px=default_from_px)
+
+
+def _drawn(build: Callable[[int], torch.nn.Module], size_px: int) -> Network:
+    """A shape with weights drawn from a fixed seed, in evaluation mode."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        network: Network = build(size_px).eval()  # type: ignore[assignment]  # shapes.py: all are Promptable
+        return network
+
+
+def variants(
+    known: Mapping[str, Subject], sizes_px: Sequence[int], *, cuda: bool, runtimes: Sequence[Runtime]
+) -> list[Variant]:
+    """Every way in which every subject can be measured at these sizes, on the CPU and, with `cuda`, on the GPU too.
+
+    Students alone are folded and run by every runtime; the smallest SAM2.1 is exported too, so that one runtime isn't
+    held against another.
+    """
+    found: list[Variant] = []
+    for size_px in sizes_px:
+        for subject in known.values():
+            if subject.sizes_px is not None and size_px not in subject.sizes_px:
+                continue
+            found += [Variant(subject.name, *way, size_px) for way in _ways(subject, cuda=cuda, runtimes=runtimes)]
+    return found
+
+
+def _ways(subject: Subject, *, cuda: bool, runtimes: Sequence[Runtime]) -> Iterator[tuple[Runtime, bool, str, DType]]:
+    yield "pytorch", False, "cpu", "float32"
+    if subject.kind == "student":
+        yield "pytorch", True, "cpu", "float32"
+        yield from ((runtime, False, "cpu", "float32") for runtime in runtimes if runtime != "pytorch")
+    elif subject.name in EXPORTED_TOO and "onnxruntime" in runtimes:
+        yield "onnxruntime", False, "cpu", "float32"
+    if cuda:
+        yield "pytorch", False, "cuda", "float32"
+        yield "pytorch", False, "cuda", "bfloat16"
+
+
+def selected(
+    found: Sequence[Variant], known: Mapping[str, Subject], *, only: Sequence[str], skip: Sequence[str]
+) -> list[Variant]:
+    """The variants whose key holds one of `only` (else those measured by default) and none of `skip`.
+
+    Raises
+    ------
+    ParamsError
+        If a word of `only` or `skip` is in no key.
+    """
+    for word in (*only, *skip):
+        if not any(word in variant.key for variant in found):
+            raise ParamsError(
+                f"{word!r} is in the name of nothing that can be measured at these sizes",
+                expected=f"part of a name such as {', '.join(sorted({variant.key for variant in found})[:3])}",
+                remedy="`sonoforge bench --list` prints all names",
+            )
+    return [
+        variant
+        for variant in found
+        if (any(word in variant.key for word in only) if only else _by_default(variant, known[variant.model]))
+        and not any(word in variant.key for word in skip)
+    ]
+
+
+def _by_default(variant: Variant, subject: Subject) -> bool:
+    return subject.default_from_px is not None and variant.input_px >= subject.default_from_px

@@ -1,0 +1,94 @@
+"""A variant to a model that runs: built, folded, exported into a folder, or loaded from there for its runtime.
+
+Leaves out: what there is to open (catalogue.py).
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from components.artefacts import DESCRIPTION, WEIGHTS, replacing_folder
+from components.evaluation.benchmarking.catalogue import RUNTIMES, Network, Runtime, Subject, Variant
+from components.promptable.export import export_onnx
+from components.promptable.folding.segmenter import fold
+from components.promptable.model_folder import save_segmenter
+from components.promptable.predict import Promptable
+from components.promptable.runtimes.loading import is_installed, load_runtime
+from components.promptable.segmenter import Segmenter
+
+
+def installed_runtimes() -> tuple[Runtime, ...]:
+    """The runtimes that this machine has, PyTorch first."""
+    return tuple(name for name in RUNTIMES if is_installed(name))
+
+
+@dataclass
+class Workshop:
+    """Builds what variants need once; exported models lie under `folder`, where another process finds them."""
+
+    known: Mapping[str, Subject]
+    folder: Path
+    _networks: dict[tuple[str, int, bool], Network] = field(default_factory=dict)
+
+    def network(self, variant: Variant) -> Network:
+        """The network of a variant on the CPU, as PyTorch runs it."""
+        return self._network(variant.model, variant.input_px, folded=variant.folded)
+
+    def _network(self, model: str, input_px: int, *, folded: bool) -> Network:
+        name = (model, input_px, folded)
+        if name not in self._networks:
+            if folded:
+                self._networks[name] = fold(cast(Segmenter, self._network(model, input_px, folded=False))).eval()
+            else:
+                self._networks[name] = self.known[model].build(input_px)
+        return self._networks[name]
+
+    def open(self, variant: Variant) -> Promptable:
+        """The model of a variant, ready to run."""
+        if variant.runtime != "pytorch":
+            return self._exported(variant)
+        network = self.network(variant)
+        return network if variant.device == "cpu" else _moved(network, variant.device)
+
+    def _exported(self, variant: Variant) -> Promptable:
+        folder = self.folder / f"{variant.model}-{variant.input_px}"
+        if not folder.is_dir():
+            with replacing_folder(folder) as beside:
+                self._export(variant, beside)
+        return load_runtime(folder, variant.runtime)
+
+    def _export(self, variant: Variant, folder: Path) -> None:
+        """A model folder that a runtime can load, exported now: of a design with its random weights, or a copy."""
+        subject = self.known[variant.model]
+        segmenter = cast(Segmenter, self._network(variant.model, variant.input_px, folded=False))
+        if subject.folder is not None:
+            for name in (DESCRIPTION, WEIGHTS):
+                shutil.copy2(subject.folder / name, folder / name)
+        else:
+            assert subject.design is not None, "what is exported has a design or a folder"
+            save_segmenter(
+                folder,
+                segmenter,
+                kind="student",
+                name=subject.name,
+                trunk=subject.design.trunk,
+                adapter=subject.design.adapter,
+                phantom=True,
+                base="scratch",
+                trained_on=(),
+                provenance={"weights": "random, for what they cost"},
+            )
+        export_onnx(segmenter, folder)
+
+
+def _moved(network: Network, device: str) -> Network:
+    """A copy on another device; the network stays where it is."""
+    return cast(Network, copy.deepcopy(cast(nn.Module, network)).to(torch.device(device)))

@@ -1,0 +1,105 @@
+"""Runs of very different lengths to samples that can be compared: interleaved rounds within a time.
+
+What takes long gets fewer turns, spread over all rounds, so that each of its samples stands beside a sample of the
+reference from the same round: a busy or noisy machine slows both, and the ratio holds where the milliseconds don't.
+Leaves out: what a run does (passes.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from components.evaluation.benchmarking.passes import Part
+
+Run = Callable[[], Mapping[Part, float]]
+"""One pass; milliseconds of each part."""
+
+_STEPS = 40
+
+
+def turns(cost_s: Mapping[str, float], *, most: int, budget_s: float, always: str | None = None) -> dict[str, int]:
+    """How often each run gets its turn: at most `most` and at least once, all alike in time as far as that fits.
+
+    `always` names the reference, which is measured in every round that any other is.
+    """
+    low, high = 0.0, most * max(cost_s.values(), default=0.0)
+    share_s = high
+    for _ in range(_STEPS):
+        found = _turns(cost_s, share_s, most)
+        fits = sum(cost_s[name] * count for name, count in found.items()) <= budget_s
+        low, high = (share_s, high) if fits else (low, share_s)
+        share_s = (low + high) / 2
+    found = _turns(cost_s, low, most)
+    return found if always not in found else {**found, always: max(found.values())}
+
+
+def _turns(cost_s: Mapping[str, float], share_s: float, most: int) -> dict[str, int]:
+    return {
+        name: most if one_s * most <= share_s else max(1, min(most, int(share_s / one_s)))
+        for name, one_s in cost_s.items()
+    }
+
+
+def interleaved(
+    runs: Mapping[str, Run], counts: Mapping[str, int], *, over: Callable[[], bool] = lambda: False
+) -> Iterator[tuple[int, str, Mapping[Part, float]]]:
+    """Round after round, each run whose turn it is, beginning with another one each time: round, name, milliseconds.
+
+    After the first round it ends as soon as `over` says so.
+    """
+    rounds = max(counts.values(), default=0)
+    names = list(runs)
+    for number in range(rounds):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            if number and over():
+                return
+            # So many turns spread evenly over the rounds, the first of them in the first round.
+            if number * counts[name] % rounds < counts[name]:
+                yield number, name, runs[name]()
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of some numbers, and their 10th and 90th percentile."""
+
+    median: float
+    p10: float
+    p90: float
+
+
+def spread(values: list[float]) -> Spread:
+    """Summarise some numbers, of which there is at least one."""
+    p10, median, p90 = (float(each) for each in np.percentile(values, (10, 50, 90)))
+    return Spread(median=median, p10=p10, p90=p90)
+
+
+@dataclass
+class Samples:
+    """Milliseconds by run, part and round."""
+
+    taken: dict[str, dict[Part, dict[int, float]]] = field(default_factory=dict)
+
+    def add(self, number: int, name: str, times_ms: Mapping[Part, float]) -> None:
+        """Keep what a run took in a round."""
+        parts = self.taken.setdefault(name, {})
+        for part, took_ms in times_ms.items():
+            parts.setdefault(part, {})[number] = took_ms
+
+    def time_ms(self, name: str, part: Part) -> Spread:
+        """What a part of a run took."""
+        return spread(list(self.taken[name][part].values()))
+
+    def speed_up(self, name: str, part: Part, reference: str) -> Spread | None:
+        """How many times as fast as the reference, round by round; None where there is no sample of it."""
+        return ratio(self.taken.get(reference, {}).get(part, {}), self.taken[name][part])
+
+
+def ratio(numerators: Mapping[int, float], denominators: Mapping[int, float]) -> Spread | None:
+    """What the one is of the other in the rounds that have both; None where none has, or a divisor is nothing."""
+    rounds = sorted(numerators.keys() & denominators.keys())
+    found = [numerators[number] / denominators[number] for number in rounds if denominators[number] > 0]
+    return spread(found) if found else None

@@ -1,0 +1,76 @@
+"""A record to the few ratios that this project holds itself to (docs/speed.md), for each student, its quickest way.
+
+All are of one run, round by round. Leaves out: any assertion; these are figures, and a machine may miss them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from components.evaluation.benchmarking.catalogue import LITEMEDSAM_PX
+from components.evaluation.benchmarking.passes import Part
+from components.evaluation.benchmarking.record import Record, Row
+from components.evaluation.benchmarking.rounds import Spread, ratio, spread
+
+AT_PX = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One figure: what it is of, what is wanted, and what was found (None: not measured)."""
+
+    what: str
+    wanted: str
+    found: Spread | None
+
+
+def wanted(record: Record, student: str) -> Iterator[Wanted]:
+    """The figures of a student on the CPU, in the way of running it whose encoder is the quickest."""
+    row, small = _quickest(record, student, AT_PX), _quickest(record, student, LITEMEDSAM_PX)
+    paper = _row(record, record.settings.reference, AT_PX)
+    sam2, lite = _row(record, "sam2.1_large", AT_PX), _row(record, "litemedsam", LITEMEDSAM_PX)
+    yield Wanted(f"encoder, times as fast as {record.settings.reference}", "≥ 20", _times_as_fast(row, paper))
+    yield Wanted("encoder, times as fast as sam2.1_large", "≥ 500", _times_as_fast(row, sam2))
+    yield Wanted("encoder and click, images a second", "≥ 25", None if row is None else _images_a_second(row))
+    yield Wanted(f"encoder, times as fast as litemedsam at {LITEMEDSAM_PX} px", "≥ 10", _times_as_fast(small, lite))
+    peak = None if row is None or row.memory is None else spread([row.memory.running_mib])
+    yield Wanted("peak memory in MiB", "≤ 250", peak)
+
+
+def students(record: Record) -> tuple[str, ...]:
+    """The students of a record, in its order."""
+    return tuple(dict.fromkeys(row.model for row in record.rows if row.kind == "student"))
+
+
+def _quickest(record: Record, student: str, input_px: int) -> Row | None:
+    rows = [
+        (times.median_ms, index, row)
+        for index, row in enumerate(record.rows)
+        if (row.model, row.input_px, row.device) == (student, input_px, "cpu") and (times := row.part("encoder"))
+    ]
+    return min(rows)[2] if rows else None
+
+
+def _row(record: Record, model: str, input_px: int) -> Row | None:
+    """A model as PyTorch runs it on the CPU."""
+    way = ("pytorch", False, "cpu", "float32")
+    for row in record.rows:
+        if (row.model, row.input_px) == (model, input_px) and (row.runtime, row.folded, row.device, row.dtype) == way:
+            return row
+    return None
+
+
+def _samples(row: Row, part: Part) -> dict[int, float]:
+    times = row.part(part)
+    return {} if times is None else dict(zip(times.rounds, times.samples_ms, strict=True))
+
+
+def _times_as_fast(row: Row | None, other: Row | None) -> Spread | None:
+    return None if row is None or other is None else ratio(_samples(other, "encoder"), _samples(row, "encoder"))
+
+
+def _images_a_second(row: Row) -> Spread | None:
+    encoder, click = _samples(row, "encoder"), _samples(row, "click")
+    both = [encoder[number] + click[number] for number in sorted(encoder.keys() & click.keys())]
+    return spread([1e3 / each for each in both]) if both and min(both) > 0 else None

@@ -1,0 +1,79 @@
+"""A whole measurement of the smallest models: times, arithmetic, memory; and what remains of an interrupted one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from components.evaluation.benchmarking import warming
+from components.evaluation.benchmarking.benchmark import Benchmark, Plan, chosen
+from components.evaluation.benchmarking.memory import can_measure
+from components.params import Params
+
+
+@pytest.fixture
+def plan(params: Params) -> Plan:
+    """The U-Nets at 32 pixels, no encoder of which must be exported."""
+    variants = chosen(params, (), (32,), only=("unet_16",), skip=("hiera_mini/",))
+    return Plan(params, variants, (), rounds=3, minutes=1, batch=2, memory=False)
+
+
+@pytest.mark.skipif(not can_measure(), reason="no /proc here")
+def test_a_measurement_has_times_arithmetic_and_memory(plan: Plan) -> None:
+    lines: list[str] = []
+    record = Benchmark.of(replace(plan, memory=True), lines.append).run()
+    assert record.complete
+    (row,) = record.rows
+    assert row.key == "unet_16/pytorch/32"
+    assert [(times.part, times.rounds) for times in row.times] == [
+        (part, (0, 1, 2)) for part in ("encoder", "click", "file_to_mask")
+    ]
+    assert all(times.p10_ms <= times.median_ms <= times.p90_ms for times in row.times)
+    assert row.counted is not None
+    assert row.counted.click_gmacs > 0
+    assert row.memory is not None
+    # 1.9 million parameters of four bytes are in it, PyTorch itself isn't.
+    assert 7 < row.memory.running_mib < 100
+    assert any("memory 1 of 1" in line for line in lines)
+
+
+def test_an_interrupted_measurement_keeps_what_it_has(plan: Plan) -> None:
+    def tell(line: str) -> None:
+        if "2 of 3 passes" in line:
+            raise KeyboardInterrupt
+
+    benchmark = Benchmark.of(plan, tell)
+    with pytest.raises(KeyboardInterrupt):
+        benchmark.run()
+    record = benchmark.record()
+    assert not record.complete
+    assert record.rows[0].times[0].rounds == (0, 1)
+
+
+def test_what_cannot_be_built_is_left_out_with_its_reason(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    from components.errors import ArtefactError
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise ArtefactError("its numbers differ", expected="the same", remedy="report it")
+
+    monkeypatch.setattr("components.evaluation.benchmarking.benchmark.warmed", refuse)
+    record = Benchmark.of(plan, lambda _line: None).run()
+    assert record.rows == ()
+    assert [(each.key, each.reason) for each in record.left_out] == [("unet_16/pytorch/32", "its numbers differ")]
+
+
+def test_a_heavy_model_has_no_batches(params: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from components.evaluation.benchmarking.catalogue import subjects
+    from components.evaluation.benchmarking.opening import Workshop
+    from components.evaluation.benchmarking.passes import scan
+
+    (variant,) = chosen(params, (), (64,), only=("teacher_micro/pytorch/",), skip=("hiera_mini/",))
+    workshop = Workshop(subjects(params), tmp_path)
+    assert warming.warmed(variant, workshop, data=scan(), batch=2).turn.batch == 2
+    monkeypatch.setattr(warming, "HEAVY_S", 0.0)
+    heavy = warming.warmed(variant, workshop, data=scan(), batch=2)
+    assert heavy.turn.batch == 0
+    assert heavy.gpu_mib is None
+    assert set(heavy.turn()) == {"encoder", "click", "file_to_mask"}

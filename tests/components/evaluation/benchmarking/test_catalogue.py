@@ -1,0 +1,62 @@
+"""The catalogue: every student in every runtime, what is measured unasked, and choosing by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from components.errors import ArtefactError, ParamsError
+from components.evaluation.benchmarking.benchmark import chosen
+from components.evaluation.benchmarking.catalogue import RUNTIMES, selected, subjects, variants
+from components.params import Params
+from components.students import student_names
+
+
+def keys(params: Params, *, only: tuple[str, ...] = (), skip: tuple[str, ...] = (), cuda: bool = False) -> list[str]:
+    known = subjects(params)
+    found = variants(known, (64, 256, 1024), cuda=cuda, runtimes=RUNTIMES)
+    return [each.key for each in selected(found, known, only=only, skip=skip)]
+
+
+def test_every_student_runs_in_every_way(params: Params) -> None:
+    found = keys(params)
+    for name in student_names():
+        assert {f"{name}/{way}/1024" for way in ("pytorch", "pytorch-folded", *RUNTIMES)} <= set(found)
+
+
+def test_peers_are_measured_at_their_own_sizes(params: Params) -> None:
+    found = keys(params)
+    assert [each for each in found if each.startswith(("litemedsam", "mobilesam", "sam2.1_large"))] == [
+        "litemedsam/pytorch/256",
+        "sam2.1_large/pytorch/1024",
+        "mobilesam/pytorch/1024",
+    ]
+    assert "teacher_micro/pytorch/64" not in found
+    assert "teacher_micro/pytorch/64" in keys(params, only=("teacher_micro",))
+
+
+def test_a_gpu_adds_two_ways_of_each(params: Params) -> None:
+    found = keys(params, only=("sam2.1_large",), cuda=True)
+    assert [each for each in found if each.endswith("/1024")] == [
+        "sam2.1_large/pytorch/1024",
+        "sam2.1_large/pytorch/cuda-float32/1024",
+        "sam2.1_large/pytorch/cuda-bfloat16/1024",
+    ]
+
+
+def test_the_reference_comes_with_what_is_chosen(params: Params) -> None:
+    found = [each.key for each in chosen(params, (), (64,), only=("rep_mini/pytorch/",))]
+    assert found == ["hiera_mini/pytorch/64", "rep_mini/pytorch/64"]
+    alone = chosen(params, (), (64,), only=("rep_mini/pytorch/",), skip=("hiera_mini/",))
+    assert [each.key for each in alone] == ["rep_mini/pytorch/64"]
+
+
+def test_a_name_that_there_is_not_is_refused(params: Params) -> None:
+    with pytest.raises(ParamsError, match="'rep_maxi' is in the name of nothing"):
+        keys(params, only=("rep_maxi",))
+
+
+def test_a_folder_that_holds_no_model_is_refused(params: Params, tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError):
+        subjects(params, (tmp_path,))
