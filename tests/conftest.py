@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# What shares a project, a server or a service with its neighbours stays on one worker; the longest comes first.
+# What shares a project, a server or a service with its neighbours stays on one worker; the longest come first.
 TOGETHER = {
     "tests/pipelines/test_graph.py": "graph",
     "tests/pipelines/": "pipelines",
@@ -33,18 +33,29 @@ TOGETHER = {
 
 
 class Together(LoadScopeScheduling):
-    """Tests one by one to the next free worker, those of TOGETHER as one piece.
+    """Files one by one to the next free worker, so that what the tests of one share is made once; those of TOGETHER as
+    one piece.
 
     The marks of pytest-xdist's own `loadgroup` don't reach it under pytest 9.2, which lets nobody rename a test.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((group for start, group in TOGETHER.items() if nodeid.startswith(start)), nodeid)
+        file = nodeid.partition("::")[0]
+        return next((group for start, group in TOGETHER.items() if file.startswith(start)), file)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
     """Called by pytest-xdist."""
     return Together(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let workers begin with what takes longest, so that they end together; one process alone keeps the usual order."""
+    if hasattr(config, "workerinput"):
+        starts = list(TOGETHER)
+        items.sort(
+            key=lambda item: next((n for n, one in enumerate(starts) if item.nodeid.startswith(one)), len(starts))
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,5 +33,5 @@ def contracts(root: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def contract_of(contracts: Path) -> Callable[[str], Contract]:
-    """Read one of the project's contracts."""
-    return lambda name: load_contract(name, contracts)
+    """Read one of the project's contracts, each once: nothing can change one."""
+    return functools.cache(lambda name: load_contract(name, contracts))

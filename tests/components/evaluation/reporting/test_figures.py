@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from dataclasses import replace
 
 import pytest
@@ -10,13 +12,17 @@ from PIL import Image as PilImage
 from components.evaluation.reporting.figures import case_figure, interval_figure, write_figure
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.validate import ValidationResult, validate
+from tests.components.evaluation.conftest import ThresholdPredictor, dataset_maker
 
 
-@pytest.fixture
-def validated(make_dataset, predictor, prompts, params, tmp_path):
-    """Validate two datasets whose images and whose student are phantoms' or not."""
+@pytest.fixture(scope="module")
+def validated(prompts, params, tmp_path_factory):
+    """Validate two datasets whose images and whose student are phantoms' or not; a test may change the metrics."""
+    folder = tmp_path_factory.mktemp("figures")
+    make_dataset = dataset_maker(folder / "harmonised")
 
-    def run(*, images: bool, student: bool) -> ValidationResult:
+    @functools.cache
+    def once(images: bool, student: bool) -> ValidationResult:
         name = f"{images}{student}".lower()
         records = [replace(r, phantom=images) for r in make_dataset(f"one{name}", 5) + make_dataset(f"two{name}", 2)]
         models = {"student": Contender(1, "a" * 64, "s", student), "teacher": Contender(0, "b" * 64, "t", False)}
@@ -26,9 +32,13 @@ def validated(make_dataset, predictor, prompts, params, tmp_path):
             prompts=prompts,
             params=params,
             device="cpu",
-            partial=tmp_path / name,
-            predictor=predictor,
+            partial=folder / name,
+            predictor=ThresholdPredictor(),
         )
+
+    def run(*, images: bool, student: bool) -> ValidationResult:
+        result = once(images, student)
+        return replace(result, metrics=copy.deepcopy(result.metrics))
 
     return run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from components.contract import AcceptedFault, Contract
@@ -160,7 +159,7 @@ def test_counts_are_compared_with_what_the_authors_state(contract_of: ContractOf
     contract = contract_of("busi")
     stated = contract.expectations.classes
     assert set(stated) == {"benign", "malignant", "normal"}
-    facts = pd.concat([facts_frame([row(subject_class=name)]) for name in stated for _ in range(stated[name])])
+    facts = facts_frame([row(subject_class=name) for name in stated for _ in range(stated[name])])
     assert judge_counts(counts_frame(facts, contract), contract) == []
     faults = judge_counts(counts_frame(facts.iloc[1:], contract), contract)
     assert [fault.code for fault in faults] == ["class_count", "image_count"]

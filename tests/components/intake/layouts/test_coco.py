@@ -334,10 +334,9 @@ def test_no_text_crashes_the_run_lengths(text: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_no_entry_crashes_the_reader(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
-    from components.contract import load_contract
-
-    root = Path(__file__).parents[4]
+def test_no_entry_crashes_the_reader(
+    contract_of: ContractOf, contracts: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     content: Any = coco_json()
     part = data.draw(st.sampled_from(["images", "annotations", "categories"]))
     row = data.draw(st.integers(0, len(content[part]) - 1))
@@ -349,8 +348,7 @@ def test_no_entry_crashes_the_reader(data: st.DataObject, tmp_path_factory: pyte
         content[part][row][key] = value
     folder = tmp_path_factory.mktemp("fuzz")
     coco_tree_once(folder, json.dumps(content))
-    contract = make(load_contract("udiat", root / "data/contracts"), OPTIONS)
-    reading = read_layout(contract, folder, contracts=root / "data/contracts")
+    reading = read_layout(make(contract_of("udiat"), OPTIONS), folder, contracts=contracts)
     # Whether the image really has its declared size comes out when it is decoded.
     declared = [(one.get("height"), one.get("width")) for one in content["images"] if isinstance(one, dict)]
     for case in reading.cases:
