@@ -21,7 +21,13 @@ SETTINGS_VARIABLE = "SONOFORGE_SETTINGS"
 """Names the YAML file with the service's settings."""
 ACCESS_VARIABLE = "SONOFORGE_ACCESS"
 """Says how the service learns who asks, in place of its settings' `access.mode`."""
+RUNTIME_VARIABLE = "SONOFORGE_RUNTIME"
+"""Says what runs the model, in place of the settings' `runtime`."""
+CACHE_VARIABLE = "SONOFORGE_CACHE"
+"""Names the folder in which the service keeps what it has measured and compiled for this machine."""
 AUDIT, SIGNALS = "audit", "signals"
+CACHE = Path(".cache/sonoforge")
+"""Of a project, what it keeps there."""
 
 
 def audit_folder(environment: Mapping[str, str], *, root: Path) -> Path:
@@ -34,3 +40,11 @@ def signals_folder(environment: Mapping[str, str], *, audit: Path) -> Path:
     """The folder of the signals: the one that is named, else the one beside the audit log's."""
     named = environment.get(SIGNALS_VARIABLE)
     return Path(named) if named else audit.with_name(SIGNALS)
+
+
+def cache_folder(environment: Mapping[str, str], *, root: Path | None = None) -> Path | None:
+    """The folder of what is kept for this machine: the one that is named, else that of a project; None without one."""
+    named = environment.get(CACHE_VARIABLE)
+    if named:
+        return Path(named)
+    return None if root is None else root / CACHE

@@ -17,7 +17,7 @@ from components.intake.form.records import read_manifests
 from components.promptable.predict import pin_threads
 from components.release.packing.bento import BuiltBento, build_candidate
 from components.release.packing.golden import Agreement, GoldenImage, choose_golden
-from components.release.packing.package import assemble, exported_agreement, package_record
+from components.release.packing.package import assemble, exported_agreement, package_record, served_agreement
 from components.release.packing.packaged import CANDIDATE, PACKAGE
 from components.release.packing.trial import Trial, try_bento
 from pipelines.runtime.stage import Job, stage
@@ -56,7 +56,15 @@ def export(job: Job, golden: list[GoldenImage]) -> tuple[ModelDescription, Agree
     """Write the candidate's folder, and try its ONNX files."""
     pin_threads()
     folder = job.root / CANDIDATE
-    description = assemble(folder, model=job.root / "models/student", calibration=job.root / CALIBRATION, golden=golden)
+    chosen = job.params.serving.runtime
+    description = assemble(
+        folder,
+        model=job.root / "models/student",
+        calibration=job.root / CALIBRATION,
+        golden=golden,
+        # Which one a machine takes by itself isn't known here.
+        runtime="onnxruntime" if chosen == "auto" else chosen,
+    )
     return description, exported_agreement(folder, golden)
 
 
@@ -72,6 +80,12 @@ def try_out(job: Job, built: BuiltBento, golden: list[GoldenImage]) -> Trial:
     return try_bento(built.folder, golden, digest=built.model_digest, repeats=job.params.package.repeats)
 
 
+@step(timeout_s=3600, retries=1)
+def compare(job: Job, golden: list[GoldenImage], trial: Trial) -> Agreement:
+    """Hold the service's answers against those of its runtime alone."""
+    return served_agreement(job.root / CANDIDATE, golden, trial)
+
+
 @stage(params=PARAMS, data=DATA, timeout_s=4 * 3600)
 def package(job: Job) -> None:
     """Build what would be released, and try it."""
@@ -80,10 +94,18 @@ def package(job: Job) -> None:
     built = build(job)
     trial = try_out(job, built, golden)
     record = package_record(
-        description, tag=built.tag, bento=built.folder, golden=golden, exported=exported, trial=trial
+        description,
+        tag=built.tag,
+        bento=built.folder,
+        golden=golden,
+        exported=exported,
+        served=compare(job, golden, trial),
+        trial=trial,
     )
     write_json(job.root / PACKAGE, record)
-    log.info("%s: ready in %.1f s, %.0f MB", built.tag, record["start_s"], record["peak_memory_mb"])
+    log.info(
+        "%s by %s: ready in %.1f s, %.0f MB", built.tag, trial.runtime, record["start_s"], record["peak_memory_mb"]
+    )
     for name, found in record["latency_ms"].items():
         log.info("- %s: %.0f ms, 95 %% within %.0f ms", name, found["p50"], found["p95"])
     job.run.log_tags({"sonoforge.bento": built.tag, "sonoforge.package": record["package_sha256"]})

@@ -2,8 +2,8 @@
 
 Where it keeps its records is said by variables: `$SONOFORGE_AUDIT` names the folder of the audit log,
 `$SONOFORGE_SIGNALS` that of the signals (beside the log's where it isn't set), `$SONOFORGE_IN_SERVICE` the file that
-names the model to serve, where another one than that with which the service starts may come. Leaves out: the server
-around it (serving/service.py).
+names the model to serve, where another one than that with which the service starts may come, `$SONOFORGE_CACHE` the
+folder of what is measured and compiled for this machine. Leaves out: the server around it (serving/service.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import anyio.to_thread
 
 from components.errors import ParamsError
 from components.monitoring.writer import SignalWriter
-from components.places import AUDIT_VARIABLE, IN_SERVICE_VARIABLE, signals_folder
+from components.places import AUDIT_VARIABLE, IN_SERVICE_VARIABLE, cache_folder, signals_folder
 from serving import VERSION
 from serving.bedside import Bedside
 from serving.engine.cache import EmbeddingCache, keep_sweeping
@@ -55,8 +55,10 @@ def start(bedside: Bedside, *, model: Path, environment: Mapping[str, str]) -> N
     cache = EmbeddingCache(settings.cache.bytes, ttl_s=settings.cache.ttl_s)
     keep_sweeping(cache, every_s=min(SWEEP_S, settings.cache.ttl_s))
 
+    kept = cache_folder(environment)
+
     def load(folder: Path) -> Predictor:
-        predictor = Predictor.load(folder, settings=settings, cache=cache)
+        predictor = Predictor.load(folder, settings=settings, cache=cache, kept=kept)
         predictor.on_embedded = records.embedded
         return predictor
 
@@ -69,7 +71,13 @@ def start(bedside: Bedside, *, model: Path, environment: Mapping[str, str]) -> N
         raise
     bedside.gate.on_refused = records.refused
     bedside.records = records
-    logger.info("serving %s, weights sha256 %s", predictor.model.name, predictor.model.digest)
+    logger.info(
+        "serving %s, weights sha256 %s, by %s (%s)",
+        predictor.model.name,
+        predictor.model.digest,
+        predictor.runtime,
+        predictor.why_runtime,
+    )
     if predictor.checked is None:
         logger.warning("this model carries no self-check: nothing shows that it answers here as where it was made")
     if named := environment.get(IN_SERVICE_VARIABLE):

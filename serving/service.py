@@ -18,7 +18,6 @@ import click
 
 from components.params.settings import read_settings
 from components.places import MODEL_VARIABLE
-from components.promptable.predict import pin_threads
 from serving.access.addresses import listening
 from serving.bedside import Bedside
 from serving.http.app import Front
@@ -61,7 +60,6 @@ class SonoForge:
 
     def __init__(self) -> None:
         bedside.gate.start(listening())
-        pin_threads()
         start(bedside, model=model_folder(), environment=os.environ)
 
     @bentoml.on_shutdown

@@ -46,11 +46,12 @@ class Part(BaseModel):
 
 
 class ModelUsed(Part):
-    """A model as answers name it; `digest` is the sha256 of its weights."""
+    """A model as answers name it; `digest` is the sha256 of its weights, `runtime` what ran it, where that is known."""
 
     name: Words
     version: Words
     digest: Sha256
+    runtime: Words | None = None
 
 
 class ImageSeen(Part):

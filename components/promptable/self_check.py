@@ -1,9 +1,9 @@
 """Drawn images with prompts and the masks that a model gave: what it must give again before it may serve.
 
-`self_check.json` belongs to one model, by the digest of its weights, and lies beside them. Its images are phantoms, so
-that they may go wherever the model goes. Another processor or library may round the network's last bits otherwise;
-masks therefore needn't be equal, but nearly. Leaves out: drawing the images
-(components/release/packing/self_checks.py).
+`self_check.json` belongs to one model, by the digest of its weights, and lies beside them; it says which runtime gave
+the masks. Its images are phantoms, so that they may go wherever the model goes. Another processor, library or runtime
+may round the network's last bits otherwise; masks therefore needn't be equal, but nearly, and how many are equal is
+told. Leaves out: drawing the images (components/release/packing/self_checks.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import binascii
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -65,32 +66,47 @@ class CheckImage(_Frozen):
     cases: tuple[CheckCase, ...] = Field(min_length=1)
 
 
-class SelfCheck(_Frozen):
-    """What a model must give again: masks of at least `least_iou` with those on record."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What became of a self-check: its cases, those whose mask was the same in every pixel, and what failed."""
 
-    version: Literal[1] = Field(1, alias="schema")
+    cases: int
+    equal: int
+    failures: tuple[str, ...]
+
+
+class SelfCheck(_Frozen):
+    """What a model must give again: masks of at least `least_iou` with those on record, which `runtime` gave.
+
+    Schema 1 was before there were several runtimes: PyTorch gave them.
+    """
+
+    version: Literal[1, 2] = Field(2, alias="schema")
+    runtime: str = "pytorch"
     model_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     least_iou: Share
     images: tuple[CheckImage, ...] = Field(min_length=1)
 
-    def failures(self, segmenter: Promptable) -> list[str]:
-        """What of the cases a loaded model doesn't give again, a phrase for each; empty where it passes.
+    def hold(self, segmenter: Promptable) -> Held:
+        """Hold a loaded model against the cases; a failure is a phrase for each that it doesn't give again.
 
         Raises
         ------
         ArtefactError
             If an image or a mask of the check can't be decoded.
         """
-        failed = []
+        failed: list[str] = []
+        cases = equal = 0
         for number, one in enumerate(self.images):
             image = _from_png(one.png)
             expected = [_expected(case, image) for case in one.cases]
             found = segment(segmenter, image, [case.prompt() for case in one.cases])
             for place, (case, wanted, given) in enumerate(zip(one.cases, expected, found, strict=True)):
+                cases, equal = cases + 1, equal + int(np.array_equal(given.mask, wanted))
                 iou, apart = _iou(given.mask, wanted), abs(given.quality - case.quality)
                 if not (iou >= self.least_iou and apart <= MAX_QUALITY_DIFFERENCE):
                     failed.append(f"image {number}, prompt {place}: IoU {iou:.4f}, quality {apart:.4f} off")
-        return failed
+        return Held(cases, equal, tuple(failed))
 
 
 def check_image(image: Image, prompts: Sequence[Prompt], answers: Sequence[Prediction]) -> CheckImage:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +18,12 @@ import typer
 from typer.core import TyperCommand
 
 from components.errors import ImageError, PromptError
+from components.params.serving import RuntimeChoice
 from components.types import Image, Mask, Point, Prediction, Prompt
 from pipelines.commands.model_ref import REF_HELP, Chosen, default_model, resolve
 from pipelines.commands.segment_files import Places, make_files, make_mask, write_file
 from pipelines.commands.segment_told import as_json, tell
+from pipelines.commands.unpacked import unpacked_runtime
 
 if TYPE_CHECKING:
     from components.artefacts import ModelDescription
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from components.formats import Region
     from components.promptable.calibration import Calibration, Judged
     from components.promptable.guard import GuardFinding
-    from components.promptable.segmenter import Segmenter
+    from components.promptable.predict import Promptable
 
 MAX_OBJECTS = 255
 NUMBERS = {"--box": 4, "--point": 3}
@@ -87,6 +90,10 @@ def segment(
             help=f"{REF_HELP}. Default: champion, else student.",
         ),
     ] = None,
+    runtime: Annotated[
+        RuntimeChoice | None,
+        typer.Option("--runtime", help="What runs the model. Default: as the endpoint's settings in params.yaml say."),
+    ] = None,
     frame: Annotated[int, typer.Option("--frame", min=0, help="Which frame of several, from 0.")] = 0,
     names: Annotated[
         list[str] | None, typer.Option("--name", help="What an object is called in the files: one each, as they come.")
@@ -130,11 +137,12 @@ def segment(
     chosen = default_model(Path.cwd()) if model is None else resolve(Path.cwd(), model)
     if chosen.warning:
         typer.echo(f"WARNING: no model is released. {chosen.warning}", err=True)
-    outlines, description = _outline_with(chosen, pixels, prompts)
+    outlines, description, ran_by = _outline_with(chosen, runtime, pixels, prompts)
     findings = _findings(outlines, prompts, called, source.regions)
     at = {"frame": frame} if source.frames > 1 else {}
     asked = json.dumps({"boxes": box_numbers, "points": point_numbers, **at, **_digest_of_mask(prompts[0])})
     made_by = {"model_name": description.name, "model_digest": description.digest, "model_ref": chosen.told}
+    made_by["runtime"] = ran_by
     made = make_files(places, findings, origin_of(description, chosen), pixels=pixels, source=data, frame=frame)
     made["--out"] = make_mask([each.mask for each in findings], about=made_by | {"prompt": asked})
     for option, content in made.items():
@@ -142,9 +150,10 @@ def segment(
     if json_wanted:
         which = {"frame": frame, "frames": source.frames}
         told = as_json(outlines.finding, findings, description, ref=chosen.told, out=out, at=which)
+        told["model"]["runtime"] = ran_by
         typer.echo(json.dumps(told, indent=2))
         return
-    typer.echo(f"model: {chosen.told}, {description.name}, weights {description.digest[:12]}")
+    typer.echo(f"model: {chosen.told}, {description.name}, weights {description.digest[:12]}, by {ran_by}")
     if description.phantom:
         typer.echo("phantom-trained demo: this model's masks mean nothing on patients")
     if source.frames > 1:
@@ -165,29 +174,35 @@ class Outlines:
     finding: GuardFinding | None
 
 
-def _outline_with(chosen: Chosen, pixels: Image, prompts: Sequence[Prompt]) -> tuple[Outlines, ModelDescription]:
-    """What the chosen model outlines, and which model it is."""
+def _outline_with(
+    chosen: Chosen, asked: RuntimeChoice | None, pixels: Image, prompts: Sequence[Prompt]
+) -> tuple[Outlines, ModelDescription, str]:
+    """What the chosen model outlines, which model it is, and what ran it."""
+    from components.params.settings import PARAMS, read_settings
+    from components.places import cache_folder
     from components.promptable.calibration import find_calibration
+    from components.promptable.described import read_described
     from components.promptable.guard import check_fits
-    from components.promptable.predict import embed, pin_threads
-    from components.students import load_student
+    from components.promptable.predict import embed
+    from components.promptable.runtimes.choosing import load_chosen
 
-    pin_threads()
-    segmenter, description = load_student(chosen.folder)
+    root = Path.cwd()
+    settings = read_settings(root) if (root / PARAMS).is_file() else None
+    choice = asked or unpacked_runtime(chosen.folder) or (settings.runtime if settings else "onnxruntime")
+    description = read_described(chosen.folder, kind="student")
+    model, _ = load_chosen(chosen.folder, choice, cache=cache_folder(os.environ, root=root))
     calibration = find_calibration(chosen.folder, model_digest=description.digest)
     if calibration is not None:
-        check_fits(calibration.guard, lambda blank: embed(segmenter, blank))
-    return _outline(segmenter, calibration, pixels, prompts), description
+        check_fits(calibration.guard, lambda blank: embed(model, blank))
+    return _outline(model, calibration, pixels, prompts), description, str(model.facts)
 
 
-def _outline(
-    segmenter: Segmenter, calibration: Calibration | None, pixels: Image, prompts: Sequence[Prompt]
-) -> Outlines:
+def _outline(model: Promptable, calibration: Calibration | None, pixels: Image, prompts: Sequence[Prompt]) -> Outlines:
     from components.promptable.guard import check_image
     from components.promptable.predict import embed, segment_embedded
 
-    embedding = embed(segmenter, pixels)
-    predictions = segment_embedded(segmenter, embedding, (pixels.shape[0], pixels.shape[1]), prompts)
+    embedding = embed(model, pixels)
+    predictions = segment_embedded(model, embedding, (pixels.shape[0], pixels.shape[1]), prompts)
     if calibration is None:
         return Outlines(predictions, [None] * len(predictions), None)
     finding = check_image(calibration.guard, pixels, embedding)

@@ -19,16 +19,21 @@ import typer
 
 from components.errors import AccessError, ArtefactError
 from components.params import AccessMode
+from components.params.serving import RuntimeChoice
 from components.places import (
     ACCESS_VARIABLE,
     AUDIT_VARIABLE,
+    CACHE,
+    CACHE_VARIABLE,
     IN_SERVICE_VARIABLE,
     MODEL_VARIABLE,
+    RUNTIME_VARIABLE,
     SIGNALS_VARIABLE,
     audit_folder,
     signals_folder,
 )
 from pipelines.commands.model_ref import CHAMPION, REF_HELP, Chosen, resolve
+from pipelines.commands.unpacked import unpacked_runtime
 
 if TYPE_CHECKING:
     from components.artefacts import ModelDescription
@@ -41,6 +46,7 @@ FILE_VARIABLES = (
     "SONOFORGE_PROXY_SECRET_FILE",
     "SONOFORGE_AUDIT",
     "SONOFORGE_SIGNALS",
+    CACHE_VARIABLE,
 )
 
 
@@ -70,15 +76,25 @@ def serve(
         AccessMode | None,
         typer.Option("--access", help="How it learns who asks: none (this machine only), token, proxy."),
     ] = None,
+    runtime: Annotated[
+        RuntimeChoice | None,
+        typer.Option(
+            "--runtime",
+            help="What runs the model; auto takes the fastest on this machine. Default: as the settings say.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Say as JSON what is served, and where.")] = False,
 ) -> None:
-    """Serve a model and its web page until Ctrl-C; with `--access`, the settings' mode doesn't count."""
+    """Serve a model and its web page until Ctrl-C; `--access` and `--runtime` take the settings' places."""
     root = Path.cwd()
     environment = _absolute(_environment(root) | _records(root, model), root)
     chosen = resolve(root, model)
     served = _served(chosen)
     if served.model is not None:
         environment[MODEL_VARIABLE] = str(served.model.resolve())
+    runtime = runtime or unpacked_runtime(served.model)
+    if runtime is not None:
+        environment[RUNTIME_VARIABLE] = runtime
     _check_access(served.code, host, access)
     if access is not None:
         environment[ACCESS_VARIABLE] = access
@@ -97,6 +113,7 @@ def serve(
 def _absolute(environment: dict[str, str], root: Path) -> dict[str, str]:
     """The environment with all files that it names by their whole paths: the server works in another folder."""
     named = {name: environment[name] for name in FILE_VARIABLES if environment.get(name)}
+    named.setdefault(CACHE_VARIABLE, str(CACHE))
     return environment | {name: str(root / path) for name, path in named.items()}
 
 

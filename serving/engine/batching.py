@@ -5,7 +5,8 @@ what comes meanwhile goes into the next call. Sums over several rows differ from
 with them now and then a mask's border pixel depends on who else asked; with `most` 1 every item has a call of its own,
 and masks are the library's to the bit (benchmarks/batching.json has what either costs).
 
-Leaves out: whether a request may begin at all (lanes.py).
+Exported networks take images and prompts one by one: a call of several is as many runs of them, to the same bits, and
+spares nothing. Leaves out: whether a request may begin at all (lanes.py).
 """
 
 from __future__ import annotations
@@ -14,14 +15,12 @@ import threading
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from components.preprocess import to_input, to_native
-from components.promptable.predict import Promptable, to_batch
-from components.promptable.segmenter import Embedding, PromptBatch
+from components.promptable.embedding import Embedding, PromptBatch, together
+from components.promptable.predict import Promptable, place_of, to_batch, to_inputs, to_prediction, without_gradients
 from components.types import Image, Prediction, Prompt
 
 T = TypeVar("T")
@@ -132,7 +131,7 @@ class Batcher(Generic[T, R]):
 class Click:
     """A prompt on an embedded image of a native size (height, width)."""
 
-    embedding: Embedding
+    embedding: Embedding[Any]
     size_hw: tuple[int, int]
     prompt: Prompt
 
@@ -142,52 +141,48 @@ class Click:
         return len(self.prompt.points), self.prompt.box_xyxy is None, self.prompt.mask is None
 
 
-@torch.inference_mode()
-def embed_all(segmenter: Promptable, images: Sequence[Image]) -> list[Embedding]:
+def embed_all(model: Promptable, images: Sequence[Image]) -> list[Embedding[Any]]:
     """Embed images (H W 3 uint8, any sizes) in one call of the encoder."""
-    inputs = torch.stack([to_input(image, segmenter.image_size_px) for image in images])  # B 3 S S
-    together = segmenter.encode(inputs.to(segmenter.device))
+    with without_gradients(model):
+        embedding = model.encode(to_inputs(model, images))
     if len(images) == 1:
-        return [together]
+        return [embedding]
     # Copies: a view would keep the whole batch in memory for as long as one of its images is kept.
-    return [Embedding(*(_row(map_, index) for map_ in _maps(together))) for index in range(len(images))]
+    return [
+        Embedding(*(together([map_[index : index + 1]]) for map_ in _maps(embedding))) for index in range(len(images))
+    ]
 
 
-@torch.inference_mode()
-def segment_all(segmenter: Promptable, clicks: Sequence[Click]) -> list[Prediction]:
+def segment_all(model: Promptable, clicks: Sequence[Click]) -> list[Prediction]:
     """Outline the objects of clicks of one kind, on any images, in one call of the decoder. Prompts are as checked."""
-    batches = [
-        to_batch([click.prompt], size_hw=click.size_hw, size_px=segmenter.image_size_px, device=segmenter.device)
-        for click in clicks
+    rows = [
+        to_batch([click.prompt], size_hw=click.size_hw, size_px=model.image_size_px, device=None) for click in clicks
     ]
     different = {id(click.embedding): click.embedding for click in clicks}
     places = {known: index for index, known in enumerate(different)}
-    previous = [batch.previous for batch in batches if batch.previous is not None]
-    prompts = PromptBatch(
-        image_index=torch.tensor([places[id(click.embedding)] for click in clicks], device=segmenter.device),
-        coords=torch.cat([batch.coords for batch in batches]),  # N P 2
-        labels=torch.cat([batch.labels for batch in batches]),  # N P
-        previous=torch.cat(previous) if previous else None,  # N S/4 S/4
+    previous = [row.previous for row in rows if row.previous is not None]
+    prompts: PromptBatch[Any] = PromptBatch(
+        image_index=np.array([places[id(click.embedding)] for click in clicks]),
+        coords=together([row.coords for row in rows]),  # N P 2
+        labels=together([row.labels for row in rows]),  # N P
+        previous=together(previous) if previous else None,  # N S/4 S/4
     )
-    logits, quality = segmenter.decode(_joined(list(different.values())), prompts)
-    return [
-        Prediction(
-            mask=(to_native(logits[index : index + 1].float(), click.size_hw)[0] > 0).cpu().numpy(),
-            quality=float(quality[index].clamp(0, 1)),
+    device = place_of(model)
+    with without_gradients(model):
+        logits, quality = model.decode(
+            _joined(list(different.values())), prompts if device is None else prompts.to(device)
         )
-        for index, click in enumerate(clicks)
-    ]
+        return [
+            to_prediction(logits[index : index + 1], quality[index : index + 1], click.size_hw)
+            for index, click in enumerate(clicks)
+        ]
 
 
-def _joined(embeddings: Sequence[Embedding]) -> Embedding:
+def _joined(embeddings: Sequence[Embedding[Any]]) -> Embedding[Any]:
     if len(embeddings) == 1:
         return embeddings[0]
-    return Embedding(*(torch.cat(maps) for maps in zip(*map(_maps, embeddings), strict=True)))
+    return Embedding(*(together(maps) for maps in zip(*map(_maps, embeddings), strict=True)))
 
 
-def _maps(embedding: Embedding) -> tuple[Tensor, Tensor, Tensor]:
+def _maps(embedding: Embedding[Any]) -> tuple[Any, Any, Any]:
     return embedding.s4, embedding.s8, embedding.s16
-
-
-def _row(map_: Tensor, index: int) -> Tensor:
-    return map_[index : index + 1].clone()

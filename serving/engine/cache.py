@@ -12,10 +12,10 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from components.promptable.embedding import Embedding
 from components.promptable.guard import GuardFinding
-from components.promptable.segmenter import Embedding
 from serving.engine.later import TooSlowError
 from serving.engine.seen import Seen
 from serving.engine.weighing import held_by
@@ -24,7 +24,7 @@ Clock = Callable[[], float]
 
 
 class Key(NamedTuple):
-    """What an embedding is kept under: the digest of its model's weights, and the image's id."""
+    """What an embedding is kept under: its model with what runs it (`Predictor.identity`), and the image's id."""
 
     model: str
     image: str
@@ -34,7 +34,7 @@ class Key(NamedTuple):
 class Embedded:
     """An image's embedding, its size (height, width) in pixels, what the guard found and the file says. No pixels."""
 
-    embedding: Embedding
+    embedding: Embedding[Any]
     size_hw: tuple[int, int]
     finding: GuardFinding | None
     seen: Seen

@@ -21,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from components.params import LaneParams, ServingLanes
-from components.promptable.predict import pin_threads
 from serving.engine.later import BusyError, TooSlowError, bounded_s
 
 R = TypeVar("R")
@@ -70,9 +69,7 @@ class Lane:
         self._clock = clock
         self._state = LaneState(workers=params.workers)
         self._waiting: deque[_Waiter] = deque()
-        # OpenMP keeps a number of threads for each thread that calls it: setting it once for the process isn't enough
-        # for equal masks to the bit.
-        self._pool = ThreadPoolExecutor(params.workers, thread_name_prefix=f"sonoforge-{name}", initializer=pin_threads)
+        self._pool = ThreadPoolExecutor(params.workers, thread_name_prefix=f"sonoforge-{name}")
 
     @property
     def state(self) -> LaneState:

@@ -24,18 +24,20 @@ from components.formats import READABLE, Source, SourceLimits, open_source
 from components.listing import FILES, check_listed
 from components.params import ServingParams
 from components.promptable.calibration import Calibration, find_calibration
+from components.promptable.described import read_described
+from components.promptable.embedding import Embedding
 from components.promptable.guard import check_fits, check_image
 from components.promptable.predict import check_prompts, embed
-from components.promptable.segmenter import Embedding, Segmenter
-from components.promptable.self_check import read_self_check
-from components.students import load_student
+from components.promptable.runtimes.choosing import load_chosen
+from components.promptable.runtimes.runtime import Runtime
+from components.promptable.self_check import Held, read_self_check
 from components.types import Image, Prediction, Prompt
 from serving.engine.answers import Answer, Outlined, calibration_out, image_out, judged, object_out
 from serving.engine.batching import Batcher, Click, embed_all, segment_all
 from serving.engine.cache import Embedded, EmbeddingCache, Key
 from serving.engine.seen import Seen, image_id, see
 from serving.schema.answers import EmbedOut, ModelOut, TimingOut
-from serving.schema.card import CardOut, LimitsOut
+from serving.schema.card import CardOut, LimitsOut, RuntimeOut
 from serving.schema.prompts import PromptsIn
 
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
@@ -77,58 +79,74 @@ class Predictor:
 
     def __init__(
         self,
-        segmenter: Segmenter,
+        runtime: Runtime,
         description: ModelDescription,
         *,
         settings: ServingParams,
+        why: str = "as it is set",
         card: dict[str, Any] | None = None,
         calibration: Calibration | None = None,
-        checked: int | None = None,
+        checked: Held | None = None,
         package: str | None = None,
         cache: EmbeddingCache | None = None,
     ) -> None:
         self.description = description
+        self.runtime = runtime.facts
+        self.why_runtime = why
         self.checked = checked
         self.package = package
         self.on_embedded: OnEmbedded | None = None
         self.limits = settings.limits
         self.cache = EmbeddingCache(settings.cache.bytes, ttl_s=settings.cache.ttl_s) if cache is None else cache
         self._wait_s = settings.lanes.embed.wait_limit_s
-        self._encode: Batcher[Image, Embedding] = Batcher(
-            functools.partial(embed_all, segmenter), most=settings.batches.embed
+        self._encode: Batcher[Image, Embedding[Any]] = Batcher(
+            functools.partial(embed_all, runtime), most=settings.batches.embed
         )
         self._decode: Batcher[Click, Prediction] = Batcher(
-            functools.partial(segment_all, segmenter), most=settings.batches.segment, alike=lambda click: click.kind
+            functools.partial(segment_all, runtime), most=settings.batches.segment, alike=lambda click: click.kind
         )
         self._card = card
         self._calibration = calibration
 
     @classmethod
-    def load(cls, folder: Path, *, settings: ServingParams, cache: EmbeddingCache | None = None) -> Predictor:
+    def load(
+        cls,
+        folder: Path,
+        *,
+        settings: ServingParams,
+        cache: EmbeddingCache | None = None,
+        kept: Path | None = None,
+    ) -> Predictor:
         """Load a student's model folder, with its card (`card.json`), calibration and self-check where it has them.
 
-        The self-check is run, which also warms the model up.
+        The self-check is run, which also warms the model up. `kept` is the folder in which what was measured and
+        compiled for this machine is kept.
 
         Raises
         ------
         ArtefactError
             If the folder is incomplete, its weights don't have the sha256 that its description gives, its card is
             broken, or its calibration is broken, another model's or of other vectors than this one's; or it doesn't
-            give its self-check again; or, in a released folder or a Bento, a file isn't the one that was judged.
+            give its self-check again; or, in a released folder or a Bento, a file isn't the one that was judged; or it
+            holds no networks that the runtime runs which the settings name.
+        ParamsError
+            If that runtime isn't installed.
         """
         check_listed(folder)
         listing = folder / FILES
         package = sha256_of(listing) if listing.is_file() else None
-        segmenter, description = load_student(folder)
+        description = read_described(folder, kind="student")
+        runtime, chosen = load_chosen(folder, settings.runtime, cache=kept)
         calibration = find_calibration(folder, model_digest=description.digest)
         if calibration is not None:
-            check_fits(calibration.guard, lambda image: embed(segmenter, image))
-        checked = _check_itself(folder, segmenter, description.digest)
+            check_fits(calibration.guard, lambda image: embed(runtime, image))
+        checked = _check_itself(folder, runtime, description.digest)
         card = read_card(folder)
         return cls(
-            segmenter,
+            runtime,
             description,
             settings=settings,
+            why=chosen.why,
             card=card,
             calibration=calibration,
             checked=checked,
@@ -138,19 +156,20 @@ class Predictor:
 
     @property
     def identity(self) -> str:
-        """What its embeddings are kept under: the digest of its weights, and of the files beside them where known.
+        """What its embeddings are kept under: the digest of its weights, and of the files beside them where known, the
+        preprocessing and what runs it.
 
-        The same weights with another calibration say otherwise of an image.
+        The same weights with another calibration say otherwise of an image, and in another runtime in the last bits.
         """
-        digest = self.description.digest
-        return digest if self.package is None else f"{digest} {self.package}"
+        made = f"preprocess {self.description.preprocess_version} by {self.runtime}"
+        return f"{self.description.digest} {self.package or 'unlisted'} {made}"
 
     @property
     def model(self) -> ModelOut:
         """The model's name, version and digest; without a released version, the digest's beginning stands for it."""
         description = self.description
         version = version_of(self._card, description)
-        return ModelOut(name=description.name, version=version, digest=description.digest)
+        return ModelOut(name=description.name, version=version, digest=description.digest, runtime=str(self.runtime))
 
     def card(self) -> CardOut:
         """What `GET /v1/model` answers."""
@@ -172,7 +191,11 @@ class Predictor:
                 mask_px=limits.mask_px,
             ),
             calibration=calibration_out(self._calibration),
-            self_check_cases=self.checked,
+            self_check_cases=None if self.checked is None else self.checked.cases,
+            self_check_equal=None if self.checked is None else self.checked.equal,
+            runtime=RuntimeOut(
+                name=self.runtime.name, version=self.runtime.version, told=self.runtime.told, why=self.why_runtime
+            ),
             provenance=description.provenance,
             card=self._card,
         )
@@ -265,7 +288,7 @@ class Predictor:
         return found
 
     def _embedded(self, image: Image, seen: Seen, clock: _Clock) -> tuple[str, Embedded]:
-        known_as = image_id(seen, model_digest=self.description.digest)
+        known_as = image_id(seen, model_digest=self.description.digest, runtime=str(self.runtime))
         key = self._key(known_as)
         kept = self.cache.get(key)
         if kept is None:
@@ -312,15 +335,17 @@ def check_work(objects: int, size_hw: tuple[int, int], *, limit_px: int) -> None
         )
 
 
-def _check_itself(folder: Path, segmenter: Segmenter, digest: str) -> int | None:
-    """Hold a model against its self-check; returns how many cases it gave again, None where it has none."""
+def _check_itself(folder: Path, runtime: Runtime, digest: str) -> Held | None:
+    """Hold a model against its self-check; returns what came of it, None where it has none."""
     check = read_self_check(folder, model_digest=digest)
     if check is None:
         return None
-    if failures := check.failures(segmenter):
+    held = check.hold(runtime)
+    if held.failures:
         raise ArtefactError(
-            f"{folder} doesn't give the golden cases of its self-check again: {'; '.join(failures[:5])}",
+            f"{folder} doesn't give the golden cases of its self-check again, in {runtime.facts}: "
+            f"{'; '.join(held.failures[:5])}",
             expected=f"masks of IoU {check.least_iou:g} and more with those that it gave when it was packed",
             remedy="don't serve it on this machine; `pip check`, and compare the versions with requirements.lock.txt",
         )
-    return sum(len(one.cases) for one in check.images)
+    return held

@@ -36,14 +36,14 @@ def see(source: Source, frame: int) -> tuple[Image, Seen]:
     return image, Seen(pixels_sha256(image), frame, source.frames, source.regions)
 
 
-def image_id(seen: Seen, *, model_digest: str) -> str:
+def image_id(seen: Seen, *, model_digest: str, runtime: str) -> str:
     """The sha256 of all that an answer about an image depends on: it never stands for other pixels or another model.
 
     That is the digest of its size and pixels, its frame of how many, the version of the preprocessing, the digest of
-    the weights, and all that the file says of its scales: equal pixels of another scale are measured otherwise, and an
-    answer tells which words of the file it goes by.
+    the weights, what runs them, and all that the file says of its scales: equal pixels of another scale are
+    measured otherwise, and an answer tells which words of the file it goes by.
     """
     regions = [(each.box, each.x_mm, each.y_mm, each.source, each.why) for each in seen.regions]
     said = f"pixels {seen.pixels_sha256} frame {seen.frame} of {seen.frames} regions {regions}"
-    key = f"sonoforge {said} preprocess {PREPROCESS_VERSION} weights {model_digest}\n"
+    key = f"sonoforge {said} preprocess {PREPROCESS_VERSION} weights {model_digest} by {runtime}\n"
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -12,7 +12,6 @@ from dataclasses import fields, is_dataclass
 
 import numpy as np
 from pydantic import BaseModel
-from torch import Tensor
 
 PLACE_BYTES = 1024
 """A place in a store: its slot, its part of the dictionary and the list of uses, and the allocators' rounding."""
@@ -25,8 +24,8 @@ def held_by(held: object) -> int:
 
 def _bytes_of(held: object) -> int:
     own = sys.getsizeof(held)
-    if isinstance(held, Tensor):
-        return own + int(held.untyped_storage().nbytes())
+    if _is_tensor(held):
+        return own + int(held.untyped_storage().nbytes())  # type: ignore[attr-defined]
     if isinstance(held, np.ndarray):
         base = held
         while isinstance(base.base, np.ndarray):
@@ -41,3 +40,9 @@ def _bytes_of(held: object) -> int:
     if is_dataclass(held) and not isinstance(held, type):
         return own + sum(_bytes_of(getattr(held, each.name)) for each in fields(held))
     return own
+
+
+def _is_tensor(held: object) -> bool:
+    """Whether it is a tensor; where nobody has imported PyTorch there is none, and it isn't imported for this."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(held, torch.Tensor)

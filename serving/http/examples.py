@@ -13,6 +13,7 @@ IMAGE_ID = "9c1185a5c5e9fc54612808977ee8f548b2258d31ddadef707b50d4e10f2b1a3c"
 MODEL: Example = {
     "name": "hiera_mini",
     "version": "3",
+    "runtime": "onnxruntime 1.31.1 (CPU, 2 threads)",
     "digest": "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
 }
 MASK: Example = {"size": [4, 4], "counts": "52203"}

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from serving.engine.cache import CacheCounts
 from serving.engine.lanes import LaneState, Served
+from serving.engine.predictor import Predictor
 from serving.operation.models import Models
 from serving.operation.records import Records
 from serving.operation.switching import Switching
@@ -111,16 +112,22 @@ def cache_metrics(counts: CacheCounts) -> Iterator[Metric]:
 def model_metrics(models: Models, switching: Switching | None) -> Iterator[Metric]:
     """Which model serves, and whether another one should."""
     serving = GaugeMetricFamily(
-        "sonoforge_model", "1 for the model that serves, 0 for those kept", labels=("name", "version", "digest")
+        "sonoforge_model",
+        "1 for the model that serves, 0 for those kept",
+        labels=("name", "version", "digest", "runtime"),
     )
     if models.current is not None:
-        model = models.current.model
-        serving.add_metric((model.name, model.version, model.digest), 1)
+        serving.add_metric(_labels(models.current), 1)
     for each in models.former:
-        serving.add_metric((each.model.name, each.model.version, each.model.digest), 0)
+        serving.add_metric(_labels(each), 0)
     yield serving
     failed = float(switching is not None and switching.failure is not None)
     yield GaugeMetricFamily("sonoforge_switch_failed", "1 while a model that should serve can't", value=failed)
+
+
+def _labels(predictor: Predictor) -> tuple[str, ...]:
+    model = predictor.model
+    return model.name, model.version, model.digest, predictor.runtime.name
 
 
 def record_metrics(records: Records) -> Iterator[Metric]:

@@ -263,7 +263,7 @@ def _prompt_given(prompt: Prompt) -> PromptGiven:
 
 
 def _model_used(model: ModelOut) -> ModelUsed:
-    return ModelUsed(name=model.name, version=model.version, digest=model.digest)
+    return ModelUsed(name=model.name, version=model.version, digest=model.digest, runtime=model.runtime)
 
 
 def _image_seen(image: ImageOut, pixels_sha256: str | None = None) -> ImageSeen:

@@ -114,7 +114,8 @@ class Switching:
         self._told(former, predictor)
         self._models.install(predictor)
         self._entry, self.failure = wanted.entry, None
-        logger.info("now serving %s, weights sha256 %s", predictor.model.name, predictor.description.digest)
+        digest, runtime = predictor.description.digest, predictor.runtime
+        logger.info("now serving %s, weights sha256 %s, by %s", predictor.model.name, digest, runtime)
         return True
 
     def _is_it(self, current: Predictor, wanted: InService) -> bool:

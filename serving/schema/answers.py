@@ -13,11 +13,12 @@ ImageId = Annotated[str, StringConstraints(pattern=IMAGE_ID)]
 
 
 class ModelOut(Message):
-    """Which model answered: its name, version and the sha256 of its weights."""
+    """Which model answered: its name, version and the sha256 of its weights, and what ran it, in words."""
 
     name: str
     version: str
     digest: str
+    runtime: str
 
 
 class GuardOut(Message):

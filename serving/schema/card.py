@@ -30,10 +30,21 @@ class CalibrationOut(Message):
     how: dict[str, Any] | None = None
 
 
+class RuntimeOut(Message):
+    """What runs the model's networks: its name as `serving.runtime` has it, version, how it computes (`told`), and why
+    it and no other."""
+
+    name: str
+    version: str
+    told: str
+    why: str
+
+
 class CardOut(Message):
     """The answer to `GET /v1/model`: the model card, as far as the released folder tells.
 
-    `self_check_cases` are the golden cases that the model gave again when it was loaded, null where it carries none.
+    `self_check_cases` are the golden cases that the model gave again when it was loaded, `self_check_equal` those of
+    them in which every pixel was the same; null where it carries none.
     """
 
     model: ModelOut
@@ -48,5 +59,7 @@ class CardOut(Message):
     limits: LimitsOut
     calibration: CalibrationOut
     self_check_cases: int | None
+    self_check_equal: int | None
+    runtime: RuntimeOut
     provenance: dict[str, Any]
     card: dict[str, Any] | None = None

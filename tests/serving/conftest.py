@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from starlette.testclient import TestClient
 
 from components.artefacts import ModelDescription
 from components.params import AdapterParams, ModelParams, StudentParams
+from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.loading import load_runtime
+from components.promptable.runtimes.pytorch import PyTorch, of_segmenter
+from components.promptable.runtimes.runtime import Runtime
 from components.students import build_student, load_student, student_adapter, student_trunk
 from components.types import Image
 from serving.bedside import Bedside
@@ -51,13 +55,30 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def loaded(model_folder: Path) -> tuple[Segmenter, ModelDescription]:
-    """That student, loaded once."""
-    return load_student(model_folder)
+def loaded(model_folder: Path) -> tuple[PyTorch, ModelDescription]:
+    """That student, loaded once, in PyTorch."""
+    segmenter, description = load_student(model_folder)
+    return of_segmenter(segmenter), description
+
+
+@pytest.fixture(scope="session")
+def packed_folder(
+    model_folder: Path, loaded: tuple[PyTorch, ModelDescription], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The same model folder with its exported networks, as a package holds them."""
+    folder = Path(shutil.copytree(model_folder, tmp_path_factory.mktemp("packed") / "student"))
+    export_onnx(loaded[0].segmenter, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def packed(packed_folder: Path) -> Runtime:
+    """Those networks in ONNX Runtime."""
+    return load_runtime(packed_folder, "onnxruntime")
 
 
 @pytest.fixture
-def predictor(loaded: tuple[Segmenter, ModelDescription]) -> Predictor:
+def predictor(loaded: tuple[PyTorch, ModelDescription]) -> Predictor:
     """A predictor with an empty cache."""
     return Predictor(*loaded, settings=SETTINGS)
 
@@ -80,7 +101,7 @@ def png(image: Image) -> bytes:
 
 
 @pytest.fixture
-def bedside(loaded: tuple[Segmenter, ModelDescription], tmp_path: Path) -> Iterator[Bedside]:
+def bedside(loaded: tuple[PyTorch, ModelDescription], tmp_path: Path) -> Iterator[Bedside]:
     """A running service with small limits on bytes and pixels, and a log of its own."""
     small = with_limits(body_bytes=3_000_000, prompts_bytes=50_000, image_px=200_000, mask_px=1_000_000)
     with recorded(Bedside.of(small), tmp_path) as bedside:

@@ -1,4 +1,4 @@
-"""The project's settings of the service, the same with smaller limits, and a client on this machine."""
+"""The project's settings of the service, the same for PyTorch and with smaller limits, and a client on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from serving.bedside import Bedside
 from serving.operation.records import open_records
 
 LOCAL = "http://127.0.0.1:3000"
-SETTINGS = read_settings(Path(__file__).resolve().parents[2])
+AS_SET = read_settings(Path(__file__).resolve().parents[2])
+# A small model's networks are exported for few tests alone: that takes seconds.
+SETTINGS = AS_SET.model_copy(update={"runtime": "pytorch"})
 
 
 def with_limits(**limits: int) -> ServingParams:

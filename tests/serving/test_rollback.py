@@ -17,7 +17,7 @@ from components.errors import ReleaseError
 from components.listing import MODEL, list_files
 from components.masks import from_rle
 from components.promptable.predict import segment
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.release.files import listing_text, package_digest
 from components.release.records.in_use import champion_folder, rollback
 from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
@@ -46,12 +46,12 @@ class Registry:
 
 
 @pytest.fixture
-def project(loaded: tuple[Segmenter, ModelDescription], tmp_path: Path) -> Path:
+def project(loaded: tuple[PyTorch, ModelDescription], tmp_path: Path) -> Path:
     """A project in which a student was released, and then one with other weights."""
-    segmenter, description = loaded
+    model, description = loaded
     former = None
     for factor in (1.0, 1.5):
-        tensors = {name: value * factor for name, value in segmenter.state_dict().items()}
+        tensors = {name: value * factor for name, value in model.segmenter.state_dict().items()}
         made = save_model(tmp_path / "made", tensors, description)
         folder = released_folder(tmp_path, made.digest)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -104,8 +104,8 @@ def test_the_old_model_answers_and_no_embedding_of_the_new_one_is_left(project: 
         assert ours["image"]["id"] != theirs["image"]["id"], "the same pixels, another model"
         assert ours["timing_ms"]["embed"] > 0, "computed anew"
         answer = ask(older, ours["image"]["id"]).json()
-    segmenter, _ = load_student(released_folder(project, str(before.previous)))
-    (expected,) = segment(segmenter, image, [Prompt(BOX)])
+    model, _ = load_student(released_folder(project, str(before.previous)))
+    (expected,) = segment(model, image, [Prompt(BOX)])
     np.testing.assert_array_equal(from_rle(answer["objects"][0]["mask"]), expected.mask)
     assert answer["model"]["digest"] == before.previous
 

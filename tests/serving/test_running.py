@@ -14,8 +14,8 @@ from components.artefacts import ModelDescription, read_description
 from components.audit.reading import read
 from components.errors import ArtefactError, AuditError, ParamsError
 from components.in_service import IN_SERVICE, InService, write_in_service
-from components.promptable.segmenter import Segmenter
-from components.promptable.self_check import SELF_CHECK, write_self_check
+from components.promptable.runtimes.pytorch import PyTorch
+from components.promptable.self_check import SELF_CHECK, Held, write_self_check
 from components.release.packing.self_checks import make_self_check
 from serving.bedside import Bedside
 from serving.running import is_ready, start, stop
@@ -37,14 +37,14 @@ def test_it_is_ready_with_a_model_and_a_log_and_enters_its_start_and_end(model_f
 
 
 def test_a_model_that_fails_its_self_check_is_never_ready(
-    loaded: tuple[Segmenter, ModelDescription], model_folder: Path, tmp_path: Path
+    loaded: tuple[PyTorch, ModelDescription], model_folder: Path, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
     write_self_check(folder, make_self_check(loaded[0], loaded[1].digest))
     environment = {"SONOFORGE_AUDIT": str(tmp_path / "audit")}
     sound = Bedside.of(SETTINGS)
     start(sound, model=folder, environment=environment)
-    assert is_ready(sound) and sound.models.current is not None and sound.models.current.checked == 6
+    assert is_ready(sound) and sound.models.current is not None and sound.models.current.checked == Held(6, 6, ())
     anyio.run(stop, sound)
     values = json.loads((folder / SELF_CHECK).read_text())
     first, second = values["images"][0]["cases"][:2]

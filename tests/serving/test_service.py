@@ -25,7 +25,8 @@ from components.audit.reading import read
 from components.masks import from_rle
 from components.params.settings import PARAMS
 from components.promptable.predict import segment
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
+from components.promptable.runtimes.runtime import Runtime
 from components.release.packing.bento import CODE
 from components.release.packing.pins import PINS
 from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
@@ -86,9 +87,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def served(model_folder: Path, root: Path, place: Path) -> Iterator[httpx.Client]:
+def served(packed_folder: Path, root: Path, place: Path) -> Iterator[httpx.Client]:
     """A client of a server of a model folder."""
-    with _running(place, ["--model", str(model_folder)], code=root) as client:
+    with _running(place, ["--model", str(packed_folder)], code=root) as client:
         yield client
 
 
@@ -134,7 +135,9 @@ def champion(
         check=True,
     )
     token = make_token(folder / "tokens.yaml", "ward", role="use", now=datetime.now(UTC))
-    with _running(folder, ["--host", "0.0.0.0", "--access", "token"], code=root, token=token) as client:
+    with _running(
+        folder, ["--host", "0.0.0.0", "--access", "token", "--runtime", "pytorch"], code=root, token=token
+    ) as client:
         assert "from the Bento sonoforge:" in (folder / "log.txt").read_text(encoding="utf-8")
         yield client
 
@@ -162,22 +165,24 @@ def test_health_and_metrics_are_there_beside_the_page(served: httpx.Client) -> N
 
 
 def test_masks_over_the_wire_are_the_librarys_to_the_bit(
-    served: httpx.Client, loaded: tuple[Segmenter, ModelDescription], image: Image, png: bytes
+    served: httpx.Client, packed: Runtime, loaded: tuple[PyTorch, ModelDescription], image: Image, png: bytes
 ) -> None:
     prompts = {"objects": [{"box": [31, 16, 60, 45]}, {"box": [2, 3, 80, 50]}]}
     answer = served.post("/v1/segment", files={"image": png}, data={"prompts": json.dumps(prompts)})
     assert answer.status_code == 200, answer.text
-    expected = segment(loaded[0], image, [Prompt((31.0, 16.0, 60.0, 45.0)), Prompt((2.0, 3.0, 80.0, 50.0))])
+    expected = segment(packed, image, [Prompt((31.0, 16.0, 60.0, 45.0)), Prompt((2.0, 3.0, 80.0, 50.0))])
     for found, wanted in zip(answer.json()["objects"], expected, strict=True):
         np.testing.assert_array_equal(from_rle(found["mask"]), wanted.mask)
     assert answer.headers["x-sonoforge-model"] == loaded[1].digest
+    card, runtime = served.get("/v1/model").json(), str(packed.facts)
+    assert answer.json()["model"]["runtime"] == runtime and card["runtime"]["name"] == "onnxruntime"
     image_id = served.post("/v1/images", files={"image": png}).json()["image"]["id"]
     fields = {"prompts": (None, json.dumps(prompts)), "image_id": (None, image_id)}
     assert served.post("/v1/segment", files=fields).json()["objects"] == answer.json()["objects"]
 
 
 def test_the_champion_is_served_by_its_bento(
-    champion: httpx.Client, loaded: tuple[Segmenter, ModelDescription], image: Image, png: bytes
+    champion: httpx.Client, loaded: tuple[PyTorch, ModelDescription], image: Image, png: bytes
 ) -> None:
     assert champion.get("/readyz").status_code == 200
     assert MARK in champion.get("/").text, "the code must be the Bento's, not that around it"
@@ -190,11 +195,11 @@ def test_the_champion_is_served_by_its_bento(
 
 
 def test_after_a_rollback_no_embedding_of_the_newer_model_is_known(
-    champion: httpx.Client, loaded: tuple[Segmenter, ModelDescription], image: Image, png: bytes
+    champion: httpx.Client, loaded: tuple[PyTorch, ModelDescription], image: Image, png: bytes
 ) -> None:
-    segmenter, description = loaded
+    model, description = loaded
     assert champion.get("/v1/model").json()["model"]["digest"] == description.digest
-    newer = Predictor(segmenter, description.model_copy(update={"weights_sha256": NEWER}), settings=SETTINGS)
+    newer = Predictor(model, description.model_copy(update={"weights_sha256": NEWER}), settings=SETTINGS)
     theirs = newer.embed(png).image.id
     assert len(newer.cache) == 1
     prompts = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
@@ -205,15 +210,15 @@ def test_after_a_rollback_no_embedding_of_the_newer_model_is_known(
     assert gone.status_code == 410 and gone.json()["error"]["code"] == "image_gone"
     answer = champion.post("/v1/segment", files={**fields, "image_id": (None, ours)})
     assert answer.status_code == 200 and answer.json()["model"]["digest"] == description.digest
-    (expected,) = segment(segmenter, image, [Prompt((31.0, 16.0, 60.0, 45.0))])
+    (expected,) = segment(model, image, [Prompt((31.0, 16.0, 60.0, 45.0))])
     np.testing.assert_array_equal(from_rle(answer.json()["objects"][0]["mask"]), expected.mask)
 
 
 def test_a_promotion_reaches_the_running_server(
-    champion: httpx.Client, project: Path, loaded: tuple[Segmenter, ModelDescription], png: bytes
+    champion: httpx.Client, project: Path, loaded: tuple[PyTorch, ModelDescription], png: bytes
 ) -> None:
-    segmenter, description = loaded
-    tensors = {name: value * 1.5 for name, value in segmenter.state_dict().items()}
+    model, description = loaded
+    tensors = {name: value * 1.5 for name, value in model.segmenter.state_dict().items()}
     made = save_model(project / "made", tensors, description)
     (project / "made").rename(released_folder(project, made.digest))
     image_id = champion.post("/v1/images", files={"image": png}).json()["image"]["id"]

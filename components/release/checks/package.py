@@ -58,6 +58,7 @@ def check_package(evidence: Evidence, rules: Rules) -> list[Check]:
         _unchanged(evidence),
         _without_pickles(package),
         *(_same_masks(package, form, rules) for form in FORMS),
+        _served_alike(package, rules),
         *_quick_enough(package, rules),
     ]
 
@@ -96,6 +97,21 @@ def _same_masks(package: Mapping[str, Any], form: str, rules: Rules) -> Check:
     )
     same = share <= share_limit and dice <= dice_limit
     return Check(f"{form}_parity", "PASS" if same else "FAIL", float(share), share_limit, reason)
+
+
+def _served_alike(package: Mapping[str, Any], rules: Rules) -> Check:
+    """What a service does around its runtime mustn't change a pixel; how far runtimes differ is told above."""
+    limit, runtime = rules.limits.max_parity_px_share, package.get("runtime")
+    found = part(part(package.get("parity")).get("served"))
+    cases, share = found.get("cases"), found.get("worst_share")
+    if not cases or share is None:
+        reason = f"the service was compared with what runs its model on no case; {AGAIN}"
+        return Check("service_same", "INSUFFICIENT", None, limit, reason)
+    reason = (
+        f"the service built from it differs from {runtime} alone in at most {100 * share:.4g} % of the pixels of "
+        f"{cases} golden cases; allowed {100 * limit:g} %"
+    )
+    return Check("service_same", "PASS" if share <= limit else "FAIL", float(share), limit, reason)
 
 
 def _quick_enough(package: Mapping[str, Any], rules: Rules) -> list[Check]:

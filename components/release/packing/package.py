@@ -20,6 +20,7 @@ from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replaci
 from components.errors import ReleaseError
 from components.evaluation.speed import describe_machine
 from components.listing import MODEL
+from components.params.serving import RUNTIME_NAMES, RuntimeName
 from components.promptable.calibration import read_calibration
 from components.promptable.export import export_onnx
 from components.promptable.predict import segment
@@ -36,8 +37,17 @@ from components.students import load_student
 from components.types import Mask
 
 
-def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[GoldenImage]) -> ModelDescription:
+def assemble(
+    folder: Path,
+    *,
+    model: Path,
+    calibration: Path,
+    golden: Sequence[GoldenImage],
+    runtime: RuntimeName = "onnxruntime",
+) -> ModelDescription:
     """Write the candidate's folder in one piece; `calibration` is the file of that name; a reference may lie beside it.
+
+    The self-check's masks are those of `runtime`, which shall serve it.
 
     Raises
     ------
@@ -64,22 +74,40 @@ def assemble(folder: Path, *, model: Path, calibration: Path, golden: Sequence[G
         if watched:
             shutil.copy2(calibration.with_name(REFERENCE), beside / REFERENCE)
         export_onnx(segmenter, beside)
-        write_self_check(beside, make_self_check(segmenter, description.digest))
+        write_self_check(beside, make_self_check(load_runtime(beside, runtime), description.digest))
         write_golden(beside / GOLDEN, golden)
     return description
 
 
+def masks_by(folder: Path, runtime: RuntimeName, golden: Sequence[GoldenImage]) -> Iterator[Mask]:
+    """The masks (H W) that a model folder's network gives for the golden cases in a runtime, in order."""
+    model = load_runtime(folder, runtime)
+    for one in golden:
+        for prediction in segment(model, one.image, [case.prompt for case in one.cases]):
+            yield prediction.mask
+
+
 def exported_agreement(folder: Path, golden: Sequence[GoldenImage]) -> Agreement:
-    """Give the exported network (ONNX) of a folder the golden cases, and compare with the masks that were scored."""
-    exported = load_runtime(folder, "onnxruntime")
+    """Hold what the exported network (ONNX) of a folder answers against the masks that were scored."""
+    scored = (case.mask for one in golden for case in one.cases)
+    return agreement(zip(masks_by(folder, "onnxruntime", golden), scored, strict=True))
 
-    def pairs() -> Iterator[tuple[Mask, Mask]]:
-        for one in golden:
-            found = segment(exported, one.image, [case.prompt for case in one.cases])
-            for case, prediction in zip(one.cases, found, strict=True):
-                yield prediction.mask, case.mask
 
-    return agreement(pairs())
+def served_agreement(folder: Path, golden: Sequence[GoldenImage], trial: Trial) -> Agreement:
+    """Hold what the service answered against the same runtime's answers without a service around it.
+
+    Raises
+    ------
+    ReleaseError
+        If the service names a runtime that isn't known here.
+    """
+    if trial.runtime not in RUNTIME_NAMES:
+        raise ReleaseError(
+            f"the service says that {trial.runtime!r} runs its model",
+            expected=f"one of {', '.join(RUNTIME_NAMES)}",
+            remedy="pack the model again with this code: `dvc repro package`",
+        )
+    return agreement(zip(trial.masks, masks_by(folder, trial.runtime, golden), strict=True))
 
 
 def package_record(
@@ -89,6 +117,7 @@ def package_record(
     bento: Path,
     golden: Sequence[GoldenImage],
     exported: Agreement,
+    served: Agreement,
     trial: Trial,
 ) -> dict[str, Any]:
     """What `reports/package.json` holds; `tag` and `bento` are those of the built Bento, and where it lies."""
@@ -103,7 +132,8 @@ def package_record(
         "package_sha256": package_digest(files),
         "unsafe_files": sorted(unsafe),
         "golden": {"images": len(golden), "cases": sum(len(one.cases) for one in golden)},
-        "parity": {"exported": asdict(exported), "service": asdict(trial.agreement)},
+        "runtime": trial.runtime,
+        "parity": {"exported": asdict(exported), "service": asdict(trial.agreement), "served": asdict(served)},
         "latency_ms": {
             name: {"p50": found.p50_ms, "p95": found.p95_ms, "n": found.n}
             for name, found in (("embed", trial.embed), ("segment", trial.segment))

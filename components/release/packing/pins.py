@@ -20,6 +20,7 @@ RUNTIME = (
     "filelock",
     "highdicom",
     "numpy",
+    "onnxruntime",
     "opencv-python-headless",
     "pillow",
     "prometheus-client",
@@ -37,6 +38,7 @@ RUNTIME = (
     "scipy",
     "starlette",
     "torch",
+    "typing-extensions",
 )
 """What the service imports; everything else that these need follows from their own metadata."""
 

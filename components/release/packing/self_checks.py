@@ -13,7 +13,7 @@ from components.phantom.breast import breast
 from components.phantom.drawing import Drawing
 from components.phantom.thyroid import thyroid
 from components.promptable.predict import segment
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.runtime import Runtime
 from components.promptable.self_check import CheckImage, SelfCheck, check_image
 from components.types import Mask, Point, Prompt
 
@@ -23,10 +23,10 @@ LEAST_IOU = 0.98
 """Below it a mask isn't the one that was packed; other processors moved fewer than one pixel in a thousand here."""
 
 
-def make_self_check(segmenter: Segmenter, model_digest: str) -> SelfCheck:
-    """Ask a student about two phantoms, a breast and a thyroid lobe, each with three prompts."""
-    images = tuple(_asked(segmenter, drawing, rng) for drawing, rng in _drawings())
-    return SelfCheck(schema=1, model_digest=model_digest, least_iou=LEAST_IOU, images=images)
+def make_self_check(model: Runtime, model_digest: str) -> SelfCheck:
+    """Ask a student, in the runtime that shall serve it, about a breast and a thyroid lobe, each with three prompts."""
+    images = tuple(_asked(model, drawing, rng) for drawing, rng in _drawings())
+    return SelfCheck(schema=2, runtime=model.facts.name, model_digest=model_digest, least_iou=LEAST_IOU, images=images)
 
 
 def _drawings() -> list[tuple[Drawing, np.random.Generator]]:
@@ -37,10 +37,10 @@ def _drawings() -> list[tuple[Drawing, np.random.Generator]]:
     ]
 
 
-def _asked(segmenter: Segmenter, drawing: Drawing, rng: np.random.Generator) -> CheckImage:
+def _asked(model: Runtime, drawing: Drawing, rng: np.random.Generator) -> CheckImage:
     image = np.repeat(drawing.look(rng).image[..., None], 3, axis=2)
     prompts = _prompts(drawing.labels == 1)
-    return check_image(image, prompts, segment(segmenter, image, prompts))
+    return check_image(image, prompts, segment(model, image, prompts))
 
 
 def _prompts(truth: Mask) -> list[Prompt]:

@@ -12,7 +12,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -50,9 +50,14 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What a started Bento showed; `start_s` is from its start to its being ready."""
+    """What a started Bento showed; `start_s` is from its start to its being ready.
+
+    `runtime` is what ran its model, by its name; `masks` (H W each) are its answers to the golden cases, in order.
+    """
 
     start_s: float
+    runtime: str
+    masks: tuple[Mask, ...]
     agreement: Agreement
     embed: Latency
     segment: Latency
@@ -92,10 +97,19 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
             _wait(client, sandbox, until_s=begun_s + START_LIMIT_S)
             start_s = time.monotonic() - begun_s
             service = _Service(client, sandbox, digest)
-            found = agreement(_answers(service, golden))
+            pairs = list(_answers(service, golden))
+            runtime = service.runtime()
             embed_ms, segment_ms = _timed(service, golden, repeats=repeats)
             sandbox.stop()
-            return Trial(start_s, found, _latency(embed_ms), _latency(segment_ms), sandbox.peak_memory_bytes)
+            return Trial(
+                start_s=start_s,
+                runtime=runtime,
+                masks=tuple(found for found, _ in pairs),
+                agreement=agreement(pairs),
+                embed=_latency(embed_ms),
+                segment=_latency(segment_ms),
+                peak_memory_bytes=sandbox.peak_memory_bytes,
+            )
 
 
 def serving(bento: Path, port: int) -> list[str]:
@@ -117,6 +131,14 @@ class _SegmentAnswer(BaseModel):
     objects: list[_ObjectAnswer]
 
 
+class _RuntimeAnswer(BaseModel):
+    name: str
+
+
+class _CardAnswer(BaseModel):
+    runtime: _RuntimeAnswer
+
+
 class _IdAnswer(BaseModel):
     id: str
 
@@ -131,12 +153,20 @@ def _misworded(path: str, error: ValidationError) -> str:
 
 
 class _Service:
-    """The endpoint's two calls, every answer checked."""
+    """The endpoint's calls, every answer checked."""
 
     def __init__(self, client: httpx.Client, sandbox: Sandbox, digest: str) -> None:
         self._client = client
         self._sandbox = sandbox
         self._digest = digest
+
+    def runtime(self) -> str:
+        """The name of what runs its model, as its card says."""
+        answer = self._answered("/v1/model", lambda: self._client.get("/v1/model"))
+        try:
+            return _CardAnswer.model_validate_json(answer).runtime.name
+        except ValidationError as error:
+            raise _broken(_misworded("/v1/model", error), self._sandbox) from None
 
     def embed(self, png: bytes) -> str:
         """Send an image; returns its id."""
@@ -172,8 +202,11 @@ class _Service:
         return mask
 
     def _post(self, path: str, files: Any) -> bytes:
+        return self._answered(path, lambda: self._client.post(path, files=files))
+
+    def _answered(self, path: str, ask: Callable[[], httpx.Response]) -> bytes:
         try:
-            answer = self._client.post(path, files=files)
+            answer = ask()
         except httpx.HTTPError as error:
             raise _broken(f"it didn't answer {path}: {error!r}", self._sandbox) from None
         if answer.status_code != 200:

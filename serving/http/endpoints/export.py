@@ -176,7 +176,8 @@ def _same_image(bedside: Bedside, proposal: Proposal, asked: Asked) -> Source:
     assert asked.data is not None
     source = ready(bedside).open(asked.data)
     _, seen = see(source, asked.frame)
-    if image_id(seen, model_digest=proposal.model.digest) != proposal.image.id:
+    model = proposal.model
+    if image_id(seen, model_digest=model.digest, runtime=model.runtime) != proposal.image.id:
         raise RequestError(
             422,
             "image_other",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from components.promptable.predict import segment
 from components.promptable.segmenter import Embedding, PromptBatch
-from components.promptable.self_check import SelfCheck, check_image
+from components.promptable.self_check import Held, SelfCheck, check_image
 from components.types import Prediction, Prompt
 
 SIDE_PX = 64
@@ -38,9 +39,13 @@ def test_masks_and_qualities_may_be_a_little_off_and_no_more() -> None:
     prompt = Prompt((10.0, 10.0, 50.0, 50.0))
     kept = check_image(image, [prompt], [Prediction(mask, 0.8)])
     check = SelfCheck(schema=1, model_digest="0" * 64, least_iou=0.98, images=(kept,))
-    assert check.failures(Fixed()) == []
-    assert check.failures(Fixed(quality=0.819)) == []
-    (off,) = check.failures(Fixed(quality=0.83))
+    assert check.runtime == "pytorch" and check.hold(Fixed()) == Held(1, 0, ()), "corners are rounded"
+    own = check_image(image, [prompt], segment(Fixed(), image, [prompt]))
+    assert check.model_copy(update={"images": (own, kept)}).hold(Fixed()) == Held(2, 1, ())
+    assert check.hold(Fixed(quality=0.819)).failures == ()
+    (off,) = check.hold(Fixed(quality=0.83)).failures
     assert "quality 0.0300 off" in off
-    (moved,) = check.failures(Fixed(shift_cells=1))
+    held = check.hold(Fixed(shift_cells=1))
+    (moved,) = held.failures
+    assert (held.cases, held.equal) == (1, 0)
     assert "image 0, prompt 0: IoU 0.7" in moved

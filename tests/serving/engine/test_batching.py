@@ -12,14 +12,14 @@ import torch
 
 from components.artefacts import ModelDescription
 from components.promptable.predict import embed, segment_embedded
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.types import Image, Point, Prediction, Prompt
 from serving.engine.batching import Batcher, Click, embed_all, segment_all
 from serving.engine.predictor import Predictor
 from tests.serving.engine.clocks import until
 from tests.serving.small import with_batches
 
-Loaded = tuple[Segmenter, ModelDescription]
+Loaded = tuple[PyTorch, ModelDescription]
 WAIT_S = 20.0
 PROMPTS = (
     Prompt((31.0, 16.0, 60.0, 45.0)),

@@ -18,7 +18,7 @@ from components.listing import FILES, MODEL, list_files
 from components.masks import from_rle
 from components.promptable.calibration import write_calibration
 from components.promptable.predict import segment
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.release.files import listing_text
 from components.students import load_student
 from components.types import BoxXyxy, Image, Point, Prompt
@@ -26,7 +26,7 @@ from serving.engine.predictor import ImageGoneError, Predictor, TooMuchWorkError
 from tests.components.promptable.calibrations import make_calibration
 from tests.serving.small import SETTINGS, with_cache, with_limits
 
-Loaded = tuple[Segmenter, ModelDescription]
+Loaded = tuple[PyTorch, ModelDescription]
 
 
 def png_of(image: Image) -> bytes:

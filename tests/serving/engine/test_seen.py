@@ -15,9 +15,9 @@ from serving.schema.answers import IMAGE_ID
 WEIGHTS = "a" * 64
 
 
-def ids(seen: Sequence[Seen], *, weights: str = WEIGHTS) -> set[str]:
+def ids(seen: Sequence[Seen], *, weights: str = WEIGHTS, runtime: str = "onnxruntime") -> set[str]:
     """The ids of what was seen."""
-    return {image_id(each, model_digest=weights) for each in seen}
+    return {image_id(each, model_digest=weights, runtime=runtime) for each in seen}
 
 
 def test_an_id_stands_for_pixels_weights_frame_and_scale(image: Image) -> None:
@@ -41,7 +41,7 @@ def test_an_id_stands_for_pixels_weights_frame_and_scale(image: Image) -> None:
         *(replace(seen, regions=(region,)) for region in regions),
         replace(seen, regions=(fine, fine)),
     ]
-    assert len(ids(found) | ids(found, weights="b" * 64)) == 2 * len(found)
+    assert len(ids(found) | ids(found, weights="b" * 64) | ids(found, runtime="openvino")) == 3 * len(found)
     assert all(re.fullmatch(IMAGE_ID, one) for one in ids(found))
     assert ids([seen]) == ids([Seen(pixels_sha256(image.copy()))])
 

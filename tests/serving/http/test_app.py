@@ -20,14 +20,14 @@ from components.artefacts import ModelDescription
 from components.masks import from_rle
 from components.promptable.calibration import UNCALIBRATED
 from components.promptable.predict import segment
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.types import Image, Prompt
 from serving.bedside import Bedside
 from serving.http.app import build_app
 from serving.http.endpoints.page import WEB
 from tests.serving.small import SETTINGS, client_of
 
-Loaded = tuple[Segmenter, ModelDescription]
+Loaded = tuple[PyTorch, ModelDescription]
 BOX = {"objects": [{"box": [31, 16, 60, 45]}]}
 
 
@@ -51,7 +51,7 @@ def test_a_mask_comes_back_in_the_agreed_form(client: TestClient, loaded: Loaded
     assert response.status_code == 200
     body = response.json()
     assert set(body) == {"prediction", "model", "image", "objects", "timing_ms"}
-    assert set(body["model"]) == {"name", "version", "digest"}
+    assert set(body["model"]) == {"name", "version", "digest", "runtime"}
     assert set(body["image"]) == {"width", "height", "id", "frame", "frames", "guard", "regions"}
     (found,) = body["objects"]
     trust = {"quality", "confidence", "abstain", "reasons"}

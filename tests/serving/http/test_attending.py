@@ -19,7 +19,7 @@ from starlette.types import Message
 
 from components.artefacts import ModelDescription
 from components.params import ServingParams
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.types import Image
 from serving.bedside import Bedside
 from serving.engine.later import TooSlowError
@@ -138,7 +138,7 @@ def _client(bedside: Bedside) -> httpx.AsyncClient:
 
 
 def test_a_full_lane_answers_429_and_clicks_go_on(
-    bedside: Bedside, loaded: tuple[Segmenter, ModelDescription], png: bytes
+    bedside: Bedside, loaded: tuple[PyTorch, ModelDescription], png: bytes
 ) -> None:
     small = with_lanes(queue=1)
     full = Bedside.of(small)
@@ -162,7 +162,7 @@ def test_a_full_lane_answers_429_and_clicks_go_on(
 
 
 def test_thirty_two_clients_get_what_one_gets(
-    bedside: Bedside, loaded: tuple[Segmenter, ModelDescription], image: Image
+    bedside: Bedside, loaded: tuple[PyTorch, ModelDescription], image: Image
 ) -> None:
     rng = np.random.default_rng(7)
     files = [_png(np.clip(image + rng.integers(0, 40, image.shape), 0, 255).astype(np.uint8)) for _ in range(8)]

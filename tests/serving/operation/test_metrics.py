@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from components.artefacts import ModelDescription
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 
 
 def counted(client: TestClient) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
@@ -20,7 +20,7 @@ def counted(client: TestClient) -> dict[tuple[str, tuple[tuple[str, str], ...]],
 
 
 def test_requests_lanes_embeddings_models_and_records_are_counted(
-    client: TestClient, png: bytes, loaded: tuple[Segmenter, ModelDescription]
+    client: TestClient, png: bytes, loaded: tuple[PyTorch, ModelDescription]
 ) -> None:
     prompts = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
     for _ in range(2):
@@ -37,7 +37,12 @@ def test_requests_lanes_embeddings_models_and_records_are_counted(
     assert found["sonoforge_lane_waited_seconds_count", (("lane", "segment"),)] == 1
     assert found["sonoforge_embeddings_total", (("what", "encoded"),)] == 1
     assert found["sonoforge_embeddings_kept", ()] == 1 and found["sonoforge_embeddings_bytes", ()] > 0
-    model = (("digest", loaded[1].digest), ("name", "hiera_mini"), ("version", loaded[1].digest[:12]))
+    model = (
+        ("digest", loaded[1].digest),
+        ("name", "hiera_mini"),
+        ("runtime", "pytorch"),
+        ("version", loaded[1].digest[:12]),
+    )
     assert found["sonoforge_model", model] == 1
     assert found["sonoforge_audit_entries_total", ()] >= 3 and found["sonoforge_audit_fault", ()] == 0
     assert found["process_resident_memory_bytes", ()] > 1e6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from components.artefacts import ModelDescription
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from serving.engine.predictor import Predictor
 from serving.operation.models import Models
 from tests.serving.small import SETTINGS
@@ -20,14 +20,14 @@ class Clock:
         return self.now_s
 
 
-def other(loaded: tuple[Segmenter, ModelDescription], digest: str) -> Predictor:
+def other(loaded: tuple[PyTorch, ModelDescription], digest: str) -> Predictor:
     """The same network under another digest."""
-    segmenter, description = loaded
-    return Predictor(segmenter, description.model_copy(update={"weights_sha256": digest * 64}), settings=SETTINGS)
+    model, description = loaded
+    return Predictor(model, description.model_copy(update={"weights_sha256": digest * 64}), settings=SETTINGS)
 
 
 def test_a_former_model_answers_for_its_images_until_its_time_is_over(
-    loaded: tuple[Segmenter, ModelDescription], png: bytes
+    loaded: tuple[PyTorch, ModelDescription], png: bytes
 ) -> None:
     clock = Clock()
     models = Models(keep_s=KEEP_S, clock=clock)
@@ -47,7 +47,7 @@ def test_a_former_model_answers_for_its_images_until_its_time_is_over(
 
 
 def test_a_model_that_comes_back_in_time_goes_on_with_what_it_has_embedded(
-    loaded: tuple[Segmenter, ModelDescription], png: bytes
+    loaded: tuple[PyTorch, ModelDescription], png: bytes
 ) -> None:
     models = Models(keep_s=KEEP_S, clock=Clock())
     first, second = other(loaded, "a"), other(loaded, "b")

@@ -10,7 +10,7 @@ from components.audit.entries import Prediction as PredictionEntry
 from components.audit.outlines import mask_sha256
 from components.audit.pixels import pixels_sha256
 from components.audit.reading import read
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.types import Image, Prompt
 from serving.access.callers import Caller
 from serving.bedside import Bedside
@@ -19,11 +19,11 @@ from tests.serving.small import SETTINGS, recorded
 
 
 def test_the_digest_of_its_pixels_finds_all_models_outlines_of_an_image(
-    loaded: tuple[Segmenter, ModelDescription], image: Image, png: bytes, tmp_path: Path
+    loaded: tuple[PyTorch, ModelDescription], image: Image, png: bytes, tmp_path: Path
 ) -> None:
-    segmenter, description = loaded
+    model, description = loaded
     other = description.model_copy(update={"weights_sha256": "f" * 64})
-    predictors = [Predictor(segmenter, each, settings=SETTINGS) for each in (description, other)]
+    predictors = [Predictor(model, each, settings=SETTINGS) for each in (description, other)]
     caller = Caller(who=None, role="use", auth="none")
     with recorded(Bedside.of(SETTINGS), tmp_path) as bedside:
         assert bedside.records is not None

@@ -17,11 +17,11 @@ from components.errors import AuditError
 from components.in_service import IN_SERVICE, InService, write_in_service
 from components.listing import FILES, MODEL, list_files
 from components.promptable.calibration import write_calibration
-from components.promptable.segmenter import Segmenter
-from components.promptable.self_check import write_self_check
+from components.promptable.runtimes.loading import load_runtime
+from components.promptable.runtimes.pytorch import PyTorch
+from components.promptable.self_check import Held, write_self_check
 from components.release.files import listing_text
 from components.release.packing.self_checks import make_self_check
-from components.students import load_student
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
@@ -29,7 +29,7 @@ from serving.operation.switching import Switching
 from tests.components.promptable.calibrations import make_calibration
 from tests.serving.small import SETTINGS, client_of, recorded
 
-Loaded = tuple[Segmenter, ModelDescription]
+Loaded = tuple[PyTorch, ModelDescription]
 BOX = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
 
 
@@ -47,12 +47,12 @@ class Released:
 
     def add(self, loaded: Loaded, factor: float) -> str:
         """A model with other weights, and its self-check and list of files; returns its digest."""
-        segmenter, description = loaded
-        tensors = {name: value * factor for name, value in segmenter.state_dict().items()}
+        model, description = loaded
+        tensors = {name: value * factor for name, value in model.segmenter.state_dict().items()}
         made = save_model(self.folder / "made", tensors, description)
         folder = self.of(made.digest)
         (self.folder / "made").rename(folder)
-        write_self_check(folder, make_self_check(load_student(folder)[0], made.digest))
+        write_self_check(folder, make_self_check(load_runtime(folder, "pytorch"), made.digest))
         self.seal(made.digest)
         return made.digest
 
@@ -110,7 +110,7 @@ def test_a_promotion_and_a_rollback_reach_the_service(
     released.name(second)
     assert switching.look()
     current = bedside.models.current
-    assert current is not None and current.description.digest == second and current.checked == 6
+    assert current is not None and current.description.digest == second and current.checked == Held(6, 6, ())
     released.name(first, entry="f")
     assert switching.look()
     assert told == [(None, first), (first, second), (second, first)]

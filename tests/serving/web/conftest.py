@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 
 from components.artefacts import ModelDescription
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from serving.bedside import Bedside as Service
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
@@ -57,7 +57,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def service(loaded: tuple[Segmenter, ModelDescription], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(loaded: tuple[PyTorch, ModelDescription], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A running service with a student of random weights, and a log of its own."""
     with recorded(Service.of(SETTINGS), tmp_path_factory.mktemp("page")) as service:
         service.models.install(Predictor(*loaded, settings=SETTINGS))

@@ -9,13 +9,13 @@ from playwright.sync_api import expect
 from components.artefacts import ModelDescription
 from components.masks import from_rle
 from components.promptable.predict import segment
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.types import Image, Point, Prompt
 from tests.serving.web.acting import Bedside
 
 
 def test_a_box_is_outlined_as_the_library_does(
-    opened: Bedside, loaded: tuple[Segmenter, ModelDescription], image: Image
+    opened: Bedside, loaded: tuple[PyTorch, ModelDescription], image: Image
 ) -> None:
     opened.box(30, 15, 60, 45)
     expect(opened.status).to_contain_text("Object 1 outlined in")

@@ -8,12 +8,12 @@ from starlette.testclient import TestClient
 
 from components.artefacts import ModelDescription
 from components.in_service import IN_SERVICE
-from components.promptable.segmenter import Segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from serving.bedside import Bedside
 from serving.operation.switching import Switching
 
 
-def test_the_model_that_serves_is_told(client: TestClient, loaded: tuple[Segmenter, ModelDescription]) -> None:
+def test_the_model_that_serves_is_told(client: TestClient, loaded: tuple[PyTorch, ModelDescription]) -> None:
     told = client.get("/v1/admin/models").json()
     assert told["serving"]["digest"] == loaded[1].digest
     assert (told["former"], told["coming"], told["failure"], told["watching"]) == ([], None, None, False)
