@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from components.errors import ParamsError
-from components.params import Params, parse_params
+from components.params import Params, StudentParams, parse_params
+from components.promptable.build import RepConfig
+from components.students import student_trunk
 
 Kind = Literal["teacher", "student"]
 TEACHER, STUDENT = "teacher_as_drawn", "student"
@@ -135,8 +137,13 @@ def _students(params: Params) -> tuple[Variant, ...]:
             takes_over=False,
         ),
     ]
-    adapters = [_student_adapter(name, change, adapter) for name, (change, adapter) in ADAPTERS.items()]
+    adapters = [_student_adapter(name, *ADAPTERS[name]) for name in _adapters_of(params.student)]
     return (reference, *levels, *terms, *alone, *adapters)
+
+
+def _adapters_of(student: StudentParams) -> tuple[str, ...]:
+    """Those of ADAPTERS that are another student: convolutions have the edge branch alone, as drawn, or nothing."""
+    return ("adapter_off",) if isinstance(student_trunk(student), RepConfig) else tuple(ADAPTERS)
 
 
 def _student_adapter(name: str, change: str, adapter: Mapping[str, Any]) -> Variant:

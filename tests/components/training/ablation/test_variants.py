@@ -47,6 +47,13 @@ def test_without_adapters_no_adapter_term_is_asked_for(params: Params) -> None:
     assert off.distil.terms.adapter == 0 and off.distil.terms.block > 0
 
 
+def test_a_student_of_convolutions_has_no_variants_that_it_cannot_be(params: Params) -> None:
+    student = params.student.model_copy(update={"name": "rep_mini"})
+    names = {one.name for one in all_variants(params.model_copy(update={"student": student}))}
+    assert "student_adapter_off" in names and "student_as_released" in {one.name for one in all_variants(params)}
+    assert not names & {"student_as_released", "student_context_only", "student_edge_only"}
+
+
 def test_a_student_without_features_learns_from_masks_also_where_the_run_has_none(params: Params) -> None:
     plain = params.model_copy(update={"distil": params.distil.model_copy(update={"mask_weight": 0.0})})
     alone = next(one for one in all_variants(plain) if one.name == "student_alone")
