@@ -30,7 +30,7 @@ app.command("data")(bench_data)
 def bench(
     context: typer.Context,
     size: Annotated[list[int] | None, typer.Option(help="Side of the model input in pixels; repeat it.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds, at most; slow models get fewer.")] = 15,
+    rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds, at most; slow models get fewer.")] = 9,
     minutes: Annotated[float, typer.Option(min=0.0, help="About how long it may take; each model runs once.")] = 12,
     batch: Annotated[int, typer.Option(min=0, help="Images in a batch, for throughput; 0: none.")] = 4,
     only: Annotated[list[str] | None, typer.Option(help="Models whose name holds this; repeat it.")] = None,

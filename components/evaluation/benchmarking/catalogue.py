@@ -35,6 +35,7 @@ PAPER_WINDOWS = (8, 4, 14, 7)
 EXPORTED_TOO = ("sam2.1_tiny", "teacher_micro")
 LITEMEDSAM_PX, MOBILESAM_PX = 256, 1024
 LARGEST_PX = 1024
+SMALL_WAYS = (("pytorch", False), ("onnxruntime", True))
 
 
 class Network(Protocol):
@@ -186,12 +187,12 @@ def _drawn(build: Callable[[int], torch.nn.Module], size_px: int) -> Network:
 
 
 def variants(
-    known: Mapping[str, Subject], sizes_px: Sequence[int], *, cuda: bool, runtimes: Sequence[Runtime]
+    known: Mapping[str, Subject], sizes_px: Sequence[int], *, cuda: bool, runtimes: Mapping[Runtime, str]
 ) -> list[Variant]:
-    """Every way in which every subject can be measured at these sizes, on the CPU and, with `cuda`, on the GPU too.
+    """Every way in which every subject can be measured at these sizes: on the CPU and, with `cuda`, on the GPU too.
 
-    Students alone are folded and run by every runtime; the smallest SAM2.1 is exported too, so that one runtime isn't
-    held against another.
+    `runtimes` says where each that is here runs. Students are run by all of them, as trained and folded; the smallest
+    SAM2.1 is folded and exported too, so that one runtime isn't held against another.
     """
     found: list[Variant] = []
     for size_px in sizes_px:
@@ -202,13 +203,17 @@ def variants(
     return found
 
 
-def _ways(subject: Subject, *, cuda: bool, runtimes: Sequence[Runtime]) -> Iterator[tuple[Runtime, bool, str, DType]]:
+def _ways(
+    subject: Subject, *, cuda: bool, runtimes: Mapping[Runtime, str]
+) -> Iterator[tuple[Runtime, bool, str, DType]]:
     yield "pytorch", False, "cpu", "float32"
     if subject.kind == "student":
         yield "pytorch", True, "cpu", "float32"
-        yield from ((runtime, False, "cpu", "float32") for runtime in runtimes if runtime != "pytorch")
+        for runtime, device in runtimes.items():
+            if runtime != "pytorch":
+                yield from ((runtime, folded, device, "float32") for folded in (False, True))
     elif subject.name in EXPORTED_TOO and "onnxruntime" in runtimes:
-        yield "onnxruntime", False, "cpu", "float32"
+        yield "onnxruntime", True, runtimes["onnxruntime"], "float32"
     if cuda:
         yield "pytorch", False, "cuda", "float32"
         yield "pytorch", False, "cuda", "bfloat16"
@@ -240,4 +245,8 @@ def selected(
 
 
 def _by_default(variant: Variant, subject: Subject) -> bool:
+    """What is measured unasked; at the smallest input just what it takes to be held against LiteMedSAM."""
+    way = (variant.runtime, variant.folded)
+    if way == ("openvino", False) or (variant.input_px <= LITEMEDSAM_PX and way not in SMALL_WAYS):
+        return False
     return subject.default_from_px is not None and variant.input_px >= subject.default_from_px

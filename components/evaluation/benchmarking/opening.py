@@ -25,9 +25,17 @@ from components.promptable.runtimes.loading import is_installed, load_runtime
 from components.promptable.segmenter import Segmenter
 
 
-def installed_runtimes() -> tuple[Runtime, ...]:
-    """The runtimes that this machine has, PyTorch first."""
-    return tuple(name for name in RUNTIMES if is_installed(name))
+def installed_runtimes() -> dict[Runtime, str]:
+    """The runtimes that this machine has, PyTorch first, and the device that each takes by itself."""
+    found: dict[Runtime, str] = {name: "cpu" for name in RUNTIMES if is_installed(name)}
+    if "onnxruntime" in found:
+        import onnxruntime
+
+        from components.promptable.runtimes.onnxruntime import providers
+
+        taken = providers(onnxruntime.get_available_providers())
+        found["onnxruntime"] = "cpu" if taken[0] == "CPUExecutionProvider" else "cuda"
+    return found
 
 
 @dataclass
@@ -46,7 +54,7 @@ class Workshop:
         name = (model, input_px, folded)
         if name not in self._networks:
             if folded:
-                self._networks[name] = fold(cast(Segmenter, self._network(model, input_px, folded=False))).eval()
+                self._networks[name] = fold(cast(Segmenter, self._network(model, input_px, folded=False)))
             else:
                 self._networks[name] = self.known[model].build(input_px)
         return self._networks[name]
@@ -59,7 +67,7 @@ class Workshop:
         return network if variant.device == "cpu" else _moved(network, variant.device)
 
     def _exported(self, variant: Variant) -> Promptable:
-        folder = self.folder / f"{variant.model}-{variant.input_px}"
+        folder = self.folder / f"{variant.model}-{variant.input_px}{'-folded' * variant.folded}"
         if not folder.is_dir():
             with replacing_folder(folder) as beside:
                 self._export(variant, beside)
@@ -86,7 +94,7 @@ class Workshop:
                 trained_on=(),
                 provenance={"weights": "random, for what they cost"},
             )
-        export_onnx(segmenter, folder)
+        export_onnx(segmenter, folder, folds=variant.folded)
 
 
 def _moved(network: Network, device: str) -> Network:

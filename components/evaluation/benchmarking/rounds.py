@@ -14,31 +14,34 @@ import numpy as np
 
 from components.evaluation.benchmarking.passes import Part
 
-Run = Callable[[], Mapping[Part, float]]
-"""One pass; milliseconds of each part."""
+Run = Callable[[int], Mapping[Part, float]]
+"""The number of a round to milliseconds of each part."""
+LEAST = (3, 2, 1)
+"""How many turns each run gets at least, as far as that fits."""
 
 _STEPS = 40
 
 
 def turns(cost_s: Mapping[str, float], *, most: int, budget_s: float, always: str | None = None) -> dict[str, int]:
-    """How often each run gets its turn: at most `most` and at least once, all alike in time as far as that fits.
+    """How often each run gets its turn: at most `most`, three times if that fits, once in any case.
 
-    `always` names the reference, which is measured in every round that any other is.
+    Beyond that all get alike in time. `always` names the reference, which is measured in every round that any other is.
     """
+    least = next((each for each in LEAST if each * sum(cost_s.values()) <= budget_s), 1)
     low, high = 0.0, most * max(cost_s.values(), default=0.0)
     share_s = high
     for _ in range(_STEPS):
-        found = _turns(cost_s, share_s, most)
+        found = _turns(cost_s, share_s, least=least, most=most)
         fits = sum(cost_s[name] * count for name, count in found.items()) <= budget_s
         low, high = (share_s, high) if fits else (low, share_s)
         share_s = (low + high) / 2
-    found = _turns(cost_s, low, most)
+    found = _turns(cost_s, low, least=least, most=most)
     return found if always not in found else {**found, always: max(found.values())}
 
 
-def _turns(cost_s: Mapping[str, float], share_s: float, most: int) -> dict[str, int]:
+def _turns(cost_s: Mapping[str, float], share_s: float, *, least: int, most: int) -> dict[str, int]:
     return {
-        name: most if one_s * most <= share_s else max(1, min(most, int(share_s / one_s)))
+        name: most if one_s * most <= share_s else min(most, max(least, int(share_s / one_s)))
         for name, one_s in cost_s.items()
     }
 
@@ -59,7 +62,7 @@ def interleaved(
                 return
             # So many turns spread evenly over the rounds, the first of them in the first round.
             if number * counts[name] % rounds < counts[name]:
-                yield number, name, runs[name]()
+                yield number, name, runs[name](number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ HEAVY_S = 1.5
 """A model whose pass takes longer isn't measured in batches, which on such a machine say nothing new."""
 WAKES_S = 0.5
 """What is quicker has a pass before each one that counts: caches and threads are another model's by then."""
+BATCH_EVERY = 3
+"""Batches take as long as all else together: in every third round they say as much."""
 MIB = float(2**20)
 
 
@@ -35,12 +37,12 @@ class Turn:
     wakes: bool
     batch: int
 
-    def __call__(self) -> Mapping[Part, float]:
-        """A pass, after one that doesn't count where that is quick; then a batch, unless that is 0."""
+    def __call__(self, number: int) -> Mapping[Part, float]:
+        """A pass, after one that doesn't count where that is quick; in some rounds a batch then, unless that is 0."""
         if self.wakes:
             self._pass()
         times_ms = self._pass()
-        if self.batch:
+        if self.batch and number % BATCH_EVERY == 0:
             times_ms |= one_batch(self.model, self.data, self.batch, dtype=self.dtype)
         return times_ms
 
@@ -61,7 +63,7 @@ def warmed(variant: Variant, workshop: Workshop, *, data: bytes, batch: int) -> 
     """Open a variant and run it until it is warm; once more where that is quick."""
     subject = workshop.known[variant.model]
     prompt = subject.prompt
-    with _allocated(variant.device) as gpu_mib:
+    with _allocated(variant) as gpu_mib:
         model = workshop.open(variant)
         pass_ms = one_pass(model, data, prompt, dtype=variant.dtype)
     if pass_ms["file_to_mask"] < 1e3 * HEAVY_S:
@@ -72,14 +74,14 @@ def warmed(variant: Variant, workshop: Workshop, *, data: bytes, batch: int) -> 
     if images:
         one_batch(model, data, images, dtype=variant.dtype)
     turn = Turn(model, data, prompt, variant.dtype, wakes, images)
-    return Warm(turn, pass_s * (1 + wakes) + encoder_s * images, next(iter(gpu_mib), None))
+    return Warm(turn, pass_s * (1 + wakes) + encoder_s * images / BATCH_EVERY, next(iter(gpu_mib), None))
 
 
 @contextmanager
-def _allocated(device: str) -> Iterator[list[float]]:
-    """MiB that torch allocates on a GPU at most within the block, as the list's only element; empty on the CPU."""
+def _allocated(variant: Variant) -> Iterator[list[float]]:
+    """MiB that torch allocates on a GPU at most within the block, as the list's only element; empty elsewhere."""
     found: list[float] = []
-    if device != "cuda":
+    if (variant.device, variant.runtime) != ("cuda", "pytorch"):
         yield found
         return
     before = torch.cuda.memory_allocated()

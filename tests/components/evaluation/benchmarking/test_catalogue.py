@@ -12,17 +12,21 @@ from components.evaluation.benchmarking.catalogue import RUNTIMES, selected, sub
 from components.params import Params
 from components.students import student_names
 
+WAYS = ("pytorch", "pytorch-folded", "onnxruntime", "onnxruntime-folded", "openvino-folded")
+
 
 def keys(params: Params, *, only: tuple[str, ...] = (), skip: tuple[str, ...] = (), cuda: bool = False) -> list[str]:
     known = subjects(params)
-    found = variants(known, (64, 256, 1024), cuda=cuda, runtimes=RUNTIMES)
+    found = variants(known, (64, 256, 1024), cuda=cuda, runtimes=dict.fromkeys(RUNTIMES, "cpu"))
     return [each.key for each in selected(found, known, only=only, skip=skip)]
 
 
 def test_every_student_runs_in_every_way(params: Params) -> None:
     found = keys(params)
     for name in student_names():
-        assert {f"{name}/{way}/1024" for way in ("pytorch", "pytorch-folded", *RUNTIMES)} <= set(found)
+        assert {f"{name}/{way}/1024" for way in WAYS} <= set(found)
+        assert f"{name}/openvino/1024" not in found
+        assert f"{name}/openvino/1024" in keys(params, only=("openvino/",))
 
 
 def test_peers_are_measured_at_their_own_sizes(params: Params) -> None:
