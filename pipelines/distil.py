@@ -18,7 +18,7 @@ from components.training.loop import FitResult, Report
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import PROMPTS, fit_with_curve, leave_model, read_records
+from pipelines.training import PROMPTS, Place, fit_with_curve, leave_model, read_records
 
 PARAMS = ("model", *PROMPTS, "augment", "student", "distil")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv", "models/teacher")
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @step(timeout_s=600, retries=2)
-def build(job: Job) -> Segmenter:
+def build(job: Place) -> Segmenter:
     """Build the student with random weights."""
     params = job.params
     return build_student(params.student, model=params.model, seed=params.distil.seed)
@@ -40,12 +40,23 @@ def train(job: Job, student: Segmenter, records: tuple[list[Record], list[Record
     """Train from wherever an interrupted run left it; the student ends with its best weights."""
     teacher, _ = load_teacher(job.root / TEACHER)
     return fit_with_curve(
-        job, records, lambda key, report: learn(job, student, teacher, records, key=key, report=report)
+        job,
+        records,
+        lambda key, report: learn(job, student, teacher, records, key=key, report=report),
+        how=job.params.distil,
     )
 
 
+def fit(
+    place: Place, student: Segmenter, records: tuple[list[Record], list[Record]], *, key: str, report: Report
+) -> FitResult:
+    """Distil as one of several processes, each with a teacher of its own."""
+    teacher, _ = load_teacher(place.root / TEACHER)
+    return learn(place, student, teacher, records, key=key, report=report)
+
+
 def learn(
-    job: Job,
+    job: Place,
     student: Segmenter,
     teacher: Segmenter,
     records: tuple[list[Record], list[Record]],

@@ -19,7 +19,7 @@ from components.training.loop import FitResult, Report
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import PROMPTS, fit_with_curve, leave_model, read_records
+from pipelines.training import PROMPTS, Place, fit_with_curve, leave_model, read_records
 
 PARAMS = ("model", *PROMPTS, "augment", "teacher", "finetune")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv")
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @step(timeout_s=6 * 3600, retries=3)
-def build(job: Job) -> Segmenter:
+def build(job: Place) -> Segmenter:
     """Build the teacher on its base weights, which are downloaded where they must be."""
     params = job.params
     folder = job.root / "data/base_weights"
@@ -39,20 +39,29 @@ def build(job: Job) -> Segmenter:
 @step(timeout_s=14 * 24 * 3600)
 def train(job: Job, teacher: Segmenter, records: tuple[list[Record], list[Record]]) -> FitResult:
     """Train from wherever an interrupted run left it; the teacher ends with its best weights."""
+    return fit_with_curve(
+        job,
+        records,
+        lambda key, report: fit(job, teacher, records, key=key, report=report),
+        how=job.params.finetune,
+    )
 
-    def fit(key: str, report: Report) -> FitResult:
-        return train_teacher(
-            teacher,
-            *records,
-            job.params.finetune,
-            prompts=job.params.prompts,
-            augment=job.params.augment,
-            checkpoint_folder=job.scratch,
-            fingerprint=key,
-            report=report,
-        )
 
-    return fit_with_curve(job, records, fit)
+def fit(
+    place: Place, teacher: Segmenter, records: tuple[list[Record], list[Record]], *, key: str, report: Report
+) -> FitResult:
+    """Fine-tune as the parameters say, with the checkpoint in the place's scratch; one of several processes does so,
+    too."""
+    return train_teacher(
+        teacher,
+        *records,
+        place.params.finetune,
+        prompts=place.params.prompts,
+        augment=place.params.augment,
+        checkpoint_folder=place.scratch,
+        fingerprint=key,
+        report=report,
+    )
 
 
 @step(timeout_s=600, retries=2)

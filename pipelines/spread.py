@@ -68,7 +68,7 @@ def train_sister(job: Job, records: tuple[list[Record], list[Record]], seed: int
     """Distil one sister, unless it is there already; returns what spread.json says of it."""
     from components.teacher.build import load_teacher
     from pipelines.distil import TEACHER, build, learn, write_student
-    from pipelines.training import Curve, clear_scratch, conclude, fingerprint
+    from pipelines.training import Curve, clear_scratch, conclude, fingerprint, fit_anywhere
 
     sister, folder = sister_job(job, seed), job.root / FOLDER / str(seed)
     # Both bring their modules along, which the fingerprint reads: here, before it is taken.
@@ -82,7 +82,14 @@ def train_sister(job: Job, records: tuple[list[Record], list[Record]], seed: int
     log.info("distilling the student of seed %d", seed)
     sister.scratch.mkdir(parents=True, exist_ok=True)
     curve = Curve(sister, key, under=f"seed_{seed}/")
-    result = learn(sister, student, teacher, records, key=key, report=curve.report)
+    result = fit_anywhere(
+        sister,
+        lambda key, report: learn(sister, student, teacher, records, key=key, report=report),
+        curve,
+        how=sister.params.distil,
+        module="pipelines.distil",
+        key=key,
+    )
     described = write_student(sister, student, records[0], folder)
     conclude(sister, result, curve, train=records[0], val=records[1], path=folder / f"seed_{seed}.csv")
     row = {"seed": seed, "digest": described.digest, "val_dice": result.best_dice, "epochs": result.epochs}

@@ -15,7 +15,7 @@ from components.unet.model_folder import save_unet
 from components.unet.network import BoxUnet, build_unet
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
-from pipelines.training import PROMPTS, fit_with_curve, leave_model, read_records
+from pipelines.training import PROMPTS, Place, fit_with_curve, leave_model, read_records
 
 PARAMS = ("model.image_size_px", *PROMPTS, "augment", "unet")
 DATA = ("data/02_harmonised/internal", "data/03_splits/internal.csv")
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 @step(timeout_s=600, retries=2)
-def build(job: Job) -> BoxUnet:
+def build(job: Place) -> BoxUnet:
     """Build the network with random weights."""
     params = job.params.unet
     return build_unet(params.channels, image_size_px=job.params.model.image_size_px, seed=params.seed)
@@ -34,20 +34,25 @@ def build(job: Job) -> BoxUnet:
 @step(timeout_s=14 * 24 * 3600)
 def train(job: Job, network: BoxUnet, records: tuple[list[Record], list[Record]]) -> FitResult:
     """Train from wherever an interrupted run left it; the network ends with its best weights."""
+    return fit_with_curve(
+        job, records, lambda key, report: fit(job, network, records, key=key, report=report), how=job.params.unet
+    )
 
-    def fit(key: str, report: Report) -> FitResult:
-        return train_network(
-            network,
-            *records,
-            job.params.unet,
-            prompts=job.params.prompts,
-            augment=job.params.augment,
-            checkpoint_folder=job.scratch,
-            fingerprint=key,
-            report=report,
-        )
 
-    return fit_with_curve(job, records, fit)
+def fit(
+    place: Place, network: BoxUnet, records: tuple[list[Record], list[Record]], *, key: str, report: Report
+) -> FitResult:
+    """Train with the checkpoint in the place's scratch; one of several processes does so, too."""
+    return train_network(
+        network,
+        *records,
+        place.params.unet,
+        prompts=place.params.prompts,
+        augment=place.params.augment,
+        checkpoint_folder=place.scratch,
+        fingerprint=key,
+        report=report,
+    )
 
 
 @step(timeout_s=600, retries=2)

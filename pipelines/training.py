@@ -9,17 +9,22 @@ import csv
 import hashlib
 import json
 import logging
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from matplotlib.figure import Figure
 
 from components.artefacts import replacing, write_json
 from components.errors import LayoutError
 from components.intake.form.records import read_manifest, read_split
-from components.training.loop import FitResult, Report
+from components.params import FitParams, Params
+from components.training.loop import PACE_METRICS, FitResult, Report
 from components.types import Record
+from pipelines.ranks import train_on_ranks
 from pipelines.runtime.stage import Job
 from pipelines.runtime.steps import step
 
@@ -28,7 +33,42 @@ SPLIT = Path("data/03_splits/internal.csv")
 # What a training takes of `prompts`; val is scored at jittered boxes whatever kinds the validations draw.
 PROMPTS = ("prompts.min_area_px", "prompts.train", "prompts.evaluate.jitter", "prompts.evaluate.seed")
 
+# What says how a training is done and not what comes of it: a checkpoint is continued under other values.
+HOW = ("machine",)
+
 log = logging.getLogger(__name__)
+
+
+class Run(Protocol):
+    """Where metrics go."""
+
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Record metrics at a step."""
+        ...
+
+
+class Place(Protocol):
+    """What a training needs of a stage's job; one of several processes (ranks.py) has no more."""
+
+    @property
+    def root(self) -> Path:
+        """The project."""
+        ...
+
+    @property
+    def scratch(self) -> Path:
+        """The folder of what an interrupted training leaves."""
+        ...
+
+    @property
+    def params(self) -> Params:
+        """The parameters."""
+        ...
+
+    @property
+    def run(self) -> Run:
+        """Where metrics go."""
+        ...
 
 
 def records_of(root: Path, side: str) -> list[Record]:
@@ -71,7 +111,8 @@ def sides_of(root: Path, *, least_px: int, who: str) -> tuple[list[Record], list
 def fingerprint(job: Job) -> str:
     """Names the data, parameters and code of a training; a checkpoint of another one must not be continued."""
     digest = hashlib.sha256()
-    said = {"params": job.params.model_dump(mode="json"), "data": job.provenance.data, "device": job.provenance.device}
+    params = _without_how(job.params.model_dump(mode="json"))
+    said = {"params": params, "data": job.provenance.data, "device": job.provenance.device}
     digest.update(json.dumps(said, sort_keys=True).encode())
     for name in sorted(name for name in sys.modules if name == "components" or name.startswith("components.")):
         file = getattr(sys.modules[name], "__file__", None)
@@ -80,24 +121,37 @@ def fingerprint(job: Job) -> str:
     return digest.hexdigest()
 
 
+def _without_how(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_how(one) for key, one in value.items() if key not in HOW}
+
+
 class Curve:
     """A training's metrics by epoch: told to the tracking run, kept beside the checkpoint, written at the end.
 
     `under` comes before the metrics' names in the run, for a stage that trains several models.
     """
 
-    def __init__(self, job: Job, key: str, *, under: str = "") -> None:
+    def __init__(self, job: Place, key: str, *, under: str = "") -> None:
         self._job = job
         self._under = under
         self._path = job.scratch / "curve.json"
         self._key = key
         self._rows: dict[int, dict[str, float]] = {}
-        if self._path.is_file():
-            kept = json.loads(self._path.read_text(encoding="utf-8"))
-            if kept["fingerprint"] == key:
-                self._rows = {int(epoch): row for epoch, row in kept["epochs"].items()}
-        for epoch, row in self._rows.items():
-            self.log(row, step=epoch)
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Tell the run what stands in the kept curve and wasn't told yet: an earlier session's, or other processes'."""
+        if not self._path.is_file():
+            return
+        kept = json.loads(self._path.read_text(encoding="utf-8"))
+        if kept["fingerprint"] != self._key:
+            return
+        for epoch, row in kept["epochs"].items():
+            if int(epoch) not in self._rows:
+                self._rows[int(epoch)] = row
+                self.log(row, step=int(epoch))
 
     def log(self, metrics: dict[str, float], step: int = 0) -> None:
         """Tell the tracking run metrics that don't stand in the curve itself."""
@@ -133,7 +187,7 @@ class Curve:
         return figure
 
     def _names(self) -> list[str]:
-        return sorted({name for row in self._rows.values() for name in row} - {"images_per_second"})
+        return sorted({name for row in self._rows.values() for name in row} - set(PACE_METRICS))
 
 
 def conclude(
@@ -156,15 +210,27 @@ def conclude(
 
 
 def fit_with_curve(
-    job: Job, records: tuple[list[Record], list[Record]], fit: Callable[[str, Report], FitResult]
+    job: Job, records: tuple[list[Record], list[Record]], fit: Callable[[str, Report], FitResult], *, how: FitParams
 ) -> FitResult:
     """Train by `fit`, which is given the training's fingerprint and whom to tell each epoch, and record it as a stage's
     one training."""
     key = fingerprint(job)
     curve = Curve(job, key)
-    result = fit(key, curve.report)
+    result = fit_anywhere(job, fit, curve, how=how, module=f"pipelines.{job.stage}", key=key)
     conclude(job, result, curve, train=records[0], val=records[1])
     return result
+
+
+def fit_anywhere(
+    job: Job, fit: Callable[[str, Report], FitResult], curve: Curve, *, how: FitParams, module: str, key: str
+) -> FitResult:
+    """Train by `fit` in this process, or on as many as the parameters ask for, by the `fit` of the stage's module; this
+    process then takes up the finished checkpoint, and has nothing left to learn."""
+    if how.machine.processes * how.machine.nodes == 1:
+        return fit(key, curve.report)
+    seconds = train_on_ranks(job, how.machine, module=module, key=key, heard=curve.catch_up)
+    result = fit(key, curve.report)
+    return replace(result, seconds=result.seconds + seconds)
 
 
 def leave_model(job: Job, folder: Path, digest: str) -> None:
@@ -177,4 +243,4 @@ def leave_model(job: Job, folder: Path, digest: str) -> None:
 def clear_scratch(job: Job) -> None:
     """Delete the checkpoint and the kept curve: a forced rerun must train again, not find itself finished."""
     for path in sorted(job.scratch.iterdir()):
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

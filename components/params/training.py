@@ -137,6 +137,12 @@ class UnetParams(FitParams):
     loss: UnetLossParams
 
     @model_validator(mode="after")
+    def _has_no_trunk(self) -> Self:
+        if self.machine.checkpointing or self.machine.compile:
+            raise ValueError("machine.checkpointing and machine.compile are for trunks, which the U-Net has none of")
+        return self
+
+    @model_validator(mode="after")
     def _channels_make_groups(self) -> Self:
         if odd := [width for width in self.channels if width > 8 and width % 8]:
             raise ValueError(f"channels {', '.join(map(str, odd))}: each level has fewer than 8 or a multiple of 8")

@@ -9,12 +9,13 @@ read them (loading.py), losses, devices.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import albumentations as A
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -43,6 +44,15 @@ class Batch:
         """The batch on another device; from pinned memory the copies run beside the GPU's work."""
         images, truth = self.images.to(device, non_blocking=True), self.truth.to(device, non_blocking=True)
         return Batch(images, self.prompts.to(device), truth.float())
+
+    def padded(self, points: int) -> Batch:
+        """The batch with prompts of so many points: the decoder attends to padding, too, and a share of a batch must
+        have as much of it as the whole one."""
+        more = points - self.prompts.labels.shape[1]
+        if more <= 0:
+            return self
+        coords, labels = F.pad(self.prompts.coords, (0, 0, 0, more)), F.pad(self.prompts.labels, (0, more), value=-1)
+        return replace(self, prompts=replace(self.prompts, coords=coords, labels=labels))
 
     def pin_memory(self) -> Batch:
         """The batch with images and masks in pinned memory; the loader's hook for GPUs."""

@@ -23,6 +23,7 @@ from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, training_sets
 from components.training.loop import FitResult, Report, Trainer
 from components.training.losses import Losses, distillation_loss, mask_loss, neck_features
+from components.training.machine import as_the_machine_needs
 from components.training.scoring import validation_scores
 from components.training.stepping import autocast
 from components.types import Record
@@ -90,7 +91,8 @@ def distil(
     TrainingError
         If nothing can be prompted, or a gradient isn't finite.
     ParamsError
-        If no weight of the losses is above zero, or features are weighed that aren't there.
+        If no weight of the losses is above zero, features are weighed that aren't there, or `machine` asks for what the
+        student's trunk can't do.
     ValueError
         If the input sizes differ.
     """
@@ -119,7 +121,8 @@ def distil(
     trainer = Trainer(
         task, images, params, folder=checkpoint_folder, fingerprint=fingerprint, report=report, device=device
     )
-    result = trainer.fit()
+    with as_the_machine_needs(student, params.machine):
+        result = trainer.fit()
     student.to("cpu").eval()
     teacher.to("cpu")
     return result

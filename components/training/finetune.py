@@ -15,6 +15,7 @@ from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, training_sets
 from components.training.loop import FitResult, Report, Trainer
 from components.training.losses import Losses, mask_loss
+from components.training.machine import as_the_machine_needs
 from components.training.scoring import validation_scores
 from components.types import Record
 
@@ -58,6 +59,8 @@ def finetune(
     ------
     TrainingError
         If nothing can be prompted, or a gradient isn't finite.
+    ParamsError
+        If `machine` asks for what the trunk can't do.
     """
     device = pick_device()
     images, validation = training_sets(
@@ -67,6 +70,7 @@ def finetune(
     trainer = Trainer(
         task, images, params, folder=checkpoint_folder, fingerprint=fingerprint, report=report, device=device
     )
-    result = trainer.fit()
+    with as_the_machine_needs(teacher, params.machine):
+        result = trainer.fit()
     teacher.to("cpu").eval()
     return result

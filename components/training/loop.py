@@ -81,6 +81,16 @@ class _Progress:
     sums: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """A rank's share of a batch's images and objects, 0 to 1; the whole batch's images, and its longest prompt."""
+
+    of_images: float
+    of_objects: float
+    images: int
+    points: int
+
+
 class Trainer:
     """One training: `fit` runs it to its end, from wherever a checkpoint in `folder` left it."""
 
@@ -194,11 +204,11 @@ class Trainer:
         sums: dict[str, float] = {}
         seen = 0
         for place, batch in enumerate(group):
-            of_images, of_objects, images = self._shares(batch, done.batch + place)
-            seen += images
+            share = self._share(batch, done.batch + place)
+            seen += share.images
             with autocast(self.params.amp, self.device):
-                losses = self.task.losses(batch.to(self.device))
-            values = losses.weighed(of_images=of_images, of_objects=of_objects)
+                losses = self.task.losses(batch.padded(share.points).to(self.device))
+            values = losses.weighed(of_images=share.of_images, of_objects=share.of_objects)
             each = torch.stack(list(values.values()))
             (each.sum() / len(group)).backward()
             # All at once: each number that is asked of a GPU waits for it.
@@ -222,8 +232,8 @@ class Trainer:
         self.updating = False
         return seen
 
-    def _shares(self, batch: Batch, number: int) -> tuple[float, float, int]:
-        """This rank's share of the images and of the objects of a batch, the epoch's `number`th; and its images.
+    def _share(self, batch: Batch, number: int) -> _Share:
+        """What this rank's batch is of all ranks', the epoch's `number`th.
 
         A last, short batch may have fewer images than there are ranks: the others go through one that counts nothing.
 
@@ -235,10 +245,11 @@ class Trainer:
         ranks = self.ranks
         ranks.counted = ranks.rank < len(self.images) - number * self.params.batch_size
         images, objects = ranks.counted * len(batch.images), ranks.counted * len(batch.truth)
-        all_images, all_objects, stop = ranks.summed([images, objects, ranks.stop_asked])
-        if stop:
+        each = ranks.each([images, objects, batch.prompts.labels.shape[1], ranks.stop_asked])
+        all_images, all_objects, points, stop = zip(*each, strict=True)
+        if any(stop):
             raise KeyboardInterrupt
-        return images / all_images, objects / all_objects, int(all_images)
+        return _Share(images / sum(all_images), objects / sum(all_objects), int(sum(all_images)), int(max(points)))
 
     def _finish_epoch(self, pace: dict[str, float]) -> None:
         done = self.progress

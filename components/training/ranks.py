@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -56,13 +57,18 @@ class Ranks:
         """Whether this rank was asked to stop."""
         return self._stop.is_set()
 
+    def each(self, values: Sequence[float]) -> list[list[float]]:
+        """Each rank's numbers, by rank; all have as many."""
+        own = torch.tensor(values, dtype=torch.float64)
+        found = [own]
+        if self.size > 1:
+            found = [torch.empty_like(own) for _ in range(self.size)]
+            dist.all_gather(found, own)
+        return [list(map(float, numbers)) for numbers in found]
+
     def summed(self, values: Sequence[float]) -> list[float]:
         """The sums of some numbers over all ranks."""
-        if self.size == 1:
-            return list(values)
-        total = torch.tensor(values, dtype=torch.float64)
-        dist.all_reduce(total)
-        return [float(value) for value in total]
+        return [sum(column) for column in zip(*self.each(values), strict=True)]
 
     def gathered(self, value: T) -> list[T]:
         """What each rank has to say, by rank."""
@@ -108,22 +114,30 @@ def current_ranks() -> Ranks:
 
 
 @contextmanager
-def joined(local_rank: int) -> Iterator[Ranks]:
-    """Join the processes that `torchrun` started, as its environment says: NCCL between GPUs, gloo between CPUs.
+def joined(rank: int, size: int, *, local_rank: int, meeting: Path | None = None) -> Iterator[Ranks]:
+    """Join the processes that `torchrun` started: NCCL between GPUs, gloo between CPUs.
 
-    `local_rank` is the place among the processes of this machine, and the number of the GPU that this one takes.
+    `local_rank` is the place among the processes of this machine, and the number of the GPU that this one takes. They
+    meet in the file `meeting`, which mustn't exist before, or without one at the address in torchrun's environment.
     """
     global _current
     on_gpu = torch.cuda.is_available()
     if on_gpu:
         torch.cuda.set_device(local_rank)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if on_gpu else "gloo", timeout=TIMEOUT)
-    _current = Ranks(dist.get_rank(), dist.get_world_size())
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+        init_method="env://" if meeting is None else f"file://{meeting}",
+        rank=rank,
+        world_size=size,
+        timeout=TIMEOUT,
+    )
+    _current = Ranks(rank, size)
     try:
         yield _current
+        # Not after an error: the others may be gone, and leaving waits for them.
+        dist.destroy_process_group()
     finally:
         _current = Ranks()
-        dist.destroy_process_group()
 
 
 def _buckets(parameters: Sequence[nn.Parameter]) -> Iterator[list[nn.Parameter]]:

@@ -6,7 +6,7 @@ Leaves out: the kinds of trunk (the files beside this one) and the neck (compone
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
@@ -28,8 +28,13 @@ class Trunk(nn.Module):
     """A trunk with its adapters: `trunk(images)` (B 3 S S) gives four stages' features, finest first.
 
     `adapters` (empty without any) and `edge_stem` (None where adapters need none) are what trains on a frozen trunk.
+    With `recomputes` a training keeps the input of each block alone and computes the rest again on the way back, if
+    the trunk `can_recompute`.
     """
 
+    can_recompute: ClassVar[bool] = False
+
+    recomputes: bool = False
     adapters: nn.ModuleList
     edge_stem: nn.Module | None
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from einops import rearrange
 from sam2.modeling.backbones.hieradet import Hiera
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from components.promptable.adapter import AdapterConfig, CHAdapter, EdgeStem
 from components.promptable.trunks.features import StageFeature, Trunk
@@ -83,6 +85,8 @@ def dividing_windows(limits: tuple[int, ...], *, image_size_px: int) -> tuple[in
 class AdaptedHiera(Trunk):
     """Hiera's blocks with an adapter after each (paper, framework figure: the adapter follows the block)."""
 
+    can_recompute: ClassVar[bool] = True
+
     def __init__(self, hiera: Hiera, config: AdapterConfig) -> None:
         super().__init__()
         self.hiera = hiera
@@ -97,13 +101,20 @@ class AdaptedHiera(Trunk):
         edge = None if self.edge_stem is None else self.edge_stem(patches)
         x = patches + self.hiera._get_pos_embed(patches.shape[1:3])
         stages: list[StageFeature] = []
-        for index, block in enumerate(self.hiera.blocks):
-            out = block(x)  # B H W D
-            added = self.adapters[index](out, edge) if self.adapters else None
+        for index in range(len(self.hiera.blocks)):
+            if self.recomputes and torch.is_grad_enabled():
+                out, added = checkpoint(self._adapted_block, index, x, edge, use_reentrant=False)
+            else:
+                out, added = self._adapted_block(index, x, edge)
             if index in self.hiera.stage_ends:
                 stages.append(StageFeature(_channels_first(out), None if added is None else _channels_first(added)))
             x = out if added is None else out + added
         return stages
+
+    def _adapted_block(self, index: int, x: Tensor, edge: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """A block's output, B H W D, and its adapter's feature."""
+        out: Tensor = self.hiera.blocks[index](x)
+        return out, self.adapters[index](out, edge) if self.adapters else None
 
 
 def _channels_first(x: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from components.params import TrainPrompts
-from components.training.data import TrainingImages, draw_training_prompt, shrink_mask, validation_batches
+from components.training.data import TrainingImages, collate, draw_training_prompt, shrink_mask, validation_batches
 from components.types import Record
 from tests.components.training.conftest import AUGMENT, PROMPTS
 
@@ -81,3 +81,12 @@ def test_validation_is_the_same_every_time(discs: list[Record]) -> None:
     for one, other in zip(*kept, strict=True):
         assert torch.equal(one.prompts.coords, other.prompts.coords)
         assert int(one.prompts.labels.min()) == 2
+
+
+def test_prompts_are_padded_as_the_longest_of_all_shares(images: TrainingImages) -> None:
+    batch = collate([images[(0, 0)], images[(0, 1)]])
+    points = batch.prompts.labels.shape[1]
+    longer = batch.padded(points + 2)
+    assert torch.equal(longer.prompts.labels[:, :points], batch.prompts.labels)
+    assert (longer.prompts.labels[:, points:] == -1).all() and longer.prompts.coords.shape[1] == points + 2
+    assert batch.padded(points) is batch

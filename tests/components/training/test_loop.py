@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import nn
 
-from components.errors import TrainingError
+from components.errors import ParamsError, TrainingError
 from components.params import OptimiseParams
 from components.training.checkpoints import CHECKPOINT
 from components.training.data import Batch, TrainingImages
 from components.training.loop import FitResult, Trainer
 from components.training.losses import Losses
+from components.training.ranks import Ranks
 from components.types import Record
 from tests.components.training.conftest import AUGMENT, PROMPTS
 
@@ -136,6 +137,27 @@ def test_a_finished_training_taken_up_again_does_nothing(discs: list[Record], tm
     assert again.calls == 0
     assert result.stopped_early
     assert (result.best_dice, result.epochs) == (0.6, 2)
+
+
+def test_a_rank_that_is_asked_to_stop_does_so_at_the_next_batch_and_goes_on_later(
+    discs: list[Record], tmp_path: Path
+) -> None:
+    toy = Toy(network())
+    asked = trainer(toy, discs, tmp_path, optimise())
+    asked.ranks = Ranks()
+    asked.ranks.ask_to_stop()
+    with pytest.raises(KeyboardInterrupt):
+        asked.fit()
+    assert toy.calls == 0 and (tmp_path / CHECKPOINT).is_file()
+    assert trainer(Toy(network()), discs, tmp_path, optimise()).fit().steps == 9
+
+
+def test_more_processes_than_images_in_a_batch_are_refused(
+    discs: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("components.training.loop.current_ranks", lambda: Ranks(0, 5))
+    with pytest.raises(ParamsError, match="batches of 4 images for 5 processes"):
+        trainer(Toy(network()), discs, tmp_path, optimise())
 
 
 def test_a_full_disk_is_an_os_error_and_the_last_checkpoint_stands(
