@@ -159,8 +159,9 @@ class Benchmark:
             self._say(f"{variant.input_px} px: building and warming {number} of {len(variants)}, {variant.key}")
             try:
                 warm[variant.key] = self._warmed(variant, workshop)
-            except SonoForgeError as error:
-                self._left_out.append(LeftOut(key=variant.key, reason=error.found))
+            except (SonoForgeError, torch.OutOfMemoryError) as error:
+                reason = error.found if isinstance(error, SonoForgeError) else "the GPU has too little memory"
+                self._left_out.append(LeftOut(key=variant.key, reason=reason))
         cost_s = {key: each.turn_s for key, each in warm.items()}
         ends_s = until_s - (sum(cost_s.values()) + MEMORY_S * len(warm) if self.plan.memory else 0)
         budget_s = max(0.0, ends_s - time.monotonic())

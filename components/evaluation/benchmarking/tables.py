@@ -153,7 +153,8 @@ def markdown(record: Record) -> str:
         "",
         f'Medians and, in brackets, the 10th and 90th percentile over the rounds. "Times as fast" refers to '
         f'`{settings.reference}` run by PyTorch at the same input, round by round; "in batches" are images a second '
-        f"of the encoder with {settings.batch} images a call. GMAC: encoder + click.",
+        f"of the encoder with {settings.batch} images a call (on a GPU as many as the record says). "
+        "GMAC: encoder + click.",
     ]
     for table in tables(record):
         lines += ["", f"**{table.title}**", "", _line(table.headings), _line(_rule(table))]

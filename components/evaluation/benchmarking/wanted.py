@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from components.evaluation.benchmarking.catalogue import LITEMEDSAM_PX
-from components.evaluation.benchmarking.passes import Part
+from components.evaluation.benchmarking.passes import DType, Part
 from components.evaluation.benchmarking.record import Record, Row
 from components.evaluation.benchmarking.rounds import Spread, ratio, spread
 
@@ -26,16 +26,24 @@ class Wanted:
 
 
 def wanted(record: Record, student: str) -> Iterator[Wanted]:
-    """The figures of a student on the CPU, in the way of running it whose encoder is the quickest."""
+    """The figures of a student in the way of running it whose encoder is the quickest: on the CPU, and on a GPU where
+    one was measured, there against SAM2 at the same precision."""
     row, small = _quickest(record, student, AT_PX), _quickest(record, student, LITEMEDSAM_PX)
-    paper = _row(record, record.settings.reference, AT_PX)
-    sam2, lite = _row(record, "sam2.1_large", AT_PX), _row(record, "litemedsam", LITEMEDSAM_PX)
+    paper, sam2 = _row(record, record.settings.reference, AT_PX), _row(record, "sam2.1_large", AT_PX)
+    lite = _row(record, "litemedsam", LITEMEDSAM_PX)
     yield Wanted(f"encoder, times as fast as {record.settings.reference}", "≥ 20", _times_as_fast(row, paper))
     yield Wanted("encoder, times as fast as sam2.1_large", "≥ 500", _times_as_fast(row, sam2))
     yield Wanted("encoder and click, images a second", "≥ 25", None if row is None else _images_a_second(row))
     yield Wanted(f"encoder, times as fast as litemedsam at {LITEMEDSAM_PX} px", "≥ 10", _times_as_fast(small, lite))
     peak = None if row is None or row.memory is None else spread([row.memory.running_mib])
     yield Wanted("peak memory in MiB", "≤ 250", peak)
+    if any(each.device == "cuda" for each in record.rows):
+        on_gpu = _quickest(record, student, AT_PX, device="cuda")
+        same = None if on_gpu is None else _row(record, "sam2.1_large", AT_PX, device="cuda", dtype=on_gpu.dtype)
+        yield Wanted("on the GPU, encoder, times as fast as sam2.1_large", "≥ 20", _times_as_fast(on_gpu, same))
+        batches = None if on_gpu is None else on_gpu.part("batch")
+        per_s = None if batches is None or batches.images_per_s is None else spread([batches.images_per_s])
+        yield Wanted("on the GPU, encoder, images a second in batches", "≥ 1,000", per_s)
 
 
 def students(record: Record) -> tuple[str, ...]:
@@ -43,18 +51,18 @@ def students(record: Record) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.model for row in record.rows if row.kind == "student"))
 
 
-def _quickest(record: Record, student: str, input_px: int) -> Row | None:
+def _quickest(record: Record, student: str, input_px: int, *, device: str = "cpu") -> Row | None:
     rows = [
         (times.median_ms, index, row)
         for index, row in enumerate(record.rows)
-        if (row.model, row.input_px, row.device) == (student, input_px, "cpu") and (times := row.part("encoder"))
+        if (row.model, row.input_px, row.device) == (student, input_px, device) and (times := row.part("encoder"))
     ]
     return min(rows)[2] if rows else None
 
 
-def _row(record: Record, model: str, input_px: int) -> Row | None:
-    """A model as PyTorch runs it on the CPU."""
-    way = ("pytorch", False, "cpu", "float32")
+def _row(record: Record, model: str, input_px: int, *, device: str = "cpu", dtype: DType = "float32") -> Row | None:
+    """A model as PyTorch runs it, as it was built."""
+    way = ("pytorch", False, device, dtype)
     for row in record.rows:
         if (row.model, row.input_px) == (model, input_px) and (row.runtime, row.folded, row.device, row.dtype) == way:
             return row

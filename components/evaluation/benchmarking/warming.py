@@ -21,6 +21,8 @@ HEAVY_S = 1.5
 """A model whose pass takes longer isn't measured in batches, which on such a machine say nothing new."""
 WAKES_S = 0.5
 """What is quicker has a pass before each one that counts: caches and threads are another model's by then."""
+GPU_IMAGES = 32
+"""Images in a batch on a GPU, which fewer don't fill."""
 BATCH_EVERY = 3
 """Batches take as long as all else together: in every third round they say as much."""
 MIB = float(2**20)
@@ -72,9 +74,21 @@ def warmed(variant: Variant, workshop: Workshop, *, data: bytes, batch: int) -> 
     # A U-Net has no encoder that could take several images.
     wakes, images = pass_s < WAKES_S, batch if pass_s < HEAVY_S and subject.kind != "unet" else 0
     if images:
-        one_batch(model, data, images, dtype=variant.dtype)
+        images = _largest(model, data, max(images, GPU_IMAGES) if variant.device == "cuda" else images, variant.dtype)
     turn = Turn(model, data, prompt, variant.dtype, wakes, images)
     return Warm(turn, pass_s * (1 + wakes) + encoder_s * images / BATCH_EVERY, next(iter(gpu_mib), None))
+
+
+def _largest(model: Promptable, data: bytes, images: int, dtype: DType) -> int:
+    """So many images, or half of them and so on, until a batch fits into a GPU's memory; 0 where none does."""
+    while images:
+        try:
+            one_batch(model, data, images, dtype=dtype)
+            return images
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            images //= 2
+    return 0
 
 
 @contextmanager

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from components.evaluation.benchmarking import warming
 from components.evaluation.benchmarking.benchmark import Benchmark, Plan, chosen
 from components.evaluation.benchmarking.memory import can_measure
+from components.evaluation.benchmarking.shapes import unet
 from components.params import Params
 
 
@@ -78,3 +80,17 @@ def test_a_heavy_model_has_no_batches(params: Params, monkeypatch: pytest.Monkey
     assert heavy.turn.batch == 0
     assert heavy.gpu_mib is None
     assert set(heavy.turn(0)) == {"encoder", "click", "file_to_mask"}
+
+
+def test_a_batch_that_a_gpu_has_no_memory_for_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def batch(_model: object, _data: bytes, images: int, *, dtype: str) -> None:
+        tried.append(images)
+        if images > 8:
+            raise torch.OutOfMemoryError(dtype)
+
+    monkeypatch.setattr(warming, "one_batch", batch)
+    network = unet((4,), 32)
+    assert warming._largest(network, b"", 32, "float32") == 8
+    assert tried == [32, 16, 8]

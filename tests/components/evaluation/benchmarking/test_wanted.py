@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from components.evaluation.benchmarking.record import Record
 from components.evaluation.benchmarking.rounds import Spread
 from components.evaluation.benchmarking.wanted import students, wanted
+from tests.components.evaluation.benchmarking.conftest import REP, SAM2
 
 
 def test_ratios_pair_rounds_and_what_is_missing_is_none(record: Record) -> None:
@@ -17,3 +21,21 @@ def test_ratios_pair_rounds_and_what_is_missing_is_none(record: Record) -> None:
     assert both.median == 50
     assert lite is None
     assert memory == Spread(130, 130, 130)
+
+
+def test_on_a_gpu_the_same_precision_is_compared(made: Callable[..., Record]) -> None:
+    ours, theirs = replace(REP, device="cuda"), replace(SAM2, device="cuda")
+    half = {"dtype": "bfloat16"}
+    record = made(
+        {
+            ours: {"encoder": {0: 3.0}, "batch": {0: 4.0}},
+            replace(ours, **half): {"encoder": {0: 2.0}, "batch": {0: 1.0}},
+            theirs: {"encoder": {0: 100.0}},
+            replace(theirs, **half): {"encoder": {0: 50.0}},
+        }
+    )
+    figures = {each.what: each.found for each in wanted(record, "rep_mini")}
+    assert figures["on the GPU, encoder, times as fast as sam2.1_large"] == Spread(25, 25, 25)
+    # Two images in a millisecond.
+    assert figures["on the GPU, encoder, images a second in batches"] == Spread(2000, 2000, 2000)
+    assert figures["encoder and click, images a second"] is None
