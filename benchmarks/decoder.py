@@ -2,9 +2,10 @@
 
     OMP_NUM_THREADS=2 .venv/bin/python benchmarks/decoder.py [--sizes 512 1024] [--rounds 21] [--out FILE]
 
-Both by ONNX Runtime on two threads, taking turns in one process; weights are random. On a busy machine the ratios are
-worth more than the milliseconds, and steadier still is `fastest_nodes_ms`: of ONNX Runtime's own profile each node at
-its fastest of all rounds, summed, which nears what a quiet machine takes. It is given by parts of the network too.
+Both by ONNX Runtime, in turns in one process; weights are random. `wall` is what two threads take, on a busy machine
+mostly waiting; `one_core` is processor time on one thread, which others' work changes little; `fastest_nodes_ms` is of
+ONNX Runtime's own profile on two threads each node at its fastest of all rounds, summed, which nears what a quiet
+machine takes, and is given by parts of the network too.
 Leaves out: other runtimes, and everything around the networks (`sonoforge bench`).
 """
 
@@ -14,7 +15,9 @@ import argparse
 import json
 import os
 import tempfile
+import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +57,10 @@ def prompt(labels: tuple[int, ...], size_px: int) -> dict[str, Array]:
     }
 
 
-def session(model: Path, profile: Path | None = None) -> onnxruntime.InferenceSession:
-    """A network on as many threads as the service gives it."""
+def session(model: Path, *, threads: int = THREADS, profile: Path | None = None) -> onnxruntime.InferenceSession:
+    """A network, by default on as many threads as the service gives it."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     if profile is not None:
         options.enable_profiling, options.profile_file_prefix = True, str(profile)
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
@@ -66,7 +69,7 @@ def session(model: Path, profile: Path | None = None) -> onnxruntime.InferenceSe
 def fastest_nodes(model: Path, given: dict[str, Array], rounds: int) -> dict[str, Any]:
     """Each node's fastest time in milliseconds, summed: over all, and over the parts of a decoder that has such."""
     with tempfile.TemporaryDirectory() as place:
-        profiled = session(model, Path(place) / "profile")
+        profiled = session(model, profile=Path(place) / "profile")
         for _ in range(rounds):
             profiled.run(None, given)
         events = json.loads(Path(profiled.end_profiling()).read_text(encoding="utf-8"))
@@ -85,14 +88,26 @@ def fastest_nodes(model: Path, given: dict[str, Array], rounds: int) -> dict[str
 
 
 def compared(models: dict[str, Path], given: dict[str, Array], rounds: int) -> dict[str, Any]:
-    """Timings of both networks in turns, and their profiles."""
-    sessions = {name: session(model) for name, model in models.items()}
-    # `each` is bound as the function is made.
-    cases = {name: lambda each=each: each.run(None, given) for name, each in sessions.items()}
+    """Both networks in turns, by three ways of telling what they take."""
     return {
-        "timings": as_records(time_interleaved(cases, rounds=rounds, warm_up=2)),
+        "wall": timed({name: session(model) for name, model in models.items()}, given, rounds, time.perf_counter),
+        "one_core": timed(
+            {name: session(model, threads=1) for name, model in models.items()}, given, rounds, time.process_time
+        ),
         "profile": {name: fastest_nodes(model, given, rounds) for name, model in models.items()},
     }
+
+
+def timed(
+    sessions: Mapping[str, onnxruntime.InferenceSession],
+    given: dict[str, Array],
+    rounds: int,
+    clock: Callable[[], float],
+) -> list[dict[str, Any]]:
+    """The sessions in turns."""
+    # `each` is bound as the function is made.
+    cases = {name: lambda each=each: each.run(None, given) for name, each in sessions.items()}
+    return as_records(time_interleaved(cases, rounds=rounds, warm_up=2, clock=clock))
 
 
 def measure(params: Params, name: str, size_px: int, rounds: int) -> dict[str, Any]:
