@@ -38,6 +38,7 @@ from components.promptable.guard import check_image
 from components.types import Record
 
 LIBRARY = Path(__file__).parents[1]
+ROWS_AT_ONCE = 2000
 
 
 @dataclass(frozen=True)
@@ -120,10 +121,15 @@ def score_records(
     needs = Needs(cpus=predict.INFERENCE_THREADS, gpus=int(device.startswith("cuda")))
     if progress is not None:
         progress(0, len(ordered))
+    tables: list[pd.DataFrame] = []
     rows: list[Row] = []
     for key, found in engine.mapped(Unknown(key_of, scorer, kept.keys()), ordered, progress=progress, needs=needs):
         rows += kept.settled(key, found)
-    return to_frame(rows)
+        # A table holds a row in a fraction of the memory that a dict takes.
+        if len(rows) >= ROWS_AT_ONCE:
+            tables.append(to_frame(rows))
+            rows = []
+    return pd.concat([*tables, to_frame(rows)], ignore_index=True)
 
 
 def _guard(student: Contender, cases: pd.DataFrame, predictor: Predictor, params: EvaluateParams) -> dict[str, Any]:

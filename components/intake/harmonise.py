@@ -48,6 +48,8 @@ SPOOL = "spool.bin"
 
 Encoded = tuple[bytes, bytes]
 """An image and its instance mask, as PNG."""
+Made = tuple[dict[str, Any], Encoded | None]
+"""A case's facts with what its record needs, and its two PNGs if it has both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,26 +114,58 @@ def _harmonise(
     journal = Journal(work, stamp)
     cases = [case for case in reading.cases if not _image_accepted(case, contract, raw)]
     make = Unknown(case_key, partial(_make, contract=contract, raw=raw), journal.keys())
+    done = _Done(journal)
     with closing(Spool(work / SPOOL)) as spool:
-        entries, resumed = [], 0
-        for case, (key, made) in zip(cases, engine.mapped(make, cases, progress=progress), strict=True):
-            known = journal.get(key)
-            if made is None and known is not None and _is_whole(known, spool):
-                resumed += 1
-                entries.append(known)
-                continue
+
+        def one(case: Case, key: str, made: Made | None) -> dict[str, Any]:
+            known = journal.get(key) if made is None else None
+            if known is not None and _is_whole(known, spool):
+                return done.again(key, known)
             # A crash of the machine may have lost what was noted.
             entry, encoded = made or _make(case, contract=contract, raw=raw)
             if encoded is not None:
                 entry["record"] |= {"image": spool.add(encoded[0]), "mask": spool.add(encoded[1])}
-                journal.add(key, entry)
-            entries.append(entry)
-        facts = facts_frame([entry["facts"] for entry in entries])
+            return done.now(key, entry)
+
+        making = zip(cases, engine.mapped(make, cases, progress=progress), strict=True)
+        facts = facts_frame(one(case, *made) for case, made in making)
         _refuse(contract, errors(judge(facts, contract)))
         cases = _with_warnings(cases, warned_of(facts, contract))
-        records = _publish(contract, cases, entries, spool=spool, out=out, phantom=phantom)
+        records = _publish(contract, cases, done, spool=spool, out=out, phantom=phantom)
     shutil.rmtree(work)
-    return Harmonised(tuple(records), resumed)
+    return Harmonised(tuple(records), done.resumed)
+
+
+class _Done:
+    """The keys of the cases that are done, in their order, and how many were done before; what they are stands in the
+    journal, as hundreds of thousands of entries would fill the memory."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.keys: list[str] = []
+        self.resumed = 0
+
+    def again(self, key: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """Note what an earlier try has done; its facts."""
+        self.keys.append(key)
+        self.resumed += 1
+        facts: dict[str, Any] = entry["facts"]
+        return facts
+
+    def now(self, key: str, entry: dict[str, Any]) -> dict[str, Any]:
+        """Note, and keep, what this try has done; its facts."""
+        if entry["record"] is not None:
+            self._journal.add(key, entry)
+        self.keys.append(key)
+        facts: dict[str, Any] = entry["facts"]
+        return facts
+
+    def values(self, key: str) -> dict[str, Any]:
+        """What a case's record needs."""
+        entry = self._journal.get(key)
+        assert entry is not None, "cases without a record were refused"
+        values: dict[str, Any] = entry["record"]
+        return values
 
 
 @contextmanager
@@ -204,7 +238,7 @@ def _image_accepted(case: Case, contract: Contract, raw: Path) -> bool:
     return known is not None and read_case(case, contract).image is None
 
 
-def _make(case: Case, *, contract: Contract, raw: Path) -> tuple[dict[str, Any], Encoded | None]:
+def _make(case: Case, *, contract: Contract, raw: Path) -> Made:
     """Decode and encode one case; returns its facts with what its record needs, and its two PNGs if it has both."""
     pixels = read_case(case, contract)
     facts = facts_row(case, pixels, contract, raw)
@@ -235,7 +269,7 @@ def _record_values(pixels: CasePixels, facts: dict[str, Any]) -> dict[str, Any]:
 def _publish(
     contract: Contract,
     cases: Sequence[Case],
-    entries: Sequence[dict[str, Any]],
+    done: _Done,
     *,
     spool: Spool,
     out: Path,
@@ -245,19 +279,23 @@ def _publish(
 
     Returns records that point to it. The work stays as it was: a failure costs no decoding.
     """
-    pairs = sorted(zip(cases, entries, strict=True), key=lambda pair: pair[0].image_id)
+    pairs = sorted(zip(cases, done.keys, strict=True), key=lambda pair: pair[0].image_id)
+    records = []
     with replacing_folder(out) as beside:
         with ShardWriter(beside) as shards:
-            placed = [(case, entry["record"], _pack(case, entry["record"], spool, shards)) for case, entry in pairs]
-
-        def records_in(folder: Path) -> list[Record]:
-            return [_record(*one, contract=contract, folder=folder, phantom=phantom) for one in placed]
-
-        records = records_in(beside)
+            for case, key in pairs:
+                values = done.values(key)
+                place = _pack(case, values, spool, shards)
+                records.append(_record(case, values, place, contract=contract, folder=beside, phantom=phantom))
         write_manifest(beside, records)
         write_json(beside / COCO, to_coco(records, contract))
         write_json(beside / CROISSANT, to_croissant(records, contract, folder=beside, shards=shards.digests))
-    return records_in(out)
+    return [_moved(record, beside, out) for record in records]
+
+
+def _moved(record: Record, folder: Path, out: Path) -> Record:
+    image, mask = (out / path.relative_to(folder) for path in (record.image_path, record.mask_path))
+    return replace(record, image_path=image, mask_path=mask)
 
 
 def _pack(case: Case, values: dict[str, Any], spool: Spool, shards: ShardWriter) -> Place:

@@ -11,9 +11,10 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -88,6 +89,8 @@ COLUMNS: dict[str, str] = {
     "near_copy_of": "string",
     "conflicting_copies": "string",
 }
+
+ROWS_AT_ONCE = 1000
 
 # All code that decides what is read from a case; work that was begun by other code is thrown away.
 LIBRARY = Path(__file__).parents[2]
@@ -255,8 +258,17 @@ def _names(labels: set[str]) -> str:
     return " and ".join(sorted(labels)) or "nothing"
 
 
-def facts_frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Rows to a table with the types of `COLUMNS`."""
+def facts_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows to a table with the types of `COLUMNS`; a table holds a row in a quarter of the memory that a dict takes, so
+    few dicts are held at once."""
+    coming = iter(rows)
+    parts = [_frame([])]
+    while some := list(islice(coming, ROWS_AT_ONCE)):
+        parts.append(_frame(some))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype(COLUMNS)
 
 
@@ -272,11 +284,9 @@ def collect_facts(
     """Decode all cases and return their facts, in the order of `cases`; those that `journal` holds aren't decoded."""
     measured = partial(_measured, contract=contract, folder=folder)
     if journal is None:
-        return facts_frame(list(engine.mapped(measured, cases, progress=progress)))
-    rows: list[dict[str, Any]] = []
-    for key, row in engine.mapped(Unknown(case_key, measured, journal.keys()), cases, progress=progress):
-        rows.append(journal.settled(key, row))
-    return facts_frame(rows)
+        return facts_frame(engine.mapped(measured, cases, progress=progress))
+    found = engine.mapped(Unknown(case_key, measured, journal.keys()), cases, progress=progress)
+    return facts_frame(journal.settled(key, row) for key, row in found)
 
 
 def _measured(case: Case, *, contract: Contract, folder: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,10 +35,10 @@ from components.params import EngineParams, load_params
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import HieraConfig, build_segmenter
 from components.promptable.predict import pin_threads
+from tests.components.engines.on_workers import DOOMED, begins, hangs_on_the_doomed, refuses_three, where
 from tests.components.intake.raw_trees import BUILDERS
 
 LIMIT_S = 120
-ALIVE, DOOMED = "alive", "doomed"
 SHARDS_OF_ONE = 1e-6
 
 
@@ -65,11 +65,9 @@ def nodes() -> Iterator[TwoNodes]:
     import ray
     from ray.cluster_utils import Cluster
 
-    cluster = Cluster(
-        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, "resources": {ALIVE: 1}}
-    )
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
-        doomed = cluster.add_node(num_cpus=2, resources={DOOMED: 1})
+        doomed = cluster.add_node(num_cpus=1, resources={DOOMED: 1})
         yield TwoNodes(cluster.address, lambda: cluster.remove_node(doomed, allow_graceful=False), ray.shutdown)
     finally:
         ray.shutdown()
@@ -95,13 +93,13 @@ def test_results_come_in_order_and_errors_as_they_are(nodes: TwoNodes, tmp_path:
     here = signal.getsignal(signal.SIGTERM)
     engine = nodes.engine(shard_s=0.05)
     seen: list[tuple[int, int]] = []
-    found = list(engine.mapped(_where, range(40), progress=lambda *at: seen.append(at)))
+    found = list(engine.mapped(where, range(40), progress=lambda *at: seen.append(at)))
     assert [item for item, _, _ in found] == list(range(40))
     assert seen == [(done, 40) for done in range(1, 41)]
     assert {folder for _, folder, _ in found} == {str(Path.cwd())}
     assert os.getpid() not in {process for _, _, process in found}
     assert signal.getsignal(signal.SIGTERM) is here
-    results = engine.mapped(_refuses_three, range(10))
+    results = engine.mapped(refuses_three, range(10))
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(LayoutError, match="item 3 is odd") as caught:
         next(results)
@@ -109,7 +107,7 @@ def test_results_come_in_order_and_errors_as_they_are(nodes: TwoNodes, tmp_path:
 
 
 def test_what_is_not_wanted_any_more_ends(nodes: TwoNodes, tmp_path: Path) -> None:
-    results = nodes.engine().mapped(partial(_begins, folder=tmp_path), range(100))
+    results = nodes.engine().mapped(partial(begins, folder=tmp_path), range(100))
     assert next(results) == 0
     results.close()  # type: ignore[attr-defined]
     begun = len(list(tmp_path.iterdir()))
@@ -142,9 +140,6 @@ def test_a_killed_node_changes_no_byte(nodes: TwoNodes, tmp_path: Path, root: Pa
     marks = tmp_path / "marks"
     marks.mkdir()
     with ThreadPoolExecutor(max_workers=len(works) + 1) as pool:
-        hung: Future[list[int]] = pool.submit(
-            lambda: list(nodes.engine().mapped(partial(_hangs_on_the_doomed, folder=marks), range(30)))
-        )
         running = {
             name: pool.submit(work, tmp_path / f"ray-{name}", nodes.engine(), progress=halves[name])
             for name, work in works.items()
@@ -153,6 +148,8 @@ def test_a_killed_node_changes_no_byte(nodes: TwoNodes, tmp_path: Path, root: Pa
             until = time.monotonic() + LIMIT_S
             for half in halves.values():
                 assert half.there.wait(max(0.0, until - time.monotonic()))
+            hangs = partial(hangs_on_the_doomed, folder=marks)
+            hung = pool.submit(lambda: list(nodes.engine().mapped(hangs, range(100))))
             while not any(marks.glob("hung-*")):
                 assert time.monotonic() < until
                 time.sleep(0.05)
@@ -160,7 +157,7 @@ def test_a_killed_node_changes_no_byte(nodes: TwoNodes, tmp_path: Path, root: Pa
             nodes.kill()
             gone.set()
         try:
-            assert hung.result(LIMIT_S) == list(range(30))
+            assert hung.result(LIMIT_S) == list(range(100))
             found = {name: one.result(LIMIT_S) for name, one in running.items()}
         except TimeoutError:
             nodes.leave()  # else the pool would wait for them forever
@@ -172,36 +169,6 @@ def test_a_killed_node_changes_no_byte(nodes: TwoNodes, tmp_path: Path, root: Pa
         assert total > 2 and steps == list(range(1, total + 1)), "killed before the end, and nothing told twice"
     hung_items = {path.name.removeprefix("hung-") for path in marks.glob("hung-*")}
     assert hung_items and all((marks / f"done-{item}").exists() for item in hung_items), "lost items are done again"
-
-
-def _where(item: int) -> tuple[int, str, int]:
-    time.sleep(0.01)
-    return item, str(Path.cwd()), os.getpid()
-
-
-def _refuses_three(item: int) -> int:
-    if item == 3:
-        raise LayoutError("item 3 is odd", expected="an even item", remedy="leave it out")
-    return item
-
-
-def _begins(item: int, *, folder: Path) -> int:
-    (folder / str(item)).touch()
-    time.sleep(0.05)
-    return item
-
-
-def _hangs_on_the_doomed(item: int, *, folder: Path) -> int:
-    import ray
-
-    here = ray.get_runtime_context().get_node_id()
-    doomed = any(node["NodeID"] == here and DOOMED in node["Resources"] for node in ray.nodes())
-    if doomed and not any(folder.glob("hung-*")):
-        (folder / f"hung-{item}").touch()
-        time.sleep(LIMIT_S)
-    time.sleep(0.1)
-    (folder / f"done-{item}").touch()
-    return item
 
 
 def _checked(raw: Path, root: Path, out: Path, engine: Engine, progress: Any = None) -> dict[str, bytes]:
