@@ -3,12 +3,12 @@
     OMP_NUM_THREADS=2 .venv/bin/python benchmarks/students.py --project FOLDER --out FOLDER \\
         [--students rep_mini hiera_mini hiera_mini_fast] [--also busi=FOLDER] [--json benchmarks/students.json]
 
-`--project` is a folder in which the graph has run as far as its teacher: its parameters, teacher, images and splits are
-taken, and nothing is written there. Each student is trained by components/training/distil.py from the same parameters
-and seed into `--out`, where an interrupted training goes on and a finished one is kept; name another folder once what
-trains has changed. All are scored on the test sides, by the validations' own code on the same prompts; `--also` names
-real images, read by a dataset's contract, as a second test set that no training saw. Differences to the first student
-are taken case by case, and resampled by group (patient, video) within each dataset.
+`--project` is a folder in which the graph has run as far as its teacher: its teacher, images and splits are taken, and
+nothing is written there. Each student is trained by components/training/distil.py from the same parameters (`--params`,
+or this project's) and seed into `--out`, where an interrupted training goes on and a finished one is kept; name another
+folder once what trains has changed. All are scored on the test sides, by the validations' own code on the same prompts;
+`--also` names real images, read by a dataset's contract, as a second test set that no training saw. Differences to
+`hiera_mini` are taken case by case, and resampled by group (patient, video) within each dataset.
 
 Encoder and decoder are timed by turns on one core, as processor time: by PyTorch, and exported, by ONNX Runtime.
 `--trial` trains one epoch on some images, to see that all of it runs. Leaves out: the teacher's own training, several
@@ -327,6 +327,7 @@ def main() -> None:
     """Measure, write JSON, print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--project", type=Path, required=True)
+    parser.add_argument("--params", type=Path, default=ROOT / "params.yaml")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--students", nargs="+", default=["rep_mini", "hiera_mini", "hiera_mini_fast"])
     parser.add_argument("--also", nargs="*", default=[], metavar="DATASET=FOLDER")
@@ -336,7 +337,7 @@ def main() -> None:
     parser.add_argument("--trial", action="store_true")
     parser.add_argument("--train-only", action="store_true", help="leave scoring and timing to a later call")
     asked = parser.parse_args()
-    params = load_params(asked.project / "params.yaml")
+    params = load_params(asked.params)
     if asked.trial:
         params = params.model_copy(update={"distil": params.distil.model_copy(update={"epochs": 1})})
     place = Place(asked.project.resolve(), asked.out.resolve(), params, asked.trial)
