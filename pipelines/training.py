@@ -23,6 +23,7 @@ from components.errors import LayoutError
 from components.intake.form.records import read_manifest, read_split
 from components.params import FitParams, Params
 from components.training.loop import PACE_METRICS, FitResult, Report
+from components.training.teacher_outputs import CACHE_METRICS
 from components.types import Record
 from pipelines.ranks import train_on_ranks
 from pipelines.runtime.stage import Job
@@ -34,7 +35,7 @@ SPLIT = Path("data/03_splits/internal.csv")
 PROMPTS = ("prompts.min_area_px", "prompts.train", "prompts.evaluate.jitter", "prompts.evaluate.seed")
 
 # What says how a training is done and not what comes of it: a checkpoint is continued under other values.
-HOW = ("machine",)
+HOW = ("machine", "teacher_outputs", "cache_gigabytes")
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +188,7 @@ class Curve:
         return figure
 
     def _names(self) -> list[str]:
-        return sorted({name for row in self._rows.values() for name in row} - set(PACE_METRICS))
+        return sorted({name for row in self._rows.values() for name in row} - {*PACE_METRICS, *CACHE_METRICS})
 
 
 def conclude(

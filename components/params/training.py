@@ -105,11 +105,27 @@ class DistilParams(OptimiseParams):
 
     `levels` are strides of the feature maps (H/4, H/8, H/16). `mask_weight` weighs the mask loss of the student's
     own decoder against the features' loss; 0 is the paper's plain DSKD.
+
+    `augment_rounds` is how many different augmentations an image gets before they repeat, prompts and order aside; 0: a
+    new one every epoch. Where they repeat, `teacher_outputs` are computed each time (`recompute`), kept on disk
+    (`cache`, at most `cache_gigabytes`), or whichever a measurement at the start finds shorter (`auto`); the student is
+    the same to the bit. With `teacher_precision` of `half` the teacher's maps are rounded to float16, kept or not:
+    half the disk, and another student.
     """
 
     levels: tuple[Literal[4, 8, 16], ...] = Field(min_length=1)
     terms: DistilTerms
     mask_weight: float = Field(ge=0)
+    augment_rounds: int = Field(default=0, ge=0)
+    teacher_outputs: Literal["recompute", "cache", "auto"] = "recompute"
+    teacher_precision: Literal["as_computed", "half"] = "as_computed"
+    cache_gigabytes: float = Field(default=50.0, gt=0)
+
+    @model_validator(mode="after")
+    def _what_is_kept_is_needed_again(self) -> Self:
+        if self.teacher_outputs == "cache" and not 0 < self.augment_rounds < self.epochs:
+            raise ValueError("teacher_outputs is cache, and no augmentation repeats: set augment_rounds below epochs")
+        return self
 
 
 class UnetLossParams(Section):

@@ -113,7 +113,10 @@ def shrink_mask(mask: Mask, size_px: int) -> Mask:
 
 
 class TrainingImages(Dataset[_Sample]):
-    """Images that hold a promptable object, addressed by (epoch, index)."""
+    """Images that hold a promptable object, addressed by (epoch, index).
+
+    With `rounds` above 0 augmentations repeat after so many epochs, prompts and the choice of objects don't.
+    """
 
     def __init__(
         self,
@@ -124,6 +127,7 @@ class TrainingImages(Dataset[_Sample]):
         prompts: TrainPrompts,
         min_area_px: int,
         seed: int,
+        rounds: int = 0,
     ) -> None:
         self.records = [r for r in records if any(o.area_px >= min_area_px for o in r.objects)]
         self.image_size_px = image_size_px
@@ -131,6 +135,7 @@ class TrainingImages(Dataset[_Sample]):
         self.prompts = prompts
         self.min_area_px = min_area_px
         self.seed = seed
+        self.rounds = rounds
         self.transform = augmentation(augment)
 
     def __len__(self) -> int:
@@ -144,7 +149,10 @@ class TrainingImages(Dataset[_Sample]):
         native = load_instances(record)
         size = (self.image_size_px, self.image_size_px)
         instances = np.asarray(cv2.resize(native, size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
-        self.transform.set_random_seed(int(rng.integers(2**31)))
+        look = int(rng.integers(2**31))
+        if self.rounds:
+            look = int(np.random.default_rng([self.seed, epoch % self.rounds, index]).integers(2**31))
+        self.transform.set_random_seed(look)
         moved = self.transform(image=image, mask=instances)
         masks = self._large_enough(record, moved["mask"])
         if masks:
@@ -224,8 +232,9 @@ def training_sets(
     image_size_px: int,
     prompts: PromptParams,
     augment: AugmentParams,
+    rounds: int = 0,
 ) -> tuple[TrainingImages, list[Batch]]:
-    """What a training learns from, and the fixed batches that choose its weights."""
+    """What a training learns from, and the fixed batches that choose its weights; `rounds` as in `TrainingImages`."""
     images = TrainingImages(
         train,
         image_size_px=image_size_px,
@@ -233,6 +242,7 @@ def training_sets(
         prompts=prompts.train,
         min_area_px=prompts.min_area_px,
         seed=params.seed,
+        rounds=rounds,
     )
     validation = validation_batches(
         val,

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from components.errors import ParamsError
@@ -25,14 +24,14 @@ from components.training.loop import FitResult, Report, Trainer
 from components.training.losses import Losses, distillation_loss, mask_loss, neck_features
 from components.training.machine import as_the_machine_needs
 from components.training.scoring import validation_scores
-from components.training.stepping import autocast
+from components.training.teacher_outputs import FOLDER, TeacherOutputs, drop_others
 from components.types import Record
 
 
 @dataclass(frozen=True, slots=True)
 class _Distillation:
     network: Segmenter
-    teacher: Segmenter
+    teacher: TeacherOutputs
     params: DistilParams
     validation: list[Batch]
 
@@ -41,8 +40,7 @@ class _Distillation:
         of_images: dict[str, Tensor] = {}
         of_objects: dict[str, Tensor] = {}
         if weighs_features(self.params.terms):
-            with torch.no_grad(), autocast(self.params.amp, self.teacher.device):
-                target = neck_features(self.teacher, self.teacher.stages(batch.images))
+            target = self.teacher.features(batch.images)
             of_images = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
         if self.params.mask_weight > 0:
             logits, quality = self.network.decode(self.network.embed_levels(features["sum"]), batch.prompts)
@@ -115,14 +113,27 @@ def distil(
     if takes_over:
         take_over_decoder(student, teacher)
     images, validation = training_sets(
-        train, val, params, image_size_px=student.image_size_px, prompts=prompts, augment=augment
+        train,
+        val,
+        params,
+        image_size_px=student.image_size_px,
+        prompts=prompts,
+        augment=augment,
+        rounds=params.augment_rounds,
     )
-    task = _Distillation(student.to(device), teacher.to(device).eval(), params, validation)
+    kept = drop_others(checkpoint_folder / FOLDER, fingerprint)
+    outputs = TeacherOutputs(teacher.to(device).eval(), params, folder=kept, images=len(images))
+    task = _Distillation(student.to(device), outputs, params, validation)
+
+    def told(metrics: dict[str, float], epoch: int) -> None:
+        report(metrics | outputs.take_metrics(), epoch)
+
     trainer = Trainer(
-        task, images, params, folder=checkpoint_folder, fingerprint=fingerprint, report=report, device=device
+        task, images, params, folder=checkpoint_folder, fingerprint=fingerprint, report=told, device=device
     )
     with as_the_machine_needs(student, params.machine):
         result = trainer.fit()
+    outputs.discard()
     student.to("cpu").eval()
     teacher.to("cpu")
     return result
