@@ -2,8 +2,9 @@
 
 The adapter's scale goes into its projections. The four Sobel kernels and the 1x1 convolution after them are one 3x3
 kernel on one channel (the sum of the stem's four), so that the nine cells under it are nine more features beside the
-context branch's, gathered once a stage and shared by its blocks, as the pooled edge map is. Leaves out: attention and
-feed-forward layers, which stay as they are, and adapters `as_released`, whose root of squares no layer can take in.
+context branch's, gathered once a stage and shared by its blocks, as the pooled edge map is. Leaves out: the blocks
+themselves, which stay as they are but for attention to the whole map (pieces.py), and adapters `as_released`, whose
+root of squares no layer can take in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from components.promptable.adapter import CHAdapter
 from components.promptable.folding.linear import Affine, affine
+from components.promptable.folding.pieces import in_pieces
 from components.promptable.trunks.hiera import AdaptedHiera
 
 _TAPS = 9
@@ -33,6 +35,8 @@ class FoldedHiera(nn.Module):
         hiera = trunk.hiera
         self.patch_embed = copy.deepcopy(hiera.patch_embed)
         self.blocks = copy.deepcopy(hiera.blocks)
+        for block in self.blocks:
+            in_pieces(block)
         self.stage_ends = tuple(hiera.stage_ends)
         self.edge_stem = copy.deepcopy(trunk.edge_stem)
         self.shares_taps = trunk.config.variant == "as_drawn"
