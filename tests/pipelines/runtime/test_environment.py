@@ -14,7 +14,7 @@ from pipelines.runtime.environment import ProjectError, prepare, project_root
 
 def test_importing_a_pipeline_sets_the_environment_before_libraries_load(root: Path) -> None:
     code = (
-        "import sys, os, pipelines.finetune; import albumentations;"
+        "import sys, os, pipelines.split; import albumentations;"
         "print(os.environ['NO_ALBUMENTATIONS_UPDATE'], os.environ['PREFECT_HOME'], os.environ['OMP_WAIT_POLICY'])"
     )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT", "OMP", "NO_ALB"))}

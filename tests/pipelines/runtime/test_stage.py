@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import importlib
 import logging
 import os
 import shutil
-import subprocess
-import sys
+import signal
+from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -90,6 +92,16 @@ def test_a_fault_of_the_system_is_a_message(
     assert ended.value.code == 1 and f"reports/gate.json: {os.strerror(number)}" in said and "what to do" in said
 
 
+@pytest.fixture
+def as_started(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Lets a stage's command run in this process: what it sets for the whole process is put back."""
+    monkeypatch.setattr("pipelines.runtime.stage.talk", lambda: None)
+    on_end = signal.getsignal(signal.SIGTERM)
+    with patch.dict(os.environ):
+        yield monkeypatch
+    signal.signal(signal.SIGTERM, on_end)
+
+
 @pytest.mark.parametrize(
     ("stage", "arguments", "change", "says", "code"),
     [
@@ -101,15 +113,24 @@ def test_a_fault_of_the_system_is_a_message(
     ],
 )
 def test_a_fault_is_a_message_and_an_exit_code(
-    root: Path, tmp_path: Path, stage: str, arguments: list[str], change: tuple[str, str] | None, says: str, code: int
+    root: Path,
+    tmp_path: Path,
+    as_started: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stage: str,
+    arguments: list[str],
+    change: tuple[str, str] | None,
+    says: str,
+    code: int,
 ) -> None:
     shutil.copy(root / "dvc.yaml", tmp_path)
     text = (root / "params.yaml").read_text(encoding="utf-8")
     (tmp_path / "params.yaml").write_text(text.replace(*change) if change else text, encoding="utf-8")
-    command = [sys.executable, "-c", f"from pipelines.{stage} import {stage}; {stage}.main()", *arguments]
-    done = subprocess.run(
-        command, cwd=tmp_path, env={"PYTHONPATH": str(root)}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == code
-    assert says in done.stderr and "Traceback" not in done.stderr
+    as_started.chdir(tmp_path)
+    as_started.setattr("sys.argv", [stage, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        getattr(importlib.import_module(f"pipelines.{stage}"), stage).main()
+    said = capsys.readouterr().err
+    assert ended.value.code == code
+    assert says in said and "Traceback" not in said
     assert not (tmp_path / ".prefect/server.json").exists(), "nothing is started for a run that can't begin"
