@@ -65,12 +65,23 @@ def bench(
 
 
 @app.command("table")
-def bench_table(record: Annotated[Path, typer.Argument(help="A record that `--out` wrote.")]) -> None:
-    """Render a record as Markdown: the figures of README and docs."""
+def bench_table(
+    record: Annotated[Path | None, typer.Argument(help="A record that `--out` wrote.")] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Only what is wanted of the students.")] = False,
+    pages: Annotated[list[Path] | None, typer.Option("--refresh", help="Renew the tables of this page.")] = None,
+) -> None:
+    """Render a record as Markdown, or renew the tables of pages, whose marks name their records."""
+    from components.artefacts import write_text
+    from components.evaluation.benchmarking.pages import refreshed
     from components.evaluation.benchmarking.record import read_record
     from components.evaluation.benchmarking.tables import markdown
 
-    typer.echo(markdown(read_record(record)), nl=False)
+    if (record is None) == (not pages):
+        raise typer.BadParameter("name a record, or pages to refresh")
+    if record is not None:
+        typer.echo(markdown(read_record(record), brief=brief), nl=False)
+    for page in pages or ():
+        write_text(page, refreshed(page.read_text(encoding="utf-8"), Path.cwd()))
 
 
 def _measured(benchmark: Benchmark, out: Path | None, *, as_json: bool) -> Record:

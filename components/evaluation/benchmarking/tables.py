@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from components.evaluation.benchmarking.passes import Part
 from components.evaluation.benchmarking.record import Record, Row
 from components.evaluation.benchmarking.rounds import Spread
-from components.evaluation.benchmarking.wanted import AT_PX, students, wanted
+from components.evaluation.benchmarking.wanted import AT_PX, quickest, students, wanted
 
 NONE = "–"
 HEADINGS = (
@@ -48,21 +48,28 @@ def tables(record: Record) -> Iterator[Table]:
         rows = tuple(_cells(row) for row in record.rows if row.input_px == size_px)
         if rows:
             yield Table(f"{size_px} x {size_px} px", HEADINGS, rows)
+    yield from wanted_table(record)
+
+
+def wanted_table(record: Record) -> Iterator[Table]:
+    """What is wanted of each student, and what was found; nothing where nothing of it was measured."""
     figures = {name: list(wanted(record, name)) for name in students(record)}
-    if any(each.found is not None for of in figures.values() for each in of):
-        first = next(iter(figures.values()))
-        rows = tuple(
-            (each.what, each.wanted, *(_found(of[number].found) for of in figures.values()))
-            for number, each in enumerate(first)
-        )
-        title = f"What is wanted, at {AT_PX} px on the CPU unless said, each student in its quickest way"
-        yield Table(title, ("figure", "wanted", *figures), rows)
+    if not any(each.found is not None for of in figures.values() for each in of):
+        return
+    rows = tuple(
+        (each.what, each.wanted, *(_found(of[number].found) for of in figures.values()))
+        for number, each in enumerate(next(iter(figures.values())))
+    )
+    ways = {name: quickest(record, name) for name in figures}
+    headings = tuple(name if row is None else f"{name} ({way(row)})" for name, row in ways.items())
+    title = f"Students at {AT_PX} px on the CPU unless said, each in its quickest way"
+    yield Table(title, ("figure", "wanted", *headings), rows)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.model,
-        _way(row),
+        way(row),
         # Of what is no part of a model, as a U-Net's encoder, nothing but the call is measured.
         NONE if row.kind == "unet" else _spread(row, "encoder"),
         _times_as_fast(row),
@@ -76,7 +83,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _way(row: Row) -> str:
+def way(row: Row) -> str:
+    """How a row was run, in words."""
     names = {"pytorch": "PyTorch", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}
     where = "" if row.device == "cpu" else row.device.upper()
     dtype = "" if row.dtype == "float32" else row.dtype
@@ -127,7 +135,7 @@ def machine_line(record: Record) -> str:
     """The machine and the settings on one line."""
     machine, settings = record.machine, record.settings
     load = machine.get("load_average", {})
-    versions = ", ".join(f"{name} {version}" for name, version in machine.get("versions", {}).items())
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(machine.get("versions", {}).items()))
     parts = [
         str(machine["cpu"]),
         f"{machine['cores']} cores, {settings.threads} threads",
@@ -145,23 +153,24 @@ def _load(values: Sequence[float]) -> str:
     return f"{values[0]:g}" if values else "unknown"
 
 
-def markdown(record: Record) -> str:
-    """All tables as Markdown, with the machine above them and what was left out below."""
+def markdown(record: Record, *, brief: bool = False) -> str:
+    """All tables as Markdown, with the machine above them and what was left out below; or just what is wanted."""
     settings = record.settings
-    lines = [
-        f"{machine_line(record)}.",
-        "",
-        f'Medians and, in brackets, the 10th and 90th percentile over the rounds. "Times as fast" refers to '
-        f'`{settings.reference}` run by PyTorch at the same input, round by round; "in batches" are images a second '
-        f"of the encoder with {settings.batch} images a call (on a GPU as many as the record says). "
-        "GMAC: encoder + click.",
-    ]
-    for table in tables(record):
+    lines = [f"{machine_line(record)}."]
+    if not brief:
+        lines += [
+            "",
+            'Medians and, in brackets, the 10th and 90th percentile over the rounds. "Times as fast" refers to '
+            f'`{settings.reference}` run by PyTorch at the same input, round by round; "in batches" are images a '
+            f"second of the encoder with {settings.batch} images a call (on a GPU as many as the record says). "
+            "GMAC: encoder + click.",
+        ]
+    for table in wanted_table(record) if brief else tables(record):
         lines += ["", f"**{table.title}**", "", _line(table.headings), _line(_rule(table))]
         lines += [_line(row) for row in table.rows]
     if any(row.device == "cuda" for row in record.rows):
         lines += ["", PAPER]
-    if record.left_out:
+    if record.left_out and not brief:
         lines += ["", "Left out: " + "; ".join(f"{each.key} ({each.reason})" for each in record.left_out) + "."]
     return "\n".join(lines) + "\n"
 

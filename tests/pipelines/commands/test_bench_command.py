@@ -29,6 +29,11 @@ def test_a_record_is_rendered_as_markdown(measured: Path) -> None:
     result = CliRunner().invoke(app, ["bench", "table", str(measured)])
     assert result.exit_code == 0, result.output
     assert "| unet_16 | PyTorch |" in result.output
+    page = measured.with_name("page.md")
+    page.write_text(f"<!-- sonoforge bench table {measured} -->\n<!-- end of the table -->\n")
+    assert CliRunner().invoke(app, ["bench", "table", "--refresh", str(page)]).exit_code == 0
+    assert result.output in page.read_text()
+    assert CliRunner().invoke(app, ["bench", "table"]).exit_code == 2
 
 
 def test_what_is_far_from_the_kept_record_is_a_warning_and_no_failure(

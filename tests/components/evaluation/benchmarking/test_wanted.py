@@ -28,8 +28,8 @@ def test_on_a_gpu_the_same_precision_is_compared(made: Callable[..., Record]) ->
     half = {"dtype": "bfloat16"}
     record = made(
         {
-            ours: {"encoder": {0: 3.0}, "batch": {0: 4.0}},
-            replace(ours, **half): {"encoder": {0: 2.0}, "batch": {0: 1.0}},
+            ours: {"encoder": {0: 3.0}, "click": {0: 1.0}, "batch": {0: 4.0}},
+            replace(ours, **half): {"encoder": {0: 2.0}, "click": {0: 1.0}, "batch": {0: 1.0}},
             theirs: {"encoder": {0: 100.0}},
             replace(theirs, **half): {"encoder": {0: 50.0}},
         }
