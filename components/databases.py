@@ -39,10 +39,10 @@ def is_postgres(address: str) -> bool:
     return address.partition(":")[0].partition("+")[0] in {"postgresql", "postgres"}
 
 
-def with_driver(address: str) -> str:
-    """A PostgreSQL address with the driver that is pinned here, where it names none."""
+def with_driver(address: str, driver: str = DRIVER) -> str:
+    """A PostgreSQL address with a driver, where it names none."""
     scheme, _, rest = address.partition(":")
-    return f"{DRIVER}:{rest}" if is_postgres(address) and "+" not in scheme else address
+    return f"{driver}:{rest}" if is_postgres(address) and "+" not in scheme else address
 
 
 @contextmanager
@@ -89,7 +89,8 @@ def connected(address: str) -> Iterator[Connection]:
         raise _refused(address, "it is no address of a database") from None
     _knock(url, address)
     try:
-        connection = create_engine(url, poolclass=NullPool).connect()
+        # No transaction is left open: an index that is built concurrently waits for all of them to end.
+        connection = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
     except DBAPIError as error:
         raise _refused(address, _reason(error)) from None
     with connection:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 from filelock import FileLock, Timeout
 
@@ -28,6 +29,7 @@ from components.errors import ParamsError, SonoForgeError
 from components.params import Params, load_params, parse_params
 from components.params.editing import params_editor
 from pipelines.interrupts import ends_as_interrupts
+from pipelines.runtime.local_server import DOOR, mark
 
 STAGES = (
     "ingest",
@@ -217,7 +219,8 @@ _RESULTS = ("internal/metrics.json", "external/metrics.json", "gate.json", "prom
 def _environment() -> dict[str, str]:
     # The stages' `python` is this one, also where the virtual environment isn't activated.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    # When this process is killed its stages end, too, also where it is no `sonoforge` but a Prefect flow.
+    return {**os.environ, DOOR: mark(psutil.Process()), "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def _read(path: Path) -> dict[str, Any] | None:

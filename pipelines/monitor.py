@@ -28,6 +28,7 @@ from pipelines.schedule import run_or_serve
 
 PAGE, NUMBERS = Path("reports/monitor.html"), Path("reports/monitor.json")
 EVENT = "sonoforge.retrain.asked"
+TIMEOUT_S = 2 * 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ def main() -> None:
     try:
         root = project_root()
         parameters = {"root": str(root), "signals": arguments.signals, "model": arguments.model}
-        run_or_serve(monitor, root, cron=arguments.cron, timeout_s=2 * 3600, parameters=parameters)
+        run_or_serve(monitor, root, cron=arguments.cron, timeout_s=TIMEOUT_S, parameters=parameters)
     except SonoForgeError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

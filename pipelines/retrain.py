@@ -21,6 +21,8 @@ from pipelines.runtime.stage import talk
 from pipelines.runtime.steps import step
 from pipelines.schedule import run_or_serve
 
+TIMEOUT_S = 31 * 24 * 3600.0
+
 log = logging.getLogger(__name__)
 
 
@@ -84,7 +86,7 @@ def main() -> None:
     try:
         root = project_root()
         parameters = {"root": str(root), "if_asked": arguments.if_asked}
-        run_or_serve(retrain, root, cron=arguments.cron, timeout_s=31 * 24 * 3600, parameters=parameters)
+        run_or_serve(retrain, root, cron=arguments.cron, timeout_s=TIMEOUT_S, parameters=parameters)
     except SonoForgeError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(1)

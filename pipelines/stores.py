@@ -17,20 +17,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from components.databases import connected, is_postgres, masked
+from components.databases import masked
 from components.errors import SonoForgeError
 from components.tracking import address
+from pipelines.runtime.prefect_database import check_database, shared_database
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
 
-API, DATABASE = "PREFECT_API_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL"
-_DATABASES = (DATABASE, "PREFECT_API_DATABASE_CONNECTION_URL")
+API = "PREFECT_API_URL"
 
 ONE_TRY = {"AWS_MAX_ATTEMPTS": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "PREFECT_CLIENT_MAX_RETRIES": "0"}
 """Whoever asks wants to know now."""
-TRIGRAMS = "select count(*) from pg_available_extensions where name = 'pg_trgm'"
-
 State = Literal["here", "answers", "fails"]
 
 
@@ -165,24 +163,14 @@ def ask_prefect(_: Path) -> list[Store]:
 
 
 def _ask_database() -> Store:
-    named = next((os.environ[name] for name in _DATABASES if os.environ.get(name)), "")
-    if not is_postgres(named):
-        return Store("Prefect", named or ".prefect", "here", "SQLite: for one writer at a time")
+    named = shared_database(os.environ)
+    if named is None:
+        return Store("Prefect", ".prefect", "here", "SQLite: for one writer at a time")
     try:
-        with connected(named) as connection:
-            trigrams = connection.exec_driver_sql(TRIGRAMS).scalar()
+        check_database(named)
     except SonoForgeError as error:
         return Store("Prefect", masked(named), "fails", error.found, error.expected, error.remedy)
-    if trigrams:
-        return Store("Prefect", masked(named), "answers", "PostgreSQL for the API that a run starts")
-    return Store(
-        "Prefect",
-        masked(named),
-        "fails",
-        "the extension pg_trgm isn't there",
-        "PostgreSQL with its contributed extensions, which Prefect's indexes need",
-        "install them there (Debian: postgresql-contrib)",
-    )
+    return Store("Prefect", masked(named), "answers", "PostgreSQL, for the API that a run starts")
 
 
 _ASK: Mapping[str, Callable[[Path], list[Store]]] = {"DVC": ask_dvc, "MLflow": ask_mlflow, "Prefect": ask_prefect}

@@ -8,6 +8,7 @@ or, with `--socket`, a whole pass over a Unix socket. Leaves out: what a stage r
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import json
 import signal
@@ -214,7 +215,10 @@ def _main() -> None:
     if arguments.socket:
         serve_socket(arguments.root, arguments.socket)
     else:
-        Journal(arguments.root).serve(sys.stdin, sys.stdout)
+        answers = sys.stdout
+        # MLflow prints where a run is to be seen; the stage would take it for an answer.
+        with contextlib.redirect_stdout(sys.stderr):
+            Journal(arguments.root).serve(sys.stdin, answers)
 
 
 if __name__ == "__main__":

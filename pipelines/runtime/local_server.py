@@ -28,12 +28,17 @@ import psutil
 from filelock import FileLock
 
 from components.artefacts import write_json
+from components.databases import masked
 from components.errors import SonoForgeError
+from pipelines.runtime.prefect_database import check_database, one_start, shared_database
 
 START_LIMIT_S = 240.0
+ANSWER_LIMIT_S = 15.0
 _POLL_S = 0.25
 _DOORS = {"dvc", "sonoforge"}
 _DOOR_MODULES = {"dvc", "pipelines.cli"}
+DOOR = "SONOFORGE_DOOR"
+"""Names the process that runs the graph where it is neither, such as a flow run that a Prefect worker started."""
 # A graph run needs run records, not schedules; these services poll the database for work that never comes.
 _IDLE_SERVICES = ("SCHEDULER", "LATE_RUNS", "FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS", "TRIGGERS")
 
@@ -52,18 +57,22 @@ class Services:
 
 
 def door_process() -> psutil.Process:
-    """The topmost `dvc` or `sonoforge` above this process, else this process."""
+    """The topmost `dvc`, `sonoforge` or process that says it runs the graph above this process, else this process."""
     this = psutil.Process()
     above = [process for process in this.parents() if _is_door(process)]
     return above[-1] if above else this
 
 
+def mark(process: psutil.Process) -> str:
+    """A process's own name: process numbers come round again, start times with them don't."""
+    return f"{process.pid}-{process.create_time():.2f}"
+
+
 def _is_door(process: psutil.Process) -> bool:
     try:
-        words = process.cmdline()
+        return is_door(process.cmdline()) or mark(process) == os.environ.get(DOOR)
     except psutil.Error:
         return False
-    return is_door(words)
 
 
 def is_door(words: Sequence[str]) -> bool:
@@ -105,8 +114,7 @@ def ensure_services(root: Path, *, door: psutil.Process | None = None) -> Servic
 def _sign_in(folder: Path, door: psutil.Process) -> None:
     doors = folder / "doors"
     doors.mkdir(exist_ok=True)
-    # The start time makes the mark unique: process numbers come round again.
-    (doors / f"{door.pid}-{door.create_time():.2f}").touch()
+    (doors / mark(door)).touch()
 
 
 def _address(folder: Path) -> Services | None:
@@ -137,6 +145,7 @@ def _healthy(api_url: str, timeout_s: float = 5.0) -> bool:
 
 def _start(root: Path, folder: Path) -> Services:
     (folder / "server.json").unlink(missing_ok=True)
+    _check_named()
     with (folder / "server.log").open("ab") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "pipelines.runtime.local_server", "--root", str(root)],
@@ -160,6 +169,23 @@ def _start(root: Path, folder: Path) -> Services:
     )
 
 
+def _check_named() -> None:
+    """Make sure of what the environment names, before anything waits for it."""
+    if not (wanted := os.environ.get("PREFECT_API_URL")):
+        if (database := shared_database(os.environ)) is not None:
+            check_database(database)
+        return
+    until = time.monotonic() + ANSWER_LIMIT_S
+    while not _healthy(wanted):
+        if time.monotonic() > until:
+            raise ServerError(
+                f"no Prefect server answers at {masked(wanted)}, which PREFECT_API_URL names",
+                expected="the address of a running server's API, such as http://127.0.0.1:4200/api",
+                remedy="start that server; or unset PREFECT_API_URL, and a run starts its own",
+            )
+        time.sleep(_POLL_S)
+
+
 class _Keeper:
     """Runs the services of one project until nobody needs them any more."""
 
@@ -172,11 +198,12 @@ class _Keeper:
 
     def run(self) -> None:
         try:
-            services = self._launch()
-            while not _healthy(services.api_url) or not Path(services.tracking_socket).exists():
-                if not self._all_alive() or not self._wanted():
-                    return
-                time.sleep(_POLL_S)
+            with one_start(os.environ) as database:
+                services = self._launch(database)
+                while not _healthy(services.api_url) or not Path(services.tracking_socket).exists():
+                    if not self._all_alive() or not self._wanted():
+                        return
+                    time.sleep(_POLL_S)
             write_json(self._folder / "server.json", asdict(services))
             while self._all_alive():
                 time.sleep(_POLL_S * 2)
@@ -185,7 +212,7 @@ class _Keeper:
         finally:
             self._stop()
 
-    def _launch(self) -> Services:
+    def _launch(self, database: dict[str, str]) -> Services:
         path = self._sockets / "tracking"
         writer = ["-m", "components.tracking.writer", "--root", str(self._root), "--socket", str(path)]
         self._processes.append(subprocess.Popen([sys.executable, *writer], cwd=self._root))
@@ -200,7 +227,7 @@ class _Keeper:
                     [sys.executable, *server, "--host", "127.0.0.1", "--port", str(port)],
                     cwd=self._root,
                     # The page under / asks this address for its data.
-                    env=os.environ | off | {"PREFECT_UI_API_URL": api_url},
+                    env=os.environ | off | database | {"PREFECT_UI_API_URL": api_url},
                 )
             )
         return Services(api_url, str(path), os.getpid())

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from components.databases import alone
+from components.databases import alone, with_driver
 from components.errors import StoreError
 from components.tracking import (
     Provenance,
@@ -23,6 +25,7 @@ from components.tracking import (
     run_record,
     set_alias,
     stage_run,
+    writer,
 )
 from components.tracking.address import ARTEFACTS, TRACKING, find_address
 from components.tracking.runs import StageRun, TrackingError
@@ -153,6 +156,56 @@ def test_a_restart_of_the_server_costs_no_metric(
     kept = postgres.ask(f"select step, value from metrics {mine} order by step", database="mlflow")
     assert kept == [[1, 1.0], [2, 2.0]]
     assert postgres.ask(f"select status from runs {mine}", database="mlflow") == [["FINISHED"]]
+
+
+@pytest.fixture
+def server(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an MLflow server on the team's database, which keeps files itself."""
+    from mlflow.server import app
+    from werkzeug.serving import make_server
+
+    for name, value in {
+        "_MLFLOW_SERVER_FILE_STORE": with_driver(postgres.address("mlflow")),
+        "_MLFLOW_SERVER_REGISTRY_STORE": with_driver(postgres.address("mlflow")),
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(tmp_path / "served"),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with make_server("127.0.0.1", 0, app, threaded=True) as serving:
+        thread = threading.Thread(target=serving.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{serving.server_port}"
+        finally:
+            serving.shutdown()
+            thread.join()
+
+
+def test_through_a_server_the_same_records_are_written(
+    postgres: Postgres, shared: str, server: str, same_pass: Provenance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRACKING, server)
+    with recording(tmp_path, same_pass) as run:
+        run.log_metrics({"loss": 1.0}, step=1)
+    kept = postgres.ask(f"select value from metrics where run_uuid = '{run.run_id}'", database="mlflow")
+    assert kept == [[1.0]]
+    assert [version.digest for version in list_versions(tmp_path, "segmenter")] == ["d1", "d2"]
+    assert look(tmp_path).startswith("files in ")
+
+
+def test_what_a_library_prints_is_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def serve(self: Journal, requests: IO[str], answers: IO[str]) -> None:
+        print("View run at http://…")  # noqa: T201 - as MLflow does
+        answers.write("an answer\n")
+
+    monkeypatch.setattr(Journal, "serve", serve)
+    monkeypatch.setattr("sys.argv", ["writer", "--root", str(tmp_path)])
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    writer._main()
+    assert capsys.readouterr().out == "an answer\n"
 
 
 @pytest.mark.parametrize("wrong", ["password", "database", "port"])
