@@ -18,19 +18,28 @@ from components.evaluation.validate import CASE_COLUMNS, ValidationResult, finis
 from components.intake.form.records import load_image, load_instances
 from components.journal import LINES
 from components.types import Record
+from tests.components.evaluation.conftest import ThresholdPredictor, dataset_maker
 
 
-def test_every_case_is_scored_for_every_contender(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
-    records = make_dataset("busi", 6) + make_dataset("ddti", 4, spacing=True)
+@pytest.fixture(scope="module")
+def validated(models, prompts, params, tmp_path_factory) -> tuple[ValidationResult, ThresholdPredictor]:
+    """A validation of two datasets, one of which states its spacing, and what it was asked."""
+    folder, predictor = tmp_path_factory.mktemp("validated"), ThresholdPredictor()
+    make_dataset = dataset_maker(folder / "harmonised")
     result = validate(
-        records,
+        make_dataset("busi", 6) + make_dataset("ddti", 4, spacing=True),
         models=models,
         prompts=prompts,
         params=params,
         device="cpu",
-        partial=tmp_path / "p",
+        partial=folder / "p",
         predictor=predictor,
     )
+    return result, predictor
+
+
+def test_every_case_is_scored_for_every_contender(validated) -> None:
+    result, predictor = validated
     cases = result.cases
     assert list(cases.columns) == list(CASE_COLUMNS)
     assert len(cases) == 10 * (3 * 2 + 2 * 3)  # 3 prompts for 2 models, 3 baselines where there is a box
@@ -40,7 +49,7 @@ def test_every_case_is_scored_for_every_contender(make_dataset, predictor, model
     assert predictor.embedded.count("0") == predictor.embedded.count("1") == 10
     assert cases[cases["model"] == "teacher"]["dice"].eq(1).all()
     row = cases[cases["model"] == "student"].iloc[7].to_dict()
-    record = next(r for r in records if r.image_id == row["image_id"])
+    record = next(r for r in result.records if r.image_id == row["image_id"])
     assert dice(load_instances(record) == 1, mask_of_row(row)) == row["dice"]
     assert row["contrast"] == object_contrast(load_image(record), load_instances(record), 1) > 1
     assert row["calipers"] == 0 and cases.groupby("case_id")["contrast"].nunique().eq(1).all()
@@ -76,16 +85,8 @@ def test_scanner_and_site_reach_the_cases_and_the_summary(
     assert set(result.cases[result.cases["image_id"] == records[0].image_id]["scanner"]) == {"old"}
 
 
-def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
-    result = validate(
-        make_dataset("busi", 4),
-        models=models,
-        prompts=prompts,
-        params=params,
-        device="cpu",
-        partial=tmp_path / "p",
-        predictor=predictor,
-    )
+def test_all_models_see_the_same_prompts(validated) -> None:
+    result, _ = validated
     seen = result.cases.groupby(["case_id", "prompt"])["prompt_json"].nunique()
     assert seen.eq(1).all()
     kinds = result.cases.drop_duplicates(["case_id", "prompt"])
@@ -94,17 +95,8 @@ def test_all_models_see_the_same_prompts(make_dataset, predictor, models, prompt
     assert all(a != b for a, b in zip(jittered, exact, strict=True))
 
 
-def test_metrics_have_the_published_shape(make_dataset, predictor, models, prompts, params, tmp_path) -> None:
-    records = make_dataset("busi", 6) + make_dataset("ddti", 4, spacing=True)
-    metrics = validate(
-        records,
-        models=models,
-        prompts=prompts,
-        params=params,
-        device="cpu",
-        partial=tmp_path / "p",
-        predictor=predictor,
-    ).metrics
+def test_metrics_have_the_published_shape(validated) -> None:
+    metrics = validated[0].metrics
     assert json.loads(json.dumps(metrics, allow_nan=False)) == metrics
     assert metrics["schema"] == 1
     assert metrics["model"] == {"name": "hiera_mini", "digest": "a" * 64, "phantom": True}
@@ -163,8 +155,9 @@ def test_an_interrupted_validation_continues(make_dataset, predictor, models, pr
 
 
 def test_kept_rows_of_another_model_prompt_or_truth_are_not_used(
-    make_dataset, predictor, models, prompts, params, tmp_path
+    make_dataset, predictor, models, prompts, params, tmp_path, monkeypatch
 ) -> None:
+    monkeypatch.setattr("components.evaluation.validate.summarise", lambda *_, **__: {})
     records = make_dataset("busi", 3)
     arguments = {"models": models, "prompts": prompts, "params": params, "device": "cpu", "partial": tmp_path / "p"}
     validate(records, **arguments, predictor=predictor)
