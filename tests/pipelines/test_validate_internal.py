@@ -16,7 +16,7 @@ from components.errors import PeerError
 from components.evaluation.comparing.flat import flat_means
 from components.evaluation.not_ultrasound import KINDS
 from components.evaluation.peers import medsam
-from components.evaluation.peers.networks.sam1 import Sam1
+from components.evaluation.peers.networks import sam1
 from components.evaluation.peers.networks.vit import VisionTransformer, VitConfig
 from components.intake.form.records import read_split
 from components.promptable.calibration import write_calibration
@@ -97,9 +97,10 @@ def test_peers_are_scored_beside_ours(reached: Reached, plain_steps: None, tmp_p
     shutil.copytree(
         reached("validate_internal"), root, ignore=shutil.ignore_patterns("released", "released.end.json", ".mlflow")
     )
-    small = VitConfig(channels=16, depth=1, heads=2, global_blocks=(), input_px=256, patch_px=4, window=16)
+    small = VitConfig(channels=16, depth=1, heads=2, global_blocks=(), input_px=64, patch_px=4, window=16)
+    monkeypatch.setattr(sam1, "EMBEDDING_SIDE", small.side)
     monkeypatch.setattr(medsam, "VIT_B", small)
-    torch.save(Sam1(VisionTransformer(small), input_px=256).state_dict(), root / "rival.pth")
+    torch.save(sam1.Sam1(VisionTransformer(small), input_px=small.input_px).state_dict(), root / "rival.pth")
     digest = sha256_of(root / "rival.pth")
     set_params(root, [f"evaluate.peers.rival={{model: medsam_vit_b, weights: rival.pth, sha256: {digest}}}"])
     validate_internal.function(make_job(validate_internal, root)[0])
