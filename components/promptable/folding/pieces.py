@@ -38,7 +38,8 @@ class AttentionInPieces(nn.Module):
         query, key, value = (
             rearrange(part, "b h w (n d) -> b n (h w) d", n=self.heads) for part in self.qkv(x).chunk(3, dim=-1)
         )
-        rows = max(1, self.most // (self.heads * height * width))
+        # No piece may be larger than the whole: the exporter takes its size literally.
+        rows = min(height * width, max(1, self.most // (self.heads * height * width)))
         pieces = [
             F.softmax(piece @ rearrange(key, "b n k d -> b n d k"), dim=-1) @ value
             for piece in query.split(rows, dim=2)

@@ -52,6 +52,9 @@ def open_network(model: bytes, *, threads: int = THREADS) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # Threads that wait for each other by turning in circles take the cores from whoever else works: an image took
+    # three times as long beside other processes (docs/speed.md).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     taken = providers(onnxruntime.get_available_providers())
     return Session(onnxruntime.InferenceSession(model, options, providers=taken))
 

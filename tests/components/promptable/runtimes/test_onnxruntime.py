@@ -9,8 +9,9 @@ from tests.components.promptable.conftest import Pair
 def test_sessions_have_a_number_of_threads_of_their_own(pair: Pair) -> None:
     for network in (pair.exported.encoder, pair.exported.decoder):
         assert isinstance(network, Session)
-        assert network.session.get_session_options().intra_op_num_threads == THREADS
-        assert network.session.get_session_options().inter_op_num_threads == 1
+        options = network.session.get_session_options()
+        assert options.intra_op_num_threads == THREADS and options.inter_op_num_threads == 1
+        assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert pair.exported.facts.name == "onnxruntime"
     assert pair.exported.facts.told == f"CPU, {THREADS} threads"
 
