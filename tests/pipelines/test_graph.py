@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -11,21 +12,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import reduce
+from contextlib import chdir
+from functools import cached_property, reduce
 from operator import getitem
 from pathlib import Path
 
+import networkx
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from components.params import load_params
 from pipelines.graph import STAGES
-from tests.pipelines.conftest import DEAF
+from tests.pipelines.conftest import DEAF, SMALL, shrink
 
 pytestmark = [pytest.mark.graph, pytest.mark.timeout(900)]
 
-DATASETS = ("busi", "tn3k", "fugc")
-IMAGES = {"busi": 16, "tn3k": 16, "fugc": 6}
 BEHIND_A_VALIDATION = {"package", "document", "gate", "promote", "report"}
 DOWNSTREAM_OF_SCORING = {"validate_internal", "validate_external"} | BEHIND_A_VALIDATION
 DOWNSTREAM_OF_TRAINING = {"distil", "spread", "calibrate"} | DOWNSTREAM_OF_SCORING
@@ -65,14 +67,21 @@ class Project:
 
     def changed(self) -> set[str]:
         """The stages that DVC would run at once."""
-        found = json.loads(self.call("dvc", "status", "--json").stdout)
+        with chdir(self.folder), Repo() as repo:
+            found = repo.status()
         return {name for name, why in found.items() if any("changed" in str(reason) for reason in why)}
 
     def stale(self) -> set[str]:
         """The stages that DVC would run, those behind a stale one included."""
         changed = self.changed()
-        graph = json.loads(self.call(sys.executable, "-c", _DOWNSTREAM).stdout)
-        return changed | {later for name in changed for later in graph[name]}
+        return changed | {later for name in changed for later in self.behind[name]}
+
+    @cached_property
+    def behind(self) -> dict[str, set[str]]:
+        """Which stages come after each one, by DVC's own graph."""
+        with chdir(self.folder), Repo() as repo:
+            graph = repo.index.graph
+            return {one.addressing: {each.addressing for each in networkx.ancestors(graph, one)} for one in graph}
 
     def edit(self, change: Callable[[dict[str, object]], None]) -> None:
         """Change params.yaml."""
@@ -85,15 +94,6 @@ class Project:
         """Name and status of all MLflow runs, in the order of their start."""
         with sqlite3.connect(self.folder / ".mlflow/mlflow.db") as database:
             return list(database.execute("select name, status from runs order by start_time"))
-
-
-# Which stages come after each one, by DVC's own graph.
-_DOWNSTREAM = """
-import json, networkx
-from dvc.repo import Repo
-graph = Repo().index.graph
-print(json.dumps({stage.addressing: [s.addressing for s in networkx.ancestors(graph, stage)] for stage in graph}))
-"""
 
 
 def _copy(root: Path, folder: Path) -> None:
@@ -118,17 +118,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Pr
     _copy(root, folder)
     made = Project(folder)
 
-    def shrink(params: dict[str, dict[str, object]]) -> None:
-        params["datasets"] = {name: params["datasets"][name] for name in DATASETS}
-        for name, count in IMAGES.items():
-            params["datasets"][name]["phantom"]["images"] = count  # type: ignore[index]
-        params["model"]["image_size_px"] = 64
-        for training in ("finetune", "distil"):
-            params[training] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0}
-        params["unet"] |= {"epochs": 1, "batch_size": 4, "loader_workers": 0, "channels": [8, 8]}
-        params["evaluate"] |= {"bootstrap_resamples": 100, "figure_cases": 1}
-
-    made.edit(shrink)  # type: ignore[arg-type]
+    made.edit(lambda params: shrink(params, SMALL))
     made.call("git", "init", "-q")
     made.call("git", "add", "-A")
     made.call("git", "-c", "user.name=test", "-c", "user.email=test@example.org", "commit", "-q", "-m", "Start")
@@ -145,7 +135,7 @@ def reproduced(project: Project) -> Project:
 def test_everything_is_there(reproduced: Project) -> None:
     folder = reproduced.folder
     kinds = load_params(folder / "params.yaml").prompts.evaluate.kinds
-    for role, names in (("internal", {"busi", "tn3k"}), ("external", {"fugc"})):
+    for role, names in (("internal", {"busi"}), ("external", {"fugc"})):
         metrics = json.loads((folder / f"reports/{role}/metrics.json").read_text(encoding="utf-8"))
         assert metrics["schema"] == 1 and metrics["phantom"] is True
         assert set(metrics["datasets"]) == names
@@ -157,7 +147,7 @@ def test_everything_is_there(reproduced: Project) -> None:
                 assert set(by_who) == {"student", "teacher"} | baselines
                 assert set(by_who["student"]["dice"]) >= {"mean", "n", "undefined"}
     gate = json.loads((folder / "reports/gate.json").read_text(encoding="utf-8"))
-    assert gate["verdict"] in {"FAIL", "INSUFFICIENT"}, "one epoch on sixteen images can't be enough"
+    assert gate["verdict"] in {"FAIL", "INSUFFICIENT"}, "one epoch on a few images can't be enough"
     assert json.loads((folder / "reports/promotion.json").read_text(encoding="utf-8"))["action"] == "refused"
     assert (folder / "reports/training/finetune.csv").read_text(encoding="utf-8").startswith("epoch,")
     assert (folder / "reports/data/busi/docs/index.html").is_file()
@@ -168,7 +158,7 @@ def test_everything_is_there(reproduced: Project) -> None:
 def test_each_stage_is_a_run_under_one_pass(reproduced: Project) -> None:
     runs = reproduced.runs()
     parents = [name for name, _ in runs if name.startswith("pass ")]
-    expected = {f"{s}@{d}" for s in STAGES[:3] for d in DATASETS} | set(STAGES[3:])
+    expected = {f"{s}@{d}" for s in STAGES[:3] for d in SMALL} | set(STAGES[3:])
     assert len(parents) == 1
     assert {name for name, _ in runs} - set(parents) == expected
     assert {status for _, status in runs} == {"FINISHED"}
@@ -230,7 +220,6 @@ def test_a_changed_parameter_makes_exactly_its_dependants_stale(
         assert reproduced.stale() == stale
     finally:
         params.write_bytes(before)
-    assert reproduced.stale() == set()
 
 
 def test_a_changed_byte_of_an_external_dataset_retrains_nothing(reproduced: Project) -> None:
@@ -285,42 +274,37 @@ def test_an_unknown_parameter_stops_with_a_message(reproduced: Project) -> None:
 
 
 @DEAF
-@pytest.mark.parametrize(
-    ("kind", "door"),
-    [
-        (signal.SIGINT, ["dvc", "repro"]),
-        (signal.SIGKILL, ["dvc", "repro"]),
-        (signal.SIGTERM, [sys.executable, "-m", "pipelines.cli", "run"]),
-    ],
-)
-def test_an_interrupted_training_resumes_from_its_checkpoint(
-    reproduced: Project, kind: signal.Signals, door: list[str]
-) -> None:
-    reproduced.edit(lambda params: params["finetune"].update({"epochs": 40, "seed": int(kind)}))  # type: ignore[attr-defined]
-    process = reproduced.start(*door, "finetune")
+def test_an_interrupted_training_resumes_from_its_checkpoint(reproduced: Project) -> None:
+    reproduced.edit(lambda params: params["finetune"].update({"epochs": 40}))
+    command = [sys.executable, "-m", "pipelines.cli", "run"]
+    _interrupted(reproduced, ["dvc", "repro"], signal.SIGINT, resumes=False)
+    _interrupted(reproduced, ["dvc", "repro"], signal.SIGKILL, resumes=True)
+    _interrupted(reproduced, command, signal.SIGTERM, resumes=True)
+    # Its end isn't waited for: that a resumed training equals an unbroken one is tested with the loop.
+    _interrupted(reproduced, ["dvc", "repro"], signal.SIGINT, resumes=True)
+
+
+def _interrupted(project: Project, door: list[str], kind: signal.Signals, *, resumes: bool) -> None:
+    """Begin the training, or go on with it where the last one was interrupted, and interrupt it after two epochs."""
+    process = project.start(*door, "finetune")
     assert process.stdout is not None
     seen = []
+    epochs = 0
     for line in process.stdout:
         seen.append(line)
-        if "epoch 3/40" in line:
+        epochs += bool(re.search(r"epoch \d+/40", line))
+        if epochs == 2:
             break
     else:
         pytest.fail("".join(seen))
+    said = next(line for line in seen if "epoch" in line)
+    assert ("resuming in epoch" in said) is resumes and "resuming in epoch 1 " not in said
     # The terminal interrupts a whole group; `sonoforge` passes on what it alone was sent.
     (os.killpg if door[0] == "dvc" else os.kill)(process.pid, kind)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    assert not (reproduced.folder / "models/teacher").exists()
-    _wait_for(lambda: reproduced.runs()[-1] == ("finetune", "KILLED"))
-
-    resumed = reproduced.start("dvc", "repro", "finetune")
-    assert resumed.stdout is not None
-    line = next(line for line in resumed.stdout if "epoch" in line)
-    assert "resuming in epoch" in line and "resuming in epoch 1 " not in line
-    # Its end isn't waited for: that a resumed training equals an unbroken one is tested with the loop.
-    os.killpg(resumed.pid, signal.SIGINT)
-    resumed.communicate(timeout=60)
-    shutil.rmtree(reproduced.folder / ".cache/stages/finetune")
+    assert not (project.folder / "models/teacher").exists()
+    _wait_for(lambda: project.runs()[-1] == ("finetune", "KILLED"))
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
