@@ -27,15 +27,23 @@ from components.teacher.hiera import HIERAS
 from components.types import Prompt
 
 Runtime = Literal["pytorch", "onnxruntime", "openvino"]
+Form = Literal["no", "as it is", "folded"]
 Kind = Literal["student", "teacher", "sam2", "peer", "unet"]
 RUNTIMES: tuple[Runtime, ...] = ("pytorch", "onnxruntime", "openvino")
 SEED = 1
 PAPER_WINDOWS = (8, 4, 14, 7)
 """The attention windows of the paper's student, which `params.yaml` changes for the demo's small input."""
-EXPORTED_TOO = ("sam2.1_tiny", "teacher_micro")
 LITEMEDSAM_PX, MOBILESAM_PX = 256, 1024
 LARGEST_PX = 1024
-SMALL_WAYS = (("pytorch", False), ("onnxruntime", True))
+WAYS: tuple[tuple[Runtime, bool], ...] = (
+    ("pytorch", False),
+    ("onnxruntime", True),
+    ("pytorch", True),
+    ("onnxruntime", False),
+    ("openvino", True),
+)
+"""In which ways, folded or not, students are measured unasked; all but OpenVINO as trained, which takes half a minute
+to load and is no faster."""
 
 
 class Network(Protocol):
@@ -61,20 +69,13 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Design:
-    """A segmenter of this project: its trunk and its adapters."""
-
-    trunk: TrunkConfig
-    adapter: AdapterConfig
-
-
-@dataclass(frozen=True, slots=True)
 class Subject:
     """Something to measure: how it is built for an input of so many pixels, and what can be done with it.
 
     `kind` groups it in tables; `sizes_px` are the inputs that it is measured at (None: any); it is measured unasked
-    from `default_from_px` on (None: only where it is named); `prompt` is what it is asked. A segmenter of this project
-    has a `design`, or the model `folder` that it comes from; it alone can be folded and exported.
+    from `default_from_px` on (None: only where it is named); `prompt` is what it is asked, `exports` in
+    which form ONNX Runtime is given it, beside all that students are run by; `folder` is what a trained student comes
+    from.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Subject:
     prompt: Prompt = CLICK
     sizes_px: tuple[int, ...] | None = None
     default_from_px: int | None = 0
-    design: Design | None = None
+    exports: Form = "no"
     folder: Path | None = None
 
     @property
@@ -131,33 +132,27 @@ def subjects(params: Params, models: Sequence[Path] = ()) -> dict[str, Subject]:
 def _ours(params: Params) -> Iterator[Subject]:
     for name in student_names():
         student = params.student.model_copy(update={"name": name, "window_spec": PAPER_WINDOWS})
-        yield _designed(name, "student", Design(student_trunk(student), student_adapter(student)))
+        yield Subject(name, "student", _segmenter(student_trunk(student), student_adapter(student)))
     for name, trunk in HIERAS.items():
-        adapter = adapter_config(params.teacher.adapter)
-        yield _designed(
-            f"teacher_{name}",
-            "teacher",
-            Design(trunk, adapter),
-            default_from_px=LARGEST_PX if name == "large" else None,
-        )
+        build = _segmenter(trunk, adapter_config(params.teacher.adapter))
+        default_from_px = LARGEST_PX if name == "large" else None
+        exports: Form = "folded" if name == "micro" else "no"
+        yield Subject(f"teacher_{name}", "teacher", build, default_from_px=default_from_px, exports=exports)
 
 
 def _sam2() -> Iterator[Subject]:
     """SAM2.1 as its authors publish it: a teacher without adapters."""
     for name in ("large", "base_plus", "small", "tiny"):
-        yield _designed(
-            f"sam2.1_{name}", "sam2", Design(HIERAS[name], AdapterConfig(variant="none")), default_from_px=512
-        )
+        build = _segmenter(HIERAS[name], AdapterConfig(variant="none"))
+        exports: Form = "folded" if name == "tiny" else "no"
+        yield Subject(f"sam2.1_{name}", "sam2", build, default_from_px=512, exports=exports)
 
 
-def _designed(name: str, kind: Kind, design: Design, *, default_from_px: int | None = 0) -> Subject:
-    return Subject(
-        name, kind, partial(_drawn, partial(_segmenter, design)), default_from_px=default_from_px, design=design
-    )
+def _segmenter(trunk: TrunkConfig, adapter: AdapterConfig) -> Callable[[int], Network]:
+    def build(size_px: int) -> torch.nn.Module:
+        return build_segmenter(trunk, adapter, image_size_px=size_px, draws_prompts=False)
 
-
-def _segmenter(design: Design, size_px: int) -> torch.nn.Module:
-    return build_segmenter(design.trunk, design.adapter, image_size_px=size_px, draws_prompts=False)
+    return partial(_drawn, build)
 
 
 def _folder(folder: Path) -> Subject:
@@ -169,8 +164,11 @@ def _folder(folder: Path) -> Subject:
 
 
 def _others(params: Params) -> Iterator[Subject]:
-    yield Subject("litemedsam", "peer", partial(_drawn, litemedsam), prompt=BOX, sizes_px=(LITEMEDSAM_PX,))
-    yield Subject("mobilesam", "peer", partial(_drawn, mobilesam), sizes_px=(MOBILESAM_PX,))
+    for name, build, prompt, size_px in (
+        ("litemedsam", litemedsam, BOX, LITEMEDSAM_PX),
+        ("mobilesam", mobilesam, CLICK, MOBILESAM_PX),
+    ):
+        yield Subject(name, "peer", partial(_drawn, build), prompt=prompt, sizes_px=(size_px,), exports="as it is")
     ours = partial(_drawn, partial(unet, params.unet.channels))
     yield Subject("unet_box", "unet", ours, prompt=BOX)
     for channels, default_from_px in ((16, 0), (64, None)):
@@ -191,8 +189,8 @@ def variants(
 ) -> list[Variant]:
     """Every way in which every subject can be measured at these sizes: on the CPU and, with `cuda`, on the GPU too.
 
-    `runtimes` says where each that is here runs. Students are run by all of them, as trained and folded; the smallest
-    SAM2.1 is folded and exported too, so that one runtime isn't held against another.
+    `runtimes` says where each that is here runs. Students are run by all of them, as trained and folded; peers and the
+    smallest SAM2.1 are exported too, so that one runtime isn't held against another.
     """
     found: list[Variant] = []
     for size_px in sizes_px:
@@ -212,8 +210,8 @@ def _ways(
         for runtime, device in runtimes.items():
             if runtime != "pytorch":
                 yield from ((runtime, folded, device, "float32") for folded in (False, True))
-    elif subject.name in EXPORTED_TOO and "onnxruntime" in runtimes:
-        yield "onnxruntime", True, runtimes["onnxruntime"], "float32"
+    elif subject.exports != "no" and "onnxruntime" in runtimes:
+        yield "onnxruntime", subject.exports == "folded", runtimes["onnxruntime"], "float32"
     if cuda:
         yield "pytorch", False, "cuda", "float32"
         yield "pytorch", False, "cuda", "bfloat16"
@@ -246,7 +244,8 @@ def selected(
 
 def _by_default(variant: Variant, subject: Subject) -> bool:
     """What is measured unasked; at the smallest input just what it takes to be held against LiteMedSAM."""
-    way = (variant.runtime, variant.folded)
-    if way == ("openvino", False) or (variant.input_px <= LITEMEDSAM_PX and way not in SMALL_WAYS):
-        return False
+    if subject.kind == "student":
+        ways = WAYS[:2] if variant.input_px <= LITEMEDSAM_PX else WAYS
+        if (variant.runtime, variant.folded) not in ways:
+            return False
     return subject.default_from_px is not None and variant.input_px >= subject.default_from_px

@@ -15,11 +15,11 @@ from typing import cast
 import torch
 from torch import nn
 
-from components.artefacts import DESCRIPTION, WEIGHTS, replacing_folder
+from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replacing_folder, save_model
 from components.evaluation.benchmarking.catalogue import RUNTIMES, Network, Runtime, Subject, Variant
+from components.preprocess import PREPROCESS_VERSION
 from components.promptable.export import export_onnx
 from components.promptable.folding.segmenter import fold
-from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import Promptable
 from components.promptable.runtimes.loading import is_installed, load_runtime
 from components.promptable.segmenter import Segmenter
@@ -74,27 +74,30 @@ class Workshop:
         return load_runtime(folder, variant.runtime)
 
     def _export(self, variant: Variant, folder: Path) -> None:
-        """A model folder that a runtime can load, exported now: of a design with its random weights, or a copy."""
-        subject = self.known[variant.model]
+        """A model folder that a runtime can load, exported now: of what was built, or a copy with its own weights."""
         segmenter = cast(Segmenter, self._network(variant.model, variant.input_px, folded=False))
+        subject = self.known[variant.model]
         if subject.folder is not None:
             for name in (DESCRIPTION, WEIGHTS):
                 shutil.copy2(subject.folder / name, folder / name)
         else:
-            assert subject.design is not None, "what is exported has a design or a folder"
-            save_segmenter(
-                folder,
-                segmenter,
-                kind="student",
-                name=subject.name,
-                trunk=subject.design.trunk,
-                adapter=subject.design.adapter,
-                phantom=True,
-                base="scratch",
-                trained_on=(),
-                provenance={"weights": "random, for what they cost"},
-            )
+            save_model(folder, segmenter.state_dict(), _described(variant))
         export_onnx(segmenter, folder, folds=variant.folded)
+
+
+def _described(variant: Variant) -> ModelDescription:
+    """What an exported network is given to be loaded by: nothing can build it again, and nothing need."""
+    return ModelDescription(
+        kind="student",
+        name=variant.model,
+        config={},
+        image_size_px=variant.input_px,
+        preprocess_version=PREPROCESS_VERSION,
+        phantom=True,
+        base="scratch",
+        trained_on=(),
+        provenance={"weights": "random, for what they cost"},
+    )
 
 
 def _moved(network: Network, device: str) -> Network:

@@ -46,22 +46,37 @@ class SamShape(nn.Module):
         return self.sam.device
 
     def encode(self, images: Tensor) -> Embedding[Tensor]:
-        """Turn images (B 3 S S) into embeddings; SAM's decoder takes one map, so that the finer ones are empty."""
-        nothing = images.new_empty(len(images), 0)
-        return Embedding(s4=nothing, s8=nothing, s16=self.sam.encode(images))
+        """Turn images (B 3 S S) into embeddings; SAM's decoder takes one map, so a value stands for the finer two."""
+        found = self.sam.encode(images)
+        value = found[:, :1, :1, :1]
+        return Embedding(s4=value, s8=value, s16=found)
 
     def decode(self, embedding: Embedding[Tensor], prompts: PromptBatch[Tensor]) -> tuple[Tensor, Tensor]:
         """Turn prompts into mask logits (N h w) and estimates of each mask's IoU (N)."""
-        sparse, dense = self.sam.prompt_encoder(points=(prompts.coords, prompts.labels), boxes=None, masks=None)
+        rows = prompts.image_index
+        each = Embedding(s4=embedding.s4[rows], s8=embedding.s8[rows], s16=embedding.s16[rows])
+        return self.decode_each(each, prompts.coords, prompts.labels)
+
+    def decode_each(
+        self,
+        embedding: Embedding[Tensor],
+        coords: Tensor,
+        labels: Tensor,
+        previous: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """As `decode`, on an embedding for each prompt; what an export traces. A previous mask changes nothing."""
+        sparse, dense = self.sam.prompt_encoder(points=(coords, labels), boxes=None, masks=None)
         logits, quality, _, _ = self.sam.mask_decoder(
-            image_embeddings=embedding.s16[prompts.image_index],
+            image_embeddings=embedding.s16,
             image_pe=self.sam.prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
             multimask_output=False,
             repeat_image=False,
         )
-        return logits[:, 0], quality[:, 0]
+        # An export leaves out inputs that nothing uses, and all models are run with the same ones.
+        unused = [embedding.s4, embedding.s8, *([] if previous is None else [previous[:, None, :1, :1]])]
+        return logits[:, 0], quality[:, 0] + 0 * torch.cat(unused, dim=1).sum(dim=(1, 2, 3))
 
 
 class _QuarterSize(nn.Module):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from components.errors import ArtefactError, ParamsError
 from components.evaluation.benchmarking.benchmark import chosen
 from components.evaluation.benchmarking.catalogue import RUNTIMES, selected, subjects, variants
-from components.params import Params
-from components.students import student_names
+from components.params import ModelParams, Params
+from components.promptable.model_folder import save_segmenter
+from components.students import build_student, student_adapter, student_names, student_trunk
 
 WAYS = ("pytorch", "pytorch-folded", "onnxruntime", "onnxruntime-folded", "openvino-folded")
 
@@ -33,8 +35,10 @@ def test_peers_are_measured_at_their_own_sizes(params: Params) -> None:
     found = keys(params)
     assert [each for each in found if each.startswith(("litemedsam", "mobilesam", "sam2.1_large"))] == [
         "litemedsam/pytorch/256",
+        "litemedsam/onnxruntime/256",
         "sam2.1_large/pytorch/1024",
         "mobilesam/pytorch/1024",
+        "mobilesam/onnxruntime/1024",
     ]
     assert "teacher_micro/pytorch/64" not in found
     assert "teacher_micro/pytorch/64" in keys(params, only=("teacher_micro",))
@@ -64,3 +68,27 @@ def test_a_name_that_there_is_not_is_refused(params: Params) -> None:
 def test_a_folder_that_holds_no_model_is_refused(params: Params, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError):
         subjects(params, (tmp_path,))
+
+
+def test_a_trained_student_is_measured_at_its_own_size(params: Params, tmp_path: Path) -> None:
+    student = params.student
+    model = ModelParams(image_size_px=64, draws_prompts=True)
+    segmenter = build_student(student, model=model, seed=1)
+    described = save_segmenter(
+        tmp_path / "student",
+        segmenter,
+        kind="student",
+        name=student.name,
+        trunk=student_trunk(student),
+        adapter=student_adapter(student),
+        phantom=True,
+        base="scratch",
+        trained_on=("busi",),
+        provenance={},
+    )
+    name = f"hiera_mini@{described.digest[:8]}"
+    found = [each.key for each in chosen(params, (tmp_path / "student",), (1024,), only=("hiera_mini@",))]
+    assert found[0] == "hiera_mini/pytorch/64"
+    assert set(found[1:]) >= {f"{name}/pytorch/64", f"{name}/onnxruntime-folded/64"}
+    built = subjects(params, (tmp_path / "student",))[name].build(64)
+    assert torch.equal(built.no_memory, segmenter.no_memory)  # type: ignore[attr-defined]
