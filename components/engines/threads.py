@@ -21,7 +21,10 @@ AHEAD = 16
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Applies a function in up to `workers` threads; in the caller's own where there is room for one item at a time."""
+    """Applies a function in up to `workers` threads.
+
+    With one, and for items that have threads of their own, one item after the other is done in the caller's.
+    """
 
     workers: int = 1
 
@@ -34,7 +37,7 @@ class Threads:
         needs: Needs = ONE_CORE,
     ) -> Iterator[R]:
         """Results in the items' order; at most `AHEAD` items a thread are under way or wait to be taken."""
-        at_once = max(1, self.workers // needs.cpus)
+        at_once = self.workers if needs == ONE_CORE else 1
         made = _in_turn(function, items) if at_once == 1 else _pooled(function, items, at_once)
         with closing(made) as results:
             for done, result in enumerate(results, 1):

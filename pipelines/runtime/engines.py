@@ -11,7 +11,11 @@ from components.engines import Engine, engine_of
 from components.params import EngineParams
 
 
-def chosen_engine(params: EngineParams, *, workers: int) -> Engine:
-    """The engine of the parameters; a cluster's address is, where they name none, that of RAY_ADDRESS."""
+def chosen_engine(params: EngineParams, *, workers: int | None = None) -> Engine:
+    """The engine of the parameters, with `workers` threads in place of theirs where the user says so.
+
+    A cluster's address is, where the parameters name none, that of RAY_ADDRESS.
+    """
     address = params.address or os.environ.get("RAY_ADDRESS") or None
-    return engine_of(params.model_copy(update={"address": address}), workers=workers)
+    threads = workers or params.threads or len(os.sched_getaffinity(0))
+    return engine_of(params.model_copy(update={"address": address}), workers=threads)

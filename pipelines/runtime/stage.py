@@ -164,7 +164,7 @@ class Stage:
                 params=narrow.model_dump(mode="json", exclude_none=True),
                 socket_path=Path(services.tracking_socket),
             ) as run:
-                engine = chosen_engine(params.engine, workers=WORKERS)
+                engine = chosen_engine(params.engine)
                 job = Job(self.name, dataset, root, narrow, provenance, run, scratch, engine)
                 _run_flow(self.flow, job, services)
 

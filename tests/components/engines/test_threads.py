@@ -88,3 +88,16 @@ def test_an_interrupt_while_waiting_drops_the_rest_at_once() -> None:
 @pytest.mark.parametrize("items", [[], (), range(0)])
 def test_no_items_are_no_results(items: Sequence[int]) -> None:
     assert list(Threads(2).mapped(lambda item: item, items)) == []
+
+
+@pytest.mark.parametrize(("workers", "needs"), [(1, Needs()), (8, Needs(cpus=2)), (8, Needs(gpus=1))])
+def test_an_item_with_threads_of_its_own_is_done_alone_in_the_callers(workers: int, needs: Needs) -> None:
+    begun: list[int] = []
+
+    def work(item: int) -> int:
+        begun.append(item)
+        return threading.get_ident()
+
+    results = Threads(workers).mapped(work, range(5), needs=needs)
+    assert next(results) == threading.get_ident() and begun == [0]
+    assert set(results) == {threading.get_ident()} and begun == list(range(5))

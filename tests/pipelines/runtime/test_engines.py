@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from components.engines import Threads
@@ -11,8 +13,11 @@ from pipelines.runtime.engines import chosen_engine
 from tests.architecture.closure import ROOT
 
 
-def test_threads_are_the_default() -> None:
-    assert chosen_engine(load_params(ROOT / "params.yaml").engine, workers=2) == Threads(2)
+def test_threads_are_the_default_as_many_as_there_are_cores_unless_somebody_says() -> None:
+    params = load_params(ROOT / "params.yaml").engine
+    assert chosen_engine(params) == Threads(len(os.sched_getaffinity(0)))
+    assert chosen_engine(params.model_copy(update={"threads": 7})) == Threads(7)
+    assert chosen_engine(params.model_copy(update={"threads": 7}), workers=2) == Threads(2)
 
 
 @pytest.mark.parametrize(
