@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.engines import Threads
+from components.engines import Needs, Threads
 from components.engines.threads import AHEAD
 
 
