@@ -47,6 +47,9 @@ def find_subgroups(cases: pd.DataFrame, *, bootstrap: Bootstrap, min_groups: int
     """The subgroups of a dataset's cases under one prompt, each with the means of all models; none where all objects
     would be in one."""
     members = memberships(cases)
+    # Columns are chosen before rows: a table of scored cases has many times as many as are asked for here.
+    measures = [column for column, _ in QUARTERS.values()]
+    cases = cases[["case_id", "group", "model", *SUBGROUP_COLUMNS.values(), *measures]]
     found: list[Subgroup] = []
     for kind, names in members.items():
         placed = cases["case_id"].map(names)

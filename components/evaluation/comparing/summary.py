@@ -230,5 +230,7 @@ def _compared(
 def _both(cases: pd.DataFrame, first: str, second: str, *, columns: list[str]) -> pd.DataFrame:
     """The cases that both have, by dataset, group, case and prompt, the columns under `first` and `second`."""
     keys = ["dataset", "group", "case_id", "prompt"]
-    sides = [cases[cases["model"] == who].set_index(keys)[columns] for who in (first, second)]
+    # Columns are chosen before rows: a table of scored cases has many times as many as are compared.
+    slim = cases[["model", *keys, *columns]]
+    sides = [slim[slim["model"] == who].set_index(keys)[columns] for who in (first, second)]
     return pd.concat(sides, axis=1, join="inner", keys=["first", "second"]).sort_index()
