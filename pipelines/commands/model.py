@@ -13,11 +13,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The networks: teacher and students.", no_args_is_help=True)
 
 
-@app.callback()
-def main() -> None:
-    """Keep `summary` a sub-command while it is the only one."""
-
-
 @app.command()
 def summary(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
@@ -40,6 +35,80 @@ def summary(
         typer.echo(json.dumps([as_record(row) for row in rows], indent=2))
         return
     _print_tables([as_record(row) for row in rows], students=student_names())
+
+
+@app.command()
+def memory(
+    teacher: Annotated[str, typer.Option(help="The teacher's trunk: micro, tiny, small, base_plus, large.")] = "large",
+    size: Annotated[int, typer.Option(help="Side of the model input in pixels.", min=64)] = 1024,
+    batch: Annotated[int, typer.Option(help="Images in a batch of one process.", min=1)] = 1,
+    objects: Annotated[int, typer.Option(help="Objects in an image.", min=1)] = 1,
+    gigabytes: Annotated[float, typer.Option(help="What a GPU has, 10^9 bytes.")] = 24.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """What a training step needs of a GPU's memory, computed without one: fine-tuning, then distilling the student."""
+    from dataclasses import asdict
+    from itertools import product
+    from pathlib import Path
+
+    from components.params import load_params
+    from components.promptable.adapter import AdapterConfig
+    from components.promptable.build import build_segmenter
+    from components.students import student_adapter, student_trunk
+    from components.teacher.hiera import HIERAS
+    from components.training.memory import MemoryModel, StepShape
+
+    if teacher not in HIERAS:
+        raise typer.BadParameter(f"{teacher!r}; one of {', '.join(HIERAS)}", param_hint="--teacher")
+    student = load_params(Path("params.yaml")).student
+    rows: list[dict[str, object]] = []
+    for stage in ("finetune", "distil"):
+        teaches = build_segmenter(HIERAS[teacher], AdapterConfig(), image_size_px=size, draws_prompts=False)
+        teaches.set_trainable(trunk=False)
+        learns = teaches
+        if stage == "distil":
+            learns = build_segmenter(
+                student_trunk(student), student_adapter(student), image_size_px=size, draws_prompts=False
+            )
+            learns.set_trainable(trunk=True)
+        model = MemoryModel(learns, teacher=teaches if stage == "distil" else None)
+        for bf16, recomputes in product((False, True), (False, True)):
+            if recomputes and not learns.trunk.can_recompute:
+                continue
+            budget = model.budget(StepShape(images=batch, objects=objects, bf16=bf16, recomputes=recomputes))
+            name = teacher if stage == "finetune" else student.name
+            said = {"stage": stage, "model": name, "bf16": bf16, "checkpointing": recomputes, **asdict(budget)}
+            rows.append({**said, "total": budget.total, "fits": budget.fits(gigabytes)})
+    if as_json:
+        typer.echo(json.dumps({"size_px": size, "batch": batch, "objects": objects, "steps": rows}, indent=2))
+        return
+    _print_memory(rows, f"{size} px, {batch} images of {objects} objects a process", gigabytes)
+
+
+def _print_memory(rows: list[dict[str, object]], title: str, gigabytes: float) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    parts = ("parameters", "optimiser", "working", "total")
+    table = Table(title=f"A training step in GB (10^9 bytes): {title}")
+    for column in ("stage", "model", "precision", "checkpointing", *parts, f"fits {gigabytes:g}"):
+        table.add_column(column, justify="right" if column in parts else "left")
+    for row in rows:
+        yes = {True: "yes", False: "no"}
+        table.add_row(
+            str(row["stage"]),
+            str(row["model"]),
+            "bf16" if row["bf16"] else "float32",
+            yes[bool(row["checkpointing"])],
+            *(f"{float(str(row[part])) / 1e9:.2f}" for part in parts),
+            yes[bool(row["fits"])],
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        "working = activations, gradients and intermediate results at their peak; computed from shapes, not measured "
+        "on a GPU. 2 GB are set aside for what a GPU takes besides (docs/training.md)."
+    )
 
 
 def _print_tables(rows: list[dict[str, int | str]], *, students: tuple[str, ...]) -> None:

@@ -24,3 +24,16 @@ def test_the_table_can_be_read_on_eighty_columns(monkeypatch: pytest.MonkeyPatch
     result = CliRunner().invoke(app, ["model", "summary"])
     assert "0.858" in result.stdout and "…" not in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_memory_is_computed_for_both_stages() -> None:
+    asked = ["model", "memory", "--teacher", "micro", "--size", "64", "--json"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 0, result.output
+    steps = json.loads(result.stdout)["steps"]
+    assert {(step["stage"], step["bf16"]) for step in steps} == {
+        (stage, bf16) for stage in ("finetune", "distil") for bf16 in (False, True)
+    }
+    for step in steps:
+        assert step["total"] == step["parameters"] + step["optimiser"] + step["working"] and step["fits"]
+    assert CliRunner().invoke(app, ["model", "memory", "--teacher", "huge"]).exit_code == 2
