@@ -15,7 +15,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from components.places import ACCESS_VARIABLE, AUDIT_VARIABLE, SIGNALS_VARIABLE
+from components.places import ACCESS_VARIABLE, AUDIT_VARIABLE, CACHE_VARIABLE, SIGNALS_VARIABLE
 from components.release.packing.trial import serving
 from pipelines.commands import serve
 from serving.access.callers import HEALTH
@@ -55,9 +55,10 @@ def test_the_container_asks_for_tokens_and_keeps_its_records_on_the_volume(conta
     (given,) = re.findall(r"^ENV PATH=(.+)$", containerfile, re.M)
     variables = dict(part.split("=", 1) for part in shlex.split("PATH=" + given))
     assert variables[ACCESS_VARIABLE] == "token" and variables["SONOFORGE_TOKENS"].startswith("/run/secrets/")
-    assert {variables[AUDIT_VARIABLE], variables[SIGNALS_VARIABLE]} == {
+    assert {variables[name] for name in (AUDIT_VARIABLE, SIGNALS_VARIABLE, CACHE_VARIABLE)} == {
         "/var/lib/sonoforge/audit",
         "/var/lib/sonoforge/signals",
+        "/var/lib/sonoforge/cache",
     }
     assert re.search(r"^VOLUME /var/lib/sonoforge$", containerfile, re.M)
     assert re.search(r"^USER sonoforge$", containerfile, re.M)
