@@ -21,6 +21,13 @@ from dvc.repo import Repo
 from pipelines.stores import ONE_TRY, Store, ask_dvc, ask_mlflow, ask_prefect, look_at_stores
 
 BUCKET = "team"
+STAGE = """
+stages:
+  count:
+    cmd: touch ran && ls data | wc -l > counted
+    deps: [data]
+    outs: [counted]
+"""
 VARIABLES = ("MLFLOW_TRACKING_URI", "PREFECT_API_URL", "PREFECT_SERVER_DATABASE_CONNECTION_URL")
 
 
@@ -95,11 +102,14 @@ def pushed(bucket: Bucket, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(5):
             (folder / f"data/{number}.bin").write_bytes(bytes([number]) * 1000)
         assert dvc(["add", "-q", "data"]) == 0
+        (folder / "dvc.yaml").write_text(STAGE, encoding="utf-8")
+        assert dvc(["repro", "-q"]) == 0
         assert dvc(["remote", "add", "-q", "-d", "store", f"s3://{BUCKET}/sonoforge"]) == 0
         assert dvc(["remote", "modify", "store", "endpointurl", bucket.url]) == 0
-        git(folder, "add", "-A")
+        # git isn't told about the stage's run: that it ran is known from DVC's cache of runs alone.
+        git(folder, "add", "--all", "--", ".", ":!dvc.lock", ":!ran")
         git(folder, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "-m", "Data")
-        assert dvc(["push", "-q"]) == 0
+        assert dvc(["push", "-q", "--run-cache"]) == 0
     return folder
 
 
@@ -131,10 +141,17 @@ def only(stores: list[Store]) -> Store:
 
 def test_what_one_clone_pushes_another_pulls(keyed: Bucket, pushed: Path, clone: Path) -> None:
     assert not (clone / "data").exists()
-    assert dvc(["pull", "-q"]) == 0
+    assert dvc(["pull", "-q", "data.dvc"]) == 0
     read = {path.name: path.read_bytes() for path in (clone / "data").iterdir()}
     assert read == {f"{number}.bin": bytes([number]) * 1000 for number in range(5)}
     assert only(ask_dvc(clone)).state == "answers"
+
+
+def test_what_one_machine_computed_another_only_fetches(keyed: Bucket, pushed: Path, clone: Path) -> None:
+    assert dvc(["pull", "-q", "data.dvc", "--run-cache"]) == 0
+    assert dvc(["repro", "-q", "--pull"]) == 0
+    assert (clone / "counted").read_text().strip() == "5"
+    assert not (clone / "ran").exists()
 
 
 def test_what_was_pushed_is_never_written_again(keyed: Bucket, pushed: Path, clone: Path) -> None:
@@ -142,11 +159,11 @@ def test_what_was_pushed_is_never_written_again(keyed: Bucket, pushed: Path, clo
         return [one["VersionId"] for one in keyed.client.list_object_versions(Bucket=BUCKET)["Versions"]]
 
     before = versions()
-    assert len(before) == 6, "five files and the list of the folder"
-    assert dvc(["pull", "-q"]) == 0
+    assert len(before) == 8, "five files and the list of the folder, an output and the run that made it"
+    assert dvc(["pull", "-q", "data.dvc"]) == 0
     # A cache with the same content pushes nothing: not where it isn't known either what is there.
     shutil.rmtree(clone / ".dvc/tmp", ignore_errors=True)
-    assert dvc(["push", "-q"]) == 0
+    assert dvc(["push", "-q", "data.dvc"]) == 0
     assert versions() == before
 
 
