@@ -45,7 +45,7 @@ from components.intake.harmonise import harmonise
 from components.params import Params, load_params
 from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
-from components.promptable.predict import Promptable, pick_device, pin_threads
+from components.promptable.predict import Promptable, pick_device
 from components.promptable.runtimes.onnxruntime import open_model
 from components.promptable.runtimes.sealed import DECODER, ENCODER, unsealed
 from components.promptable.segmenter import PromptBatch, Segmenter
@@ -241,7 +241,6 @@ def loses_nothing(compared: Mapping[str, Any], name: str, params: Params, *, fir
 
 def latencies(params: Params, names: Sequence[str], size_px: int, rounds: int) -> dict[str, Any]:
     """Encoder and decoder of every student by PyTorch and by ONNX Runtime; weights don't matter to time."""
-    torch.set_num_threads(1)
     model = params.model.model_copy(update={"image_size_px": size_px})
     encode: dict[str, Callable[[], object]] = {}
     decode: dict[str, Callable[[], object]] = {}
@@ -300,7 +299,7 @@ def measure(place: Place, asked: argparse.Namespace) -> dict[str, Any]:
     """Train, score, compare and time."""
     first = "hiera_mini" if "hiera_mini" in asked.students else asked.students[0]
     trained = {name: train(place, name) for name in asked.students}
-    pin_threads()
+    torch.set_num_threads(1)  # as for the timings; on a busy machine two wait for each other
     compared = compare(score(place, asked.students, test_side(place), "rows"), place.params, first=first)
     result: dict[str, Any] = {
         "schema": 1,
