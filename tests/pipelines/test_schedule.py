@@ -16,8 +16,10 @@ from typing import Any
 import psutil
 import pytest
 
+from components.errors import StoreError
+from pipelines.runtime import prefect_database
 from pipelines.runtime.local_server import DOOR, Services, ensure_services, mark
-from pipelines.runtime.prefect_database import VARIABLES, shared_database
+from pipelines.runtime.prefect_database import VARIABLES
 from pipelines.schedule import ScheduleError, deploy
 from tests.postgres import Postgres, no_password_in, serving_postgres
 
@@ -170,7 +172,10 @@ def test_a_deployment_needs_a_server(clone: Path) -> None:
         deploy("retrain", clone, pool="graph", cron=None, parameters={})
 
 
-def test_only_postgresql_is_a_shared_database() -> None:
-    assert shared_database({}) is None
-    assert shared_database({VARIABLES[0]: "sqlite+aiosqlite:////x.db"}) is None
-    assert shared_database({VARIABLES[1]: "postgresql://me@db/x"}) == "postgresql+asyncpg://me@db/x"
+def test_a_database_that_cant_hold_prefects_tables_is_said(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "select count(*) from pg_available_extensions where name = 'nobody_has_this'"
+    monkeypatch.setattr(prefect_database, "_TRIGRAMS", query)
+    with pytest.raises(StoreError, match="pg_trgm") as refused:
+        prefect_database.check_database(postgres.address("postgres", driver="asyncpg"))
+    assert "postgresql-contrib" in refused.value.remedy
+    no_password_in({"the error": str(refused.value)})
