@@ -5,7 +5,12 @@
 Weights are random where no model folder is named, so this says what a call costs and nothing of its mask. Times are
 wall-clock, with the threads that each runtime has in the service; on a busy machine go by the ratios. `lanes` asks one
 ONNX Runtime model from several threads at once, with one and with two threads a session. `start` is a fresh process
-from nothing to its first mask. Leaves out: the service around the model (endpoint.py).
+from nothing to its first mask.
+
+    OMP_WAIT_POLICY=PASSIVE .venv/bin/python benchmarks/runtimes.py --parity models/candidate [--out FILE]
+
+holds each runtime's masks, and those of OpenVINO in bfloat16, against the scored ones of a candidate's golden cases.
+Leaves out: the service around the model (endpoint.py).
 """
 
 from __future__ import annotations
@@ -17,8 +22,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,18 +34,21 @@ import torch
 
 from components.artefacts import read_description, write_json
 from components.evaluation.speed import as_records, time_interleaved
+from components.masks import from_rle
 from components.params import Params, load_params
-from components.preprocess import to_native, to_native_arrays, to_planes
+from components.preprocess import decode_image, to_native, to_native_arrays, to_planes
 from components.promptable.adapter import adapter_config
 from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
-from components.promptable.predict import embed, segment, segment_embedded
-from components.promptable.runtimes import onnxruntime
+from components.promptable.predict import Promptable, embed, segment, segment_embedded
+from components.promptable.runtimes import onnxruntime, openvino
 from components.promptable.runtimes.loading import load_runtime, runnable
 from components.promptable.runtimes.machine import describe_machine
 from components.promptable.runtimes.sealed import DECODER, ENCODER, unsealed
+from components.release.packing.golden import agreement
+from components.release.packing.packaged import GOLDEN
 from components.students import build_student, student_trunk
-from components.types import Image, Prompt
+from components.types import Image, Mask, Point, Prompt
 
 ROOT = Path(__file__).parents[1]
 SIZE_HW = (768, 1024)
@@ -148,6 +157,28 @@ def _around(size_px: int, rounds: int) -> list[dict[str, Any]]:
     return as_records(time_interleaved(cases, rounds=3 * rounds, warm_up=3, clock=time.process_time))
 
 
+def parity(folder: Path, cache: Path) -> dict[str, Any]:
+    """How far each runtime's masks are from the scored ones, of a candidate's golden cases."""
+    size_px = read_description(folder).image_size_px
+    files = [unsealed(folder / name) for name in (ENCODER, DECODER)]
+    models: dict[str, Promptable] = {name: load_runtime(folder, name, cache=cache) for name in runnable(folder)}
+    if "openvino" in models:
+        models["openvino in bf16"] = openvino.open_model(*files, size_px, precision="bf16", cache=cache)
+    images = json.loads((folder / GOLDEN / "cases.json").read_text(encoding="utf-8"))["images"]
+    return {name: asdict(agreement(_pairs(model, folder / GOLDEN, images))) for name, model in models.items()}
+
+
+def _pairs(model: Promptable, folder: Path, images: list[dict[str, Any]]) -> Iterator[tuple[Mask, Mask]]:
+    for one in images:
+        pixels = decode_image((folder / one["file"]).read_bytes(), name=one["file"])
+        prompts = [
+            Prompt(box and tuple(box), tuple(Point(**point) for point in points))
+            for box, points in ((case["prompt"]["box"], case["prompt"]["points"]) for case in one["cases"])
+        ]
+        for case, found in zip(one["cases"], segment(model, pixels, prompts), strict=True):
+            yield found.mask, from_rle(case["mask"])
+
+
 def _exported(params: Params, size_px: int, place: Path) -> Path:
     """A student of this size with random weights, as a package holds it."""
     model = params.model.model_copy(update={"image_size_px": size_px})
@@ -175,10 +206,15 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[192, 512, 1024])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--model", type=Path, help="a model folder with exported networks, in place of random weights")
+    parser.add_argument("--parity", type=Path, help="a candidate's folder, whose golden cases are compared; no timing")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     if os.environ.get("OMP_WAIT_POLICY") != "PASSIVE":
         parser.error("set OMP_WAIT_POLICY=PASSIVE, as the service does for PyTorch's threads")
+    if asked.parity is not None:
+        with tempfile.TemporaryDirectory() as place:
+            _tell({"parity": parity(asked.parity, Path(place))}, asked.out)
+        return
     params = load_params(ROOT / "params.yaml")
     torch.set_num_threads(2)
     found = []
@@ -191,14 +227,14 @@ def main() -> None:
         for size_px, folder in folders.items():
             found.append(measure(folder, size_px, asked.rounds, Path(place) / "cache"))
             found[-1]["around"] = _around(size_px, asked.rounds)
-    result = {
-        "schema": 1,
-        "machine": {**describe_machine(), "load_average": os.getloadavg()[0]},
-        "student": params.student.name if asked.model is None else read_description(asked.model).name,
-        "sizes": found,
-    }
-    if asked.out is not None:
-        write_json(asked.out, result)
+    student = params.student.name if asked.model is None else read_description(asked.model).name
+    _tell({"student": student, "sizes": found}, asked.out)
+
+
+def _tell(found: Mapping[str, Any], out: Path | None) -> None:
+    result = {"schema": 1, "machine": {**describe_machine(), "load_average": os.getloadavg()[0]}, **found}
+    if out is not None:
+        write_json(out, result)
     print(json.dumps(result, indent=2))
 
 

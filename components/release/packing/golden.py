@@ -118,7 +118,7 @@ def agreement(pairs: Iterable[tuple[Mask, Mask]]) -> Agreement:
     count, share, difference = 0, 0.0, 0.0
     for one, other in pairs:
         count += 1
-        share = max(share, np.count_nonzero(one != other) / one.size)
+        share = max(share, float(np.count_nonzero(one != other) / one.size))
         if one.any() or other.any():
             difference = max(difference, 1.0 - dice(one, other))
     return Agreement(count, share, difference)
