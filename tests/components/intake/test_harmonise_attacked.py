@@ -141,11 +141,11 @@ def test_two_at_once_are_refused_and_the_first_is_not_disturbed(
 ) -> None:
     out, real, refused = tmp_path / "sets/udiat", module._make, []
 
-    def meets_another(*given: Any) -> Any:
+    def meets_another(*given: Any, **named: Any) -> Any:
         with pytest.raises(LayoutError, match="udiat is being harmonised") as caught:
             run(out)
         refused.append(caught.value.remedy)
-        return real(*given)
+        return real(*given, **named)
 
     monkeypatch.setattr(module, "_make", meets_another)
     run(out)
