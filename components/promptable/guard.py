@@ -176,6 +176,9 @@ def embedding_features(embedding: Embedding[Any]) -> Vector:
     rows = []
     for level in (embedding.s4, embedding.s8, embedding.s16):
         one = to_array(level)[0]
-        flat = one.reshape(len(one), -1).astype(np.float64)  # C HW
-        rows += [flat.mean(axis=1), flat.std(axis=1, ddof=1)]
+        flat = one.reshape(len(one), -1)  # C HW
+        mean = flat.mean(axis=1, dtype=np.float64)
+        off = flat - mean[:, None]
+        # By `std` this takes twice the time, 15 ms at 1024 px.
+        rows += [mean, np.sqrt(np.einsum("cn,cn->c", off, off) / (flat.shape[1] - 1))]
     return np.concatenate(rows)
