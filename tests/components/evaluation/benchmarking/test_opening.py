@@ -16,7 +16,7 @@ from components.params import Params
 
 @pytest.mark.parametrize(
     ("model", "ways"),
-    [("teacher_micro", (("pytorch", True), ("onnxruntime", True))), ("mobilesam", (("onnxruntime", False),))],
+    [("teacher_micro", (("pytorch", True),)), ("mobilesam", (("onnxruntime", False),))],
 )
 def test_all_ways_of_running_a_model_give_its_mask(
     model: str, ways: tuple[tuple[Runtime, bool], ...], params: Params, tmp_path: Path
@@ -27,7 +27,6 @@ def test_all_ways_of_running_a_model_give_its_mask(
     for runtime, folded in ways:
         found = mask_of(workshop.open(replace(first, runtime=runtime, folded=folded)), scan(), CLICK)
         assert np.mean(found.mask != expected.mask) < 1e-3
-    assert len(list(tmp_path.iterdir())) == 1
     assert workshop.network(first) is workshop.network(first)
 
 
