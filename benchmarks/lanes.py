@@ -1,10 +1,11 @@
 """How many worker threads a lane should have: throughput and waiting, for embeddings and clicks that come together.
 
-    .venv/bin/python benchmarks/lanes.py --model FOLDER [--rounds 8] [--seconds 1] [--out FILE]
+    .venv/bin/python benchmarks/lanes.py --model FOLDER [--runtime onnxruntime] [--rounds 8] [--out FILE]
 
 A closed loop, as at bedside: each of `embedders` tasks sends image after image, each of `clickers` click after click on
 an embedded image, through the service's lanes, for some seconds. All ways to set the lanes up alternate, so that
 whatever else the machine does hits them alike. Leaves out: HTTP, reading files, writing masks.
+The committed record is of PyTorch, from before there were other runtimes.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ import serving  # noqa: F401  (sets how OpenMP waits, before torch is loaded)
 
 # isort: split
 import numpy as np
-import torch
 from batching import phantoms
 
 from components.params import LaneParams, ServingLanes
-from components.promptable.predict import pin_threads
-from components.promptable.segmenter import Segmenter
-from components.students import load_student
+from components.params.serving import RUNTIME_NAMES
+from components.promptable.described import read_described
+from components.promptable.runtimes.loading import load_runtime
+from components.promptable.runtimes.runtime import Runtime
 from serving.engine.batching import Batcher, Click, embed_all, segment_all
 from serving.engine.lanes import Lanes
 
@@ -88,12 +89,12 @@ CROWDS = {
 class Work:
     """An image to embed and a click to answer, over and over, as a setup has it."""
 
-    def __init__(self, segmenter: Segmenter, setup: Setup) -> None:
+    def __init__(self, model: Runtime, setup: Setup) -> None:
         self.image, prompts = phantoms()[0]
-        self.click = Click(embed_all(segmenter, [self.image])[0], self.image.shape[:2], prompts[0])
-        self.encode = Batcher(functools.partial(embed_all, segmenter), most=setup.embed_most)
+        self.click = Click(embed_all(model, [self.image])[0], self.image.shape[:2], prompts[0])
+        self.encode = Batcher(functools.partial(embed_all, model), most=setup.embed_most)
         self.decode = Batcher(
-            functools.partial(segment_all, segmenter), most=setup.segment_most, alike=lambda click: click.kind
+            functools.partial(segment_all, model), most=setup.segment_most, alike=lambda click: click.kind
         )
 
     def embed(self) -> None:
@@ -155,13 +156,13 @@ def main() -> None:
     """Measure, print a table, and write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", type=Path, required=True, help="a student's model folder")
+    parser.add_argument("--runtime", choices=RUNTIME_NAMES, default="onnxruntime")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/lanes.json")
     wanted = parser.parse_args()
-    pin_threads()
-    segmenter, description = load_student(wanted.model)
-    works = {name: Work(segmenter, setup) for name, setup in SETUPS.items()}
+    description, model = read_described(wanted.model, kind="student"), load_runtime(wanted.model, wanted.runtime)
+    works = {name: Work(model, setup) for name, setup in SETUPS.items()}
     taken: dict[tuple[str, str], list[tuple[list[float], list[float]]]] = {}
     lanes = {name: Lanes(setup.lanes()) for name, setup in SETUPS.items()}
     for number in range(wanted.rounds):
@@ -186,7 +187,7 @@ def main() -> None:
     result = {
         "schema": 1,
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
-        "torch": torch.__version__,
+        "runtime": str(model.facts),
         "model": {"digest": description.digest, "image_size_px": description.image_size_px},
         "rounds": wanted.rounds,
         "seconds": wanted.seconds,

@@ -33,7 +33,9 @@ from components.artefacts import ModelDescription, save_model, sha256_of
 from components.audit.reading import read
 from components.listing import FILES, MODEL, list_files
 from components.places import AUDIT
+from components.promptable.export import export_onnx
 from components.promptable.predict import pin_threads
+from components.promptable.runtimes.loading import load_runtime
 from components.promptable.segmenter import Segmenter
 from components.promptable.self_check import write_self_check
 from components.release.files import listing_text
@@ -61,7 +63,8 @@ class Project:
         folder = released_folder(self.root, made.digest)
         folder.parent.mkdir(parents=True, exist_ok=True)
         (self.root / "made").rename(folder)
-        write_self_check(folder, make_self_check(load_student(folder)[0], made.digest))
+        export_onnx(load_student(folder)[0], folder)
+        write_self_check(folder, make_self_check(load_runtime(folder, "onnxruntime"), made.digest))
         (folder / FILES).write_text(listing_text({MODEL + name: sha for name, sha in list_files(folder).items()}))
         self.packages[made.digest] = sha256_of(folder / FILES)
         return made.digest
