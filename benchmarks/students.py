@@ -8,7 +8,8 @@ nothing is written there. Each student is trained by components/training/distil.
 or this project's) and seed into `--out`, where an interrupted training goes on and a finished one is kept; name another
 folder once what trains has changed. All are scored on the test sides, by the validations' own code on the same prompts;
 `--also` names real images, read by a dataset's contract, as a second test set that no training saw. Differences to
-`hiera_mini` are taken case by case, and resampled by group (patient, video) within each dataset.
+`hiera_mini` are taken case by case, and resampled by group (patient, video) within each dataset. Intervals cover the
+choice of images, not the luck of a training: `--beside` scores further students, such as the same one trained again.
 
 Encoder and decoder are timed by turns on one core, as processor time: by PyTorch, and exported, by ONNX Runtime.
 `--trial` trains one epoch on some images, to see that all of it runs. Leaves out: the teacher's own training, several
@@ -169,11 +170,20 @@ def real_images(texts: Sequence[str], into: Path) -> list[Record]:
     return found
 
 
-def score(place: Place, names: Sequence[str], records: Sequence[Record], kept: str) -> pd.DataFrame:
-    """The cases of the teacher and of all students on the same prompts."""
-    device = pick_device()
-    models = {TEACHER: _contender(*load_teacher(place.project / "models/teacher"), device)}
-    models |= {name: _contender(*load_student(place.out / name / "model"), device) for name in names}
+def contenders(place: Place, names: Sequence[str]) -> dict[str, Contender]:
+    """The teacher and the students that were trained."""
+    models = {TEACHER: _contender(*load_teacher(place.project / "models/teacher"))}
+    return models | {name: _contender(*load_student(place.out / name / "model")) for name in names}
+
+
+def beside(texts: Sequence[str]) -> dict[str, Contender]:
+    """The student of each `NAME=FOLDER`."""
+    named = (text.partition("=") for text in texts)
+    return {name: _contender(*load_student(Path(folder))) for name, _, folder in named}
+
+
+def score(place: Place, models: Mapping[str, Contender], records: Sequence[Record], kept: str) -> pd.DataFrame:
+    """The cases of models on the same prompts."""
     prompts = place.params.prompts
     evaluate = prompts.evaluate.model_copy(update={"kinds": KINDS})
     cases = score_records(
@@ -181,14 +191,16 @@ def score(place: Place, names: Sequence[str], records: Sequence[Record], kept: s
         models=models,
         prompts=prompts.model_copy(update={"evaluate": evaluate}),
         tolerances=Tolerances(px=place.params.evaluate.nsd_tolerance_px, mm=place.params.evaluate.nsd_tolerance_mm),
-        device=str(device),
+        device=str(pick_device()),
         partial=place.out / kept,
     )
     return cases[cases["model"].isin(models)]
 
 
-def _contender(segmenter: Segmenter, described: Any, device: torch.device) -> Contender:
-    return Contender(segmenter.to(device), described.digest, described.name, described.phantom, described.exposure)
+def _contender(segmenter: Segmenter, described: Any) -> Contender:
+    return Contender(
+        segmenter.to(pick_device()), described.digest, described.name, described.phantom, described.exposure
+    )
 
 
 def compare(cases: pd.DataFrame, params: Params, *, first: str) -> dict[str, Any]:
@@ -227,16 +239,18 @@ def _shown(estimate: Estimate, params: Params) -> dict[str, Any]:
     return {"mean": rounded[0], key: rounded[1:], "cases": found["n"], "groups": found["groups"]}
 
 
-def loses_nothing(compared: Mapping[str, Any], name: str, params: Params, *, first: str) -> bool:
-    """Whether a student loses nothing measurable against the first, over all kinds of prompt."""
+def loses_nothing(compared: Mapping[str, Any], name: str, params: Params, *, first: str) -> dict[str, bool]:
+    """By kind of prompt, whether a student loses nothing measurable against the first."""
     key = interval_key(params.evaluate.confidence)
-    differences = {
-        (kind, part): of[f"less_{first}"] for kind, by_model in compared.items() for part, of in by_model[name].items()
+    return {
+        kind: all(
+            of[f"less_{first}"]["mean"] >= -LARGEST_LOSS_DICE
+            if part == "all"
+            else of[f"less_{first}"][key][1] is None or of[f"less_{first}"][key][1] >= 0
+            for part, of in by_model[name].items()
+        )
+        for kind, by_model in compared.items()
     }
-    return all(
-        less["mean"] >= -LARGEST_LOSS_DICE if part == "all" else less[key][1] is None or less[key][1] >= 0
-        for (_, part), less in differences.items()
-    )
 
 
 def latencies(params: Params, names: Sequence[str], size_px: int, rounds: int) -> dict[str, Any]:
@@ -300,7 +314,11 @@ def measure(place: Place, asked: argparse.Namespace) -> dict[str, Any]:
     first = "hiera_mini" if "hiera_mini" in asked.students else asked.students[0]
     trained = {name: train(place, name) for name in asked.students}
     torch.set_num_threads(1)  # as for the timings; on a busy machine two wait for each other
-    compared = compare(score(place, asked.students, test_side(place), "rows"), place.params, first=first)
+    models = contenders(place, asked.students)
+    parts = [score(place, models, test_side(place), "rows")]
+    if asked.beside:
+        parts.append(score(place, beside(asked.beside), test_side(place), "rows_beside"))
+    compared = compare(pd.concat(parts), place.params, first=first)
     result: dict[str, Any] = {
         "schema": 1,
         "machine": describe_machine() | {"load_average": [round(each, 2) for each in os.getloadavg()]},
@@ -316,7 +334,7 @@ def measure(place: Place, asked: argparse.Namespace) -> dict[str, Any]:
     }
     if asked.also:
         records = real_images(asked.also, place.out / "real")
-        cases = score(place, asked.students, records, "rows_real")
+        cases = score(place, models, records, "rows_real")
         result["real"] = {"phantom": False, "images": len(records), **compare(cases, place.params, first=first)}
     result["latency"] = [latencies(place.params, asked.students, size, asked.rounds) for size in asked.sizes]
     return result
@@ -330,6 +348,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--students", nargs="+", default=["rep_mini", "hiera_mini", "hiera_mini_fast"])
     parser.add_argument("--also", nargs="*", default=[], metavar="DATASET=FOLDER")
+    parser.add_argument("--beside", nargs="*", default=[], metavar="NAME=FOLDER", help="students trained elsewhere")
     parser.add_argument("--sizes", type=int, nargs="*", default=[512, 1024])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--json", type=Path)
