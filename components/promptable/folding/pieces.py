@@ -20,7 +20,7 @@ MOST_SCORES = 2**21  # 8 MiB in float32
 
 
 class AttentionInPieces(nn.Module):
-    """A Hiera block's attention on a map (B H W D), which keeps its size, with at most `most` scores at a time."""
+    """A Hiera block's attention on a map (B H W D) that keeps its size, exported with at most `most` scores at a time."""
 
     def __init__(self, attention: MultiScaleAttention, *, most: int = MOST_SCORES) -> None:
         super().__init__()
@@ -38,15 +38,21 @@ class AttentionInPieces(nn.Module):
         query, key, value = (
             rearrange(part, "b h w (n d) -> b n (h w) d", n=self.heads) for part in self.qkv(x).chunk(3, dim=-1)
         )
-        # No piece may be larger than the whole: the exporter takes its size literally.
-        rows = min(height * width, max(1, self.most // (self.heads * height * width)))
-        pieces = [
-            F.softmax(piece @ rearrange(key, "b n k d -> b n d k"), dim=-1) @ value
-            for piece in query.split(rows, dim=2)
-        ]
-        seen = rearrange(torch.cat(pieces, dim=2), "b n (h w) d -> b h w (n d)", h=height)
-        out: Tensor = self.proj(seen)
+        # PyTorch's own attention writes no scores; what it is exported to does.
+        if torch.onnx.is_in_onnx_export():
+            # No piece may be larger than the whole: the exporter takes its size literally.
+            rows = min(height * width, max(1, self.most // (self.heads * height * width)))
+            seen = attended_in_pieces(query, key, value, rows=rows)
+        else:
+            seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)
+        out: Tensor = self.proj(rearrange(seen, "b n (h w) d -> b h w (n d)", h=height))
         return out
+
+
+def attended_in_pieces(query: Tensor, key: Tensor, value: Tensor, *, rows: int) -> Tensor:
+    """Attention with scaled queries (B heads N d each), so many rows of queries at a time."""
+    turned = rearrange(key, "b n k d -> b n d k")
+    return torch.cat([F.softmax(piece @ turned, dim=-1) @ value for piece in query.split(rows, dim=2)], dim=2)
 
 
 def in_pieces(block: nn.Module) -> None:
