@@ -213,8 +213,9 @@ def _ways(
     elif subject.exports != "no" and "onnxruntime" in runtimes:
         yield "onnxruntime", subject.exports == "folded", runtimes["onnxruntime"], "float32"
     if cuda:
-        yield "pytorch", False, "cuda", "float32"
-        yield "pytorch", False, "cuda", "bfloat16"
+        for folded in (False, True) if subject.kind == "student" else (False,):
+            yield "pytorch", folded, "cuda", "float32"
+            yield "pytorch", folded, "cuda", "bfloat16"
 
 
 def selected(

@@ -51,6 +51,7 @@ def test_a_gpu_adds_two_ways_of_each(params: Params) -> None:
         "sam2.1_large/pytorch/cuda-float32/1024",
         "sam2.1_large/pytorch/cuda-bfloat16/1024",
     ]
+    assert "rep_mini/pytorch-folded/cuda-bfloat16/1024" in keys(params, cuda=True)
 
 
 def test_the_reference_comes_with_what_is_chosen(params: Params) -> None:
