@@ -20,7 +20,7 @@ MOST_SCORES = 2**21  # 8 MiB in float32
 
 
 class AttentionInPieces(nn.Module):
-    """A Hiera block's attention on a map (B H W D) that keeps its size, exported with at most `most` scores at a time."""
+    """A Hiera block's attention on a map (B H W D) of a kept size, exported with at most `most` scores at a time."""
 
     def __init__(self, attention: MultiScaleAttention, *, most: int = MOST_SCORES) -> None:
         super().__init__()
