@@ -38,8 +38,8 @@ from components.intake.form.records import read_manifests, read_split, write_spl
 from components.journal import Journal
 from components.listing import MODEL
 from components.params import Params, load_params
-from components.promptable.runtimes.sealed import seal
 from components.promptable.predict import pick_device, pin_threads
+from components.promptable.runtimes.sealed import seal
 from components.release.checks.data import SPLIT
 from components.release.checks.evidence import Evidence, Rules
 from components.release.checks.recount import recount

@@ -102,7 +102,7 @@ class ServingProposals(Section):
 class ServingParams(Section):
     """What the service runs with; a Bento carries its own copy.
 
-    `runtime` runs the model's networks; `auto` measures once on each machine which one is the fastest, and remembers it.
+    `runtime` runs the model's networks; `auto` measures once on each machine which one is fastest, and remembers it.
     """
 
     runtime: RuntimeChoice = "onnxruntime"
