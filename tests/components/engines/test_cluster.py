@@ -38,7 +38,7 @@ from components.promptable.predict import pin_threads
 from tests.components.engines.on_workers import DOOMED, begins, hangs_on_the_doomed, refuses_three, where
 from tests.components.intake.raw_trees import BUILDERS
 
-LIMIT_S = 120
+LIMIT_S = 200
 SHARDS_OF_ONE = 1e-6
 
 
