@@ -85,6 +85,8 @@ def compiled(model: bytes, *, precision: Precision, cache: Path | None, threads:
         "PERFORMANCE_HINT": "LATENCY",
         # On processors that share cores in pairs it would else use one of the two threads.
         "ENABLE_HYPER_THREADING": True,
+        # Threads tied to cores wait for whoever else has those: beside other processes three quarters of the time.
+        "ENABLE_CPU_PINNING": False,
     }
     core = openvino.Core()
     if cache is not None:
