@@ -1,4 +1,4 @@
-"""The paper's student with less attention to pay: as many parameters, about a third of its time (docs/students.md).
+"""The paper's student with less attention to pay: as many parameters, half of its time at 1024 px (docs/students.md).
 
 One head in every stage (Hiera doubles the heads with the width, so that each stays 16 wide), keys and values of the
 global blocks pooled 2x2, and windows that divide the maps at any input size, so that nothing is padded. The windows in
