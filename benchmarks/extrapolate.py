@@ -235,7 +235,7 @@ def main() -> None:
         print(text)
         return
     before, rest = args.into.read_text(encoding="utf-8").split(BEGIN)
-    write_text(args.into, f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+    write_text(args.into, f"{before}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
 
 
 if __name__ == "__main__":
