@@ -1,10 +1,12 @@
-"""What keeps a training step on the CPU short: the allocator, the fused optimiser, batches made ahead.
+"""What keeps a training step on the CPU short: the allocator, the fused optimiser, batches made ahead; what a teacher's
+kept outputs save, and what recomputed blocks and bf16 cost.
 
-    .venv/bin/python benchmarks/training_step.py [--rounds 6] [--out FILE]
+    .venv/bin/python benchmarks/training_step.py [--rounds 6] [--teacher tiny] [--size 256] [--out FILE]
 
 Trains a small teacher on drawn phantoms, in short stretches that alternate between all combinations in question, so
 that whatever else the machine does hits them alike; says medians and their ratios to the plain step. Processor time
-(user and system) is less disturbed by neighbours than wall time; both are given. Leaves out: GPUs.
+(user and system) is less disturbed by neighbours than wall time; both are given. The second table's steps are taken on
+random pixels: fine-tuning's by the teacher, distillation's by the student of params.yaml. Leaves out: GPUs.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pipelines  # noqa: F401  (sets how OpenMP waits, before torch is loaded)
@@ -29,12 +32,17 @@ import torch
 from components.contract import load_contract
 from components.engines import Threads
 from components.intake.harmonise import harmonise
-from components.params import load_params
+from components.params import MachineParams, load_params
 from components.phantom import write_dataset
+from components.promptable.embedding import PromptBatch
+from components.students import build_student
 from components.teacher.build import build_teacher
 from components.training.allocator import keep_freed_memory
-from components.training.data import Batch, TrainingImages, ahead, training_loader
-from components.training.losses import mask_loss
+from components.training.data import Batch, TrainingImages
+from components.training.loading import ahead, training_loader
+from components.training.losses import distillation_loss, mask_loss, neck_features
+from components.training.machine import as_the_machine_needs
+from components.training.teacher_outputs import TeacherOutputs
 
 ROOT = Path(__file__).parents[1]
 STEPS = 8
@@ -112,18 +120,69 @@ def stretch(images: TrainingImages, *, epoch: int, keep: bool, fused: bool, earl
     }
 
 
-def main() -> None:
-    """Measure, print a table, and write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/training_step.json")
-    wanted = parser.parse_args()
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
-    with tempfile.TemporaryDirectory(prefix="sonoforge-bench-") as scratch:
-        images = phantoms(Path(scratch))
-        for number in range(wanted.rounds):
-            for name, (keep, fused, early) in VARIANTS.items():
-                found[name].append(stretch(images, epoch=number, keep=keep, fused=fused, early=early))
+def step_cases(folder: Path, *, teacher_name: str, size_px: int) -> dict[str, Callable[[], None]]:
+    """Steps of fine-tuning and distillation on two random images, without the optimiser."""
+    params = load_params(ROOT / "params.yaml")
+    model = params.model.model_copy(update={"image_size_px": size_px})
+    named = params.teacher.model_copy(update={"hiera": teacher_name})
+    teacher = build_teacher(named, model=model, seed=1)
+    teacher.set_trainable(trunk=False)
+    student = build_student(params.student, model=model, seed=2).train()
+    images = torch.randn(2, 3, size_px, size_px, generator=torch.Generator().manual_seed(1))
+    prompts = PromptBatch(torch.arange(2), torch.full((2, 2, 2), size_px / 2), torch.tensor([[2, 3], [2, 3]]))
+    truth = torch.zeros(2, size_px, size_px)
+    how = {"epochs": 3, "augment_rounds": 1}
+    computed = TeacherOutputs(teacher, params.distil.model_copy(update=how), folder=folder, images=2)
+    kept = TeacherOutputs(
+        teacher, params.distil.model_copy(update=how | {"teacher_outputs": "cache"}), folder=folder / "kept", images=2
+    )
+
+    def finetune_step(*, checkpointing: bool = False, bf16: bool = False) -> None:
+        with as_the_machine_needs(teacher.train(), MachineParams(checkpointing=checkpointing)):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+                logits, quality = teacher.decode(teacher.encode(images), prompts)
+                losses = mask_loss(logits, quality, truth, params.finetune.loss)
+            torch.stack(list(losses.values())).sum().backward()
+        teacher.zero_grad(set_to_none=True)
+
+    def distil_step(outputs: TeacherOutputs) -> None:
+        teacher.eval()
+        features = neck_features(student, student.stages(images))
+        target = outputs.features(images)
+        losses = distillation_loss(features, target, levels=params.distil.levels, terms=params.distil.terms)
+        torch.stack(list(losses.values())).sum().backward()
+        student.zero_grad(set_to_none=True)
+
+    return {
+        "fine-tuning": finetune_step,
+        "fine-tuning, blocks recomputed": partial(finetune_step, checkpointing=True),
+        "fine-tuning, bf16": partial(finetune_step, bf16=True),
+        "distillation, teacher computed": partial(distil_step, computed),
+        "distillation, teacher kept": partial(distil_step, kept),
+    }
+
+
+def time_steps(cases: dict[str, Callable[[], None]], *, rounds: int) -> dict[str, dict[str, float]]:
+    """Median seconds of each step, one after another in each round, and ratios to the first of its kind."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+    for number in range(rounds + 1):
+        for name, step in cases.items():
+            wall, cpu = time.perf_counter(), time.process_time()
+            step()
+            if number:  # the first one warms up, and fills what is kept
+                found[name].append((time.perf_counter() - wall, time.process_time() - cpu))
+    medians = {
+        name: {"wall_s": statistics.median(w for w, _ in runs), "cpu_s": statistics.median(c for _, c in runs)}
+        for name, runs in found.items()
+    }
+    for name, values in medians.items():
+        first = next(one for other, one in medians.items() if other.split(",")[0] == name.split(",")[0])
+        values |= {"wall_ratio": values["wall_s"] / first["wall_s"], "cpu_ratio": values["cpu_s"] / first["cpu_s"]}
+    return medians
+
+
+def loop_medians(found: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Medians of the first table's variants and their ratios to the plain one, printed."""
     medians = {
         name: {key: statistics.median(one[key] for one in runs) for key in runs[0]} for name, runs in found.items()
     }
@@ -135,9 +194,39 @@ def main() -> None:
     for name, one in medians.items():
         numbers = f"{one['wall_s']:8.3f}{one['wall_ratio']:7.2f}{one['cpu_s']:8.3f}{one['cpu_ratio']:7.2f}"
         print(f"{name:16s}{numbers}{one['page_faults']:8.0f}")
-    machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
+    return medians
+
+
+def main() -> None:
+    """Measure, print tables, and write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--teacher", default="tiny")
+    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--steps-only", action="store_true", help="Leave the first table out.")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks/training_step.json")
+    wanted = parser.parse_args()
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
+    with tempfile.TemporaryDirectory(prefix="sonoforge-bench-") as scratch:
+        if not wanted.steps_only:
+            images = phantoms(Path(scratch))
+            for number in range(wanted.rounds):
+                for name, (keep, fused, early) in VARIANTS.items():
+                    found[name].append(stretch(images, epoch=number, keep=keep, fused=fused, early=early))
+        cases = step_cases(Path(scratch) / "steps", teacher_name=wanted.teacher, size_px=wanted.size)
+        steps = time_steps(cases, rounds=wanted.rounds)
+    medians = {} if wanted.steps_only else loop_medians(found)
+    print(f"\n{'step':32s}{'wall s':>8s}{'ratio':>7s}{'cpu s':>8s}{'ratio':>7s}")
+    for name, one in steps.items():
+        print(f"{name:32s}{one['wall_s']:8.3f}{one['wall_ratio']:7.2f}{one['cpu_s']:8.3f}{one['cpu_ratio']:7.2f}")
+    machine = {
+        "load_1min": os.getloadavg()[0],
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+    }
     result = {"schema": 1, "machine": machine, "torch": torch.__version__, "rounds": wanted.rounds, "steps": STEPS}
-    wanted.out.write_text(json.dumps(result | {"variants": medians}, indent=2) + "\n", encoding="utf-8")
+    shape = {"teacher": wanted.teacher, "size_px": wanted.size, "step_cases": steps}
+    wanted.out.write_text(json.dumps(result | {"variants": medians} | shape, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

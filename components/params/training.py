@@ -39,7 +39,7 @@ class MachineParams(Section):
 
     `processes` on each of `nodes` machines train together, each on its share of every batch; `rendezvous` is the
     address (`host:port`) at which several machines meet. `checkpointing` keeps the input of each of the trunk's blocks
-    alone and computes the rest again on the way back: less memory for about a third more time. `compile` has torch
+    alone and computes the rest again on the way back: less memory for about half as much time again. `compile` has torch
     compile the trunk, which costs a minute or more at the start.
     """
 

@@ -50,7 +50,10 @@ def test_a_trunk_that_counts_batches_is_not_computed_twice() -> None:
     rep = build_segmenter(
         RepConfig(widths=(8, 8, 16, 16), depths=(1, 1, 1, 1)), AdapterConfig(), image_size_px=64, draws_prompts=False
     )
-    with pytest.raises(ParamsError, match="checkpointing"), as_the_machine_needs(rep, MachineParams(checkpointing=True)):
+    with (
+        pytest.raises(ParamsError, match="checkpointing"),
+        as_the_machine_needs(rep, MachineParams(checkpointing=True)),
+    ):
         pass
 
 
