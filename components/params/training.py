@@ -39,8 +39,8 @@ class MachineParams(Section):
 
     `processes` on each of `nodes` machines train together, each on its share of every batch; `rendezvous` is the
     address (`host:port`) at which several machines meet. `checkpointing` keeps the input of each of the trunk's blocks
-    alone and computes the rest again on the way back: less memory for about half as much time again. `compile` has torch
-    compile the trunk, which costs a minute or more at the start.
+    alone and computes the rest again on the way back: less memory for about half as much time again. `compile` has
+    torch compile the trunk, which costs a minute or more at the start.
     """
 
     processes: int = Field(default=1, ge=1)

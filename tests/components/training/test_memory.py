@@ -54,7 +54,7 @@ def test_less_is_kept_with_less_precision_and_with_recomputed_blocks() -> None:
     assert (plain.parameters, plain.optimiser) == (4 * parameters, 8 * trained)
     for less in (StepShape(images=4, bf16=True), StepShape(images=4, recomputes=True)):
         assert model.budget(less).working < 0.95 * plain.working
-    assert model.budget(StepShape(images=8)).working > 1.5 * plain.working
+    assert model.budget(StepShape(images=8)).working > 1.2 * plain.working, "gradients are most of it, and stay"
     assert model.budget(StepShape(images=4)) == plain
 
 
