@@ -21,7 +21,7 @@ from pipelines.departed import clear_departed
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
 
-# Every section: the change record holds all parameters.
+# Every section that a result depends on: the change record holds all of them. The engine changes no byte.
 PARAMS = (
     "datasets",
     "split",
