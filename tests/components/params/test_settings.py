@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from components.errors import ParamsError
+from components.params import load_params
 from components.params.settings import configured_mode, read_settings
 from components.places import SETTINGS_VARIABLE
 from tests.serving.small import SETTINGS, with_cache
@@ -23,7 +24,7 @@ def test_the_named_file_goes_before_the_bentos_and_that_before_the_projects(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "params.yaml").write_text((root / "params.yaml").read_text(encoding="utf-8"), encoding="utf-8")
-    assert read_settings(tmp_path) == SETTINGS
+    assert read_settings(tmp_path) == load_params(root / "params.yaml").serving
     carried, named = with_cache(ttl_s=5.0), with_cache(ttl_s=6.0)
     write(tmp_path / "serving.yaml", carried.model_dump())
     assert read_settings(tmp_path) == carried
