@@ -58,6 +58,12 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(variance.to(self.running_var.dtype), share)
 
 
+def running_statistics(network: nn.Module) -> list[Tensor]:
+    """The buffers that a network's normalisations move in each forward pass of training; the network's own tensors."""
+    kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
+    return [buffer for module in network.modules() if isinstance(module, kinds) for buffer in module.buffers()]
+
+
 def share_batch_norm(network: nn.Module, ranks: Ranks) -> int:
     """Put the shared layer in place of every `nn.BatchNorm2d` of a network; returns how many there were."""
     found = 0

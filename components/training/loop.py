@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from components.errors import ParamsError, TrainingError
 from components.params import FitParams
 from components.training.allocator import keep_freed_memory
-from components.training.batch_norm import share_batch_norm
+from components.training.batch_norm import running_statistics, share_batch_norm
 from components.training.checkpoints import drop_foreign_checkpoint, read_checkpoint, write_checkpoint
 from components.training.data import Batch, TrainingImages
 from components.training.loading import ahead, grouped, training_loader
@@ -142,6 +142,7 @@ class Trainer:
         self.best: dict[str, Tensor] = {}
         self.saved_at = time.monotonic()
         self.updating = False
+        self.before_step: list[tuple[Tensor, Tensor]] = []
 
     @property
     def steps_per_epoch(self) -> int:
@@ -163,6 +164,7 @@ class Trainer:
         except KeyboardInterrupt:
             # Within an update weights and optimiser may be half changed: then the last checkpoint stands.
             if not self.updating:
+                self._undo_forward()
                 self._save()
             log.info("interrupted in epoch %d; the checkpoint is in %s", self.progress.epoch + 1, self.folder)
             raise
@@ -198,6 +200,7 @@ class Trainer:
     def _step(self, group: list[Batch]) -> int:
         """One step of the optimiser; returns the images that it learnt from, those of all ranks."""
         done = self.progress
+        self.before_step = [(moved, moved.clone()) for moved in running_statistics(self.task.network)]
         factor = learning_rate_factor(done.step, steps_per_epoch=self.steps_per_epoch, params=self.params)
         for settings in self.optimiser.param_groups:
             settings["lr"] = self.params.learning_rate * factor
@@ -229,8 +232,15 @@ class Trainer:
         done.sums = {name: done.sums.get(name, 0.0) + value for name, value in sums.items()}
         done.step += 1
         done.batch += len(group)
+        self.before_step = []
         self.updating = False
         return seen
+
+    @torch.no_grad()
+    def _undo_forward(self) -> None:
+        """Put back the running statistics that a step's forward passes moved, if its update never came."""
+        for moved, before in self.before_step:
+            moved.copy_(before)
 
     def _share(self, batch: Batch, number: int) -> _Share:
         """What this rank's batch is of all ranks', the epoch's `number`th.

@@ -104,6 +104,40 @@ def test_an_interrupted_training_ends_to_the_bit_as_one_that_was_not(
         assert torch.equal(one, other)
 
 
+@dataclass
+class Stopped(Toy):
+    """Interrupted after its forward pass, whose statistics have then moved."""
+
+    def losses(self, batch: Batch) -> Losses:
+        before, self.stop_at = self.stop_at, -1
+        found = super().losses(batch)
+        self.stop_at = before
+        if self.calls == self.stop_at:
+            raise KeyboardInterrupt
+        return found
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_an_interruption_after_a_forward_pass_leaves_its_batch_out_of_the_statistics(
+    discs: list[Record], tmp_path: Path, accumulate: int
+) -> None:
+    params = optimise(epochs=2, accumulate=accumulate)
+    whole = Toy(nn.Sequential(nn.BatchNorm1d(3), network()))
+    trainer(whole, discs, tmp_path / "a", params).fit()
+
+    broken = Stopped(nn.Sequential(nn.BatchNorm1d(3), network()), stop_at=5)
+    with pytest.raises(KeyboardInterrupt):
+        trainer(broken, discs, tmp_path / "b", params).fit()
+    resumed = Toy(nn.Sequential(nn.BatchNorm1d(3), network()))
+    trainer(resumed, discs, tmp_path / "b", params).fit()
+
+    saved = torch.load(tmp_path / "b" / CHECKPOINT, weights_only=True)["network"]
+    expected = torch.load(tmp_path / "a" / CHECKPOINT, weights_only=True)["network"]
+    assert saved.keys() == expected.keys() and "0.running_mean" in saved
+    for name, value in expected.items():
+        assert torch.equal(saved[name], value), name
+
+
 def test_a_checkpoint_of_another_training_is_not_continued(discs: list[Record], tmp_path: Path) -> None:
     trainer(Toy(network()), discs, tmp_path, optimise(), key="old").fit()
     toy = Toy(network())
