@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from components.evaluation.benchmarking.catalogue import LITEMEDSAM_PX
 from components.evaluation.benchmarking.passes import DType, Part
-from components.evaluation.benchmarking.record import Record, Row
+from components.evaluation.benchmarking.record import Memory, Record, Row
 from components.evaluation.benchmarking.rounds import Spread, ratio, spread
 
 AT_PX = 1024
@@ -38,8 +38,8 @@ def wanted(record: Record, student: str) -> Iterator[Wanted]:
     yield Wanted("encoder, times as fast as sam2.1_large", "≥ 500", _times_as_fast(row, sam2))
     yield Wanted("encoder and click, images a second", "≥ 25", None if row is None else _images_a_second(row))
     yield Wanted(f"encoder, times as fast as litemedsam at {LITEMEDSAM_PX} px", "≥ 10", _times_as_fast(small, lite))
-    peak = None if row is None or row.memory is None else spread([row.memory.running_mib])
-    yield Wanted("peak memory in MiB", "≤ 250", peak)
+    peak = None if row is None or row.memory is None else spread([_peak_mib(row.memory)])
+    yield Wanted("peak memory in MiB above the imports", "≤ 250", peak)
     if any(each.device == "cuda" for each in record.rows):
         on_gpu = quickest(record, student, AT_PX, device="cuda")
         same = None if on_gpu is None else _row(record, "sam2.1_large", AT_PX, device="cuda", dtype=on_gpu.dtype)
@@ -73,6 +73,11 @@ def _row(record: Record, model: str, input_px: int, *, device: str = "cpu", dtyp
         if (row.model, row.input_px) == (model, input_px) and (row.runtime, row.folded, row.device, row.dtype) == way:
             return row
     return None
+
+
+def _peak_mib(memory: Memory) -> float:
+    """The most at any time: loading may take more than running does."""
+    return max(memory.loading_mib or 0.0, memory.running_mib)
 
 
 def _samples(row: Row, part: Part) -> dict[int, float]:

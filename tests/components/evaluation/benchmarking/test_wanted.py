@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from components.evaluation.benchmarking.record import Record
+import pytest
+
+from components.evaluation.benchmarking.record import Memory, Record
 from components.evaluation.benchmarking.rounds import Spread
 from components.evaluation.benchmarking.wanted import students, wanted
 from tests.components.evaluation.benchmarking.conftest import REP, SAM2
@@ -21,6 +23,16 @@ def test_ratios_pair_rounds_and_what_is_missing_is_none(record: Record) -> None:
     assert both.median == 50
     assert lite is None
     assert memory == Spread(130, 130, 130)
+
+
+@pytest.mark.parametrize(("loading_mib", "running_mib"), [(310.0, 130.0), (130.0, 310.0)])
+def test_peak_memory_is_that_of_loading_where_it_is_more(
+    record: Record, loading_mib: float, running_mib: float
+) -> None:
+    memory = Memory(loading_mib=loading_mib, running_mib=running_mib)
+    rows = tuple(row if row.memory is None else row.model_copy(update={"memory": memory}) for row in record.rows)
+    figures = {each.what: each.found for each in wanted(record.model_copy(update={"rows": rows}), "rep_mini")}
+    assert figures["peak memory in MiB above the imports"] == Spread(310, 310, 310)
 
 
 def test_on_a_gpu_the_same_precision_is_compared(made: Callable[..., Record]) -> None:
