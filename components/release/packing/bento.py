@@ -27,7 +27,7 @@ from components.listing import FILES, MODEL, PAPERS, Listing, differences, list_
 from components.params import load_params
 from components.params.settings import CARRIED, PARAMS
 from components.release.files import bento_files, package_digest
-from components.release.packing.pins import PINS, runtime_pins
+from components.release.packing.pins import PINS, runtime_pins, service_packages
 from components.release.records.released import intact_description
 
 NAME = "sonoforge"
@@ -87,7 +87,8 @@ def _build(root: Path, model: Path, name: str) -> BuiltBento:
     with tempfile.TemporaryDirectory(prefix=_CONTEXT, dir=root / SCRATCH) as scratch:
         context = Path(scratch)
         _stage(root, model, context)
-        packages = runtime_pins((root / PINS).read_text(encoding="utf-8"))
+        wanted = service_packages(load_params(root / PARAMS).serving.runtime)
+        packages = runtime_pins((root / PINS).read_text(encoding="utf-8"), wanted)
         try:
             bento = bentoml.build(
                 SERVICE,

@@ -11,6 +11,9 @@ from importlib import metadata
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from components.params.serving import RUNTIME_NAMES, RuntimeChoice
+from components.promptable.runtimes.loading import PACKAGES
+
 PINS = "requirements.lock.txt"
 RUNTIME = (
     "anyio",
@@ -40,11 +43,17 @@ RUNTIME = (
     "torch",
     "typing-extensions",
 )
-"""What the service imports; everything else that these need follows from their own metadata."""
+"""What the service imports whatever runs its model; everything else that these need follows from their own metadata."""
+
+
+def service_packages(runtime: RuntimeChoice) -> tuple[str, ...]:
+    """What a service set to a runtime imports; with `auto` it may take any of them."""
+    chosen = RUNTIME_NAMES if runtime == "auto" else (runtime,)
+    return (*RUNTIME, *(PACKAGES[name] for name in chosen))
 
 
 def runtime_pins(lock_text: str, roots: Iterable[str] = RUNTIME) -> list[str]:
-    """The lines of a pinned list that `roots` and everything they need name."""
+    """The lines of a pinned list that `roots` and everything they need name; what isn't pinned is left out."""
     pins = {_normal(line.split("==")[0]): line for line in lock_text.splitlines() if "==" in line}
     wanted: set[str] = set()
     waiting = [_normal(root) for root in roots]
