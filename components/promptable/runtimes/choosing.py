@@ -1,7 +1,8 @@
 """A model folder and what is asked for to a model in a runtime: the named one, or whichever is the fastest here.
 
 What was measured is kept in a small file, by the model, its exported files, the machine and the versions of what
-computes: on the same machine nothing is measured twice. Leaves out: the measuring itself (measuring.py).
+computes: on the same machine nothing is measured twice, unless a runtime failed. Leaves
+out: the measuring itself (measuring.py).
 """
 
 from __future__ import annotations
@@ -80,7 +81,11 @@ def choose(folder: Path, *, cache: Path | None, measure: Measure | None = None) 
         except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
             logger.warning("the runtimes couldn't be measured, %s is taken: %s", names[0], error)
             return Choice(names[0], "the runtimes couldn't be measured here")
-        if path is not None:
+        failed = [f"{name}: {each.failed}" for name, each in taken.items() if each.failed is not None]
+        if failed:
+            # It may have been a full disk or no memory left: another start finds out.
+            logger.warning("not remembered, as a runtime failed: %s", "; ".join(failed))
+        elif path is not None:
             _remember(path, taken, folder)
     return _fastest(taken, names)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,7 @@ THREADS = 2
 Precision = Literal["f32", "bf16"]
 _TELEMETRY = "openvino_telemetry"
 _importing = threading.Lock()
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +93,13 @@ def compiled(model: bytes, *, precision: Precision, cache: Path | None, threads:
     core = openvino.Core()
     if cache is not None:
         folder = cache / f"{NAME}-{metadata.version(NAME)}-{precision}"
-        folder.mkdir(parents=True, exist_ok=True)
-        core.set_property({"CACHE_DIR": str(folder)})
+        try:
+            # What lies there is run as it is found (docs/threat-model.md): nobody else may put anything into it.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            logger.warning("%s can't be made, and the next start compiles again: %s", folder, error)
+        else:
+            core.set_property({"CACHE_DIR": str(folder)})
     network = core.compile_model(core.read_model(model), "CPU", settings)
     return Compiled(network, frozenset(name for given in network.inputs for name in given.names))
 

@@ -80,6 +80,19 @@ def test_little_faster_is_not_enough_and_what_fails_is_not_taken(
     assert choice.name == name and said in choice.why
 
 
+def test_after_a_failure_it_is_measured_again(
+    as_it_starts: Pair, watch: Stopwatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    well = dict(watch.taken)
+    watch.taken |= {"openvino": Taken(failed="OSError: no space left")}
+    assert choose(as_it_starts.folder, cache=tmp_path, measure=watch).name == "onnxruntime"
+    assert "openvino: OSError: no space left" in caplog.text and not (tmp_path / "runtimes").exists()
+    watch.taken = well
+    for _ in range(2):
+        assert choose(as_it_starts.folder, cache=tmp_path, measure=watch).name == "openvino"
+    assert watch.asked == 2
+
+
 def test_where_nothing_runs_or_nothing_was_measured_it_says_so(
     as_it_starts: Pair, watch: Stopwatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from components.promptable.embedding import PromptBatch
+from components.promptable.runtimes import openvino
 from components.promptable.runtimes.exported import Exported
 from components.promptable.runtimes.openvino import is_installed, open_model
-from components.promptable.runtimes.sealed import DECODER, ENCODER, unsealed
+from components.promptable.runtimes.sealed import DECODER, ENCODER, LOGITS, unsealed
 from tests.components.promptable.conftest import SIZE_PX, Pair
 
 if not is_installed():
@@ -55,3 +56,16 @@ def test_what_was_compiled_is_kept_for_its_precision_and_gives_the_same_bits(
     assert np.array_equal(opened(as_if_trained, compiled).encode(INPUT).s16, first.s16)
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == kept, "nothing was compiled again"
     assert sys.modules["openvino_telemetry"] is None, "its maker isn't told of an import"
+
+
+def test_a_cache_that_cant_be_made_is_said_and_done_without(
+    as_if_trained: Pair, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    decoder = unsealed(as_if_trained.folder / DECODER)
+    network = openvino.compiled(decoder, precision="f32", cache=tmp_path / "file/cache", threads=2)
+    assert LOGITS in {name for output in network.model.outputs for name in output.names}
+    assert "the next start compiles again" in caplog.text
+    opened(as_if_trained, tmp_path / "made")
+    (folder,) = (tmp_path / "made").iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
