@@ -36,6 +36,8 @@ PROMPTS = ("prompts.min_area_px", "prompts.train", "prompts.evaluate.jitter", "p
 
 # What says how a training is done and not what comes of it: a checkpoint is continued under other values.
 HOW = ("machine", "teacher_outputs", "cache_gigabytes")
+# Where work is done; imported or not by the engine in use, which no byte of a result depends on.
+ENGINES = "components.engines"
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +118,8 @@ def fingerprint(job: Job) -> str:
     said = {"params": params, "data": job.provenance.data, "device": job.provenance.device}
     digest.update(json.dumps(said, sort_keys=True).encode())
     for name in sorted(name for name in sys.modules if name == "components" or name.startswith("components.")):
+        if name == ENGINES or name.startswith(f"{ENGINES}."):
+            continue
         file = getattr(sys.modules[name], "__file__", None)
         if file is not None:
             digest.update(f"{name}\n".encode() + Path(file).read_bytes())

@@ -2,7 +2,7 @@
 
 It can be stopped at any moment: a checkpoint (everything needed to go on, with the place in the epoch) is written
 after every epoch, at least every so many seconds, and on Ctrl-C. The same task taken up again continues there, with
-any number of processes; a checkpoint of another task (other data, parameters or code versions) is set aside with a log
+any number of processes; a checkpoint of another task (other data, parameters or code versions) is deleted, with a log
 line. Where several processes train together (ranks.py), each learns from its share of every batch, and the first one
 alone reports and writes.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -94,3 +96,14 @@ def test_the_fingerprint_follows_parameters_and_data(reached: Reached) -> None:
     other = params.model_copy(update={"finetune": params.finetune.model_copy(update={"seed": 99})})
     changed, _ = make_job(finetune, root, params=other)
     assert fingerprint(job) == fingerprint(same) != fingerprint(changed)
+
+
+def test_the_fingerprint_follows_code_but_not_where_it_runs(reached: Reached, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, _ = make_job(finetune, reached("split"))
+    before = fingerprint(job)
+    module = ModuleType("any")
+    module.__file__ = __file__
+    monkeypatch.setitem(sys.modules, "components.engines.another", module)
+    assert fingerprint(job) == before
+    monkeypatch.setitem(sys.modules, "components.another", module)
+    assert fingerprint(job) != before
