@@ -26,12 +26,21 @@ WAIT_S = 300
 _PASSING = ("08", "53300", "57P01", "57P02", "57P03")
 """PostgreSQL's codes of a broken connection, too many of them, and a server that is going down or coming up."""
 _PASSWORD = re.compile(r"(://[^:/?#\s]*:)\S*@")
-_SECRET = re.compile(r"(?i)([?&](?:password|secret|token|key)=)[^&\s]*")
+# Who comes without a password may come with a token in its place.
+_ALONE = re.compile(r"(://)[^:/?#\s]+:?@")
+# In an address's query, and in the form `host=… password=…` that PostgreSQL takes, too.
+_SECRET = re.compile(
+    r"(?i)((?:^|[?&;\s])[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|signature|credential)=)"
+    r"(?:'[^']*'|[^&\s]*)"
+)
 
 
 def masked(text: str) -> str:
-    """The text with `***` in place of each password in an address, so that it may be logged and shown."""
-    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", text))
+    """The text with `***` in place of each password or token in an address, so that it may be logged and shown.
+
+    A user's name stays readable beside a password; without one it may be a token, and is masked.
+    """
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", _ALONE.sub(r"\1***@", text)))
 
 
 def is_postgres(address: str) -> bool:
