@@ -26,15 +26,12 @@ from components.promptable.segmenter import Segmenter
 
 
 def installed_runtimes() -> dict[Runtime, str]:
-    """The runtimes that this machine has, PyTorch first, and the device that each takes by itself."""
+    """The runtimes that this machine has, PyTorch first, and the device on which each is measured."""
     found: dict[Runtime, str] = {name: "cpu" for name in RUNTIMES if is_installed(name)}
     if "onnxruntime" in found:
-        import onnxruntime
+        from components.promptable.runtimes.onnxruntime import takes
 
-        from components.promptable.runtimes.onnxruntime import providers
-
-        taken = providers(onnxruntime.get_available_providers())
-        found["onnxruntime"] = "cpu" if taken[0] == "CPUExecutionProvider" else "cuda"
+        found["onnxruntime"] = "cuda" if torch.cuda.is_available() and takes("cuda") else "cpu"
     return found
 
 
@@ -71,7 +68,7 @@ class Workshop:
         if not folder.is_dir():
             with replacing_folder(folder) as beside:
                 self._export(variant, beside)
-        return load_runtime(folder, variant.runtime)
+        return load_runtime(folder, variant.runtime, device=variant.device)
 
     def _export(self, variant: Variant, folder: Path) -> None:
         """A model folder that a runtime can load, exported now: of what was built, or a copy with its own weights."""

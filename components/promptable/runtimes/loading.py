@@ -19,13 +19,15 @@ from components.promptable.runtimes.sealed import DECODER, ENCODER, EXPORT_AGAIN
 PACKAGES: dict[RuntimeName, str] = {"onnxruntime": "onnxruntime", "openvino": "openvino", "pytorch": "torch"}
 
 
-def load_runtime(folder: Path, name: RuntimeName, *, cache: Path | None = None) -> Runtime:
-    """Load a student's model folder into a runtime: on the CPU, but where ONNX Runtime takes a GPU.
+def load_runtime(folder: Path, name: RuntimeName, *, cache: Path | None = None, device: str = "cpu") -> Runtime:
+    """Load a student's model folder into a runtime.
 
     Parameters
     ----------
     cache
         Where OpenVINO keeps what it has compiled; without one it compiles each time.
+    device
+        `cpu`; ONNX Runtime alone takes `cuda` too, whose masks nobody has judged: it is for measuring times.
 
     Raises
     ------
@@ -33,9 +35,10 @@ def load_runtime(folder: Path, name: RuntimeName, *, cache: Path | None = None) 
         If the folder is incomplete, altered, of another kind, made with another preprocessing, or holds no networks
         that this runtime runs.
     ParamsError
-        If there is no such runtime, or it isn't installed.
+        If there is no such runtime, it isn't installed, or it doesn't run on that device.
     """
     _check_installed(name)
+    _check_device(name, device)
     if name == "pytorch":
         from components.promptable.runtimes import pytorch
 
@@ -49,20 +52,27 @@ def load_runtime(folder: Path, name: RuntimeName, *, cache: Path | None = None) 
             remedy=f"{EXPORT_AGAIN}, or choose the runtime `pytorch`, or `auto`, which takes that where no other runs",
         )
     encoder, decoder = (read_exported(folder, file, description) for file in (ENCODER, DECODER))
-    return open_exported(encoder, decoder, description.image_size_px, name=name, cache=cache)
+    return open_exported(encoder, decoder, description.image_size_px, name=name, cache=cache, device=device)
 
 
 def open_exported(
-    encoder: bytes, decoder: bytes, image_size_px: int, *, name: RuntimeName, cache: Path | None = None
+    encoder: bytes,
+    decoder: bytes,
+    image_size_px: int,
+    *,
+    name: RuntimeName,
+    cache: Path | None = None,
+    device: str = "cpu",
 ) -> Exported:
     """Two serialised networks in a runtime that runs such.
 
     Raises
     ------
     ParamsError
-        If it doesn't, there is no such runtime, or it isn't installed.
+        If it doesn't, there is no such runtime, it isn't installed, or it doesn't run on that device.
     """
     _check_installed(name)
+    _check_device(name, device)
     if name == "openvino":
         from components.promptable.runtimes import openvino
 
@@ -70,7 +80,7 @@ def open_exported(
     if name == "onnxruntime":
         from components.promptable.runtimes import onnxruntime
 
-        return onnxruntime.open_model(encoder, decoder, image_size_px)
+        return onnxruntime.open_model(encoder, decoder, image_size_px, device=device)
     raise ParamsError(f"{name} runs no ONNX", expected="onnxruntime or openvino", remedy="name one of them")
 
 
@@ -95,3 +105,8 @@ def _check_installed(name: RuntimeName) -> None:
             expected=f"the package {PACKAGES[name]}",
             remedy="install it, or choose another runtime",
         )
+
+
+def _check_device(name: RuntimeName, device: str) -> None:
+    if device != "cpu" and name != "onnxruntime":
+        raise ParamsError(f"{name} on {device!r}", expected="cpu", remedy="only ONNX Runtime runs on a GPU")

@@ -1,8 +1,8 @@
 """Exported networks to a model that ONNX Runtime runs.
 
-On the CPU, or on an NVIDIA GPU where the build of ONNX Runtime that is installed takes one. Sessions are shared by
-threads, and each has its number of them fixed: sums are cut into as many parts on every machine. Leaves out: reading
-their files (loading.py).
+On the CPU unless a GPU is asked for. Sessions are shared by threads, and each has its number of them fixed: sums are
+cut into as many parts on every machine. Leaves out: TensorRT, which takes these files but wasn't tried; reading their
+files (loading.py).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 
 import onnxruntime
 
+from components.errors import ParamsError
 from components.promptable.embedding import Array
 from components.promptable.runtimes.exported import Exported
 from components.promptable.runtimes.runtime import Facts
 
 NAME = "onnxruntime"
 THREADS = 2
-PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider")
-"""Of those that ONNX Runtime knows, the ones that are taken, the first that is there before the others."""
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,26 +39,48 @@ class Session:
         return found
 
 
-def open_model(encoder: bytes, decoder: bytes, image_size_px: int, *, threads: int = THREADS) -> Exported:
-    """A model of two serialised networks, ready to run."""
-    networks = [open_network(each, threads=threads) for each in (encoder, decoder)]
+def open_model(
+    encoder: bytes, decoder: bytes, image_size_px: int, *, threads: int = THREADS, device: str = "cpu"
+) -> Exported:
+    """A model of two serialised networks, ready to run.
+
+    Raises
+    ------
+    ParamsError
+        As `open_network`.
+    """
+    networks = [open_network(each, threads=threads, device=device) for each in (encoder, decoder)]
     first = networks[0].session.get_providers()[0].removesuffix("ExecutionProvider")
     facts = Facts(NAME, onnxruntime.__version__, f"{first}, {threads} threads")
     return Exported(networks[0], networks[1], image_size_px, facts)
 
 
-def open_network(model: bytes, *, threads: int = THREADS) -> Session:
-    """A serialised network, ready to run."""
+def open_network(model: bytes, *, threads: int = THREADS, device: str = "cpu") -> Session:
+    """A serialised network, ready to run on the CPU or, with `device` "cuda", on an NVIDIA GPU in full float32.
+
+    Raises
+    ------
+    ParamsError
+        If ONNX Runtime takes no GPU here.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     # Threads that wait for each other by turning in circles take the cores from whoever else works: an image took
     # three times as long beside other processes (docs/speed.md).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    taken = providers(onnxruntime.get_available_providers())
-    return Session(onnxruntime.InferenceSession(model, options, providers=taken))
+    # By itself it would multiply in TF32, whose products have ten bits.
+    taken = [CPU] if device == "cpu" else [(CUDA, {"use_tf32": "0"}), CPU]
+    session = onnxruntime.InferenceSession(model, options, providers=taken) if takes(device) else None
+    if session is None or (device != "cpu" and session.get_providers()[0] != CUDA):
+        raise ParamsError(
+            f"ONNX Runtime doesn't run on {device!r} here",
+            expected="cpu; or cuda, with an NVIDIA GPU and the package onnxruntime-gpu",
+            remedy="run it on the CPU",
+        )
+    return Session(session)
 
 
-def providers(available: Sequence[str]) -> list[str]:
-    """Which execution providers a session is given, of those that are available, in this order."""
-    return [name for name in PROVIDERS if name in available]
+def takes(device: str) -> bool:
+    """Whether the build of ONNX Runtime that is installed knows a device; the machine may lack it all the same."""
+    return device == "cpu" or (device == "cuda" and CUDA in onnxruntime.get_available_providers())

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from components.promptable.runtimes.onnxruntime import THREADS, Session, providers
+import pytest
+
+from components.errors import ParamsError
+from components.promptable.runtimes import onnxruntime as runtime
+from components.promptable.runtimes.loading import load_runtime
+from components.promptable.runtimes.onnxruntime import THREADS, Session
 from tests.components.promptable.conftest import Pair
 
 
@@ -16,9 +21,41 @@ def test_sessions_have_a_number_of_threads_of_their_own(pair: Pair) -> None:
     assert pair.exported.facts.told == f"CPU, {THREADS} threads"
 
 
-def test_a_gpu_is_taken_where_the_installed_build_has_one() -> None:
-    here = ["AzureExecutionProvider", "CPUExecutionProvider"]
-    assert providers(here) == ["CPUExecutionProvider"]
-    gpu = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
-    assert providers([*reversed(gpu)]) == gpu
-    assert providers(gpu[1:]) == gpu[1:]
+def test_a_gpu_is_taken_only_when_asked_for_and_then_in_full_float32(
+    as_it_starts: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[object]] = []
+
+    class Told:
+        def __init__(self, *_: object, providers: list[object]) -> None:
+            asked.append(providers)
+
+        def get_providers(self) -> list[str]:
+            return [each if isinstance(each, str) else each[0] for each in asked[-1]]  # type: ignore[index]
+
+    monkeypatch.setattr(runtime.onnxruntime, "InferenceSession", Told)
+    known = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(runtime.onnxruntime, "get_available_providers", lambda: known)
+    load_runtime(as_it_starts.folder, "onnxruntime")
+    assert asked == [["CPUExecutionProvider"]] * 2
+    model = load_runtime(as_it_starts.folder, "onnxruntime", device="cuda")
+    assert asked[2:] == [[("CUDAExecutionProvider", {"use_tf32": "0"}), "CPUExecutionProvider"]] * 2
+    assert model.facts.told == f"CUDA, {THREADS} threads"
+    with pytest.raises(ParamsError, match="pytorch on 'cuda'"):
+        load_runtime(as_it_starts.folder, "pytorch", device="cuda")
+
+
+@pytest.mark.parametrize("known", [["CPUExecutionProvider"], ["CUDAExecutionProvider", "CPUExecutionProvider"]])
+def test_a_gpu_that_isnt_there_is_refused(
+    as_it_starts: Pair, known: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime itself would go on with the CPU after a warning."""
+    open_session = runtime.onnxruntime.InferenceSession
+    monkeypatch.setattr(runtime.onnxruntime, "get_available_providers", lambda: known)
+    monkeypatch.setattr(
+        runtime.onnxruntime,
+        "InferenceSession",
+        lambda *given, providers: open_session(*given, providers=providers[-1:]),
+    )
+    with pytest.raises(ParamsError, match="doesn't run on 'cuda' here"):
+        load_runtime(as_it_starts.folder, "onnxruntime", device="cuda")
