@@ -1,25 +1,30 @@
-"""What a measured choice of a runtime belongs to: the processor, how many cores may be used, and versions.
+"""What a measured choice of a runtime belongs to: the processor, how many cores may be used, versions and providers.
 
 Leaves out: accelerators and the record of a benchmark (components/evaluation/speed.py).
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import platform
 from importlib import metadata
 from pathlib import Path
 
-VERSIONED = ("numpy", "onnxruntime", "openvino", "torch")
+VERSIONED = ("numpy", "openvino", "torch")
 
 
 def describe_machine() -> dict[str, str | int | None]:
-    """Processor, usable cores, system, and the versions of what computes; None for what isn't installed."""
+    """Processor, usable cores, system, and the versions of what computes; None for what isn't installed.
+
+    ONNX Runtime is told by its module, with its execution providers: its builds for a GPU are packages of other names.
+    """
     return {
         "cpu": _processor(),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
+        "onnxruntime": _onnxruntime(),
         **{name: _version(name) for name in VERSIONED},
     }
 
@@ -46,3 +51,11 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _onnxruntime() -> str | None:
+    if importlib.util.find_spec("onnxruntime") is None:
+        return None
+    import onnxruntime
+
+    return f"{onnxruntime.__version__} {' '.join(onnxruntime.get_available_providers())}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 
+import onnxruntime
 import pytest
 
 from components.promptable.runtimes import machine
@@ -15,3 +16,11 @@ def test_the_machine_is_told_with_what_computes(monkeypatch: pytest.MonkeyPatch)
     assert told["numpy"] == metadata.version("numpy") and told["no_such_package"] is None
     assert isinstance(told["cores"], int) and told["cores"] >= 1
     assert told["cpu"] and told == machine.describe_machine()
+
+
+def test_another_build_of_onnx_runtime_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build for a GPU has the same module and version, and is another package."""
+    before = machine.describe_machine()["onnxruntime"]
+    assert before is not None and str(before).startswith(onnxruntime.__version__)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    assert machine.describe_machine()["onnxruntime"] == f"{onnxruntime.__version__} CUDAExecutionProvider"
