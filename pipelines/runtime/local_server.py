@@ -9,6 +9,7 @@ keeper runs the writer alone. Leaves out: what runs on the server.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,10 +31,13 @@ from filelock import FileLock
 from components.artefacts import write_json
 from components.databases import masked
 from components.errors import SonoForgeError
-from pipelines.runtime.prefect_database import check_database, one_start, shared_database
+from components.tracking.address import ARTEFACTS, TRACKING
+from pipelines.runtime.prefect_database import VARIABLES, check_database, one_start, shared_database
 
 START_LIMIT_S = 240.0
 ANSWER_LIMIT_S = 15.0
+LEAVE_LIMIT_S = 5.0
+"""How long a run waits for services on other databases to end: those whose run is over do within a second."""
 _POLL_S = 0.25
 _DOORS = {"dvc", "sonoforge"}
 _DOOR_MODULES = {"dvc", "pipelines.cli"}
@@ -49,11 +53,19 @@ class ServerError(SonoForgeError):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Where a stage finds Prefect's API and the tracking writer's socket; `keeper_pid` keeps both."""
+    """Where a stage finds Prefect's API and the tracking writer's socket; `keeper_pid` keeps both, on `databases`."""
 
     api_url: str
     tracking_socket: str
     keeper_pid: int
+    databases: str
+
+
+def databases_digest(environment: Mapping[str, str]) -> str:
+    """One SHA-256 of the databases and places of files that the environment names: their addresses hold passwords."""
+    prefect = next((environment[name] for name in VARIABLES if environment.get(name)), "")
+    named = (environment.get(TRACKING, ""), environment.get(ARTEFACTS, ""), prefect)
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
 
 def door_process() -> psutil.Process:
@@ -101,14 +113,25 @@ def ensure_services(root: Path, *, door: psutil.Process | None = None) -> Servic
     Raises
     ------
     ServerError
-        If they aren't ready in `START_LIMIT_S` seconds.
+        If they aren't ready in `START_LIMIT_S` seconds, or run on other databases than the environment names.
     """
     folder = root / ".prefect"
     folder.mkdir(exist_ok=True)
-    with FileLock(folder / "server.lock"):
-        _sign_in(folder, door or door_process())
-        found = _running(folder)
-        return found or _start(root, folder)
+    until = time.monotonic() + LEAVE_LIMIT_S
+    while True:
+        with FileLock(folder / "server.lock"):
+            found = _running(folder)
+            if found is None or found.databases == databases_digest(os.environ):
+                _sign_in(folder, door or door_process())
+                return found if found is not None and _fits(found) else _start(root, folder)
+        # Not signed in, so that a keeper whose doors are gone ends meanwhile.
+        if time.monotonic() > until:
+            raise ServerError(
+                "another run of this project is under way, and its records go to other databases",
+                expected=f"the same {TRACKING}, {ARTEFACTS} and {VARIABLES[0]} for all runs at one time",
+                remedy="let the other run end first, or set or unset these variables as it has them",
+            )
+        time.sleep(_POLL_S)
 
 
 def _sign_in(folder: Path, door: psutil.Process) -> None:
@@ -128,11 +151,12 @@ def _running(folder: Path) -> Services | None:
     services = _address(folder)
     if services is None:
         return None
-    wanted = os.environ.get("PREFECT_API_URL")
-    if wanted and wanted != services.api_url:
-        return None
     alive = psutil.pid_exists(services.keeper_pid) and Path(services.tracking_socket).exists()
     return services if alive and _healthy(services.api_url) else None
+
+
+def _fits(services: Services) -> bool:
+    return os.environ.get("PREFECT_API_URL") in (None, "", services.api_url)
 
 
 def _healthy(api_url: str, timeout_s: float = 5.0) -> bool:
@@ -230,7 +254,7 @@ class _Keeper:
                     env=os.environ | off | database | {"PREFECT_UI_API_URL": api_url},
                 )
             )
-        return Services(api_url, str(path), os.getpid())
+        return Services(api_url, str(path), os.getpid(), databases_digest(os.environ))
 
     def _all_alive(self) -> bool:
         return all(process.poll() is None for process in self._processes)

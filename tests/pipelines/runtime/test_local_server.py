@@ -15,7 +15,18 @@ import psutil
 import pytest
 
 from components.artefacts import write_json
-from pipelines.runtime.local_server import Services, _Keeper, door_process, ensure_services, is_door
+from components.tracking.address import ARTEFACTS, TRACKING
+from pipelines.runtime import local_server
+from pipelines.runtime.local_server import (
+    ServerError,
+    Services,
+    _Keeper,
+    databases_digest,
+    door_process,
+    ensure_services,
+    is_door,
+)
+from pipelines.runtime.prefect_database import VARIABLES
 
 
 @pytest.mark.parametrize(
@@ -47,9 +58,57 @@ def test_a_keeper_that_retires_withdraws_no_address_but_its_own(tmp_path: Path, 
     (folder / "doors").mkdir(parents=True)
     address = folder / "server.json"
     keeper = os.getpid() if named == "its own" else os.getppid()
-    write_json(address, asdict(Services("http://127.0.0.1:1/api", "socket", keeper)))
+    write_json(address, asdict(Services("http://127.0.0.1:1/api", "socket", keeper, "")))
     assert _Keeper(tmp_path)._retire() is True
     assert address.exists() is (named != "its own")
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Services:
+    """Services of another run on the project's own databases, as its keeper wrote them down."""
+    for name in ("PREFECT_API_URL", TRACKING, ARTEFACTS, *VARIABLES):
+        monkeypatch.delenv(name, raising=False)
+    services = Services("http://127.0.0.1:1/api", str(tmp_path), os.getpid(), databases_digest(os.environ))
+    (tmp_path / ".prefect").mkdir()
+    write_json(tmp_path / ".prefect/server.json", asdict(services))
+    monkeypatch.setattr(local_server, "_healthy", lambda api_url: True)
+    monkeypatch.setattr(local_server, "LEAVE_LIMIT_S", 0.0)
+    return services
+
+
+@pytest.mark.parametrize("name", [TRACKING, ARTEFACTS, *VARIABLES])
+def test_no_run_writes_into_the_databases_of_another(
+    name: str, kept: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ensure_services(tmp_path) == kept
+    for mark in (tmp_path / ".prefect/doors").iterdir():
+        mark.unlink()
+    monkeypatch.setenv(name, "postgresql://me:hush@db.example/x")
+    with pytest.raises(ServerError, match="other databases") as refused:
+        ensure_services(tmp_path)
+    assert "hush" not in str(refused.value) and "db.example" not in str(refused.value)
+    assert not list((tmp_path / ".prefect/doors").iterdir()), "it would keep the other services alive"
+    assert (tmp_path / ".prefect/server.json").exists(), "the other run still needs it"
+
+
+def test_services_on_other_databases_may_end_meanwhile(
+    kept: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRACKING, "postgresql://me:hush@db.example/x")
+    monkeypatch.setattr(local_server, "LEAVE_LIMIT_S", 10.0)
+    answers = iter([True, False])
+    monkeypatch.setattr(local_server, "_healthy", lambda api_url: next(answers))
+    monkeypatch.setattr(local_server, "_start", lambda root, folder: "started")
+    assert ensure_services(tmp_path) == "started"
+
+
+def test_databases_are_compared_without_their_addresses() -> None:
+    address = "postgresql://me:hush@db/x"
+    found = databases_digest({VARIABLES[1]: address, TRACKING: address})
+    # Prefect hands the second of its names on to a flow run as the first.
+    assert found == databases_digest({VARIABLES[0]: address, TRACKING: address, ARTEFACTS: ""})
+    assert found != databases_digest({VARIABLES[0]: address, ARTEFACTS: address})
+    assert len(found) == 64 and set(found) <= set("0123456789abcdef")
 
 
 def test_without_a_graph_the_stage_itself_is_the_door() -> None:
