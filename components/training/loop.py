@@ -30,7 +30,7 @@ from components.training.checkpoints import drop_foreign_checkpoint, read_checkp
 from components.training.data import Batch, TrainingImages
 from components.training.loading import ahead, grouped, training_loader
 from components.training.losses import Losses
-from components.training.pace import Pace, in_words
+from components.training.pace import LEAST_S, Pace, in_words
 from components.training.ranks import current_ranks
 from components.training.stepping import autocast, learning_rate_factor
 
@@ -195,7 +195,7 @@ class Trainer:
             pace.learnt(self._step(group))
             if time.monotonic() - self.saved_at > self.params.checkpoint_seconds:
                 self._save()
-        self._finish_epoch({name: float(getattr(pace, name)) for name in PACE_METRICS})
+        self._finish_epoch({name: float(getattr(pace, name)) for name in PACE_METRICS if pace.known})
 
     def _step(self, group: list[Batch]) -> int:
         """One step of the optimiser; returns the images that it learnt from, those of all ranks."""
@@ -262,6 +262,7 @@ class Trainer:
         return _Share(images / sum(all_images), objects / sum(all_objects), int(sum(all_images)), int(max(points)))
 
     def _finish_epoch(self, pace: dict[str, float]) -> None:
+        """Validate, report and save; `pace` holds PACE_METRICS, or nothing where they aren't known."""
         done = self.progress
         self.task.network.eval()
         scores = self.task.validate()
@@ -282,11 +283,13 @@ class Trainer:
         self.updating = False
         if not self.ranks.first:
             return
-        left_s = (self.params.epochs - done.epoch) * len(self.images) / max(1e-9, pace["images_per_second"])
+        how_fast = ""
+        if pace:
+            left_s = (self.params.epochs - done.epoch) * len(self.images) / max(LEAST_S, pace["images_per_second"])
+            how_fast = f", {pace['images_per_second']:.1f} images/s, about {in_words(left_s)} left"
         log.info(
-            "epoch %d/%d: loss %.4f, val Dice %.4f (best %.4f), %.1f images/s, about %s left",
-            *(done.epoch, self.params.epochs, metrics["train_loss"], scores["dice"], done.best_dice),
-            *(pace["images_per_second"], in_words(left_s)),
+            "epoch %d/%d: loss %.4f, val Dice %.4f (best %.4f)%s",
+            *(done.epoch, self.params.epochs, metrics["train_loss"], scores["dice"], done.best_dice, how_fast),
         )
         # Told first: a kill before the checkpoint repeats the epoch's end, one after it loses nothing.
         self.report(metrics, done.epoch)

@@ -79,6 +79,11 @@ class Pace:
         )
 
     @property
+    def known(self) -> bool:
+        """Whether anything was learnt from in this session; an epoch taken up at its end has no pace."""
+        return self._seen > 0
+
+    @property
     def images_per_second(self) -> float:
         """Images learnt from in a second of this session's part of the epoch."""
         return self._seen / max(LEAST_S, self._clock() - self._started)

@@ -15,7 +15,7 @@ from components.errors import ParamsError, TrainingError
 from components.params import OptimiseParams
 from components.training.checkpoints import CHECKPOINT
 from components.training.data import Batch, TrainingImages
-from components.training.loop import FitResult, Trainer
+from components.training.loop import PACE_METRICS, FitResult, Trainer
 from components.training.losses import Losses
 from components.training.ranks import Ranks
 from components.types import Record
@@ -136,6 +136,27 @@ def test_an_interruption_after_a_forward_pass_leaves_its_batch_out_of_the_statis
     assert saved.keys() == expected.keys() and "0.running_mean" in saved
     for name, value in expected.items():
         assert torch.equal(saved[name], value), name
+
+
+def test_an_epoch_that_is_taken_up_at_its_end_has_no_pace(
+    discs: list[Record], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Toy) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Toy, "validate", interrupted)
+        trainer(Toy(network()), discs, tmp_path, optimise(epochs=2)).fit()
+    rows: list[dict[str, float]] = []
+    toy = Toy(network())
+    resumed = trainer(toy, discs, tmp_path, optimise(epochs=2))
+    resumed.report = lambda metrics, epoch: rows.append(metrics)
+    with caplog.at_level("INFO", logger="components.training.loop"):
+        resumed.fit()
+    assert toy.calls == 3, "the first epoch has no batch left"
+    assert [set(PACE_METRICS) & row.keys() for row in rows] == [set(), set(PACE_METRICS)]
+    first, second = (message for message in caplog.messages if message.startswith("epoch"))
+    assert "images/s" not in first and "left" not in first and "images/s" in second
 
 
 def test_a_checkpoint_of_another_training_is_not_continued(discs: list[Record], tmp_path: Path) -> None:
