@@ -132,9 +132,9 @@ def step_cases(folder: Path, *, teacher_name: str, size_px: int) -> dict[str, Ca
     prompts = PromptBatch(torch.arange(2), torch.full((2, 2, 2), size_px / 2), torch.tensor([[2, 3], [2, 3]]))
     truth = torch.zeros(2, size_px, size_px)
     how = {"epochs": 3, "augment_rounds": 1}
-    computed = TeacherOutputs(teacher, params.distil.model_copy(update=how), folder=folder, images=2)
+    computed = TeacherOutputs(teacher, params.distil.model_copy(update=how), folder=folder)
     kept = TeacherOutputs(
-        teacher, params.distil.model_copy(update=how | {"teacher_outputs": "cache"}), folder=folder / "kept", images=2
+        teacher, params.distil.model_copy(update=how | {"teacher_outputs": "cache"}), folder=folder / "kept"
     )
 
     def finetune_step(*, checkpointing: bool = False, bf16: bool = False) -> None:

@@ -122,7 +122,7 @@ def distil(
         rounds=params.augment_rounds,
     )
     kept = drop_others(checkpoint_folder / FOLDER, fingerprint)
-    outputs = TeacherOutputs(teacher.to(device).eval(), params, folder=kept, images=len(images))
+    outputs = TeacherOutputs(teacher.to(device).eval(), params, folder=kept)
     task = _Distillation(student.to(device), outputs, params, validation)
 
     def told(metrics: dict[str, float], epoch: int) -> None:

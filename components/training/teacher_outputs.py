@@ -38,6 +38,7 @@ from components.training.stepping import autocast
 
 log = logging.getLogger(__name__)
 FOLDER = "teacher_outputs"
+FULL = (errno.ENOSPC, errno.EDQUOT)
 CACHE_METRICS = ("teacher_kept_share", "teacher_kept_mb")
 _STRIDES = {4: 0, 8: 1, 16: 2}
 _NECK_CHANNELS = 256
@@ -64,13 +65,12 @@ def drop_others(folder: Path, fingerprint: str) -> Path:
     return own
 
 
-def keeping_pays(costs: Costs, *, images: int, epochs: int, rounds: int, limit_bytes: float) -> bool:
-    """Whether a training is shorter with kept maps, of which `limit_bytes` are kept at most."""
+def keeping_pays(costs: Costs, *, epochs: int, rounds: int, limit_bytes: float) -> bool:
+    """Whether a training is shorter with kept maps, of which `limit_bytes` are kept at most: what an image costs to be
+    written in each round must come back where it is read, and the limit must have room for one."""
     later = epochs - rounds
-    share = min(1.0, limit_bytes / (images * rounds * costs.bytes))
-    kept_s = rounds * (costs.compute_s + share * costs.write_s)
-    kept_s += later * (share * costs.read_s + (1 - share) * costs.compute_s)
-    return kept_s < epochs * costs.compute_s
+    shorter = rounds * costs.write_s + later * costs.read_s < later * costs.compute_s
+    return shorter and costs.bytes <= limit_bytes
 
 
 class TeacherOutputs:
@@ -80,15 +80,12 @@ class TeacherOutputs:
     ----------
     folder
         Where maps are kept; deleted by `discard`.
-    images
-        How many images an epoch has, to weigh the costs.
     """
 
-    def __init__(self, teacher: Segmenter, params: DistilParams, *, folder: Path, images: int) -> None:
+    def __init__(self, teacher: Segmenter, params: DistilParams, *, folder: Path) -> None:
         self.teacher = teacher
         self.params = params
         self.folder = folder
-        self.images = images
         self.ranks = current_ranks()
         self.limit_bytes = params.cache_gigabytes * 1e9 / self.ranks.size
         repeats = 0 < params.augment_rounds < params.epochs
@@ -193,7 +190,7 @@ class TeacherOutputs:
             with replacing(path) as beside:
                 beside.write_bytes(data)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in FULL:
                 raise
             log.warning("the disk is full: the teacher's further outputs are computed each time")
             self.limit_bytes = self.held_bytes
@@ -204,9 +201,9 @@ class TeacherOutputs:
         """Compute, write and read one image's maps, and say whether keeping them pays; the first rank decides."""
         rounds, epochs = self.params.augment_rounds, self.params.epochs
         costs = self._costs(image)
-        pays = keeping_pays(costs, images=self.images, epochs=epochs, rounds=rounds, limit_bytes=self.limit_bytes)
+        pays = costs is not None and keeping_pays(costs, epochs=epochs, rounds=rounds, limit_bytes=self.limit_bytes)
         pays = self.ranks.gathered(pays)[0]
-        if self.ranks.first:
+        if self.ranks.first and costs is not None:
             log.info(
                 "teacher's outputs: %.0f ms to compute an image's, %.0f to write, %.0f to read, %.1f MB: %s",
                 *(1000 * costs.compute_s, 1000 * costs.write_s, 1000 * costs.read_s, costs.bytes / 1e6),
@@ -214,13 +211,21 @@ class TeacherOutputs:
             )
         return pays
 
-    def _costs(self, image: Tensor) -> Costs:
+    def _costs(self, image: Tensor) -> Costs | None:
+        """What an image costs; None where the disk is full, which is said."""
         self._computed(image)
         compute_s, maps = _timed(lambda: self._computed(image), self.teacher.device)
         path = self._path(image).with_suffix(".measured")
-        write_s, size = _timed(lambda: _write_through(path, maps), self.teacher.device)
-        read_s, _ = _timed(lambda: _read(path, self.teacher.device), self.teacher.device)
-        path.unlink(missing_ok=True)
+        try:
+            write_s, size = _timed(lambda: _write_through(path, maps), self.teacher.device)
+            read_s, _ = _timed(lambda: _read(path, self.teacher.device), self.teacher.device)
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            log.warning("the disk is full: the teacher's outputs are computed each time")
+            return None
+        finally:
+            path.unlink(missing_ok=True)
         return Costs(compute_s, write_s, read_s, size)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +48,7 @@ def teacher() -> Segmenter:
 
 def outputs(folder: Path, **changes: object) -> TeacherOutputs:
     params = distil_params(**{"epochs": 3, "augment_rounds": 1, "teacher_outputs": "cache", **changes})
-    return TeacherOutputs(teacher(), params, folder=folder / "own", images=5)
+    return TeacherOutputs(teacher(), params, folder=folder / "own")
 
 
 def flat(features: dict[str, list[Tensor]]) -> list[Tensor]:
@@ -162,12 +164,29 @@ def test_nothing_is_kept_where_nothing_repeats(images: Tensor, tmp_path: Path) -
 
 def test_when_keeping_pays() -> None:
     slow_teacher, fast_teacher = Costs(10.0, 1.0, 0.5, 10**8), Costs(0.01, 1.0, 0.5, 10**8)
-    plan = {"images": 100, "epochs": 20, "rounds": 2}
+    plan = {"epochs": 20, "rounds": 2}
     assert keeping_pays(slow_teacher, **plan, limit_bytes=1e12)
     assert not keeping_pays(fast_teacher, **plan, limit_bytes=1e12)
-    assert not keeping_pays(slow_teacher, **plan, limit_bytes=0)
+    # A limit that not one image fits in keeps nothing.
+    assert keeping_pays(slow_teacher, **plan, limit_bytes=1e8)
+    assert not keeping_pays(slow_teacher, **plan, limit_bytes=1e8 - 1)
     # Writing costs more than the one time that it is read.
-    assert not keeping_pays(Costs(1.0, 1.0, 0.5, 1), images=1, epochs=2, rounds=1, limit_bytes=1e12)
+    assert not keeping_pays(Costs(1.0, 1.0, 0.5, 1), epochs=2, rounds=1, limit_bytes=1e12)
+
+
+def test_a_full_disk_pays_nothing(
+    images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    asked = outputs(tmp_path, teacher_outputs="auto", epochs=50)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        found = asked.features(images)
+    assert asked.keeps is False and "the disk is full" in caplog.text
+    assert not [path for path in (tmp_path / "own").rglob("*") if path.is_file()]
+    assert same(flat(found), flat(outputs(tmp_path / "plain", teacher_outputs="recompute").features(images)))
 
 
 def test_what_another_training_kept_is_dropped(tmp_path: Path) -> None:
