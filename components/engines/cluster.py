@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -20,7 +21,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,9 @@ from components.params import EngineParams
 
 log = logging.getLogger(__name__)
 LIBRARY = Path(__file__).parents[1]
-# Whose numbers and pixels results are.
-LIBRARIES = ("numpy", "opencv-python-headless", "pillow", "scipy", "torch")
+# Of the packages that are pinned here, those that are installed must be the same on all machines.
+PINS = LIBRARY.parent / "requirements.lock.txt"
+TOLD = 5
 SHARDS_A_PLACE = 2
 MAX_SHARD_ITEMS = 64
 # Between two looks at what is done, in which an interrupt of a thread that isn't the main one is noticed.
@@ -103,9 +105,8 @@ class _Work:
         self._needs = _placeable(ray, needs)
         self._seconds, self._items = 0.0, 0
         self._name = uuid.uuid4().hex
-        # In a list, so that Ray hands on the reference, and a worker fetches the function when it needs it first.
-        self._function = [ray.put(function)]
-        self._stamp = work_stamp()
+        # In a list, so that Ray hands on the references, and a worker fetches each when it needs it first.
+        self._given = [ray.put(work_stamp()), ray.put(function)]
         self._task = ray.remote(_do).options(
             num_cpus=self._needs.cpus, num_gpus=self._needs.gpus, max_retries=params.retries, retry_exceptions=False
         )
@@ -124,7 +125,7 @@ class _Work:
 
     def begin(self, shard: Sequence[Any]) -> Any:
         """Ask for a shard's results."""
-        return self._task.remote(self._name, self._function, str(Path.cwd()), self._stamp, list(shard))
+        return self._task.remote(self._name, self._given, str(Path.cwd()), list(shard))
 
     def end(self, asked: Any) -> tuple[list[Any], BaseException | None]:
         """Wait for a shard: its results, up to the error that one of its items raised."""
@@ -136,8 +137,9 @@ class _Work:
         errors = self._ray.exceptions
         try:
             found, error, seconds = self._ray.get(asked)
-        except errors.RayTaskError:  # what goes wrong outside the function is a fault of this module
-            raise
+        except errors.RayTaskError as failed:
+            # Errors of items are results; this is a worker that can't load this module, or the function.
+            raise _unfit(str(failed).strip().splitlines()[-1]) from failed
         except errors.RayError as lost:
             raise EngineError(
                 f"Ray lost a shard and gave it up ({type(lost).__name__}): {str(lost).splitlines()[0]}",
@@ -159,17 +161,22 @@ _held: tuple[str, Any] = ("", None)
 
 
 def _do(
-    name: str, function: Sequence[Any], folder: str, stamp: dict[str, str], items: Sequence[T]
+    name: str, given: Sequence[Any], folder: str, items: Sequence[T]
 ) -> tuple[list[Any], BaseException | None, float]:
     """One shard, in a worker: results up to the first error, that error, and the seconds that it took."""
     global _held
     if _held[0] != name:
-        os.chdir(folder)
-        if (here := work_stamp()) != stamp:
-            return [], _other_code(stamp, here), 0.0
         import ray
 
-        _held = (name, ray.get(function[0]))
+        stamp, function = given
+        try:
+            os.chdir(folder)
+            here = work_stamp()
+        except OSError as error:
+            return [], _unfit(f"{os.uname().nodename}: {error}"), 0.0
+        if here != (wanted := ray.get(stamp)):
+            return [], _other_code(wanted, here), 0.0
+        _held = (name, ray.get(function))
     started = time.monotonic()
     found: list[Any] = []
     for item in items:
@@ -181,15 +188,35 @@ def _do(
 
 
 def work_stamp() -> dict[str, str]:
-    """What must be equal in every worker for its results to be the caller's own."""
-    return {"components": code_digest(LIBRARY)} | {name: version(name) for name in LIBRARIES}
+    """What must be equal in every worker for its results to be the caller's own: code, and versions of packages.
+
+    Raises
+    ------
+    OSError
+        If the project's folder doesn't hold them.
+    """
+    pinned = {_normal(line.partition("==")[0]) for line in PINS.read_text(encoding="utf-8").splitlines()}
+    installed: dict[str, str] = {}
+    for package in distributions():
+        if package.name and (name := _normal(package.name)) in pinned:
+            installed.setdefault(name, package.version)  # The first on the path is the one that is imported.
+    return {"components": code_digest(LIBRARY)} | installed
+
+
+def _normal(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package.strip()).lower()
 
 
 def _other_code(wanted: dict[str, str], here: dict[str, str]) -> EngineError:
-    others = [name for name in wanted if here[name] != wanted[name]]
-    differ = ", ".join(f"{name} {here[name][:12]} instead of {wanted[name][:12]}" for name in others)
+    others = sorted(name for name in wanted.keys() | here.keys() if here.get(name) != wanted.get(name))
+    told = [f"{name} {here.get(name, 'nothing')[:12]} instead of {wanted.get(name, 'nothing')[:12]}" for name in others]
+    more = [f"and {len(told) - TOLD} more"] if len(told) > TOLD else []
+    return _unfit(f"{os.uname().nodename} would work with other code: {', '.join(told[:TOLD] + more)}")
+
+
+def _unfit(found: str) -> EngineError:
     return EngineError(
-        f"the machine {os.uname().nodename} of the Ray cluster would work with other code: {differ}",
+        f"a machine of the Ray cluster can't do this work: {found}",
         expected="the project's folder and its environment on every machine as on the one that asks",
         remedy=f"share {LIBRARY.parent} with it, and install requirements.lock.txt there",
     )

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from components.contract import load_contract
-from components.engines import Engine, Needs, Threads
+from components.engines import Engine, Needs, Threads, cluster
 from components.engines.cluster import OnRay, work_stamp
 from components.errors import EngineError, LayoutError
 from components.evaluation.scoring.cases import Contender
@@ -122,6 +124,59 @@ def test_what_no_machine_has_and_other_code_are_refused(nodes: TwoNodes, monkeyp
     monkeypatch.setattr("components.engines.cluster.work_stamp", lambda: other)
     with pytest.raises(EngineError, match=r"other code: numpy .* instead of 1\.0"):
         next(nodes.engine().mapped(str, [1]))
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A shard of one item in this process: `worker(stamp, folder)`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cluster, "_held", ("", None))
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(get=lambda given: given))
+    return lambda stamp, folder: cluster._do("work", [stamp, str], str(folder), [1])
+
+
+def test_a_worker_that_sees_the_folder_and_has_the_packages_works(worker: Callable[..., Any], tmp_path: Path) -> None:
+    found, error, _ = worker(work_stamp(), tmp_path)
+    assert (found, error) == (["1"], None)
+    stamp = work_stamp()
+    assert {"components", "numpy", "opencv-python-headless", "onnxruntime", "pydicom", "sam2"} <= stamp.keys()
+    assert "sonoforge" not in stamp, "the project itself is the digest of its components"
+
+
+def test_a_worker_without_the_folder_or_a_package_says_so(
+    worker: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, error, _ = worker(work_stamp(), tmp_path / "not shared")
+    assert found == [] and isinstance(error, EngineError) and "not shared" in str(error)
+    stamp = work_stamp()
+    _, error, _ = worker(stamp | {"pyjpegls": "9.9"} | dict.fromkeys("vwxyz", "1"), tmp_path)
+    assert isinstance(error, EngineError)
+    assert "pyjpegls" in error.found and "instead of 9.9" in error.found
+    assert "v nothing instead of 1" in error.found and "and 1 more" in error.found and "z nothing" not in error.found
+    monkeypatch.setattr(cluster, "PINS", tmp_path / "none.txt")
+    _, error, _ = worker(stamp, tmp_path)
+    assert isinstance(error, EngineError) and "none.txt" in error.found
+
+
+def test_a_worker_that_cannot_load_the_code_is_told_by_its_last_words() -> None:
+    class FailedError(Exception):
+        pass
+
+    def get(asked: Any) -> Any:
+        raise FailedError("RayTaskError\n  File ...\nModuleNotFoundError: No module named 'components'\n")
+
+    ray = SimpleNamespace(
+        put=lambda given: given,
+        get=get,
+        wait=lambda asked, timeout: (asked, []),
+        nodes=lambda: [{"Alive": True, "Resources": {"CPU": 1.0}}],
+        remote=lambda function: SimpleNamespace(options=lambda **options: function),
+        exceptions=SimpleNamespace(RayTaskError=FailedError, RayError=FailedError),
+    )
+    work = cluster._Work(ray, EngineParams(name="ray"), str, Needs())
+    with pytest.raises(EngineError, match="No module named 'components'") as refused:
+        work.end("shard")
+    assert "share" in refused.value.remedy
 
 
 def test_a_killed_node_changes_no_byte(nodes: TwoNodes, tmp_path: Path, root: Path) -> None:
