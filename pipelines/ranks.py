@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,14 +121,13 @@ def launch_command(order: Path, machine: MachineParams, *, key: str) -> list[str
 
 
 def end_group(group: subprocess.Popen[bytes]) -> None:
-    """Let the processes of a launcher stop by themselves, and kill what is left after `GRACE_S`; nothing stays."""
-    try:
-        launcher = psutil.Process(group.pid)
-        family = [launcher, *launcher.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        group.wait()
-        return
+    """Let the processes of a launcher stop by themselves, and kill what is left after `GRACE_S`; nothing stays, even of
+    a launcher that was killed."""
+    family = set(_started_from_here())
+    # Once waited for, the launcher's number may be another process's.
     if group.poll() is None:
+        launcher = psutil.Process(group.pid)
+        family |= {launcher, *launcher.children(recursive=True)}
         for child in launcher.children():
             with suppress(psutil.NoSuchProcess):
                 child.terminate()
@@ -136,7 +135,21 @@ def end_group(group: subprocess.Popen[bytes]) -> None:
     for process in left:
         with suppress(psutil.NoSuchProcess):
             process.kill()
+    psutil.wait_procs(left, timeout=POLL_S)
     group.wait()
+
+
+def _started_from_here() -> Iterator[psutil.Process]:
+    """Launchers and ranks that were started by this process, wherever they hang now."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(STAGE_PROCESS) == _mark():
+                yield process
+
+
+def _mark() -> str:
+    own = psutil.Process()
+    return f"{own.pid}:{own.create_time()}"
 
 
 def _enough_gpus(machine: MachineParams) -> None:
@@ -152,9 +165,8 @@ def _enough_gpus(machine: MachineParams) -> None:
 
 
 def _environment(machine: MachineParams) -> dict[str, str]:
-    own = psutil.Process()
     threads = str(max(1, (os.cpu_count() or 1) // machine.processes))
-    env = {"OMP_NUM_THREADS": threads, **os.environ, STAGE_PROCESS: f"{own.pid}:{own.create_time()}"}
+    env = {"OMP_NUM_THREADS": threads, **os.environ, STAGE_PROCESS: _mark()}
     if machine.nodes == 1:
         env["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
         loops = (name for name, held in psutil.net_if_addrs().items() if any(a.address == "127.0.0.1" for a in held))

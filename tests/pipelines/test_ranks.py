@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -119,3 +120,24 @@ def test_ending_a_group_leaves_nothing(deaf: bool, monkeypatch: pytest.MonkeyPat
     assert group.returncode is not None
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, "it waits for its new parent at most"
     assert not deaf or took_s >= 0.5
+
+
+def test_a_killed_launchers_processes_are_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranks_module, "GRACE_S", 0.2)
+    with subprocess.Popen(
+        ["sh", "-c", "sh -c 'echo $$; while :; do sleep 0.05; done' & wait"],
+        env=ranks_module._environment(MachineParams()),
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as group:
+        assert group.stdout is not None
+        child = psutil.Process(int(group.stdout.readline()))
+        try:
+            group.kill()
+            group.wait()
+            assert child.is_running()
+            end_group(group)
+            assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+        finally:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
