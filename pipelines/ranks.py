@@ -165,7 +165,7 @@ def _enough_gpus(machine: MachineParams) -> None:
 
 
 def _environment(machine: MachineParams) -> dict[str, str]:
-    threads = str(max(1, (os.cpu_count() or 1) // machine.processes))
+    threads = str(max(1, len(os.sched_getaffinity(0)) // machine.processes))
     env = {"OMP_NUM_THREADS": threads, **os.environ, STAGE_PROCESS: _mark()}
     if machine.nodes == 1:
         env["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"

@@ -4,7 +4,7 @@ Every process (a rank) learns from its share of each batch; gradients are summed
 that together they take the steps that one process would take with whole batches. Sums are weighed by what each share
 holds (loop.py): a mean over objects stays the mean over all objects, however they fall on the ranks. That is why
 gradients are added here and not by DistributedDataParallel, which averages ranks as if their shares were alike.
-Leaves out: starting the processes (pipelines/runtime/group.py), and what they learn.
+Leaves out: starting the processes (pipelines/ranks.py), and what they learn.
 """
 
 from __future__ import annotations

@@ -141,3 +141,11 @@ def test_a_killed_launchers_processes_are_ended_too(monkeypatch: pytest.MonkeyPa
         finally:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
+
+
+def test_processes_share_the_cores_that_this_one_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    for processes, threads in ((1, "6"), (4, "1"), (8, "1")):
+        assert ranks_module._environment(MachineParams(processes=processes))["OMP_NUM_THREADS"] == threads
