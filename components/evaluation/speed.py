@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from components.cores import usable_cores
+
 CPU_FLAGS = (
     *("avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
     *("amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "fphp", "sve", "i8mm", "bf16"),
@@ -93,7 +95,7 @@ def describe_machine() -> dict[str, Any]:
     return {
         "cpu": cpu,
         "cpu_flags": [flag for flag in CPU_FLAGS if flag in flags],
-        "cores": _cores(),
+        "cores": usable_cores(),
         "memory_mib": _memory_mib(),
         "torch_threads": torch.get_num_threads(),
         "accelerator": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
@@ -119,12 +121,6 @@ def _memory_mib() -> int | None:
 
 def _lines(path: Path) -> Sequence[str]:
     return path.read_text(encoding="utf-8").splitlines() if path.is_file() else ()
-
-
-def _cores() -> int:
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def as_records(timings: Sequence[Timing]) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from components.cores import usable_cores
 from components.engines import Engine, engine_of
 from components.params import EngineParams
 
@@ -17,5 +18,5 @@ def chosen_engine(params: EngineParams, *, workers: int | None = None) -> Engine
     A cluster's address is, where the parameters name none, that of RAY_ADDRESS.
     """
     address = params.address or os.environ.get("RAY_ADDRESS") or None
-    threads = workers or params.threads or len(os.sched_getaffinity(0))
+    threads = workers or params.threads or usable_cores()
     return engine_of(params.model_copy(update={"address": address}), workers=threads)

@@ -6,10 +6,11 @@ Leaves out: accelerators and the record of a benchmark (components/evaluation/sp
 from __future__ import annotations
 
 import importlib.util
-import os
 import platform
 from importlib import metadata
 from pathlib import Path
+
+from components.cores import usable_cores
 
 VERSIONED = ("numpy", "openvino", "torch")
 
@@ -27,11 +28,6 @@ def describe_machine() -> dict[str, str | int | None]:
         "onnxruntime": _onnxruntime(),
         **{name: _version(name) for name in VERSIONED},
     }
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> str:

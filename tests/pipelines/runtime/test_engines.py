@@ -20,6 +20,11 @@ def test_threads_are_the_default_as_many_as_there_are_cores_unless_somebody_says
     assert chosen_engine(params.model_copy(update={"threads": 7}), workers=2) == Threads(2)
 
 
+def test_the_default_needs_no_system_that_ties_processes_to_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert chosen_engine(load_params(ROOT / "params.yaml").engine) == Threads(os.cpu_count() or 1)
+
+
 @pytest.mark.parametrize(
     ("named", "environment", "expected"),
     [(None, None, None), (None, "10.0.0.1:6379", "10.0.0.1:6379"), ("auto", "10.0.0.1:6379", "auto"), (None, "", None)],
