@@ -14,10 +14,18 @@ import pandas as pd
 
 from components.artefacts import ModelDescription, write_json
 from components.intake.form.records import read_manifests
+from components.params.serving import RuntimeName
 from components.promptable.predict import pin_threads
 from components.release.packing.bento import BuiltBento, build_candidate
 from components.release.packing.golden import Agreement, GoldenImage, choose_golden
-from components.release.packing.package import assemble, exported_agreement, package_record, served_agreement
+from components.release.packing.package import (
+    allowed_runtimes,
+    assemble,
+    exported_agreement,
+    package_record,
+    runtime_agreement,
+    served_agreement,
+)
 from components.release.packing.packaged import CANDIDATE, PACKAGE
 from components.release.packing.trial import Trial, try_bento
 from pipelines.runtime.stage import Job, stage
@@ -52,8 +60,8 @@ def choose(job: Job) -> list[GoldenImage]:
 
 
 @step(timeout_s=3600, retries=1)
-def export(job: Job, golden: list[GoldenImage]) -> tuple[ModelDescription, Agreement]:
-    """Write the candidate's folder, and try its ONNX files."""
+def export(job: Job, golden: list[GoldenImage]) -> tuple[ModelDescription, Agreement, dict[RuntimeName, Agreement]]:
+    """Write the candidate's folder, and try its ONNX files, and each runtime that may serve it."""
     pin_threads()
     folder = job.root / CANDIDATE
     chosen = job.params.serving.runtime
@@ -65,7 +73,12 @@ def export(job: Job, golden: list[GoldenImage]) -> tuple[ModelDescription, Agree
         # Which one a machine takes by itself isn't known here.
         runtime="onnxruntime" if chosen == "auto" else chosen,
     )
-    return description, exported_agreement(folder, golden)
+    exported = exported_agreement(folder, golden)
+    runtimes = {
+        name: exported if name == "onnxruntime" else runtime_agreement(folder, golden, name)
+        for name in allowed_runtimes(folder, chosen)
+    }
+    return description, exported, runtimes
 
 
 @step(timeout_s=3600, retries=1)
@@ -90,7 +103,7 @@ def compare(job: Job, golden: list[GoldenImage], trial: Trial) -> Agreement:
 def package(job: Job) -> None:
     """Build what would be released, and try it."""
     golden = choose(job)
-    description, exported = export(job, golden)
+    description, exported, runtimes = export(job, golden)
     built = build(job)
     trial = try_out(job, built, golden)
     record = package_record(
@@ -99,6 +112,7 @@ def package(job: Job) -> None:
         bento=built.folder,
         golden=golden,
         exported=exported,
+        runtimes=runtimes,
         served=compare(job, golden, trial),
         trial=trial,
     )

@@ -35,7 +35,7 @@ EVERY_RUN = (
     ),
     *("champion", "false_regions", "scored_calibration", "abstention", "guard", "seeds", "intact", "parity"),
     *("no_pickle", "package", "package_files", "no_pickle_bento", "exported_parity", "service_parity"),
-    "service_same",
+    *("service_same", "runtime_parity"),
     *("embed_latency", "segment_latency", "start_time", "memory", "documents"),
 )
 EACH_SIDE = ("scored_by", "rows", "scores")

@@ -9,6 +9,7 @@ threads may share it. Leaves out: HTTP (serving/http) and BentoML (serving/servi
 from __future__ import annotations
 
 import functools
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ from serving.schema.prompts import PromptsIn
 
 INTENDED_USE = "Research use only. Not a medical device; not for diagnosis or treatment."
 PHANTOM_USE = "Phantom-trained demo: this model has seen drawn images, and its masks mean nothing on patients."
+logger = logging.getLogger(__name__)
 
 
 class ImageGoneError(SonoForgeError):
@@ -340,6 +342,12 @@ def _check_itself(folder: Path, runtime: Runtime, digest: str) -> Held | None:
     check = read_self_check(folder, model_digest=digest)
     if check is None:
         return None
+    if check.runtime != runtime.facts.name:
+        logger.warning(
+            "%s runs the model, which was packed for %s: the gate has judged that only if it was packed with `auto`",
+            runtime.facts,
+            check.runtime,
+        )
     held = check.hold(runtime)
     if held.failures:
         raise ArtefactError(

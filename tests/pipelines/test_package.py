@@ -52,6 +52,8 @@ def test_the_started_bento_gives_the_scored_masks_and_so_do_the_onnx_files(recor
         assert found["cases"] == golden["cases"], who
         assert found["worst_share"] <= worst, who
     assert record["parity"]["served"]["worst_dice_difference"] == 0.0 and record["runtime"] == "onnxruntime"
+    assert record["parity"]["runtimes"] == {"onnxruntime": record["parity"]["exported"]}
+    assert record["runtime_told"].endswith("(CPU, 2 threads)")
 
 
 def test_what_it_costs_is_measured(record: dict[str, Any]) -> None:

@@ -37,7 +37,7 @@ def test_it_is_ready_with_a_model_and_a_log_and_enters_its_start_and_end(model_f
 
 
 def test_a_model_that_fails_its_self_check_is_never_ready(
-    loaded: tuple[PyTorch, ModelDescription], model_folder: Path, tmp_path: Path
+    loaded: tuple[PyTorch, ModelDescription], model_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = Path(shutil.copytree(model_folder, tmp_path / "model"))
     write_self_check(folder, make_self_check(loaded[0], loaded[1].digest))
@@ -47,13 +47,15 @@ def test_a_model_that_fails_its_self_check_is_never_ready(
     assert is_ready(sound) and sound.models.current is not None and sound.models.current.checked == Held(6, 6, ())
     anyio.run(stop, sound)
     values = json.loads((folder / SELF_CHECK).read_text())
+    assert (values["runtime"] in str(sound.models.current.runtime)) != ("which was packed for" in caplog.text)
+    values["runtime"] = "openvino"
     first, second = values["images"][0]["cases"][:2]
     first["counts"], second["counts"] = second["counts"], first["counts"]
     (folder / SELF_CHECK).write_text(json.dumps(values))
     bedside = Bedside.of(SETTINGS)
     with pytest.raises(ArtefactError, match="doesn't give the golden cases of its self-check again"):
         start(bedside, model=folder, environment=environment)
-    assert not is_ready(bedside)
+    assert not is_ready(bedside) and "which was packed for openvino" in caplog.text
     again = Bedside.of(SETTINGS)
     (folder / SELF_CHECK).unlink()
     start(again, model=folder, environment=environment)

@@ -59,6 +59,7 @@ def check_package(evidence: Evidence, rules: Rules) -> list[Check]:
         _without_pickles(package),
         *(_same_masks(package, form, rules) for form in FORMS),
         _served_alike(package, rules),
+        _all_runtimes(package, rules),
         *_quick_enough(package, rules),
     ]
 
@@ -112,6 +113,28 @@ def _served_alike(package: Mapping[str, Any], rules: Rules) -> Check:
         f"{cases} golden cases; allowed {100 * limit:g} %"
     )
     return Check("service_same", "PASS" if share <= limit else "FAIL", float(share), limit, reason)
+
+
+def _all_runtimes(package: Mapping[str, Any], rules: Rules) -> Check:
+    """Whichever runtime the setting may take on another machine, its masks must be the scored ones."""
+    limits, served = rules.limits, package.get("runtime")
+    share_limit, dice_limit = limits.max_export_px_share, limits.max_export_dice_difference
+    each = {name: part(found) for name, found in part(part(package.get("parity")).get("runtimes")).items()}
+    judged = {name: found for name, found in each.items() if found.get("cases")}
+    if not judged or len(judged) < len(each):
+        reason = f"not each runtime that may serve it was compared with the scored masks; {AGAIN}"
+        return Check("runtime_parity", "INSUFFICIENT", None, share_limit, reason)
+    if served not in judged:
+        reason = f"{served} ran the service, which as it is set may be run by {', '.join(judged)}"
+        return Check("runtime_parity", "FAIL", str(served), share_limit, reason)
+    share = max(float(found["worst_share"]) for found in judged.values())
+    dice = max(float(found["worst_dice_difference"]) for found in judged.values())
+    reason = (
+        f"each runtime that may serve it ({', '.join(judged)}) differs from the scored masks in at most "
+        f"{100 * share:.4g} % of the pixels and {dice:.4f} of Dice; allowed {100 * share_limit:g} % and {dice_limit:g}"
+    )
+    same = share <= share_limit and dice <= dice_limit
+    return Check("runtime_parity", "PASS" if same else "FAIL", share, share_limit, reason)
 
 
 def _quick_enough(package: Mapping[str, Any], rules: Rules) -> list[Check]:

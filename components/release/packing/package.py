@@ -11,7 +11,7 @@ Leaves out: whether that is good enough (checks), and releasing it (promote.py).
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replaci
 from components.errors import ReleaseError
 from components.evaluation.speed import describe_machine
 from components.listing import MODEL
-from components.params.serving import RUNTIME_NAMES, RuntimeName
+from components.params.serving import RUNTIME_NAMES, RuntimeChoice, RuntimeName
 from components.promptable.calibration import read_calibration
 from components.promptable.export import export_onnx
 from components.promptable.predict import segment
 from components.promptable.reference import REFERENCE, find_reference
-from components.promptable.runtimes.loading import load_runtime
+from components.promptable.runtimes.loading import load_runtime, runnable
 from components.promptable.self_check import write_self_check
 from components.release.files import CALIBRATION, bento_files, package_digest, unsafe_files
 from components.release.packing.golden import Agreement, GoldenImage, agreement, write_golden
@@ -89,8 +89,18 @@ def masks_by(folder: Path, runtime: RuntimeName, golden: Sequence[GoldenImage]) 
 
 def exported_agreement(folder: Path, golden: Sequence[GoldenImage]) -> Agreement:
     """Hold what the exported network (ONNX) of a folder answers against the masks that were scored."""
+    return runtime_agreement(folder, golden, "onnxruntime")
+
+
+def runtime_agreement(folder: Path, golden: Sequence[GoldenImage], runtime: RuntimeName) -> Agreement:
+    """Hold what a folder answers in a runtime against the masks that were scored."""
     scored = (case.mask for one in golden for case in one.cases)
-    return agreement(zip(masks_by(folder, "onnxruntime", golden), scored, strict=True))
+    return agreement(zip(masks_by(folder, runtime, golden), scored, strict=True))
+
+
+def allowed_runtimes(folder: Path, choice: RuntimeChoice) -> tuple[RuntimeName, ...]:
+    """What may run a folder where a service is set so; with `auto` any that is installed here."""
+    return runnable(folder) if choice == "auto" else (choice,)
 
 
 def served_agreement(folder: Path, golden: Sequence[GoldenImage], trial: Trial) -> Agreement:
@@ -117,10 +127,14 @@ def package_record(
     bento: Path,
     golden: Sequence[GoldenImage],
     exported: Agreement,
+    runtimes: Mapping[RuntimeName, Agreement],
     served: Agreement,
     trial: Trial,
 ) -> dict[str, Any]:
-    """What `reports/package.json` holds; `tag` and `bento` are those of the built Bento, and where it lies."""
+    """What `reports/package.json` holds; `tag` and `bento` are those of the built Bento, and where it lies.
+
+    `runtimes` are all that may run the model as the service is set.
+    """
     files = bento_files(bento)
     unsafe = {MODEL + name for name in unsafe_files(bento / MODEL)} | set(unsafe_files(bento, model_only=False))
     return {
@@ -133,7 +147,13 @@ def package_record(
         "unsafe_files": sorted(unsafe),
         "golden": {"images": len(golden), "cases": sum(len(one.cases) for one in golden)},
         "runtime": trial.runtime,
-        "parity": {"exported": asdict(exported), "service": asdict(trial.agreement), "served": asdict(served)},
+        "runtime_told": trial.runtime_told,
+        "parity": {
+            "exported": asdict(exported),
+            "service": asdict(trial.agreement),
+            "served": asdict(served),
+            "runtimes": {name: asdict(found) for name, found in runtimes.items()},
+        },
         "latency_ms": {
             name: {"p50": found.p50_ms, "p95": found.p95_ms, "n": found.n}
             for name, found in (("embed", trial.embed), ("segment", trial.segment))

@@ -52,11 +52,13 @@ class Latency:
 class Trial:
     """What a started Bento showed; `start_s` is from its start to its being ready.
 
-    `runtime` is what ran its model, by its name; `masks` (H W each) are its answers to the golden cases, in order.
+    `runtime` is what ran its model, by its name, `runtime_told` its version and how it computed; `masks` (H W
+    each) are its answers to the golden cases, in order.
     """
 
     start_s: float
     runtime: str
+    runtime_told: str
     masks: tuple[Mask, ...]
     agreement: Agreement
     embed: Latency
@@ -103,7 +105,8 @@ def try_bento(bento: Path, golden: Sequence[GoldenImage], *, digest: str, repeat
             sandbox.stop()
             return Trial(
                 start_s=start_s,
-                runtime=runtime,
+                runtime=runtime.name,
+                runtime_told=f"{runtime.version} ({runtime.told})",
                 masks=tuple(found for found, _ in pairs),
                 agreement=agreement(pairs),
                 embed=_latency(embed_ms),
@@ -133,6 +136,8 @@ class _SegmentAnswer(BaseModel):
 
 class _RuntimeAnswer(BaseModel):
     name: str
+    version: str
+    told: str
 
 
 class _CardAnswer(BaseModel):
@@ -160,11 +165,11 @@ class _Service:
         self._sandbox = sandbox
         self._digest = digest
 
-    def runtime(self) -> str:
-        """The name of what runs its model, as its card says."""
+    def runtime(self) -> _RuntimeAnswer:
+        """What runs its model, as its card says."""
         answer = self._answered("/v1/model", lambda: self._client.get("/v1/model"))
         try:
-            return _CardAnswer.model_validate_json(answer).runtime.name
+            return _CardAnswer.model_validate_json(answer).runtime
         except ValidationError as error:
             raise _broken(_misworded("/v1/model", error), self._sandbox) from None
 

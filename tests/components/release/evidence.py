@@ -87,7 +87,12 @@ def good_package(digest: str) -> dict[str, Any]:
         "files": {f"{MODEL}calibration.json": CALIBRATED},
         "unsafe_files": [],
         "runtime": "onnxruntime",
-        "parity": {"exported": same, "service": same, "served": same | {"worst_share": 0.0}},
+        "parity": {
+            "exported": same,
+            "service": same,
+            "served": same | {"worst_share": 0.0},
+            "runtimes": {"onnxruntime": same, "openvino": same},
+        },
         "latency_ms": {"embed": {"p50": 90.0, "p95": 120.0, "n": 8}, "segment": {"p50": 20.0, "p95": 30.0, "n": 8}},
         "start_s": 8.5,
         "peak_memory_mb": 700.0,

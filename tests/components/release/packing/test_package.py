@@ -10,8 +10,9 @@ import pytest
 from components.errors import ArtefactError, ReleaseError
 from components.promptable.calibration import write_calibration as save_calibration
 from components.promptable.reference import Reference, to_table, write_reference
+from components.release.packing import package
 from components.release.packing.golden import GoldenCase, GoldenImage
-from components.release.packing.package import assemble
+from components.release.packing.package import allowed_runtimes, assemble, runtime_agreement
 from components.types import Prompt
 from tests.components.promptable.calibrations import make_calibration
 
@@ -58,3 +59,16 @@ def test_altered_weights_make_no_candidate(tmp_path: Path, make_model, write_cal
         file.write(b"x")
     with pytest.raises(ReleaseError, match="sha256"):
         assemble(tmp_path / "candidate", model=model, calibration=model / "calibration.json", golden=GOLDEN)
+
+
+def test_every_runtime_that_the_setting_may_take_is_compared(make_model, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = make_model(1)
+    assert allowed_runtimes(model, "auto") == ("pytorch",), "it holds no exported networks"
+    for name in ("encoder.onnx", "decoder.onnx"):
+        (model / name).touch()
+    assert allowed_runtimes(model, "auto")[0] == "onnxruntime" and "pytorch" in allowed_runtimes(model, "auto")
+    assert allowed_runtimes(model, "openvino") == ("openvino",)
+    masks = {"openvino": ~EMPTY, "pytorch": EMPTY}
+    monkeypatch.setattr(package, "masks_by", lambda _, runtime, __: iter([masks[runtime]]))
+    shares = {name: runtime_agreement(model, GOLDEN, name).worst_share for name in ("openvino", "pytorch")}
+    assert shares == {"openvino": 1.0, "pytorch": 0.0}

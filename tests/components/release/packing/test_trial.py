@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer(200, {"runtime": {"name": "onnxruntime"}})
+        self.answer(200, {"runtime": {"name": "onnxruntime", "version": "1", "told": "CPU"}})
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -78,7 +78,8 @@ def test_answers_are_compared_and_timed(serve) -> None:
     found = try_bento(Path("b"), golden(), digest="d", repeats=3)
     assert (found.agreement.cases, found.agreement.worst_share, found.agreement.worst_dice_difference) == (2, 0.0, 0.0)
     assert found.embed.n == found.segment.n == 3 and 0 < found.embed.p50_ms <= found.embed.p95_ms
-    assert found.runtime == "onnxruntime" and len(found.masks) == 2 and np.array_equal(found.masks[1], MASK)
+    assert (found.runtime, found.runtime_told) == ("onnxruntime", "1 (CPU)")
+    assert len(found.masks) == 2 and np.array_equal(found.masks[1], MASK)
     assert found.start_s > 0 and found.peak_memory_bytes > 1_000_000
     other = MASK.copy()
     other[1, 1] = False
