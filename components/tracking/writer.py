@@ -128,10 +128,11 @@ class _Run:
         with only_one(self._root):
             self._parent_id = self._find_or_make_parent(pass_id, tags)
         self._client.update_run(self._parent_id, status="RUNNING")
-        run = self._client.create_run(
-            self._experiment, tags={**tags, PARENT: self._parent_id, "sonoforge.stage": name}, run_name=name
-        )
-        self._run_id = run.info.run_id
+        if not self._run_id:  # Asked again after a lost connection, it goes on with the run that is there.
+            run = self._client.create_run(
+                self._experiment, tags={**tags, PARENT: self._parent_id, "sonoforge.stage": name}, run_name=name
+            )
+            self._run_id = run.info.run_id
         self.params(values=params)
         return self._run_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -28,9 +31,11 @@ from components.tracking import (
     set_alias,
     stage_run,
 )
+from components.tracking.address import TRACKING
 from components.tracking.provenance import judging_digest
 from components.tracking.runs import TrackingError, flatten
 from components.tracking.store import open_client
+from components.tracking.writer import _Run, patiently
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -256,6 +261,31 @@ def test_what_cant_be_recorded_is_an_error(store: Path, writer: Path, tmp_path: 
         stage_run("gate", root=store, provenance=provenance, socket_path=writer) as run,
     ):
         run.log_artifact(tmp_path / "nothing.txt")
+
+
+def test_a_connection_lost_in_a_start_leaves_no_second_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TRACKING, raising=False)
+    made: list[str] = []
+    kept: list[str] = []
+
+    def create(experiment: str, *, tags: dict[str, str], run_name: str) -> SimpleNamespace:
+        made.append(run_name)
+        return SimpleNamespace(info=SimpleNamespace(run_id=f"id of {run_name}"))
+
+    def log(run_id: str, *, params: list[object]) -> None:
+        if not kept:
+            kept.append("lost")
+            raise ConnectionResetError("the database restarts")
+        kept.append(run_id)
+
+    found = [SimpleNamespace(info=SimpleNamespace(run_id="parent"))]
+    client: Any = SimpleNamespace(
+        search_runs=lambda *where, **limits: found, update_run=lambda *of, **to: None, create_run=create, log_batch=log
+    )
+    run = _Run(client, "0", tmp_path)
+    start = functools.partial(run.start, name="split", pass_id="p", params={"a": "1"}, tags={})
+    assert patiently(start, (0.0,)) == "id of split"
+    assert made == ["split"] and kept == ["lost", "id of split"]
 
 
 def test_a_stage_alone_starts_its_own_writer(store: Path, tmp_path: Path) -> None:
