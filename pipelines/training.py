@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from matplotlib.figure import Figure
 
@@ -22,6 +22,7 @@ from components.artefacts import replacing, write_json
 from components.errors import LayoutError
 from components.intake.form.records import read_manifest, read_split
 from components.params import FitParams, Params
+from components.params.training import without_how
 from components.training.loop import PACE_METRICS, FitResult, Report
 from components.training.teacher_outputs import CACHE_METRICS
 from components.types import Record
@@ -34,8 +35,6 @@ SPLIT = Path("data/03_splits/internal.csv")
 # What a training takes of `prompts`; val is scored at jittered boxes whatever kinds the validations draw.
 PROMPTS = ("prompts.min_area_px", "prompts.train", "prompts.evaluate.jitter", "prompts.evaluate.seed")
 
-# What says how a training is done and not what comes of it: a checkpoint is continued under other values.
-HOW = ("machine", "teacher_outputs", "cache_gigabytes")
 # Where work is done; imported or not by the engine in use, which no byte of a result depends on.
 ENGINES = "components.engines"
 
@@ -114,7 +113,7 @@ def sides_of(root: Path, *, least_px: int, who: str) -> tuple[list[Record], list
 def fingerprint(job: Job) -> str:
     """Names the data, parameters and code of a training; a checkpoint of another one must not be continued."""
     digest = hashlib.sha256()
-    params = _without_how(job.params.model_dump(mode="json"))
+    params = without_how(job.params.model_dump(mode="json"))
     said = {"params": params, "data": job.provenance.data, "device": job.provenance.device}
     digest.update(json.dumps(said, sort_keys=True).encode())
     for name in sorted(name for name in sys.modules if name == "components" or name.startswith("components.")):
@@ -124,12 +123,6 @@ def fingerprint(job: Job) -> str:
         if file is not None:
             digest.update(f"{name}\n".encode() + Path(file).read_bytes())
     return digest.hexdigest()
-
-
-def _without_how(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {key: _without_how(one) for key, one in value.items() if key not in HOW}
 
 
 class Curve:

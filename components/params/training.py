@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from components.params.section import Section, Seed, Share
+
+# What says how a training is done and not what comes of it: one that was begun goes on under other values.
+HOW = ("machine", "teacher_outputs", "cache_gigabytes")
+
+
+def without_how(said: Any) -> Any:
+    """What `model_dump` says of parameters, without HOW at any depth: what a training's result depends on."""
+    if not isinstance(said, dict):
+        return said
+    return {key: without_how(one) for key, one in said.items() if key not in HOW}
 
 
 class AugmentParams(Section):

@@ -64,6 +64,7 @@ def ablate(
     try:
         _refuse_fixed(assignments or [])
         params = params_with(root, assignments or [])
+        _refuse_several_processes(params)
         chosen = chosen_variants(params, [name.strip() for name in variants.split(",") if name.strip()])
         _check_out(out)
     except ParamsError as error:
@@ -96,6 +97,17 @@ def _refuse_fixed(assignments: Sequence[str]) -> None:
                 f"--set {one}",
                 expected="no part of an adapter, since those are what the variants change",
                 remedy="choose variants with --variants; `sonoforge ablate --list` says what each changes",
+            )
+
+
+def _refuse_several_processes(params: Params) -> None:
+    for name, section in (("finetune", params.finetune), ("distil", params.distil)):
+        asked = section.machine.processes * section.machine.nodes
+        if asked > 1:
+            raise ParamsError(
+                f"{name}.machine asks for {asked} processes",
+                expected="one: an ablation trains its variants one after another in this process",
+                remedy=f"give --set {name}.machine.processes=1, or with several machines correct {name}.machine",
             )
 
 

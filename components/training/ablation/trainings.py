@@ -18,6 +18,7 @@ from typing import Any
 from components.artefacts import ModelDescription, code_digest, load_tensors, read_description, write_json
 from components.errors import ArtefactError
 from components.params import Params
+from components.params.training import without_how
 from components.promptable.adapter import adapter_config
 from components.promptable.model_folder import load_segmenter, save_segmenter
 from components.promptable.segmenter import Segmenter
@@ -148,7 +149,7 @@ def _key(variant: Variant, params: Params, others: list[str], *, teacher: Traine
     said = [
         variant.kind,
         variant.takes_over,
-        {name: getattr(params, name).model_dump(mode="json") for name in SECTIONS[variant.kind]},
+        {name: without_how(getattr(params, name).model_dump(mode="json")) for name in SECTIONS[variant.kind]},
         [prompts.min_area_px, prompts.train.model_dump(mode="json"), prompts.evaluate.jitter, prompts.evaluate.seed],
         others,
         teacher.description.digest if teacher is not None and variant.kind == "student" else None,

@@ -29,6 +29,7 @@ def test_the_list_names_every_change() -> None:
         (["--set", "split.seed=3"], "as they stand"),
         (["--set", "student.adapter.edge=false"], "--variants"),
         (["--set", "finetune.epochs=none"], "finetune.epochs"),
+        (["--list", "--set", "distil.machine.processes=2"], "distil.machine asks for 2 processes"),
         (["--list", "--out", "pyproject.toml"], "is no folder"),
         (["--list", "--out", "pyproject.toml/deep/down"], "is no folder"),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from components.params import Params
+from components.params import MachineParams, Params
 from components.training.ablation import trainings
 from components.training.ablation.progress import Moment
 from components.training.ablation.run import ablate
@@ -101,3 +101,14 @@ def test_a_record_that_was_cut_is_none(
 def test_the_code_that_trainings_rest_on_is_there() -> None:
     assert all(place.exists() for place in trainings.CODE)
     assert not any("ablation" in place.parts for place in trainings.CODE)
+
+
+def test_how_a_training_is_done_is_not_in_its_key(tiny: Params) -> None:
+    variant = next(one for one in chosen_variants(tiny, ["student"]) if one.name == "student")
+
+    def key(**changes: object) -> str:
+        distil = tiny.distil.model_copy(update=changes)
+        return trainings._key(variant, tiny.model_copy(update={"distil": distil}), ["data"], teacher=None)
+
+    elsewhere = MachineParams(checkpointing=True)
+    assert key() == key(machine=elsewhere, teacher_outputs="auto", cache_gigabytes=1.0) != key(seed=99)
