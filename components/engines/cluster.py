@@ -105,8 +105,12 @@ class _Work:
         self._needs = _placeable(ray, needs)
         self._seconds, self._items = 0.0, 0
         self._name = uuid.uuid4().hex
+        try:
+            stamp = work_stamp()
+        except OSError as error:
+            raise _unfit(f"{os.uname().nodename}: {error}") from error
         # In a list, so that Ray hands on the references, and a worker fetches each when it needs it first.
-        self._given = [ray.put(work_stamp()), ray.put(function)]
+        self._given = [ray.put(stamp), ray.put(function)]
         self._task = ray.remote(_do).options(
             num_cpus=self._needs.cpus, num_gpus=self._needs.gpus, max_retries=params.retries, retry_exceptions=False
         )

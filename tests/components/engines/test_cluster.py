@@ -158,7 +158,9 @@ def test_a_worker_without_the_folder_or_a_package_says_so(
     assert isinstance(error, EngineError) and "none.txt" in error.found
 
 
-def test_a_worker_that_cannot_load_the_code_is_told_by_its_last_words() -> None:
+def test_a_worker_that_cannot_load_the_code_is_told_by_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class FailedError(Exception):
         pass
 
@@ -177,6 +179,9 @@ def test_a_worker_that_cannot_load_the_code_is_told_by_its_last_words() -> None:
     with pytest.raises(EngineError, match="No module named 'components'") as refused:
         work.end("shard")
     assert "share" in refused.value.remedy
+    monkeypatch.setattr(cluster, "PINS", tmp_path / "none.txt")
+    with pytest.raises(EngineError, match=r"none\.txt"):
+        cluster._Work(ray, EngineParams(name="ray"), str, Needs())
 
 
 def test_a_killed_node_changes_no_byte(nodes: TwoNodes, tmp_path: Path, root: Path) -> None:
