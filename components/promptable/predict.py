@@ -20,6 +20,7 @@ from components.errors import PromptError
 from components.preprocess import to_input_xy, to_native, to_native_arrays, to_planes
 from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Array, Embedding, PromptBatch, to_tensor
 from components.promptable.runtimes.exported import Exported
+from components.promptable.runtimes.runtime import THREADS
 from components.types import Image, Mask, Prediction, Prompt
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 # SAM2's prompt encoder takes pixel indices and adds half a pixel; ours count from the corner of the first pixel.
 SAM2_SHIFT_PX = 0.5
 
-INFERENCE_THREADS = 2
+INFERENCE_THREADS = THREADS
 
 
 class Promptable(Protocol):

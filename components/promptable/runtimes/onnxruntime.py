@@ -15,10 +15,9 @@ import onnxruntime
 from components.errors import ParamsError
 from components.promptable.embedding import Array
 from components.promptable.runtimes.exported import Exported
-from components.promptable.runtimes.runtime import Facts
+from components.promptable.runtimes.runtime import THREADS, Facts
 
 NAME = "onnxruntime"
-THREADS = 2
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 
 

@@ -8,7 +8,6 @@ unless another precision is asked for. Leaves out: reading their files (loading.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import logging
 import sys
 import threading
@@ -24,10 +23,10 @@ import numpy as np
 from components.errors import ParamsError
 from components.promptable.embedding import Array
 from components.promptable.runtimes.exported import Exported
-from components.promptable.runtimes.runtime import Facts
+from components.promptable.runtimes.loading import is_installed
+from components.promptable.runtimes.runtime import THREADS, Facts
 
-NAME = "openvino"
-THREADS = 2
+NAME: Literal["openvino"] = "openvino"
 Precision = Literal["f32", "bf16"]
 _TELEMETRY = "openvino_telemetry"
 _importing = threading.Lock()
@@ -50,11 +49,6 @@ class Compiled:
         request.infer({name: np.ascontiguousarray(each) for name, each in given.items()})
         # Copies: the request writes its next outputs into the same memory.
         return [np.array(request.get_tensor(name).data) for name in outputs]
-
-
-def is_installed() -> bool:
-    """Whether OpenVINO can be imported."""
-    return importlib.util.find_spec(NAME) is not None
 
 
 def open_model(
@@ -106,7 +100,7 @@ def compiled(model: bytes, *, precision: Precision, cache: Path | None, threads:
 
 def imported() -> ModuleType:
     """OpenVINO without its telemetry, which would tell its maker of each import."""
-    if not is_installed():
+    if not is_installed(NAME):
         raise ParamsError(
             "OpenVINO isn't installed", expected="the package openvino", remedy="install it, or choose another runtime"
         )

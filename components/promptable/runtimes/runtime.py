@@ -13,6 +13,9 @@ from components.promptable.embedding import Embedding, PromptBatch
 if TYPE_CHECKING:
     import torch
 
+THREADS = 2
+"""With how many threads every runtime computes, so that sums are cut alike on every machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:

@@ -7,7 +7,8 @@ import pytest
 from components.errors import ParamsError
 from components.promptable.runtimes import onnxruntime as runtime
 from components.promptable.runtimes.loading import load_runtime
-from components.promptable.runtimes.onnxruntime import THREADS, Session
+from components.promptable.runtimes.onnxruntime import Session
+from components.promptable.runtimes.runtime import THREADS
 from tests.components.promptable.conftest import Pair
 
 

@@ -12,11 +12,12 @@ import pytest
 from components.promptable.embedding import PromptBatch
 from components.promptable.runtimes import openvino
 from components.promptable.runtimes.exported import Exported
-from components.promptable.runtimes.openvino import is_installed, open_model
+from components.promptable.runtimes.loading import is_installed
+from components.promptable.runtimes.openvino import open_model
 from components.promptable.runtimes.sealed import DECODER, ENCODER, LOGITS, unsealed
 from tests.components.promptable.conftest import SIZE_PX, Pair
 
-if not is_installed():
+if not is_installed("openvino"):
     pytest.skip("OpenVINO isn't installed", allow_module_level=True)
 INPUT = np.random.default_rng(1).standard_normal((1, 3, SIZE_PX, SIZE_PX)).astype(np.float32)
 
