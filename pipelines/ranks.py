@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from components.artefacts import write_json
+from components.cores import usable_cores
 from components.errors import ParamsError, SonoForgeError, TrainingError
 from components.params import MachineParams, Params
 from components.params.section import restored
@@ -165,7 +166,7 @@ def _enough_gpus(machine: MachineParams) -> None:
 
 
 def _environment(machine: MachineParams) -> dict[str, str]:
-    threads = str(max(1, len(os.sched_getaffinity(0)) // machine.processes))
+    threads = str(max(1, usable_cores() // machine.processes))
     env = {"OMP_NUM_THREADS": threads, **os.environ, STAGE_PROCESS: _mark()}
     if machine.nodes == 1:
         env["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
