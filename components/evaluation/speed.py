@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from components.cores import usable_cores
+from components.promptable.runtimes.machine import read_processor
 
 CPU_FLAGS = (
     *("avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16"),
@@ -86,12 +87,7 @@ def _once_ms(run: Callable[[], object], clock: Callable[[], float]) -> float:
 
 def describe_machine() -> dict[str, Any]:
     """Processor, what it can do, cores, memory, accelerator and versions, for the record that a timing stands in."""
-    lines = _lines(Path("/proc/cpuinfo"))
-    cpu = next(
-        (line.split(":", 1)[1].strip() for line in lines if line.startswith(("model name", "Model"))),
-        platform.processor() or platform.machine(),
-    )
-    flags = next((line.split(":", 1)[1].split() for line in lines if line.startswith(("flags", "Features"))), [])
+    cpu, flags = read_processor()
     return {
         "cpu": cpu,
         "cpu_flags": [flag for flag in CPU_FLAGS if flag in flags],

@@ -32,14 +32,20 @@ def describe_machine() -> dict[str, str | int | None]:
 
 def _processor() -> str:
     """The processor's name, and, where the system tells, what it can compute with: virtual ones share their names."""
+    name, flags = read_processor()
+    kinds = sorted(flag for flag in flags if flag.startswith(("avx", "amx", "fma")))
+    return f"{name} {' '.join(kinds)}".strip()
+
+
+def read_processor() -> tuple[str, frozenset[str]]:
+    """The processor's name, and what it can do in the system's words; nothing where the system doesn't tell."""
     told = Path("/proc/cpuinfo")
     found: dict[str, str] = {}
     for line in told.read_text(encoding="utf-8").splitlines() if told.is_file() else ():
         key, _, value = line.partition(":")
         found.setdefault(key.strip(), value.strip())
     name = found.get("model name") or found.get("Model") or platform.processor() or platform.machine()
-    kinds = sorted(flag for flag in found.get("flags", "").split() if flag.startswith(("avx", "amx", "fma")))
-    return f"{name} {' '.join(kinds)}".strip()
+    return name, frozenset((found.get("flags") or found.get("Features") or "").split())
 
 
 def _version(package: str) -> str | None:

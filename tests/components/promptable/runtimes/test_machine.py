@@ -7,6 +7,7 @@ from importlib import metadata
 import onnxruntime
 import pytest
 
+from components.evaluation import speed
 from components.promptable.runtimes import machine
 
 
@@ -24,3 +25,10 @@ def test_another_build_of_onnx_runtime_is_told_apart(monkeypatch: pytest.MonkeyP
     assert before is not None and str(before).startswith(onnxruntime.__version__)
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
     assert machine.describe_machine()["onnxruntime"] == f"{onnxruntime.__version__} CUDAExecutionProvider"
+
+
+def test_the_record_of_a_benchmark_tells_the_same_processor() -> None:
+    name, flags = machine.read_processor()
+    told = speed.describe_machine()
+    assert told["cpu"] == name and set(told["cpu_flags"]) <= flags
+    assert str(machine.describe_machine()["cpu"]).startswith(name)
