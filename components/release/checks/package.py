@@ -103,7 +103,7 @@ def _same_masks(package: Mapping[str, Any], form: str, rules: Rules) -> Check:
 def _served_alike(package: Mapping[str, Any], rules: Rules) -> Check:
     """What a service does around its runtime mustn't change a pixel; how far runtimes differ is told above."""
     limit, runtime = rules.limits.max_parity_px_share, package.get("runtime")
-    found = part(part(package.get("parity")).get("served"))
+    found = part(package.get("served"))
     cases, share = found.get("cases"), found.get("worst_share")
     if not cases or share is None:
         reason = f"the service was compared with what runs its model on no case; {AGAIN}"
@@ -119,7 +119,7 @@ def _all_runtimes(package: Mapping[str, Any], rules: Rules) -> Check:
     """Whichever runtime the setting may take on another machine, its masks must be the scored ones."""
     limits, served = rules.limits, package.get("runtime")
     share_limit, dice_limit = limits.max_export_px_share, limits.max_export_dice_difference
-    each = {name: part(found) for name, found in part(part(package.get("parity")).get("runtimes")).items()}
+    each = {name: part(found) for name, found in part(package.get("runtimes")).items()}
     judged = {name: found for name, found in each.items() if found.get("cases")}
     if not judged or len(judged) < len(each):
         reason = f"not each runtime that may serve it was compared with the scored masks; {AGAIN}"

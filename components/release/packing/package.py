@@ -148,12 +148,9 @@ def package_record(
         "golden": {"images": len(golden), "cases": sum(len(one.cases) for one in golden)},
         "runtime": trial.runtime,
         "runtime_told": trial.runtime_told,
-        "parity": {
-            "exported": asdict(exported),
-            "service": asdict(trial.agreement),
-            "served": asdict(served),
-            "runtimes": {name: asdict(found) for name, found in runtimes.items()},
-        },
+        "parity": {"exported": asdict(exported), "service": asdict(trial.agreement)},
+        "served": asdict(served),
+        "runtimes": {name: asdict(found) for name, found in runtimes.items()},
         "latency_ms": {
             name: {"p50": found.p50_ms, "p95": found.p95_ms, "n": found.n}
             for name, found in (("embed", trial.embed), ("segment", trial.segment))
