@@ -25,21 +25,21 @@ export function askToken(refused) {
   at("token-told").textContent = `${refused ? "The service doesn't know that token. " : ""}Paste the token that its operator gave you. It is kept in this tab only, until you close it.`;
   at("token").value = "";
   return new Promise((done) => {
-    /** @type {string | null} */
-    let given = null;
     const calls = new AbortController();
     const { signal } = calls;
-    at("token-form").addEventListener("submit", (/** @type {Event} */ event) => {
-      event.preventDefault();
-      given = at("token").value.trim() || null;
-      dialog.close();
-    }, { signal });
-    at("token-cancel").addEventListener("click", () => dialog.close(), { signal });
-    dialog.addEventListener("close", () => {
+    /** At once, as below. @param {string | null} given */
+    const answer = (given) => {
       calls.abort();
+      dialog.close();
       at("token").value = "";
       done(given);
+    };
+    at("token-form").addEventListener("submit", (/** @type {Event} */ event) => {
+      event.preventDefault();
+      answer(at("token").value.trim() || null);
     }, { signal });
+    at("token-cancel").addEventListener("click", () => answer(null), { signal });
+    dialog.addEventListener("close", () => dialog.open || answer(null), { signal });
     dialog.showModal();
   });
 }
@@ -52,20 +52,17 @@ export function askLeave(name, { items, calipers }) {
   const named = [...items.map((item) => item.name), ...(calipers.length ? [calipers.length === 1 ? "a free caliper" : "free calipers"] : [])];
   at("leave-told").textContent = `Not exported since the last change: ${named.join(", ")}. Another file takes their place.`;
   return new Promise((done) => {
-    /** @type {"export" | "open" | null} */
-    let chosen = null;
     const calls = new AbortController();
     const { signal } = calls;
-    for (const way of /** @type {const} */ (["export", "open", "cancel"])) {
-      at(`leave-${way}`).addEventListener("click", () => {
-        chosen = way === "cancel" ? null : way;
-        dialog.close();
-      }, { signal });
-    }
-    dialog.addEventListener("close", () => {
+    /** At once, and not by the event `close`, which comes later: that of one question may find the next one open. @param {"export" | "open" | null} chosen */
+    const answer = (chosen) => {
       calls.abort();
+      dialog.close();
       done(chosen);
-    }, { signal });
+    };
+    for (const way of /** @type {const} */ (["export", "open"])) at(`leave-${way}`).addEventListener("click", () => answer(way), { signal });
+    at("leave-cancel").addEventListener("click", () => answer(null), { signal });
+    dialog.addEventListener("close", () => dialog.open || answer(null), { signal });
     dialog.showModal();
     at("leave-export").focus();
   });

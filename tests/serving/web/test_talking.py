@@ -206,6 +206,18 @@ def test_another_file_asks_before_it_replaces_work(opened: Bedside, png: bytes) 
     expect(dialog).to_be_hidden()
 
 
+def test_a_question_is_answered_as_itself_where_the_one_before_was_just_closed(opened: Bedside, png: bytes) -> None:
+    page = opened.page
+    opened.box(5, 5, 40, 50)
+    choose(opened, png, "next.png")
+    expect(page.locator("#leave-title")).to_contain_text("Open next.png")
+    close_and_drop = f"(png) => {{ document.getElementById('leave-cancel').click(); ({DROP})(png); }}"
+    page.evaluate(close_and_drop, base64.b64encode(png).decode())
+    expect(page.locator("#leave-title")).to_contain_text("Open drop.png")
+    page.click("#leave-export")
+    expect(page.locator("#export-dialog")).to_be_visible()
+
+
 def test_leaving_the_page_asks_while_work_is_in_no_file(opened: Bedside) -> None:
     asked: list[str] = []
 
