@@ -30,7 +30,9 @@ def _bytes_of(held: object) -> int:
         base = held
         while isinstance(base.base, np.ndarray):
             base = base.base
-        return own + (0 if base is held else sys.getsizeof(base))
+        # An array over memory that isn't NumPy's own, as a runtime hands out its results, has no size of its own.
+        foreign = 0 if base.flags.owndata else base.nbytes
+        return own + foreign + (0 if base is held else sys.getsizeof(base))
     if isinstance(held, Mapping):
         return own + sum(_bytes_of(key) + _bytes_of(value) for key, value in held.items())
     if isinstance(held, (tuple, list, set, frozenset)):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import onnxruntime
 
 from components.errors import ParamsError
@@ -34,8 +35,8 @@ class Session:
 
     def run(self, outputs: Sequence[str], given: Mapping[str, Array]) -> list[Array]:
         """The named outputs for given inputs."""
-        found: list[Array] = self.session.run(list(outputs), dict(given))
-        return found
+        # Copies: what it hands out lies in the session's arena, which whoever keeps an embedding would hold open.
+        return [np.array(each) for each in self.session.run(list(outputs), dict(given))]
 
 
 def open_model(

@@ -35,6 +35,12 @@ def test_views_count_as_what_they_keep_alive() -> None:
         assert 1000 <= held_by(view) - PLACE_BYTES < 1500
 
 
+def test_an_array_over_memory_that_isnt_numpys_counts_with_it() -> None:
+    foreign = np.frombuffer(bytearray(1000), dtype=np.uint8)
+    for view in (foreign, foreign[:1], foreign.reshape(10, 100)):
+        assert 1000 <= held_by(view) - PLACE_BYTES < 1500
+
+
 def test_whatever_is_held_counts_however_it_is_wrapped() -> None:
     bytes_ = bytes(10_000)
     for held in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from components.errors import ParamsError
@@ -20,6 +21,12 @@ def test_sessions_have_a_number_of_threads_of_their_own(pair: Pair) -> None:
         assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert pair.exported.facts.name == "onnxruntime"
     assert pair.exported.facts.told == f"CPU, {THREADS} threads"
+
+
+def test_what_it_gives_lies_in_no_memory_of_the_session(pair: Pair) -> None:
+    size_px = pair.exported.image_size_px
+    maps = pair.exported.encode(np.zeros((1, 3, size_px, size_px), dtype=np.float32))
+    assert all(each.flags.owndata for each in (maps.s4, maps.s8, maps.s16))
 
 
 def test_a_gpu_is_taken_only_when_asked_for_and_then_in_full_float32(
