@@ -26,7 +26,7 @@ def describe_machine() -> dict[str, str | int | None]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "onnxruntime": _onnxruntime(),
-        **{name: _version(name) for name in VERSIONED},
+        **{name: installed_version(name) for name in VERSIONED},
     }
 
 
@@ -48,7 +48,8 @@ def read_processor() -> tuple[str, frozenset[str]]:
     return name, frozenset((found.get("flags") or found.get("Features") or "").split())
 
 
-def _version(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
+    """The version of an installed package; None where it isn't."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
