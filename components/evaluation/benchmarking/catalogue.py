@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal
 
 import torch
 
@@ -19,23 +19,23 @@ from components.errors import ParamsError
 from components.evaluation.benchmarking.passes import BOX, CLICK, DType
 from components.evaluation.benchmarking.shapes import classic_unet, litemedsam, mobilesam, unet
 from components.params import Params
+from components.params.serving import RuntimeName
 from components.promptable.adapter import AdapterConfig, adapter_config
 from components.promptable.build import TrunkConfig, build_segmenter
-from components.promptable.embedding import Embedding, PromptBatch
+from components.promptable.predict import Promptable
 from components.students import load_student, student_adapter, student_names, student_trunk
 from components.teacher.hiera import HIERAS
 from components.types import Prompt
 
-Runtime = Literal["pytorch", "onnxruntime", "openvino"]
 Form = Literal["no", "as it is", "folded"]
 Kind = Literal["student", "teacher", "sam2", "peer", "unet"]
-RUNTIMES: tuple[Runtime, ...] = ("pytorch", "onnxruntime", "openvino")
+RUNTIMES: tuple[RuntimeName, ...] = ("pytorch", "onnxruntime", "openvino")
 SEED = 1
 PAPER_WINDOWS = (8, 4, 14, 7)
 """The attention windows of the paper's student, which `params.yaml` changes for the demo's small input."""
 LITEMEDSAM_PX, MOBILESAM_PX = 256, 1024
 LARGEST_PX = 1024
-WAYS: tuple[tuple[Runtime, bool], ...] = (
+WAYS: tuple[tuple[RuntimeName, bool], ...] = (
     ("pytorch", False),
     ("onnxruntime", True),
     ("pytorch", True),
@@ -44,28 +44,6 @@ WAYS: tuple[tuple[Runtime, bool], ...] = (
 )
 """In which ways, folded or not, students are measured unasked; all but OpenVINO as trained, which takes half a minute
 to load and is no faster."""
-
-
-class Network(Protocol):
-    """What a built network is asked for: a `predict.Promptable`, whose parts can move."""
-
-    @property
-    def image_size_px(self) -> int:
-        """The side of its square input."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where its parameters are."""
-        ...
-
-    def encode(self, images: Any) -> Embedding[Any]:
-        """As `predict.Promptable`."""
-        ...
-
-    def decode(self, embedding: Embedding[Any], prompts: PromptBatch[Any]) -> tuple[Any, Any]:
-        """As `predict.Promptable`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +58,7 @@ class Subject:
 
     name: str
     kind: Kind
-    build: Callable[[int], Network]
+    build: Callable[[int], Promptable]
     prompt: Prompt = CLICK
     sizes_px: tuple[int, ...] | None = None
     default_from_px: int | None = 0
@@ -103,7 +81,7 @@ class Variant:
     """A subject in one way of running it, at one size: what a row of the table is about."""
 
     model: str
-    runtime: Runtime
+    runtime: RuntimeName
     folded: bool
     device: str
     dtype: DType
@@ -148,7 +126,7 @@ def _sam2() -> Iterator[Subject]:
         yield Subject(f"sam2.1_{name}", "sam2", build, default_from_px=512, exports=exports)
 
 
-def _segmenter(trunk: TrunkConfig, adapter: AdapterConfig) -> Callable[[int], Network]:
+def _segmenter(trunk: TrunkConfig, adapter: AdapterConfig) -> Callable[[int], Promptable]:
     def build(size_px: int) -> torch.nn.Module:
         return build_segmenter(trunk, adapter, image_size_px=size_px, draws_prompts=False)
 
@@ -176,16 +154,16 @@ def _others(params: Params) -> Iterator[Subject]:
         yield Subject(f"unet_{channels}", "unet", classic, prompt=BOX, default_from_px=default_from_px)
 
 
-def _drawn(build: Callable[[int], torch.nn.Module], size_px: int) -> Network:
+def _drawn(build: Callable[[int], torch.nn.Module], size_px: int) -> Promptable:
     """A shape with weights drawn from a fixed seed, in evaluation mode."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        network: Network = build(size_px).eval()  # type: ignore[assignment]  # shapes.py: all are Promptable
+        network: Promptable = build(size_px).eval()  # type: ignore[assignment]  # shapes.py: all are Promptable
         return network
 
 
 def variants(
-    known: Mapping[str, Subject], sizes_px: Sequence[int], *, cuda: bool, runtimes: Mapping[Runtime, str]
+    known: Mapping[str, Subject], sizes_px: Sequence[int], *, cuda: bool, runtimes: Mapping[RuntimeName, str]
 ) -> list[Variant]:
     """Every way in which every subject can be measured at these sizes: on the CPU and, with `cuda`, on the GPU too.
 
@@ -202,8 +180,8 @@ def variants(
 
 
 def _ways(
-    subject: Subject, *, cuda: bool, runtimes: Mapping[Runtime, str]
-) -> Iterator[tuple[Runtime, bool, str, DType]]:
+    subject: Subject, *, cuda: bool, runtimes: Mapping[RuntimeName, str]
+) -> Iterator[tuple[RuntimeName, bool, str, DType]]:
     yield "pytorch", False, "cpu", "float32"
     if subject.kind == "student":
         yield "pytorch", True, "cpu", "float32"

@@ -20,8 +20,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from components.evaluation.benchmarking.catalogue import Network
 from components.promptable.embedding import PromptBatch
+from components.promptable.predict import Promptable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ class _Met(TorchDispatchMode):
         return sum(self._all[each] for each in met)
 
 
-def cost_of(network: Network, *, labels: Sequence[int] = (1,)) -> Cost:
+def cost_of(network: Promptable, *, labels: Sequence[int] = (1,)) -> Cost:
     """Count a network, which stays as it is; `labels` are those of the prompt (`PromptBatch`)."""
     nowhere = torch.device("meta")
     module = copy.deepcopy(cast(nn.Module, network)).to(nowhere).requires_grad_(False)
-    counted = cast(Network, module)
+    counted = cast(Promptable, module)
     prompts = PromptBatch(
         image_index=torch.zeros(1, dtype=torch.int64),  # a network may look which image is meant
         coords=torch.zeros(1, len(labels), 2, device=nowhere),

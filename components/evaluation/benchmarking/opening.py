@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replacing_folder, save_model
-from components.evaluation.benchmarking.catalogue import RUNTIMES, Network, Runtime, Subject, Variant
+from components.evaluation.benchmarking.catalogue import RUNTIMES, Subject, Variant
+from components.params.serving import RuntimeName
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.export import export_onnx
 from components.promptable.folding.segmenter import fold
@@ -25,9 +26,9 @@ from components.promptable.runtimes.loading import is_installed, load_runtime
 from components.promptable.segmenter import Segmenter
 
 
-def installed_runtimes() -> dict[Runtime, str]:
+def installed_runtimes() -> dict[RuntimeName, str]:
     """The runtimes that this machine has, PyTorch first, and the device on which each is measured."""
-    found: dict[Runtime, str] = {name: "cpu" for name in RUNTIMES if is_installed(name)}
+    found: dict[RuntimeName, str] = {name: "cpu" for name in RUNTIMES if is_installed(name)}
     if "onnxruntime" in found:
         from components.promptable.runtimes.onnxruntime import takes
 
@@ -41,13 +42,13 @@ class Workshop:
 
     known: Mapping[str, Subject]
     folder: Path
-    _networks: dict[tuple[str, int, bool], Network] = field(default_factory=dict)
+    _networks: dict[tuple[str, int, bool], Promptable] = field(default_factory=dict)
 
-    def network(self, variant: Variant) -> Network:
+    def network(self, variant: Variant) -> Promptable:
         """The network of a variant on the CPU, as PyTorch runs it."""
         return self._network(variant.model, variant.input_px, folded=variant.folded)
 
-    def _network(self, model: str, input_px: int, *, folded: bool) -> Network:
+    def _network(self, model: str, input_px: int, *, folded: bool) -> Promptable:
         name = (model, input_px, folded)
         if name not in self._networks:
             if folded:
@@ -97,6 +98,6 @@ def _described(variant: Variant) -> ModelDescription:
     )
 
 
-def _moved(network: Network, device: str) -> Network:
+def _moved(network: Promptable, device: str) -> Promptable:
     """A copy on another device; the network stays where it is."""
-    return cast(Network, copy.deepcopy(cast(nn.Module, network)).to(torch.device(device)))
+    return cast(Promptable, copy.deepcopy(cast(nn.Module, network)).to(torch.device(device)))

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.artefacts import write_json
 from components.errors import SonoForgeError
-from components.evaluation.benchmarking.catalogue import Runtime
 from components.evaluation.benchmarking.passes import DType, Part
+from components.params.serving import RuntimeName
 
 
 class BenchError(SonoForgeError):
@@ -72,7 +72,7 @@ class Row(_Frozen):
 
     model: str
     kind: Literal["student", "teacher", "sam2", "peer", "unet"]
-    runtime: Runtime
+    runtime: RuntimeName
     folded: bool
     device: str
     dtype: DType

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from components.evaluation.benchmarking.catalogue import Runtime, Variant, subjects
+from components.evaluation.benchmarking.catalogue import Variant, subjects
 from components.evaluation.benchmarking.opening import Workshop, installed_runtimes
 from components.evaluation.benchmarking.passes import CLICK, mask_of, scan
 from components.params import Params
+from components.params.serving import RuntimeName
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from components.params import Params
     [("teacher_micro", (("pytorch", True),)), ("mobilesam", (("onnxruntime", False),))],
 )
 def test_all_ways_of_running_a_model_give_its_mask(
-    model: str, ways: tuple[tuple[Runtime, bool], ...], params: Params, tmp_path: Path
+    model: str, ways: tuple[tuple[RuntimeName, bool], ...], params: Params, tmp_path: Path
 ) -> None:
     workshop = Workshop(subjects(params), tmp_path)
     first = Variant(model, "pytorch", folded=False, device="cpu", dtype="float32", input_px=64)
