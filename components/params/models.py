@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.params.section import Section
 from components.types import Exposure
@@ -46,8 +46,25 @@ class TeacherParams(Section):
     adapter: AdapterParams
 
 
+class DecoderParams(Section):
+    """Sizes of a student's prompt encoder and mask decoder (components/promptable/decoder.py); as they stand, SAM2.1's,
+    whose weights are taken over from the teacher. One of other sizes starts anew."""
+
+    width: int = Field(default=256, ge=32, le=1024, multiple_of=16)
+    heads: int = Field(default=8, ge=1)
+    mlp: int = Field(default=2048, ge=1)
+    layers: int = Field(default=2, ge=1)
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> Self:
+        if (self.width // 2) % self.heads:
+            raise ValueError(f"heads is {self.heads}: attention takes half of width, {self.width // 2}, in equal heads")
+        return self
+
+
 class StudentParams(Section):
-    """The student by name (`components/students/<name>.py`; docs/students.md), its attention windows and its adapters.
+    """The student by name (`components/students/<name>.py`; docs/students.md), its attention windows, adapters and
+    decoder.
 
     `window_spec` is `hiera_mini`'s; the others have their own, or none. The paper keeps Hiera's windows (8, 4, 14, 7);
     windows that divide the feature maps need no padding.
@@ -56,3 +73,4 @@ class StudentParams(Section):
     name: str = Field(min_length=1)
     window_spec: tuple[int, int, int, int]
     adapter: AdapterParams
+    decoder: DecoderParams = DecoderParams()

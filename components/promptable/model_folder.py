@@ -21,6 +21,7 @@ from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import TRUNK_KINDS, TrunkConfig, build_segmenter
+from components.promptable.decoder import DecoderConfig
 from components.promptable.described import read_described
 from components.promptable.segmenter import Segmenter
 
@@ -46,6 +47,7 @@ def save_segmenter(
         config={
             "trunk": {"kind": trunk.kind, **asdict(trunk)},
             "adapter": asdict(adapter),
+            "decoder": asdict(segmenter.decoder_config),
             "draws_prompts": segmenter.draws_prompts,
         },
         image_size_px=segmenter.image_size_px,
@@ -94,13 +96,16 @@ def load_segmenter(folder: Path, *, kind: Literal["teacher", "student"]) -> tupl
         trunk = trunk_config(description.config)
         adapter = AdapterConfig(**description.config["adapter"])
         draws_prompts = bool(description.config["draws_prompts"])
+        decoder = DecoderConfig(**description.config.get("decoder", {}))  # the first folders had SAM2's own
     except (KeyError, TypeError) as error:
         raise ArtefactError(
             f"{folder}: its config doesn't describe a segmenter ({error})",
-            expected="the keys `trunk`, `adapter` and `draws_prompts`",
+            expected="the keys `trunk`, `adapter`, `draws_prompts` and, if it isn't SAM2's own, `decoder`",
             remedy="restore the folder: `dvc checkout`",
         ) from None
-    segmenter = build_segmenter(trunk, adapter, image_size_px=description.image_size_px, draws_prompts=draws_prompts)
+    segmenter = build_segmenter(
+        trunk, adapter, image_size_px=description.image_size_px, draws_prompts=draws_prompts, decoder=decoder
+    )
     try:
         segmenter.load_state_dict(load_tensors(folder, description), strict=True)
     except RuntimeError as error:

@@ -16,6 +16,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from components.promptable.adapter import AdapterConfig
+from components.promptable.decoder import DecoderConfig
 from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Embedding, PromptBatch
 from components.promptable.guess import draw_guess
 from components.promptable.trunks.adapt import adapted
@@ -43,6 +44,7 @@ class Segmenter(nn.Module):
         self.no_memory = nn.Parameter(sam2.no_mem_embed.detach().clone())  # 1 1 256
         self.prompt_encoder = sam2.sam_prompt_encoder
         self.mask_decoder = sam2.sam_mask_decoder
+        self.to_cells: nn.Module = sam2.to_cells
 
     def neck(self, stages: list[Tensor]) -> list[Tensor]:
         """Bring four stages' maps (strides 4 to 32) to 256 channels each, coarser ones added on the way as SAM2 does.
@@ -67,7 +69,7 @@ class Segmenter(nn.Module):
         return Embedding(
             s4=self.mask_decoder.conv_s0(levels[0]),
             s8=self.mask_decoder.conv_s1(levels[1]),
-            s16=levels[2] + rearrange(self.no_memory, "b n c -> b c n 1"),  # 1 256 1 1
+            s16=self.to_cells(levels[2] + rearrange(self.no_memory, "b n c -> b c n 1")),  # 1 256 1 1
         )
 
     def encode(self, images: Tensor) -> Embedding:
@@ -102,7 +104,7 @@ class Segmenter(nn.Module):
         return logits[:, 0], quality[:, 0]
 
     def _with_previous(self, dense: Tensor, previous: Tensor) -> Tensor:
-        """Put embedded previous masks in place of "no mask" (N 256 S/16 S/16), for those prompts that have one.
+        """Put embedded previous masks in place of "no mask" (N D S/16 S/16), for those prompts that have one.
 
         SAM2 takes a binary mask as logits of 10 and -10 (its sam2_base, `_use_mask_as_output`), averaged over cells.
         """
@@ -116,7 +118,7 @@ class Segmenter(nn.Module):
         """
         for parameter in self.parameters():
             parameter.requires_grad_(trunk)
-        parts: list[nn.Module] = [self.trunk.adapters, self.neck_convs, self.mask_decoder]
+        parts: list[nn.Module] = [self.trunk.adapters, self.neck_convs, self.to_cells, self.mask_decoder]
         if self.trunk.edge_stem is not None:
             parts.append(self.trunk.edge_stem)
         for part in parts:
@@ -126,6 +128,17 @@ class Segmenter(nn.Module):
         unused = self.prompt_encoder.no_mask_embed if self.draws_prompts else self.prompt_encoder.mask_downscaling
         for parameter in unused.parameters():
             parameter.requires_grad_(False)
+
+    @property
+    def decoder_config(self) -> DecoderConfig:
+        """The sizes of the mask decoder and its prompt encoder."""
+        decoder = self.mask_decoder
+        return DecoderConfig(
+            width=decoder.transformer_dim,
+            heads=decoder.transformer.num_heads,
+            mlp=decoder.transformer.mlp_dim,
+            layers=decoder.transformer.depth,
+        )
 
     @property
     def device(self) -> torch.device:

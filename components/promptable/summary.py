@@ -12,7 +12,8 @@ from typing import Any
 from torch import nn
 
 from components.promptable.adapter import AdapterConfig
-from components.promptable.build import TrunkConfig, build_sam2
+from components.promptable.build import SAM2_DECODER, TrunkConfig, build_sam2
+from components.promptable.decoder import DecoderConfig
 from components.promptable.segmenter import Segmenter
 
 RELEASED_SOBEL_PER_BLOCK = 576
@@ -22,10 +23,10 @@ RELEASED_SOBEL_PER_BLOCK = 576
 class ParameterRow:
     """Parameters of one model, in single parameters.
 
-    `sam2` is SAM2.1 as built, memory included; `encoder` its trunk and neck with adapters; `adapters` all adapters
-    with the edge stem; `total` SAM2.1 with adapters; `image_path` what a still image passes (no memory);
-    `trainable` what trains on a frozen trunk (adapters, neck, decoder); `released_sobel` the fixed Sobel values that
-    the released code counts as parameters on top.
+    `sam2` is SAM2.1 as built, memory included, with its decoder or a student's own; `encoder` its trunk and neck with
+    adapters; `adapters` all adapters with the edge stem; `total` SAM2.1 with adapters; `image_path` what a still image
+    passes (no memory); `trainable` what trains on a frozen trunk (adapters, neck, decoder); `released_sobel` the fixed
+    Sobel values that the released code counts as parameters on top.
     """
 
     name: str
@@ -48,9 +49,16 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def parameter_row(name: str, trunk: TrunkConfig, adapter: AdapterConfig, *, image_size_px: int) -> ParameterRow:
+def parameter_row(
+    name: str,
+    trunk: TrunkConfig,
+    adapter: AdapterConfig,
+    *,
+    image_size_px: int,
+    decoder: DecoderConfig = SAM2_DECODER,
+) -> ParameterRow:
     """Build a model, with random weights, and count it."""
-    sam2 = build_sam2(trunk, image_size_px=image_size_px)
+    sam2 = build_sam2(trunk, image_size_px=image_size_px, decoder=decoder)
     sam2_total = count_parameters(sam2)
     return _row(name, Segmenter(sam2, adapter=adapter, image_size_px=image_size_px), sam2_total)
 
@@ -70,7 +78,7 @@ def _row(name: str, segmenter: Segmenter, sam2_total: int) -> ParameterRow:
         neck=neck,
         adapters=adapters,
         prompt_encoder=count_parameters(segmenter.prompt_encoder),
-        mask_decoder=count_parameters(segmenter.mask_decoder),
+        mask_decoder=count_parameters(segmenter.mask_decoder) + count_parameters(segmenter.to_cells),
         memory=sam2_total + adapters - image_path,
         encoder=trunk + neck + adapters,
         total=sam2_total + adapters,

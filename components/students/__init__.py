@@ -18,6 +18,7 @@ from components.errors import ParamsError
 from components.params import ModelParams, StudentParams
 from components.promptable.adapter import AdapterConfig, adapter_config
 from components.promptable.build import TrunkConfig, build_segmenter
+from components.promptable.decoder import DecoderConfig
 from components.promptable.model_folder import load_segmenter
 from components.promptable.segmenter import Segmenter
 
@@ -56,6 +57,11 @@ def student_adapter(params: StudentParams) -> AdapterConfig:
     return adapter_config(params.adapter)
 
 
+def student_decoder(params: StudentParams) -> DecoderConfig:
+    """The student's decoder, as the parameters describe it."""
+    return DecoderConfig(**params.decoder.model_dump())
+
+
 def build_student(params: StudentParams, *, model: ModelParams, seed: int) -> Segmenter:
     """Build a student with random weights drawn from `seed`, all of which train.
 
@@ -71,6 +77,7 @@ def build_student(params: StudentParams, *, model: ModelParams, seed: int) -> Se
             student_adapter(params),
             image_size_px=model.image_size_px,
             draws_prompts=model.draws_prompts,
+            decoder=student_decoder(params),
         )
     segmenter.set_trainable(trunk=True)
     return segmenter

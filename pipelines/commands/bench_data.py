@@ -67,8 +67,7 @@ def _reading(params: Params, size: int, scratch: Path) -> dict[str, Callable[[],
     from components.contract import load_contract
     from components.intake.harmonise import harmonise
     from components.phantom import write_dataset
-    from components.promptable.build import build_segmenter
-    from components.students import student_adapter, student_trunk
+    from components.students import build_student
     from components.training.data import Batch, TrainingImages, collate
 
     raw = write_dataset("busi", scratch / "raw", images=12, seed=1).root
@@ -86,9 +85,8 @@ def _reading(params: Params, size: int, scratch: Path) -> dict[str, Callable[[],
     def read() -> Batch:
         return collate([images[divmod(next(numbers), len(images))] for _ in range(BATCH)])
 
-    student = build_segmenter(
-        student_trunk(params.student), student_adapter(params.student), image_size_px=size, draws_prompts=False
-    )
+    model = params.model.model_copy(update={"image_size_px": size})
+    student = build_student(params.student, model=model, seed=1).eval()
     name = f"{BATCH} images"
     return {
         f"read, augment, prompt, {name}": read,

@@ -23,14 +23,15 @@ def summary(
     from components.params import load_params
     from components.promptable.adapter import AdapterConfig
     from components.promptable.summary import as_record, parameter_row
-    from components.students import student_names, student_trunk
+    from components.students import student_decoder, student_names, student_trunk
     from components.teacher.hiera import HIERAS
 
     params = load_params(Path("params.yaml"))
     rows = [parameter_row(name, trunk, AdapterConfig(), image_size_px=1024) for name, trunk in HIERAS.items()]
     for name in student_names():
         trunk = student_trunk(params.student.model_copy(update={"name": name}))
-        rows.append(parameter_row(name, trunk, AdapterConfig(), image_size_px=1024))
+        decoder = student_decoder(params.student)
+        rows.append(parameter_row(name, trunk, AdapterConfig(), image_size_px=1024, decoder=decoder))
     if as_json:
         typer.echo(json.dumps([as_record(row) for row in rows], indent=2))
         return
@@ -54,7 +55,7 @@ def memory(
     from components.params import load_params
     from components.promptable.adapter import AdapterConfig
     from components.promptable.build import build_segmenter
-    from components.students import student_adapter, student_trunk
+    from components.students import student_adapter, student_decoder, student_trunk
     from components.teacher.hiera import HIERAS
     from components.training.memory import MemoryModel, StepShape
 
@@ -68,7 +69,11 @@ def memory(
         learns = teaches
         if stage == "distil":
             learns = build_segmenter(
-                student_trunk(student), student_adapter(student), image_size_px=size, draws_prompts=False
+                student_trunk(student),
+                student_adapter(student),
+                image_size_px=size,
+                draws_prompts=False,
+                decoder=student_decoder(student),
             )
             learns.set_trainable(trunk=True)
         model = MemoryModel(learns, teacher=teaches if stage == "distil" else None)

@@ -27,7 +27,7 @@ class FoldedNeck(nn.Module):
         heads = (
             affine(decoder.conv_s0),
             affine(decoder.conv_s1),
-            identity(like.shape[-1], like).shifted(like.detach().flatten()),
+            _to_cells(segmenter).after(identity(like.shape[-1], like).shifted(like.detach().flatten())),
         )
         # For each level the stages that reach it, itself first: convolutions, and by how much each is repeated.
         self.levels = nn.ModuleList(_level(segmenter, level, head) for level, head in enumerate(heads))
@@ -43,6 +43,13 @@ class FoldedNeck(nn.Module):
         for steps, conv in enumerate(coarser, start=1):
             total = total + F.interpolate(conv(stages[level + steps]), scale_factor=2.0**steps, mode="nearest")
         return total
+
+
+def _to_cells(segmenter: Segmenter) -> Affine:
+    """What the decoder makes of the neck's level at stride 16; nothing, if it is as wide."""
+    if isinstance(segmenter.to_cells, nn.Conv2d):
+        return affine(segmenter.to_cells)
+    return identity(segmenter.no_memory.shape[-1], segmenter.no_memory)
 
 
 def _level(segmenter: Segmenter, level: int, head: Affine) -> nn.ModuleList:

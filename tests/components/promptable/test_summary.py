@@ -6,6 +6,7 @@ import pytest
 
 from components.params import load_params
 from components.promptable.adapter import AdapterConfig
+from components.promptable.decoder import DecoderConfig
 from components.promptable.summary import ParameterRow, parameter_row
 from components.students import student_trunk
 from components.teacher.hiera import HIERAS
@@ -62,6 +63,16 @@ def test_the_other_students_are_no_bigger(name: str, trunk: int, adapters: int, 
     row = parameter_row(name, student_trunk(student), AdapterConfig(), image_size_px=1024)
     assert (row.trunk, row.adapters, row.neck) == (trunk, adapters, mini.neck)
     assert row.encoder <= mini.encoder
+
+
+def test_a_narrow_decoder_changes_nothing_of_the_encoder(mini: ParameterRow) -> None:
+    student = load_params(ROOT / "params.yaml").student
+    decoder = DecoderConfig(width=128, heads=4, mlp=1024, layers=2)
+    trunk = student_trunk(student.model_copy(update={"name": "hiera_mini"}))
+    row = parameter_row("hiera_mini", trunk, AdapterConfig(), image_size_px=1024, decoder=decoder)
+    assert (row.encoder, row.memory) == (mini.encoder, mini.memory)
+    assert row.image_path == row.encoder + row.prompt_encoder + row.mask_decoder + 256
+    assert row.mask_decoder == 1_098_021
 
 
 def test_the_papers_9408_percent_compares_a_total_with_an_encoder(large: ParameterRow, mini: ParameterRow) -> None:

@@ -6,19 +6,26 @@ import torch
 from torch import Tensor
 
 from components.promptable.adapter import AdapterConfig
-from components.promptable.build import TrunkConfig, build_segmenter
+from components.promptable.build import SAM2_DECODER, TrunkConfig, build_segmenter
+from components.promptable.decoder import DecoderConfig
 from components.promptable.segmenter import NO_PREVIOUS, Embedding, PromptBatch, Segmenter
 
 LEVELS = ("s4", "s8", "s16")
 
 
 def moved(
-    trunk: TrunkConfig, adapter: AdapterConfig, *, size_px: int = 64, seed: int, draws_prompts: bool = False
+    trunk: TrunkConfig,
+    adapter: AdapterConfig,
+    *,
+    size_px: int = 64,
+    seed: int,
+    draws_prompts: bool = False,
+    decoder: DecoderConfig = SAM2_DECODER,
 ) -> Segmenter:
     """A segmenter with random weights, biases and statistics, in float64."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        segmenter = build_segmenter(trunk, adapter, image_size_px=size_px, draws_prompts=draws_prompts)
+        segmenter = build_segmenter(trunk, adapter, image_size_px=size_px, draws_prompts=draws_prompts, decoder=decoder)
         for parameter in segmenter.parameters():
             parameter.data += 0.05 * torch.randn(parameter.shape)
         for norm in (module for module in segmenter.modules() if isinstance(module, torch.nn.BatchNorm2d)):
