@@ -114,7 +114,8 @@ class DistilParams(OptimiseParams):
     """Stage 2 of the paper, deep-supervised knowledge distillation.
 
     `levels` are strides of the feature maps (H/4, H/8, H/16). `mask_weight` weighs the mask loss of the student's
-    own decoder against the features' loss; 0 is the paper's plain DSKD.
+    own decoder against the features' loss; 0 is the paper's plain DSKD. `logits_weight` weighs how far its masks'
+    probabilities are from the teacher's on the same prompts: for a decoder of other sizes, which can't be taken over.
 
     `augment_rounds` is how many different augmentations an image gets before they repeat, prompts and order aside; 0: a
     new one every epoch. Where they repeat, `teacher_outputs` are computed each time (`recompute`), kept on disk
@@ -126,6 +127,7 @@ class DistilParams(OptimiseParams):
     levels: tuple[Literal[4, 8, 16], ...] = Field(min_length=1)
     terms: DistilTerms
     mask_weight: float = Field(ge=0)
+    logits_weight: float = Field(default=0.0, ge=0)
     augment_rounds: int = Field(default=0, ge=0)
     teacher_outputs: Literal["recompute", "cache", "auto"] = "recompute"
     teacher_precision: Literal["as_computed", "half"] = "as_computed"

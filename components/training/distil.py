@@ -1,7 +1,8 @@
 """Stage 2 of the paper: deep-supervised knowledge distillation (DSKD) of the teacher into a small student.
 
 At strides 4, 8 and 16 the student's block feature, adapter feature and their sum are drawn to the teacher's, all
-after each one's own neck (256 channels). The student takes over the teacher's prompt encoder and mask decoder.
+after each one's own neck (256 channels). The student takes over the teacher's prompt encoder and mask decoder; one of
+other sizes starts anew, and can learn from the teacher's masks (`logits_weight`).
 
 Differs from paper: the mask loss of the student's own decoder is added (`mask_weight`; 0 gives the released code's
 features alone), as a decoder that never sees the student's features during training has nothing to correct them.
@@ -21,7 +22,7 @@ from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, training_sets
 from components.training.loop import FitResult, Report, Trainer
-from components.training.losses import Losses, distillation_loss, mask_loss, neck_features
+from components.training.losses import Losses, distillation_loss, logits_loss, mask_loss, neck_features
 from components.training.machine import as_the_machine_needs
 from components.training.scoring import validation_scores
 from components.training.teacher_outputs import FOLDER, TeacherOutputs, drop_others
@@ -37,16 +38,23 @@ class _Distillation:
 
     def losses(self, batch: Batch) -> Losses:
         features = neck_features(self.network, self.network.stages(batch.images))
-        of_images: dict[str, Tensor] = {}
-        of_objects: dict[str, Tensor] = {}
-        if weighs_features(self.params.terms):
-            target = self.teacher.features(batch.images)
-            of_images = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
-        if self.params.mask_weight > 0:
-            logits, quality = self.network.decode(self.network.embed_levels(features["sum"]), batch.prompts)
+        target = self.teacher.features(batch.images) if asks_teacher(self.params) else {}
+        of_images = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
+        return Losses(self._of_masks(batch, features["sum"], target), of_images)
+
+    def _of_masks(self, batch: Batch, levels: list[Tensor], target: dict[str, list[Tensor]]) -> dict[str, Tensor]:
+        """The losses of the student's masks, made of its neck's levels; of the teacher's features come theirs."""
+        of_truth, of_teacher = self.params.mask_weight, self.params.logits_weight
+        if of_truth == of_teacher == 0:
+            return {}
+        logits, quality = self.network.decode(self.network.embed_levels(levels), batch.prompts)
+        losses: dict[str, Tensor] = {}
+        if of_truth > 0:
             masks = mask_loss(logits, quality, batch.truth, self.params.loss)
-            of_objects = {name: self.params.mask_weight * value for name, value in masks.items()}
-        return Losses(of_objects, of_images)
+            losses = {name: of_truth * value for name, value in masks.items()}
+        if of_teacher > 0:
+            losses["logits"] = of_teacher * logits_loss(logits, self.teacher.logits(target, batch.prompts))
+        return losses
 
     def validate(self) -> dict[str, float]:
         return validation_scores(self.network, self.validation)
@@ -57,11 +65,19 @@ def weighs_features(terms: DistilTerms) -> bool:
     return terms.block > 0 or terms.adapter > 0 or terms.sum > 0
 
 
+def asks_teacher(params: DistilParams) -> bool:
+    """Whether the teacher is asked anything while the student trains."""
+    return weighs_features(params.terms) or params.logits_weight > 0
+
+
 def take_over_decoder(student: Segmenter, teacher: Segmenter) -> None:
-    """Copy the teacher's prompt encoder, mask decoder and no-memory embedding into the student."""
+    """Copy the teacher's prompt encoder, mask decoder and no-memory embedding into the student; of a student whose
+    decoder has other sizes, only the embedding."""
+    student.no_memory.data.copy_(teacher.no_memory.data)
+    if student.decoder_config != teacher.decoder_config:
+        return
     student.prompt_encoder.load_state_dict(teacher.prompt_encoder.state_dict())
     student.mask_decoder.load_state_dict(teacher.mask_decoder.state_dict())
-    student.no_memory.data.copy_(teacher.no_memory.data)
 
 
 def distil(
@@ -97,9 +113,9 @@ def distil(
     if student.image_size_px != teacher.image_size_px:
         raise ValueError(f"student and teacher take {student.image_size_px} and {teacher.image_size_px} pixels")
     terms = params.terms
-    if params.mask_weight == 0 and not weighs_features(terms):
+    if params.mask_weight == 0 and not asks_teacher(params):
         raise ParamsError(
-            "params.yaml: distil.mask_weight and all of distil.terms are 0: nothing to learn",
+            "params.yaml: distil.mask_weight, logits_weight and all of distil.terms are 0: nothing to learn",
             expected="a weight above 0",
             remedy="raise one of them",
         )

@@ -79,6 +79,15 @@ def mask_loss(logits: Tensor, quality: Tensor, truth: Tensor, params: MaskLossPa
     }
 
 
+def logits_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of the student's mask probabilities from the teacher's (Hinton et al. 2015), mean
+    over the pixels of N masks: logits N h w of both, the teacher's brought to the student's size."""
+    target = teacher.float() if teacher.shape == student.shape else _at_size_of(student, teacher)
+    prob = target.sigmoid()
+    entropy = F.binary_cross_entropy_with_logits(target, prob)
+    return F.binary_cross_entropy_with_logits(student.float(), prob) - entropy
+
+
 def unet_loss(logits: Tensor, truth: Tensor, params: UnetLossParams) -> dict[str, Tensor]:
     """Weighted binary cross entropy and soft Dice of N masks by name: logits N h w, truth N H W (0 or 1)."""
     full = _at_size_of(truth, logits)

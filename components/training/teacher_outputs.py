@@ -6,7 +6,7 @@ under the digest of these very pixels, of the teacher's weights and of how they 
 smaller, in the precision that they were computed in: losses are the same to the bit, kept or not. That holds because
 the teacher sees such images one at a time; what it says of one doesn't depend on which others share its batch.
 
-Leaves out: prompts and the decoder, which the teacher's part has nothing to do with.
+Leaves out: keeping what depends on prompts; the teacher's masks are decoded each time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torch import Tensor
 
 from components.artefacts import replacing, weights_digest
 from components.params import DistilParams
-from components.promptable.segmenter import Segmenter
+from components.promptable.segmenter import PromptBatch, Segmenter
 from components.promptable.trunks.features import StageFeature
 from components.training.losses import neck_features
 from components.training.ranks import current_ranks
@@ -104,6 +104,11 @@ class TeacherOutputs:
             each = [self._maps(image) for image in images.split(1)]
             return self._as_features({name: torch.cat([maps[name] for maps in each]) for name in each[0]})
 
+    def logits(self, features: dict[str, list[Tensor]], prompts: PromptBatch) -> Tensor:
+        """The teacher's mask logits (N S/4 S/4) on its own features of the images."""
+        with torch.no_grad(), autocast(self.params.amp, self.teacher.device):
+            return self.teacher.decode(self.teacher.embed_levels(features["sum"][:3]), prompts)[0]
+
     def take_metrics(self) -> dict[str, float]:
         """What was found kept since the last call, as a share of what was asked for, and what is held; empty where
         nothing repeats."""
@@ -164,7 +169,9 @@ class TeacherOutputs:
 
     def _wanted(self) -> list[tuple[str, int]]:
         terms = {"block": self.params.terms.block, "adapter": self.params.terms.adapter, "sum": self.params.terms.sum}
-        return [(term, stride) for term, weight in terms.items() if weight > 0 for stride in self.params.levels]
+        wanted = [(term, stride) for term, weight in terms.items() if weight > 0 for stride in self.params.levels]
+        masks = [("sum", stride) for stride in _STRIDES] if self.params.logits_weight > 0 else []
+        return list(dict.fromkeys([*wanted, *masks]))
 
     def _sum_alone(self) -> bool:
         return {term for term, _ in self._wanted()} == {"sum"}
@@ -175,7 +182,7 @@ class TeacherOutputs:
 
     def _path(self, image: Tensor) -> Path:
         if self._base is None:
-            said = [self.params.teacher_precision, self.params.amp, self.params.levels, self.params.terms]
+            said = [self.params.teacher_precision, self.params.amp, self._wanted()]
             how = [torch.__version__, self.teacher.device.type, torch.get_num_threads(), self.teacher.image_size_px]
             self._base = f"{weights_digest(self.teacher.state_dict())} {said} {how}".encode()
         pixels = image.detach().cpu().contiguous().numpy()

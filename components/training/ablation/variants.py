@@ -28,7 +28,12 @@ ADAPTERS: dict[str, tuple[str, dict[str, Any]]] = {
     "edge_only": ("adapters without their context branch", {"context": False}),
     "as_released": ("the edge map as the released code computes it", {"variant": "as_released"}),
 }
-NO_FEATURES = {"distil.terms.block": 0.0, "distil.terms.adapter": 0.0, "distil.terms.sum": 0.0}
+NO_FEATURES = {
+    "distil.terms.block": 0.0,
+    "distil.terms.adapter": 0.0,
+    "distil.terms.sum": 0.0,
+    "distil.logits_weight": 0.0,
+}
 
 
 @dataclass(frozen=True, slots=True)

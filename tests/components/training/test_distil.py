@@ -11,6 +11,7 @@ from components.errors import ParamsError
 from components.params import DistilParams
 from components.promptable.adapter import AdapterConfig
 from components.promptable.build import build_segmenter
+from components.promptable.decoder import DecoderConfig
 from components.training.distil import distil, take_over_decoder
 from components.types import Record
 from tests.components.promptable.conftest import TINY
@@ -99,6 +100,31 @@ def test_without_weighed_features_the_teacher_isnt_asked(
         report=lambda metrics, epoch: curve.append(metrics),
     )
     assert "train_dice" in curve[0] and "train_sum_s4" not in curve[0]
+
+
+def test_a_narrow_decoder_starts_anew_and_learns_the_teachers_masks(discs: list[Record], tmp_path: Path) -> None:
+    narrow = DecoderConfig(width=64, heads=4, mlp=96, layers=1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        student = build_segmenter(TINY, AdapterConfig(), image_size_px=64, draws_prompts=True, decoder=narrow)
+    teacher = tiny_segmenter(2)
+    student.set_trainable(trunk=True)
+    take_over_decoder(student, teacher)
+    assert torch.equal(student.no_memory, teacher.no_memory)
+    curve: list[dict[str, float]] = []
+    distil(
+        student,
+        teacher,
+        discs[:8],
+        discs[8:9],
+        distil_params(mask_weight=0.0, logits_weight=1.0, terms={"block": 0, "adapter": 0, "sum": 0}, epochs=3),
+        prompts=PROMPTS,
+        augment=AUGMENT,
+        checkpoint_folder=tmp_path,
+        fingerprint="k",
+        report=lambda metrics, epoch: curve.append(metrics),
+    )
+    assert curve[-1]["train_logits"] < curve[0]["train_logits"] and "train_dice" not in curve[0]
 
 
 def test_features_that_are_not_there_are_refused(discs: list[Record], tmp_path: Path) -> None:

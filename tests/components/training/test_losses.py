@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from components.params import DistilTerms, MaskLossParams, UnetLossParams
-from components.training.losses import dice_loss, distillation_loss, focal_loss, mask_loss, quality_loss, unet_loss
+from components.training.losses import (
+    dice_loss,
+    distillation_loss,
+    focal_loss,
+    logits_loss,
+    mask_loss,
+    quality_loss,
+    unet_loss,
+)
 
 SURE = 50.0
 
@@ -54,6 +62,23 @@ def test_quality_is_the_masks_own_iou_and_moves_the_quality_alone() -> None:
     loss.backward()
     assert logits.grad is None
     assert quality.grad is not None
+
+
+def test_logits_that_say_the_same_cost_nothing() -> None:
+    logits = torch.tensor([[[2.0, -1.0, 0.0]]])
+    assert float(logits_loss(logits, logits)) == pytest.approx(0, abs=1e-7)
+
+
+def test_logits_of_one_pixel_apart() -> None:
+    student, teacher = torch.tensor([[[0.0]]]), torch.tensor([[[math.log(3)]]])
+    # The teacher says 3/4, the student 1/2: 3/4 log(3/4 / 1/2) + 1/4 log(1/4 / 1/2).
+    expected = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
+    assert float(logits_loss(student, teacher)) == pytest.approx(expected)
+
+
+def test_a_teachers_larger_map_comes_to_the_students_size() -> None:
+    student, teacher = torch.zeros(1, 2, 2), torch.zeros(1, 4, 4)
+    assert float(logits_loss(student, teacher)) == pytest.approx(0, abs=1e-7)
 
 
 def test_mask_loss_is_the_weighted_parts_at_the_truths_size() -> None:
