@@ -28,7 +28,7 @@ from components.params.judging import (
     PeerName,
     PeerParams,
 )
-from components.params.models import AdapterParams, ModelParams, StudentParams, TeacherParams
+from components.params.models import AdapterParams, DecoderParams, ModelParams, StudentParams, TeacherParams
 from components.params.monitoring import MonitorParams, SignalParams
 from components.params.prompts import EvaluatePrompts, ObjectPromptKind, PromptKind, PromptParams, TrainPrompts
 from components.params.section import Section, Share, told
@@ -59,6 +59,7 @@ __all__ = [
     "AugmentParams",
     "CalibrateParams",
     "DatasetParams",
+    "DecoderParams",
     "DistilParams",
     "DistilTerms",
     "DocumentParams",

@@ -21,9 +21,10 @@ from components.evaluation.benchmarking.shapes import classic_unet, litemedsam, 
 from components.params import Params
 from components.params.serving import RuntimeName
 from components.promptable.adapter import AdapterConfig, adapter_config
-from components.promptable.build import TrunkConfig, build_segmenter
+from components.promptable.build import SAM2_DECODER, TrunkConfig, build_segmenter
+from components.promptable.decoder import DecoderConfig
 from components.promptable.predict import Promptable
-from components.students import load_student, student_adapter, student_names, student_trunk
+from components.students import load_student, student_adapter, student_decoder, student_names, student_trunk
 from components.teacher.hiera import HIERAS
 from components.types import Prompt
 
@@ -108,9 +109,15 @@ def subjects(params: Params, models: Sequence[Path] = ()) -> dict[str, Subject]:
 
 
 def _ours(params: Params) -> Iterator[Subject]:
-    for name in student_names():
-        student = params.student.model_copy(update={"name": name, "window_spec": PAPER_WINDOWS})
-        yield Subject(name, "student", _segmenter(student_trunk(student), student_adapter(student)))
+    """Every student with SAM2's decoder, as the paper has it, then that of `params.yaml` where its decoder is another;
+    and the teachers."""
+    asked, decoder = params.student, student_decoder(params.student)
+    pairs = [(name, SAM2_DECODER) for name in student_names()]
+    for name, its_decoder in [*pairs, *([(asked.name, decoder)] if decoder != SAM2_DECODER else [])]:
+        student = asked.model_copy(update={"name": name, "window_spec": PAPER_WINDOWS})
+        called = name if its_decoder == SAM2_DECODER else f"{name}_w{its_decoder.width}"
+        build = _segmenter(student_trunk(student), student_adapter(student), its_decoder)
+        yield Subject(called, "student", build)
     for name, trunk in HIERAS.items():
         build = _segmenter(trunk, adapter_config(params.teacher.adapter))
         default_from_px = LARGEST_PX if name == "large" else None
@@ -126,9 +133,11 @@ def _sam2() -> Iterator[Subject]:
         yield Subject(f"sam2.1_{name}", "sam2", build, default_from_px=512, exports=exports)
 
 
-def _segmenter(trunk: TrunkConfig, adapter: AdapterConfig) -> Callable[[int], Promptable]:
+def _segmenter(
+    trunk: TrunkConfig, adapter: AdapterConfig, decoder: DecoderConfig = SAM2_DECODER
+) -> Callable[[int], Promptable]:
     def build(size_px: int) -> torch.nn.Module:
-        return build_segmenter(trunk, adapter, image_size_px=size_px, draws_prompts=False)
+        return build_segmenter(trunk, adapter, image_size_px=size_px, draws_prompts=False, decoder=decoder)
 
     return partial(_drawn, build)
 

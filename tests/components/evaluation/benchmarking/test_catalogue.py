@@ -10,7 +10,7 @@ import torch
 from components.errors import ArtefactError, ParamsError
 from components.evaluation.benchmarking.benchmark import chosen
 from components.evaluation.benchmarking.catalogue import RUNTIMES, selected, subjects, variants
-from components.params import ModelParams, Params
+from components.params import DecoderParams, ModelParams, Params
 from components.promptable.model_folder import save_segmenter
 from components.students import build_student, student_adapter, student_names, student_trunk
 
@@ -29,6 +29,19 @@ def test_every_student_runs_in_every_way(params: Params) -> None:
         assert {f"{name}/{way}/1024" for way in WAYS} <= set(found)
         assert f"{name}/openvino/1024" not in found
         assert f"{name}/openvino/1024" in keys(params, only=("openvino/",))
+
+
+def test_a_decoder_of_its_own_is_measured_beside_sam2s(params: Params) -> None:
+    decoder = DecoderParams(width=64, heads=4, mlp=128, layers=2)
+    changed = params.model_copy(
+        update={"student": params.student.model_copy(update={"name": "rep_mini", "decoder": decoder})}
+    )
+    assert "rep_mini_w64/onnxruntime-folded/64" in keys(changed, only=("rep_mini",))
+    built = {name: subjects(changed)[name].build(64) for name in ("rep_mini", "rep_mini_w64")}
+    image = torch.zeros(1, 3, 64, 64)
+    assert [model.encode(image).s16.shape[1] for model in built.values()] == [256, 64]
+    same = params.model_copy(update={"student": params.student.model_copy(update={"decoder": DecoderParams()})})
+    assert not [key for key in keys(same) if "_w" in key]
 
 
 def test_peers_are_measured_at_their_own_sizes(params: Params) -> None:
