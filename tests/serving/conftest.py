@@ -14,11 +14,13 @@ from starlette.testclient import TestClient
 
 from components.artefacts import ModelDescription
 from components.params import AdapterParams, ModelParams, StudentParams
+from components.promptable.described import read_described
 from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
 from components.promptable.predict import pin_threads
+from components.promptable.runtimes import pytorch
 from components.promptable.runtimes.loading import load_runtime
-from components.promptable.runtimes.pytorch import PyTorch, of_segmenter
+from components.promptable.runtimes.pytorch import PyTorch
 from components.promptable.runtimes.runtime import Runtime
 from components.students import build_student, load_student, student_adapter, student_trunk
 from components.types import Image
@@ -57,17 +59,14 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def loaded(model_folder: Path) -> tuple[PyTorch, ModelDescription]:
     """That student, loaded once, in PyTorch."""
-    segmenter, description = load_student(model_folder)
-    return of_segmenter(segmenter), description
+    return pytorch.load(model_folder), read_described(model_folder, kind="student")
 
 
 @pytest.fixture(scope="session")
-def packed_folder(
-    model_folder: Path, loaded: tuple[PyTorch, ModelDescription], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def packed_folder(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same model folder with its exported networks, as a package holds them."""
     folder = Path(shutil.copytree(model_folder, tmp_path_factory.mktemp("packed") / "student"))
-    export_onnx(loaded[0].segmenter, folder)
+    export_onnx(load_student(model_folder)[0], folder)
     return folder
 
 

@@ -1,4 +1,4 @@
-"""The project's settings of the service, the same for PyTorch and with smaller limits, and a client on this machine."""
+"""The project's settings of the service, for PyTorch and with smaller limits; a client; models of other weights."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
+from components.artefacts import ModelDescription, load_tensors, read_description, save_model
 from components.monitoring.writer import SignalWriter
 from components.params import ServingParams
 from components.params.settings import read_settings
@@ -54,3 +55,10 @@ def recorded(bedside: Bedside, folder: Path) -> Iterator[Bedside]:
     finally:
         records.audit.close()
         signals.close()
+
+
+def save_scaled(folder: Path, model_folder: Path, factor: float) -> ModelDescription:
+    """Write a model folder that differs from another by the size of all its weights; returns its description."""
+    description = read_description(model_folder)
+    tensors = {name: value * factor for name, value in load_tensors(model_folder, description).items()}
+    return save_model(folder, tensors, description)

@@ -17,7 +17,7 @@ from components.errors import ReleaseError
 from components.listing import MODEL, list_files
 from components.masks import from_rle
 from components.promptable.predict import segment
-from components.promptable.runtimes.pytorch import PyTorch
+from components.promptable.runtimes.loading import load_runtime
 from components.release.files import listing_text, package_digest
 from components.release.records.in_use import champion_folder, rollback
 from components.release.records.ledger import LEDGER, append, read_ledger, released_folder
@@ -27,7 +27,7 @@ from components.types import Image, Prompt
 from serving.bedside import Bedside
 from serving.engine.predictor import Predictor
 from serving.http.app import build_app
-from tests.serving.small import SETTINGS, client_of, recorded
+from tests.serving.small import SETTINGS, client_of, recorded, save_scaled
 
 BOX = (31.0, 16.0, 60.0, 45.0)
 
@@ -46,13 +46,11 @@ class Registry:
 
 
 @pytest.fixture
-def project(loaded: tuple[PyTorch, ModelDescription], tmp_path: Path) -> Path:
+def project(model_folder: Path, tmp_path: Path) -> Path:
     """A project in which a student was released, and then one with other weights."""
-    model, description = loaded
     former = None
     for factor in (1.0, 1.5):
-        tensors = {name: value * factor for name, value in model.segmenter.state_dict().items()}
-        made = save_model(tmp_path / "made", tensors, description)
+        made = save_scaled(tmp_path / "made", model_folder, factor)
         folder = released_folder(tmp_path, made.digest)
         folder.parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "made").rename(folder)
@@ -104,7 +102,7 @@ def test_the_old_model_answers_and_no_embedding_of_the_new_one_is_left(project: 
         assert ours["image"]["id"] != theirs["image"]["id"], "the same pixels, another model"
         assert ours["timing_ms"]["embed"] > 0, "computed anew"
         answer = ask(older, ours["image"]["id"]).json()
-    model, _ = load_student(released_folder(project, str(before.previous)))
+    model = load_runtime(released_folder(project, str(before.previous)), "pytorch")
     (expected,) = segment(model, image, [Prompt(BOX)])
     np.testing.assert_array_equal(from_rle(answer["objects"][0]["mask"]), expected.mask)
     assert answer["model"]["digest"] == before.previous

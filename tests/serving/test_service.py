@@ -20,7 +20,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from components.artefacts import ModelDescription, read_description, save_model
+from components.artefacts import ModelDescription, read_description
 from components.audit.reading import read
 from components.masks import from_rle
 from components.params.settings import PARAMS
@@ -40,7 +40,7 @@ from tests.components.formats.hostile import hostile_files
 from tests.serving.examples import examples, run
 from tests.serving.hostile_http import raw_requests
 from tests.serving.scans import cine
-from tests.serving.small import SETTINGS
+from tests.serving.small import SETTINGS, save_scaled
 
 START = "import typer; from pipelines.commands import serve; app = typer.Typer(); serve.register(app); app()"
 PACK = (
@@ -215,11 +215,10 @@ def test_after_a_rollback_no_embedding_of_the_newer_model_is_known(
 
 
 def test_a_promotion_reaches_the_running_server(
-    champion: httpx.Client, project: Path, loaded: tuple[PyTorch, ModelDescription], png: bytes
+    champion: httpx.Client, project: Path, model_folder: Path, loaded: tuple[PyTorch, ModelDescription], png: bytes
 ) -> None:
-    model, description = loaded
-    tensors = {name: value * 1.5 for name, value in model.segmenter.state_dict().items()}
-    made = save_model(project / "made", tensors, description)
+    _, description = loaded
+    made = save_scaled(project / "made", model_folder, 1.5)
     (project / "made").rename(released_folder(project, made.digest))
     image_id = champion.post("/v1/images", files={"image": png}).json()["image"]["id"]
     append(

@@ -5,7 +5,6 @@ Everything is computed in float64 and put into the segmenter's own precision. Th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -41,29 +40,39 @@ class FoldedSegmenter(nn.Module):
 
     def decode(self, embedding: Embedding, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
         """Turn prompts into mask logits (N S/4 S/4) and the model's estimate of each mask's IoU (N, 0 to 1)."""
-        return self._decoded(embedding, prompts.image_index.tolist(), prompts.coords, prompts.labels, prompts.previous)
+        each = embedding
+        if len(embedding.s16) > 1:
+            each = Embedding(*(level[prompts.image_index] for level in _levels(embedding)))
+        return self.decode_each(each, prompts.coords, prompts.labels, prompts.previous)
 
     def decode_each(
         self, embedding: Embedding, coords: Tensor, labels: Tensor, previous: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Decode N prompts (as in `PromptBatch`) on N embeddings, one for each; as `decode`."""
-        return self._decoded(embedding, range(len(embedding.s16)), coords, labels, previous)
-
-    def _decoded(
-        self, embedding: Embedding, images: Sequence[int], coords: Tensor, labels: Tensor, previous: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Each prompt by itself, on the image of its row in `images`."""
+        """Decode N prompts (as in `PromptBatch`) on N embeddings, one for each, or all on one; as `decode`."""
         if previous is None:
             cells = self.image_size_px // LEVEL_STRIDES[0]
-            previous = embedding.s16.new_full((len(images), cells, cells), NO_PREVIOUS)
-        if len(embedding.s16) == len(images) == 1:  # as it is exported: nothing to pick
+            previous = embedding.s16.new_full((len(labels), cells, cells), NO_PREVIOUS)
+        if len(labels) == 1:  # as it is exported
             return cast(tuple[Tensor, Tensor], self.decoder(embedding, coords, labels, previous))
-        each = []
-        for row, image in enumerate(images):
-            maps = Embedding(*(level[image, None] for level in (embedding.s4, embedding.s8, embedding.s16)))
-            each.append(self.decoder(maps, coords[row, None], labels[row, None], previous[row, None]))
-        logits, quality = (torch.cat(part) for part in zip(*each, strict=True))
+        # The decoder is written for one prompt, in as few steps as that takes; several are batches of each step.
+        shared = len(embedding.s16) == 1
+        s4, s8, s16 = (level[0] if shared else level for level in _levels(embedding))
+        axis = None if shared else 0
+        all_at_once = torch.func.vmap(self._decoded, in_dims=(axis, axis, axis, 0, 0, 0))
+        logits, quality = all_at_once(s4, s8, s16, coords, labels, previous)
         return logits, quality
+
+    def _decoded(
+        self, s4: Tensor, s8: Tensor, s16: Tensor, coords: Tensor, labels: Tensor, previous: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One prompt on one image, all without their first axis, which a batch has."""
+        maps = Embedding(s4[None], s8[None], s16[None])
+        logits, quality = self.decoder(maps, coords[None], labels[None], previous[None])
+        return logits[0], quality[0]
+
+
+def _levels(embedding: Embedding) -> tuple[Tensor, Tensor, Tensor]:
+    return embedding.s4, embedding.s8, embedding.s16
 
 
 def fold(segmenter: Segmenter) -> FoldedSegmenter:

@@ -1,6 +1,7 @@
-"""A model folder to its segmenter in PyTorch, as it was trained and validated.
+"""A model folder to its segmenter in PyTorch, folded as the exported networks are.
 
-Imports PyTorch, which the other runtimes don't need. Leaves out: the network itself.
+Imports PyTorch, which the other runtimes don't need. Leaves out: the network itself, and validation, which takes the
+segmenter as it was trained (components/promptable/model_folder.py).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from components.promptable.embedding import Embedding, PromptBatch
+from components.promptable.folding.segmenter import fold
 from components.promptable.model_folder import load_segmenter
 from components.promptable.predict import INFERENCE_THREADS, Promptable, pin_threads
 from components.promptable.runtimes.runtime import Facts
@@ -59,7 +61,7 @@ class PyTorch:
 
 
 def load(folder: Path) -> PyTorch:
-    """Load a student's model folder, on the CPU.
+    """Load a student's model folder, on the CPU, and fold it.
 
     Raises
     ------
@@ -67,9 +69,9 @@ def load(folder: Path) -> PyTorch:
         As components.promptable.model_folder.load_segmenter.
     """
     segmenter, _ = load_segmenter(folder, kind="student")
-    return of_segmenter(segmenter)
+    return of_segmenter(fold(segmenter))
 
 
 def of_segmenter(segmenter: Promptable) -> PyTorch:
-    """A segmenter that is loaded already."""
+    """A segmenter that is loaded already, folded or as it was trained."""
     return PyTorch(segmenter, Facts(NAME, torch.__version__, f"{segmenter.device.type}, {INFERENCE_THREADS} threads"))

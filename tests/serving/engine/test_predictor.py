@@ -18,6 +18,7 @@ from components.listing import FILES, MODEL, list_files
 from components.masks import from_rle
 from components.promptable.calibration import write_calibration
 from components.promptable.predict import segment
+from components.promptable.runtimes.loading import load_runtime
 from components.promptable.runtimes.pytorch import PyTorch
 from components.release.files import listing_text
 from components.students import load_student
@@ -45,7 +46,7 @@ PROMPTS = (
 
 def test_masks_are_those_of_the_library_to_the_bit(model_folder: Path, image: Image, png: bytes) -> None:
     predictor = Predictor.load(model_folder, settings=SETTINGS)
-    expected = segment(load_student(model_folder)[0], image, PROMPTS)
+    expected = segment(load_runtime(model_folder, "pytorch"), image, PROMPTS)
     assert len({prediction.mask.tobytes() for prediction in expected}) == len(PROMPTS), "prompts must matter"
     answer = predictor.segment(PROMPTS, image=png)
     for given, wanted in zip(answer.objects, expected, strict=True):

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from components.artefacts import ModelDescription, save_model, sha256_of
+from components.artefacts import sha256_of
 from components.errors import AuditError
 from components.in_service import IN_SERVICE, InService, write_in_service
 from components.listing import FILES, MODEL, list_files
 from components.promptable.calibration import write_calibration
 from components.promptable.runtimes.loading import load_runtime
-from components.promptable.runtimes.pytorch import PyTorch
 from components.promptable.self_check import Held, write_self_check
 from components.release.files import listing_text
 from components.release.packing.self_checks import make_self_check
@@ -27,9 +26,8 @@ from serving.engine.predictor import Predictor
 from serving.http.app import build_app
 from serving.operation.switching import Switching
 from tests.components.promptable.calibrations import make_calibration
-from tests.serving.small import SETTINGS, client_of, recorded
+from tests.serving.small import SETTINGS, client_of, recorded, save_scaled
 
-Loaded = tuple[PyTorch, ModelDescription]
 BOX = json.dumps({"objects": [{"box": [31, 16, 60, 45]}]})
 
 
@@ -45,11 +43,9 @@ class Released:
         self.folder = folder
         self.path = folder / IN_SERVICE
 
-    def add(self, loaded: Loaded, factor: float) -> str:
+    def add(self, model_folder: Path, factor: float) -> str:
         """A model with other weights, and its self-check and list of files; returns its digest."""
-        model, description = loaded
-        tensors = {name: value * factor for name, value in model.segmenter.state_dict().items()}
-        made = save_model(self.folder / "made", tensors, description)
+        made = save_scaled(self.folder / "made", model_folder, factor)
         folder = self.of(made.digest)
         (self.folder / "made").rename(folder)
         write_self_check(folder, make_self_check(load_runtime(folder, "pytorch"), made.digest))
@@ -74,10 +70,10 @@ class Released:
 
 
 @pytest.fixture(scope="module")
-def two(loaded: Loaded, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+def two(model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     """Two released models: their folder and digests."""
     released = Released(tmp_path_factory.mktemp("released"))
-    return released.folder, released.add(loaded, 1.0), released.add(loaded, 1.5)
+    return released.folder, released.add(model_folder, 1.0), released.add(model_folder, 1.5)
 
 
 @pytest.fixture
