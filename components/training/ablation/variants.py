@@ -8,14 +8,14 @@ comparison (table.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from components.errors import ParamsError
 from components.params import Params, StudentParams, parse_params
-from components.promptable.build import RepConfig
-from components.students import student_trunk
+from components.promptable.build import SAM2_DECODER, RepConfig
+from components.students import student_decoder, student_trunk
 
 Kind = Literal["teacher", "student"]
 TEACHER, STUDENT = "teacher_as_drawn", "student"
@@ -111,8 +111,6 @@ def _teachers() -> tuple[Variant, ...]:
 
 def _students(params: Params) -> tuple[Variant, ...]:
     distil = params.distil
-    # A student without features needs masks to learn from, also where the run has features alone.
-    masks = {**NO_FEATURES, "distil.mask_weight": distil.mask_weight or 1.0}
     strides = ", ".join(map(str, distil.levels))
     own = "its own mask loss" if distil.mask_weight > 0 else "no mask loss"
     reference = Variant(STUDENT, "student", f"the reference: DSKD at strides {strides}, {own}, adapters as drawn")
@@ -124,26 +122,27 @@ def _students(params: Params) -> tuple[Variant, ...]:
         Variant(f"student_no_{term}_term", "student", f"DSKD without the {what}", {f"distil.terms.{term}": 0.0})
         for term, what in (("block", "block feature"), ("adapter", "adapter feature"), ("sum", "sum of both"))
     ]
-    alone = [
-        Variant(
-            "student_features_only",
-            "student",
-            "DSKD without the student's mask loss, as the paper; the decoder stays the teacher's",
-            {"distil.mask_weight": 0.0},
-        ),
-        Variant(
-            "student_teacher_decoder", "student", "no DSKD: mask loss alone, begun on the teacher's decoder", masks
-        ),
-        Variant(
-            "student_alone",
-            "student",
-            "no distillation: mask loss alone, begun on a random decoder; nothing of the teacher",
-            masks,
-            takes_over=False,
-        ),
-    ]
     adapters = [_student_adapter(name, *ADAPTERS[name]) for name in _adapters_of(params.student)]
-    return (reference, *levels, *terms, *alone, *adapters)
+    return (reference, *levels, *terms, *_with_less_of_the_teacher(params), *adapters)
+
+
+def _with_less_of_the_teacher(params: Params) -> Iterator[Variant]:
+    """Without the teacher's features, its masks or its decoder. A decoder of other sizes than the teacher's is never
+    taken over, and then features alone would train none."""
+    # A student without features needs masks to learn from, also where the run has features alone.
+    masks = {**NO_FEATURES, "distil.mask_weight": params.distil.mask_weight or 1.0}
+    if student_decoder(params.student) == SAM2_DECODER:
+        change = "DSKD without the student's mask loss, as the paper; the decoder stays the teacher's"
+        yield Variant(
+            "student_features_only", "student", change, {"distil.mask_weight": 0.0, "distil.logits_weight": 0.0}
+        )
+        change = "no DSKD: mask loss alone, begun on the teacher's decoder"
+        yield Variant("student_teacher_decoder", "student", change, masks)
+    if params.distil.logits_weight > 0:
+        change = "without the distance of its masks from the teacher's"
+        yield Variant("student_no_logits", "student", change, {"distil.logits_weight": 0.0})
+    change = "no distillation: mask loss alone, begun on a random decoder; nothing of the teacher"
+    yield Variant("student_alone", "student", change, masks, takes_over=False)
 
 
 def _adapters_of(student: StudentParams) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from components.errors import ParamsError
-from components.params import Params, load_params
+from components.params import DecoderParams, Params, load_params
 from components.training.ablation.variants import REFERENCES, all_variants, chosen_variants
 
 
@@ -48,10 +48,20 @@ def test_without_adapters_no_adapter_term_is_asked_for(params: Params) -> None:
 
 
 def test_a_student_of_convolutions_has_no_variants_that_it_cannot_be(params: Params) -> None:
-    student = params.student.model_copy(update={"name": "rep_mini"})
-    names = {one.name for one in all_variants(params.model_copy(update={"student": student}))}
-    assert "student_adapter_off" in names and "student_as_released" in {one.name for one in all_variants(params)}
-    assert not names & {"student_as_released", "student_context_only", "student_edge_only"}
+    rep, hiera = (
+        {one.name for one in all_variants(params.model_copy(update={"student": student}))}
+        for student in (params.student.model_copy(update={"name": name}) for name in ("rep_mini", "hiera_mini"))
+    )
+    assert "student_adapter_off" in rep and "student_as_released" in hiera
+    assert not rep & {"student_as_released", "student_context_only", "student_edge_only"}
+
+
+def test_a_decoder_of_its_own_is_never_the_teachers(params: Params) -> None:
+    student = params.student.model_copy(update={"decoder": DecoderParams(width=128, heads=4, mlp=1024, layers=2)})
+    distil = params.distil.model_copy(update={"logits_weight": 1.0})
+    names = {one.name for one in all_variants(params.model_copy(update={"student": student, "distil": distil}))}
+    assert "student_no_logits" in names and "student_alone" in names
+    assert not names & {"student_features_only", "student_teacher_decoder"}
 
 
 def test_a_student_without_features_learns_from_masks_also_where_the_run_has_none(params: Params) -> None:
