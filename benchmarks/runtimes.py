@@ -38,9 +38,10 @@ from components.masks import from_rle
 from components.params import Params, load_params
 from components.preprocess import decode_image, to_native, to_native_arrays, to_planes
 from components.promptable.adapter import adapter_config
+from components.promptable.embedding import Promptable
 from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
-from components.promptable.predict import Promptable, embed, segment, segment_embedded
+from components.promptable.predict import embed, segment, segment_embedded
 from components.promptable.runtimes import onnxruntime, openvino
 from components.promptable.runtimes.loading import load_runtime, runnable
 from components.promptable.runtimes.machine import describe_machine

@@ -35,6 +35,7 @@ from components.journal import Journal
 from components.params import EvaluateParams, PromptParams
 from components.promptable import predict
 from components.promptable.guard import check_image
+from components.promptable.runtimes.runtime import THREADS
 from components.types import Record
 
 LIBRARY = Path(__file__).parents[1]
@@ -118,7 +119,7 @@ def score_records(
     kept = Journal(partial, {})
     key_of = functools.partial(_image_key, run_key=_run_key(models, prompts, tolerances, device))
     scorer = _Scorer(models, prompts, predictor, tolerances)
-    needs = Needs(cpus=predict.INFERENCE_THREADS, gpus=int(device.startswith("cuda")))
+    needs = Needs(cpus=THREADS, gpus=int(device.startswith("cuda")))
     if progress is not None:
         progress(0, len(ordered))
     tables: list[pd.DataFrame] = []

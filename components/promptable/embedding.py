@@ -1,15 +1,15 @@
-"""What passes between an image, its prompts and a decoder: maps of images, and prompts as rows of numbers.
+"""What passes between an image, its prompts and a model: maps of images, prompts as rows of numbers; and that model.
 
-Both hold PyTorch's tensors or NumPy's arrays, as the model takes them that they go to. A service that runs an exported
-network needs no PyTorch, whose import takes seconds and 200 MB; nothing here imports it before it is handed a tensor.
-Leaves out: networks, and what is made of a person's prompts (predict.py).
+Maps and rows hold PyTorch's tensors or NumPy's arrays, as the model takes them that they go to. A service that runs an
+exported network needs no PyTorch, whose import takes seconds and 200 MB; nothing here imports it before it is handed a
+tensor. Leaves out: networks, and what is made of a person's prompts (predict.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,28 @@ class PromptBatch(Generic[A]):
             labels=to_tensor(self.labels, device),
             previous=None if self.previous is None else to_tensor(self.previous, device),
         )
+
+
+class Promptable(Protocol):
+    """What predicting needs of a model: a `Segmenter`, or the same one exported (runtimes/exported.py)."""
+
+    @property
+    def image_size_px(self) -> int:
+        """The side of its square input."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where it takes its tensors."""
+        ...
+
+    def encode(self, images: Any) -> Embedding[Any]:
+        """Images (B 3 S S) to embeddings."""
+        ...
+
+    def decode(self, embedding: Embedding[Any], prompts: PromptBatch[Any]) -> tuple[Any, Any]:
+        """Prompts to mask logits (N S/4 S/4) and estimates of each mask's IoU (N)."""
+        ...
 
 
 def to_tensor(values: torch.Tensor | Array, device: torch.device) -> torch.Tensor:

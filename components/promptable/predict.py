@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -18,7 +18,15 @@ from numpy.typing import NDArray
 
 from components.errors import PromptError
 from components.preprocess import to_input_xy, to_native, to_native_arrays, to_planes
-from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Array, Embedding, PromptBatch, to_tensor
+from components.promptable.embedding import (
+    LEVEL_STRIDES,
+    NO_PREVIOUS,
+    Array,
+    Embedding,
+    Promptable,
+    PromptBatch,
+    to_tensor,
+)
 from components.promptable.runtimes.exported import Exported
 from components.promptable.runtimes.runtime import THREADS
 from components.types import Image, Mask, Prediction, Prompt
@@ -29,30 +37,6 @@ if TYPE_CHECKING:
 
 # SAM2's prompt encoder takes pixel indices and adds half a pixel; ours count from the corner of the first pixel.
 SAM2_SHIFT_PX = 0.5
-
-INFERENCE_THREADS = THREADS
-
-
-class Promptable(Protocol):
-    """What predicting needs of a model: a `Segmenter`, or the same one exported (runtimes/exported.py)."""
-
-    @property
-    def image_size_px(self) -> int:
-        """The side of its square input."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where it takes its tensors."""
-        ...
-
-    def encode(self, images: Any) -> Embedding[Any]:
-        """Images (B 3 S S) to embeddings."""
-        ...
-
-    def decode(self, embedding: Embedding[Any], prompts: PromptBatch[Any]) -> tuple[Any, Any]:
-        """Prompts to mask logits (N S/4 S/4) and estimates of each mask's IoU (N)."""
-        ...
 
 
 def pick_device() -> torch.device:
@@ -73,7 +57,7 @@ def pin_threads() -> None:
     """
     import torch
 
-    torch.set_num_threads(INFERENCE_THREADS)
+    torch.set_num_threads(THREADS)
 
 
 def place_of(model: Promptable) -> torch.device | None:

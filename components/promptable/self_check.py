@@ -24,7 +24,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from components.artefacts import write_json
 from components.errors import ArtefactError, PromptError
 from components.masks import Rle, decode_checked, overlap, to_rle
-from components.promptable.predict import Promptable, segment
+from components.promptable.embedding import Promptable
+from components.promptable.predict import segment
 from components.types import BoxXyxy, Image, Mask, Point, Prediction, Prompt
 
 SELF_CHECK = "self_check.json"

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from components.findings.finding import Finding, Origin
     from components.formats import Region
     from components.promptable.calibration import Calibration, Judged
+    from components.promptable.embedding import Promptable
     from components.promptable.guard import GuardFinding
-    from components.promptable.predict import Promptable
 
 MAX_OBJECTS = 255
 NUMBERS = {"--box": 4, "--point": 3}

@@ -19,8 +19,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from components.promptable.embedding import Embedding, PromptBatch, together
-from components.promptable.predict import Promptable, place_of, to_batch, to_inputs, to_prediction, without_gradients
+from components.promptable.embedding import Embedding, Promptable, PromptBatch, together
+from components.promptable.predict import place_of, to_batch, to_inputs, to_prediction, without_gradients
 from components.types import Image, Prediction, Prompt
 
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from components.params.serving import RuntimeName
 from components.promptable.adapter import AdapterConfig, adapter_config
 from components.promptable.build import SAM2_DECODER, TrunkConfig, build_segmenter
 from components.promptable.decoder import DecoderConfig
-from components.promptable.predict import Promptable
+from components.promptable.embedding import Promptable
 from components.students import load_student, student_adapter, student_decoder, student_names, student_trunk
 from components.teacher.hiera import HIERAS
 from components.types import Prompt

@@ -20,8 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from components.promptable.embedding import PromptBatch
-from components.promptable.predict import Promptable
+from components.promptable.embedding import Promptable, PromptBatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,9 @@ from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replaci
 from components.evaluation.benchmarking.catalogue import RUNTIMES, Subject, Variant
 from components.params.serving import RuntimeName
 from components.preprocess import PREPROCESS_VERSION
+from components.promptable.embedding import Promptable
 from components.promptable.export import export_onnx
 from components.promptable.folding.segmenter import fold
-from components.promptable.predict import Promptable
 from components.promptable.runtimes.loading import is_installed, load_runtime
 from components.promptable.segmenter import Segmenter
 

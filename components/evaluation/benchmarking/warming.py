@@ -14,7 +14,7 @@ import torch
 from components.evaluation.benchmarking.catalogue import Variant
 from components.evaluation.benchmarking.opening import Workshop
 from components.evaluation.benchmarking.passes import DType, Part, one_batch, one_pass
-from components.promptable.predict import Promptable
+from components.promptable.embedding import Promptable
 from components.types import Prompt
 
 HEAVY_S = 1.5

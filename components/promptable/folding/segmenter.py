@@ -20,7 +20,7 @@ from components.promptable.trunks.rep import AdaptedRep, fold_trunk
 
 
 class FoldedSegmenter(nn.Module):
-    """A segmenter that is only for inference, on images of one size; `predict.Promptable`."""
+    """A segmenter that is only for inference, on images of one size; a `Promptable` (embedding.py)."""
 
     def __init__(self, segmenter: Segmenter) -> None:
         super().__init__()

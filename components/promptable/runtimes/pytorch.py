@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from components.promptable.embedding import Embedding, PromptBatch
+from components.promptable.embedding import Embedding, Promptable, PromptBatch
 from components.promptable.folding.segmenter import fold
 from components.promptable.model_folder import load_segmenter
-from components.promptable.predict import INFERENCE_THREADS, Promptable, pin_threads
-from components.promptable.runtimes.runtime import Facts
+from components.promptable.predict import pin_threads
+from components.promptable.runtimes.runtime import THREADS, Facts
 
 NAME = "pytorch"
 
@@ -74,4 +74,4 @@ def load(folder: Path) -> PyTorch:
 
 def of_segmenter(segmenter: Promptable) -> PyTorch:
     """A segmenter that is loaded already, folded or as it was trained."""
-    return PyTorch(segmenter, Facts(NAME, torch.__version__, f"{segmenter.device.type}, {INFERENCE_THREADS} threads"))
+    return PyTorch(segmenter, Facts(NAME, torch.__version__, f"{segmenter.device.type}, {THREADS} threads"))

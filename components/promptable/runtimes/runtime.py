@@ -6,12 +6,9 @@ Leaves out: the runtimes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Protocol
 
-from components.promptable.embedding import Embedding, PromptBatch
-
-if TYPE_CHECKING:
-    import torch
+from components.promptable.embedding import Promptable
 
 THREADS = 2
 """With how many threads every runtime computes, so that sums are cut alike on every machine."""
@@ -32,28 +29,10 @@ class Facts:
         return f"{self.name} {self.version} ({self.told})"
 
 
-class Runtime(Protocol):
-    """A `Promptable` (components/promptable/predict.py) that says what runs it."""
+class Runtime(Promptable, Protocol):
+    """A model that says what runs it."""
 
     @property
     def facts(self) -> Facts:
         """What runs it."""
-        ...
-
-    @property
-    def image_size_px(self) -> int:
-        """The side of its square input."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Where it takes tensors."""
-        ...
-
-    def encode(self, images: Any) -> Embedding[Any]:
-        """Images (B 3 S S) to embeddings."""
-        ...
-
-    def decode(self, embedding: Embedding[Any], prompts: PromptBatch[Any]) -> tuple[Any, Any]:
-        """Prompts to mask logits (N S/4 S/4) and estimates of each mask's IoU (N)."""
         ...

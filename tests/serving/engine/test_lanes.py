@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from components.params import LaneParams
-from components.promptable.predict import INFERENCE_THREADS
+from components.promptable.runtimes.runtime import THREADS
 from serving.engine.lanes import Lane, Lanes
 from serving.engine.later import BusyError, TooSlowError, bounded_s
 from tests.serving.engine.clocks import Clock
@@ -248,6 +248,6 @@ def test_every_thread_has_as_many_of_torchs_as_the_library() -> None:
         while len(held.began) < 3:
             await asyncio.sleep(0)
         held.go_on.set()
-        assert await settle(*tasks) == [INFERENCE_THREADS] * 3
+        assert await settle(*tasks) == [THREADS] * 3
 
     run(scene)

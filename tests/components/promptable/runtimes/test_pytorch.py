@@ -9,8 +9,8 @@ import torch
 
 from components.promptable.embedding import PromptBatch
 from components.promptable.folding.segmenter import FoldedSegmenter
-from components.promptable.predict import INFERENCE_THREADS
 from components.promptable.runtimes.pytorch import PyTorch, load, of_segmenter
+from components.promptable.runtimes.runtime import THREADS
 from tests.components.promptable.conftest import SIZE_PX, Pair
 
 
@@ -25,7 +25,7 @@ def test_every_thread_that_asks_has_the_same_number_of_threads(as_it_starts: Pai
         return torch.get_num_threads()
 
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(ask, 0).result() == INFERENCE_THREADS
+        assert pool.submit(ask, 0).result() == THREADS
 
 
 def test_what_is_loaded_is_folded_and_gives_several_masks_at_once_from_any_number_of_threads(
