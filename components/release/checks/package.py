@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from components.release.checks.check import Check
@@ -84,20 +84,31 @@ def _without_pickles(package: Mapping[str, Any]) -> Check:
 
 
 def _same_masks(package: Mapping[str, Any], form: str, rules: Rules) -> Check:
-    """The share of pixels decides, and the Dice beside it: few pixels can be all of a small object."""
-    limits = rules.limits
-    share_limit, dice_limit = limits.max_export_px_share, limits.max_export_dice_difference
     found = part(part(package.get("parity")).get(form))
-    cases, share, dice = (found.get(key) for key in ("cases", "worst_share", "worst_dice_difference"))
-    if not cases or share is None or dice is None:
+    if not _compared(found):
         reason = f"{FORMS[form]} was compared with the scored masks on no case; {AGAIN}"
-        return Check(f"{form}_parity", "INSUFFICIENT", None, share_limit, reason)
+        return Check(f"{form}_parity", "INSUFFICIENT", None, rules.limits.max_export_px_share, reason)
+    told = f"{FORMS[form]} differs from the scored masks of {found['cases']} golden cases"
+    return _near(f"{form}_parity", [found], rules, told=told)
+
+
+def _compared(found: Mapping[str, Any]) -> bool:
+    return bool(found.get("cases")) and None not in (found.get("worst_share"), found.get("worst_dice_difference"))
+
+
+def _near(name: str, compared: Sequence[Mapping[str, Any]], rules: Rules, *, told: str) -> Check:
+    """Whether masks are the scored ones but for rounding, in the worst of what was compared.
+
+    The share of pixels decides, and the Dice beside it: few pixels can be all of a small object.
+    """
+    share_limit, dice_limit = rules.limits.max_export_px_share, rules.limits.max_export_dice_difference
+    share, dice = (max(float(found[key]) for found in compared) for key in ("worst_share", "worst_dice_difference"))
     reason = (
-        f"{FORMS[form]} differs from the scored masks of {cases} golden cases in at most {100 * share:.4g} % of the "
-        f"pixels and {dice:.4f} of Dice; allowed {100 * share_limit:g} % and {dice_limit:g}"
+        f"{told} in at most {100 * share:.4g} % of the pixels and {dice:.4f} of Dice; allowed "
+        f"{100 * share_limit:g} % and {dice_limit:g}"
     )
     same = share <= share_limit and dice <= dice_limit
-    return Check(f"{form}_parity", "PASS" if same else "FAIL", float(share), share_limit, reason)
+    return Check(name, "PASS" if same else "FAIL", share, share_limit, reason)
 
 
 def _served_alike(package: Mapping[str, Any], rules: Rules) -> Check:
@@ -117,24 +128,17 @@ def _served_alike(package: Mapping[str, Any], rules: Rules) -> Check:
 
 def _all_runtimes(package: Mapping[str, Any], rules: Rules) -> Check:
     """Whichever runtime the setting may take on another machine, its masks must be the scored ones."""
-    limits, served = rules.limits, package.get("runtime")
-    share_limit, dice_limit = limits.max_export_px_share, limits.max_export_dice_difference
+    served, limit = package.get("runtime"), rules.limits.max_export_px_share
     each = {name: part(found) for name, found in part(package.get("runtimes")).items()}
-    judged = {name: found for name, found in each.items() if found.get("cases")}
-    if not judged or len(judged) < len(each):
+    if not each or not all(map(_compared, each.values())):
         reason = f"not each runtime that may serve it was compared with the scored masks; {AGAIN}"
-        return Check("runtime_parity", "INSUFFICIENT", None, share_limit, reason)
-    if served not in judged:
-        reason = f"{served} ran the service, which as it is set may be run by {', '.join(judged)}"
-        return Check("runtime_parity", "FAIL", str(served), share_limit, reason)
-    share = max(float(found["worst_share"]) for found in judged.values())
-    dice = max(float(found["worst_dice_difference"]) for found in judged.values())
-    reason = (
-        f"each runtime that may serve it ({', '.join(judged)}) differs from the scored masks in at most "
-        f"{100 * share:.4g} % of the pixels and {dice:.4f} of Dice; allowed {100 * share_limit:g} % and {dice_limit:g}"
-    )
-    same = share <= share_limit and dice <= dice_limit
-    return Check("runtime_parity", "PASS" if same else "FAIL", share, share_limit, reason)
+        return Check("runtime_parity", "INSUFFICIENT", None, limit, reason)
+    names = ", ".join(each)
+    if served not in each:
+        reason = f"{served} ran the service, which as it is set may be run by {names}"
+        return Check("runtime_parity", "FAIL", str(served), limit, reason)
+    told = f"each runtime that may serve it ({names}) differs from the scored masks"
+    return _near("runtime_parity", list(each.values()), rules, told=told)
 
 
 def _quick_enough(package: Mapping[str, Any], rules: Rules) -> list[Check]:
