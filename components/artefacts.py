@@ -146,8 +146,33 @@ def take_place(beside: Path, folder: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented JSON with sorted keys, in one piece; NaN and infinity are refused."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    write_text(path, _json(value) + "\n")
+
+
+def write_json_streamed(path: Path, value: Mapping[str, Any]) -> None:
+    """Write an object with the bytes that `write_json` gives it; values that are iterators become lists, of which one
+    item is held at a time. They are read in the order of their names."""
+    with replacing(path) as beside, beside.open("w", encoding="utf-8") as file:
+        for number, name in enumerate(sorted(value)):
+            file.write(("," if number else "{") + f"\n  {_json(name)}: ")
+            if isinstance(value[name], Iterator):
+                file.writelines(_list_parts(value[name]))
+            else:
+                file.write(_json(value[name]).replace("\n", "\n  "))
+        file.write("\n}\n" if value else "{}\n")
+
+
+def _list_parts(items: Iterator[Any]) -> Iterator[str]:
+    """A list within an object, item by item."""
+    begin = "["
+    for item in items:
+        yield f"{begin}\n    " + _json(item).replace("\n", "\n    ")
+        begin = ","
+    yield "[]" if begin == "[" else "\n  ]"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -41,9 +41,10 @@ def harmonise(job: Job) -> None:
     done = write_harmonised(job, job.params.datasets[job.dataset])
     if done.resumed:
         log.info("%d images were there from an interrupted run", done.resumed)
-    objects = sum(len(record.objects) for record in done.records)
-    groups = len({record.group for record in done.records})
-    job.run.log_metrics({"images": len(done.records), "objects": objects, "groups": groups})
+    records = done.records
+    objects = sum(len(record.objects) for record in records)
+    groups = len({record.group for record in records})
+    job.run.log_metrics({"images": len(records), "objects": objects, "groups": groups})
 
 
 if __name__ == "__main__":

@@ -31,9 +31,15 @@ from components.contract import CONTRACTS, Contract
 from components.engines import ONE_THREAD, Engine, Progress, Unknown
 from components.errors import DataFaultsError, LayoutError
 from components.intake.faults import acceptance, errors, first_of
-from components.intake.form.coco_export import to_coco
+from components.intake.form.coco_export import write_coco
 from components.intake.form.croissant import to_croissant
-from components.intake.form.records import COCO, CROISSANT, MANIFEST_SCHEMA_VERSION, write_manifest
+from components.intake.form.records import (
+    CROISSANT,
+    MANIFEST_SCHEMA_VERSION,
+    iterate_manifest,
+    read_manifest,
+    write_manifest_in_order,
+)
 from components.intake.form.shards import Place, ShardWriter, Spool
 from components.intake.judging.rules import judge, warned_of
 from components.intake.layouts import Case, read_layout
@@ -54,10 +60,15 @@ Made = tuple[dict[str, Any], Encoded | None]
 
 @dataclass(frozen=True, slots=True)
 class Harmonised:
-    """What a harmonised dataset holds: its records, and how many images were taken over from an earlier try."""
+    """A harmonised dataset: its folder, and how many images were taken over from an earlier try."""
 
-    records: tuple[Record, ...]
+    folder: Path
     resumed: int
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What it holds, read from its manifest."""
+        return tuple(read_manifest(self.folder))
 
 
 def harmonise(
@@ -107,12 +118,10 @@ def _harmonise(
     engine: Engine,
     progress: Progress | None,
 ) -> Harmonised:
-    reading = read_layout(contract, raw, phantom=phantom, contracts=contracts)
-    _refuse(contract, errors(reading.faults))
+    cases = _usable(contract, raw, phantom=phantom, contracts=contracts)
     work = work_folder(out)
     stamp = work_stamp(contract, phantom=phantom) | {"manifest_version": MANIFEST_SCHEMA_VERSION}
     journal = Journal(work, stamp)
-    cases = [case for case in reading.cases if not _image_accepted(case, contract, raw)]
     make = Unknown(case_key, partial(_make, contract=contract, raw=raw), journal.keys())
     done = _Done(journal)
     with closing(Spool(work / SPOOL)) as spool:
@@ -128,12 +137,21 @@ def _harmonise(
             return done.now(key, entry)
 
         making = zip(cases, engine.mapped(make, cases, progress=progress), strict=True)
-        facts = facts_frame(one(case, *made) for case, made in making)
+        # No rule looks at the hashes, which take most of a row.
+        facts = facts_frame((one(case, *made) for case, made in making), without=("perceptual_hash",))
         _refuse(contract, errors(judge(facts, contract)))
         cases = _with_warnings(cases, warned_of(facts, contract))
-        records = _publish(contract, cases, done, spool=spool, out=out, phantom=phantom)
+        del facts
+        _publish(contract, cases, done, spool=spool, out=out, phantom=phantom)
     shutil.rmtree(work)
-    return Harmonised(tuple(records), done.resumed)
+    return Harmonised(out, done.resumed)
+
+
+def _usable(contract: Contract, raw: Path, *, phantom: bool, contracts: Path) -> list[Case]:
+    """The cases of a raw dataset whose layout is sound, but for those whose image is known to be unreadable."""
+    reading = read_layout(contract, raw, phantom=phantom, contracts=contracts)
+    _refuse(contract, errors(reading.faults))
+    return [case for case in reading.cases if not _image_accepted(case, contract, raw)]
 
 
 class _Done:
@@ -216,7 +234,11 @@ def _full_disk_told(contract: Contract, out: Path) -> Iterator[None]:
 
 def _with_warnings(cases: Sequence[Case], codes: Mapping[str, Sequence[str]]) -> list[Case]:
     """The cases, with the codes of their warnings beside the authors' flags."""
-    return [replace(case, flags=tuple(dict.fromkeys((*case.flags, *codes.get(case.image_id, ()))))) for case in cases]
+    told = (tuple(dict.fromkeys((*case.flags, *codes.get(case.image_id, ())))) for case in cases)
+    # Most have none, and stay what they are: no second object of each.
+    return [
+        replace(case, flags=flags) if flags != case.flags else case for case, flags in zip(cases, told, strict=True)
+    ]
 
 
 def _is_whole(entry: dict[str, Any], spool: Spool) -> bool:
@@ -274,28 +296,24 @@ def _publish(
     spool: Spool,
     out: Path,
     phantom: bool,
-) -> list[Record]:
+) -> None:
     """Write shards, manifest, COCO and Croissant files, and put the finished folder into place.
 
-    Returns records that point to it. The work stays as it was: a failure costs no decoding.
+    One image is held at a time, and of the manifest the table. The work stays as it was: a failure costs no decoding.
     """
-    pairs = sorted(zip(cases, done.keys, strict=True), key=lambda pair: pair[0].image_id)
-    records = []
+    order = sorted(range(len(cases)), key=lambda at: cases[at].image_id)
     with replacing_folder(out) as beside:
         with ShardWriter(beside) as shards:
-            for case, key in pairs:
-                values = done.values(key)
-                place = _pack(case, values, spool, shards)
-                records.append(_record(case, values, place, contract=contract, folder=beside, phantom=phantom))
-        write_manifest(beside, records)
-        write_json(beside / COCO, to_coco(records, contract))
-        write_json(beside / CROISSANT, to_croissant(records, contract, folder=beside, shards=shards.digests))
-    return [_moved(record, beside, out) for record in records]
 
+            def record(at: int) -> Record:
+                values = done.values(done.keys[at])
+                place = _pack(cases[at], values, spool, shards)
+                return _record(cases[at], values, place, contract=contract, folder=beside, phantom=phantom)
 
-def _moved(record: Record, folder: Path, out: Path) -> Record:
-    image, mask = (out / path.relative_to(folder) for path in (record.image_path, record.mask_path))
-    return replace(record, image_path=image, mask_path=mask)
+            write_manifest_in_order(beside, map(record, order))
+        write_coco(beside, contract)
+        told = to_croissant(iterate_manifest(beside), contract, folder=beside, shards=shards.digests)
+        write_json(beside / CROISSANT, told)
 
 
 def _pack(case: Case, values: dict[str, Any], spool: Spool, shards: ShardWriter) -> Place:

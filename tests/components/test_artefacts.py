@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +22,7 @@ from components.artefacts import (
     save_model,
     sha256_of,
     write_json,
+    write_json_streamed,
 )
 from components.errors import ArtefactError
 
@@ -174,3 +177,30 @@ def test_an_absurd_input_size_is_no_description(tmp_path: Path, size_px: int) ->
     write_json(folder / DESCRIPTION, {**DESCRIBED.model_dump(mode="json"), "image_size_px": size_px})
     with pytest.raises(ArtefactError, match="image_size_px"):
         read_description(folder)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {},
+        {"b": [], "a": {"d": 1.5, "c": "ö\n"}},
+        {"images": [{"id": 1, "name": "a\nb"}, {"id": 2, "counts": [1, [2, 3], {}]}, "x", None], "info": {}, "z": []},
+    ],
+)
+def test_a_streamed_object_has_the_bytes_of_one_written_whole(value: dict[str, Any], tmp_path: Path) -> None:
+    write_json(tmp_path / "whole.json", value)
+    lists = {name: iter(one) if isinstance(one, list) else one for name, one in value.items()}
+    write_json_streamed(tmp_path / "streamed.json", lists)
+    assert (tmp_path / "streamed.json").read_bytes() == (tmp_path / "whole.json").read_bytes()
+
+
+def test_a_stream_that_breaks_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise OSError("the image is gone")
+
+    write_json(tmp_path / "a.json", {"kept": True})
+    with pytest.raises(OSError, match="gone"):
+        write_json_streamed(tmp_path / "a.json", {"list": broken()})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"kept": True}

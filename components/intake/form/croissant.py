@@ -8,7 +8,7 @@ time of writing, so that equal data give equal bytes. Leaves out: reading Croiss
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ CONTEXT = {
 
 
 def to_croissant(
-    records: Sequence[Record], contract: Contract, *, folder: Path, shards: Mapping[str, str]
+    records: Iterable[Record], contract: Contract, *, folder: Path, shards: Mapping[str, str]
 ) -> dict[str, Any]:
     """The Croissant description of a harmonised dataset.
 
@@ -101,11 +101,16 @@ def to_croissant(
     }
 
 
-def _about(records: Sequence[Record], contract: Contract) -> dict[str, Any]:
+def _about(records: Iterable[Record], contract: Contract) -> dict[str, Any]:
     """Name, description, licence, citation and authors; phantoms have none of the dataset whose layout they borrow."""
-    count = f"{len(records)} images in {len({record.group for record in records})} groups"
+    images, groups, phantom = 0, set(), False
+    for record in records:
+        images += 1
+        groups.add(record.group)
+        phantom |= record.phantom
+    count = f"{images} images in {len(groups)} groups"
     source = contract.source
-    if any(record.phantom for record in records):
+    if phantom:
         return {
             "name": f"{contract.name}_phantom",
             "description": f"PHANTOMS, no patient data: {contract.anatomy}, made by SonoForge's generator in the "

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -32,10 +32,15 @@ MANIFEST = "manifest.parquet"
 COCO, CROISSANT = "coco.json", "croissant.json"
 # Held as dicts at once; a table takes a fraction of their memory.
 ROWS_AT_ONCE = 1000
+READ_BYTES = 2**16
 # 4: scanner and site are known; 3: each PNG's CRC-32 is known; 2: PNGs lie in shards; 1: each was a file of its own.
 MANIFEST_SCHEMA_VERSION = 4
 SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
 SPLITS = ("train", "val", "test")
+
+
+# Of few values, in a dataset.
+_REPEATED = ("dataset", "role", "subject_class", "official_split", "scanner", "site", "spacing_source")
 
 
 def _column(name: str, kind: pa.DataType, meaning: str, *, unit: str = "", nullable: bool = False) -> pa.Field:
@@ -90,14 +95,35 @@ def write_manifest(folder: Path, records: Sequence[Record]) -> None:
 
     Rows are sorted by image id, so that equal records give equal bytes. A path without a span stands for a whole file.
     """
-    coming = (_to_row(record, folder) for record in sorted(records, key=lambda record: record.image_id))
-    parts = [MANIFEST_SCHEMA.empty_table()]
+    write_manifest_in_order(folder, sorted(records, key=lambda record: record.image_id))
+
+
+def write_manifest_in_order(folder: Path, records: Iterable[Record]) -> None:
+    """The same for records that come one by one, sorted already; few of them are held at once."""
+    coming = (_to_row(record, folder) for record in _sorted_already(records))
+    parts = [MANIFEST_SCHEMA.empty_table().columns]
     while rows := list(islice(coming, ROWS_AT_ONCE)):
-        parts.append(pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA))
+        parts.append(pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA).columns)
     # In one piece, so that the file's bytes don't depend on how many rows were held at once.
-    table = pa.concat_tables(parts).combine_chunks()
+    table = pa.Table.from_arrays([_taken(parts, at) for at in range(len(MANIFEST_SCHEMA))], schema=MANIFEST_SCHEMA)
     with replacing(folder / MANIFEST) as beside:
         pq.write_table(table, beside)
+
+
+def _sorted_already(records: Iterable[Record]) -> Iterator[Record]:
+    last = ""
+    for record in records:
+        assert last <= record.image_id, "rows are in the order of their ids"
+        last = record.image_id
+        yield record
+
+
+def _taken(parts: list[list[pa.ChunkedArray]], column: int) -> pa.ChunkedArray:
+    """One column of all parts in one piece; the parts let go of theirs, so that the table isn't held twice."""
+    chunks = [chunk for part in parts for chunk in part[column].chunks]
+    for part in parts:
+        part[column] = None
+    return pa.chunked_array(chunks, type=MANIFEST_SCHEMA.field(column).type).combine_chunks()
 
 
 def read_manifest(folder: Path) -> list[Record]:
@@ -108,6 +134,11 @@ def read_manifest(folder: Path) -> list[Record]:
     LayoutError
         If there is no manifest, or one of another schema version.
     """
+    return list(iterate_manifest(folder))
+
+
+def iterate_manifest(folder: Path) -> Iterator[Record]:
+    """The records of `read_manifest` one by one, few of which are held at once; raises as that does, on first use."""
     path = folder / MANIFEST
     if not path.is_file():
         raise LayoutError(
@@ -115,25 +146,33 @@ def read_manifest(folder: Path) -> list[Record]:
             expected="a harmonised dataset",
             remedy="run the stage `harmonise` for it, or name another folder",
         )
+    shared = _Shared(folder)
+    for batch in _batches(path):
+        for row in batch.to_pylist():
+            yield _to_record(row, shared)
+
+
+def _batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The rows of a manifest, some at a time."""
     try:
-        schema = pq.read_schema(path)
-        version = (schema.metadata or {}).get(b"sonoforge.manifest.version", b"none").decode(errors="replace")
-        _check_version(path, version)
-        table = pq.read_table(path)
+        # By a buffer, as the columns of all rows would be held else.
+        with pq.ParquetFile(path, buffer_size=READ_BYTES) as file:
+            schema = file.schema_arrow
+            version = (schema.metadata or {}).get(b"sonoforge.manifest.version", b"none").decode(errors="replace")
+            _check_version(path, version)
+            if not schema.equals(MANIFEST_SCHEMA):
+                raise LayoutError(
+                    f"{path} has other columns than version {version}",
+                    expected="the columns and types of docs/manifest-schema.md",
+                    remedy=_again(path.parent),
+                )
+            yield from file.iter_batches(batch_size=ROWS_AT_ONCE)
     except (pa.ArrowException, OSError) as error:
         raise LayoutError(
             f"{path} can't be read: {' '.join(str(error).split())}",
             expected="a Parquet file",
-            remedy=_again(folder),
+            remedy=_again(path.parent),
         ) from None
-    if not table.schema.equals(MANIFEST_SCHEMA):
-        raise LayoutError(
-            f"{path} has other columns than version {version}",
-            expected="the columns and types of docs/manifest-schema.md",
-            remedy=_again(folder),
-        )
-    batches = table.to_batches(max_chunksize=ROWS_AT_ONCE)
-    return [_to_record(row, folder) for batch in batches for row in batch.to_pylist()]
 
 
 def _check_version(path: Path, version: str) -> None:
@@ -267,9 +306,28 @@ def _whole(path: Path) -> Span:
     return Span(0, len(data), zlib.crc32(data))
 
 
-def _to_record(row: dict[str, Any], folder: Path) -> Record:
+class _Shared:
+    """What many records of a folder have in common, once: each would hold its own copy else, half of its memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[Any, Any] = {}
+
+    def one(self, value: Any) -> Any:
+        """The first value that was equal to this one."""
+        return self._known.setdefault(value, value)
+
+    def path(self, relative: str) -> Path:
+        """The path of a shard within the folder."""
+        found: Path | None = self._known.get((Path, relative))
+        if found is None:
+            found = self._known[Path, relative] = _within(self._folder, relative)
+        return found
+
+
+def _to_record(row: dict[str, Any], shared: _Shared) -> Record:
     objects = tuple(
-        ObjectTruth(o["index"], o["label"], (b[0], b[1], b[2], b[3]), o["area_px"])
+        ObjectTruth(o["index"], shared.one(o["label"]), (b[0], b[1], b[2], b[3]), o["area_px"])
         for o in row["objects"]
         for b in [o["box_xyxy"]]
     )
@@ -279,13 +337,14 @@ def _to_record(row: dict[str, Any], folder: Path) -> Record:
         for kind in ("image", "mask")
     }
     changed = {
-        "image_path": _within(folder, row["image_path"]),
-        "mask_path": _within(folder, row["mask_path"]),
+        "group": row["image_id"] if row["group"] == row["image_id"] else shared.one(row["group"]),
+        "image_path": shared.path(row["image_path"]),
+        "mask_path": shared.path(row["mask_path"]),
         "objects": objects,
-        "spacing_mm": None if spacing is None else (spacing[0], spacing[1]),
-        "flags": tuple(row["flags"]),
+        "spacing_mm": None if spacing is None else shared.one((spacing[0], spacing[1])),
+        "flags": shared.one(tuple(row["flags"])),
     }
-    return Record(**{**row, **changed, **places})
+    return Record(**{**row, **changed, **{name: shared.one(row[name]) for name in _REPEATED}, **places})
 
 
 def _within(folder: Path, relative: str) -> Path:

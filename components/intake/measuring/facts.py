@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
@@ -258,18 +258,19 @@ def _names(labels: set[str]) -> str:
     return " and ".join(sorted(labels)) or "nothing"
 
 
-def facts_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Rows to a table with the types of `COLUMNS`; a table holds a row in a quarter of the memory that a dict takes, so
-    few dicts are held at once."""
+def facts_frame(rows: Iterable[dict[str, Any]], *, without: Collection[str] = ()) -> pd.DataFrame:
+    """Rows to a table with the types of `COLUMNS`, but for those `without` which it will do; a table holds a row in a
+    quarter of the memory that a dict takes, so few dicts are held at once."""
+    types = {name: kind for name, kind in COLUMNS.items() if name not in without}
     coming = iter(rows)
-    parts = [_frame([])]
+    parts = [_frame([], types)]
     while some := list(islice(coming, ROWS_AT_ONCE)):
-        parts.append(_frame(some))
+        parts.append(_frame(some, types))
     return pd.concat(parts, ignore_index=True)
 
 
-def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(COLUMNS)).astype(COLUMNS)
+def _frame(rows: Sequence[dict[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=list(types)).astype(types)
 
 
 def collect_facts(

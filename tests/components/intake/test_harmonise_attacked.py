@@ -92,9 +92,9 @@ KILLED_AFTER = {
     "an entry of the journal": (2, Journal, "add"),
     "the first image in a shard": (1, ShardWriter, "add"),
     "the last image in a shard": (4, ShardWriter, "add"),
-    "the manifest": (1, module, "write_manifest"),
-    "COCO": (1, module, "write_json"),
-    "Croissant": (2, module, "write_json"),
+    "the manifest": (1, module, "write_manifest_in_order"),
+    "COCO": (1, module, "write_coco"),
+    "Croissant": (1, module, "write_json"),
     "the old set stepped aside": (1, Path, "rename"),
     "the new set took its place": (2, Path, "rename"),
 }
@@ -156,7 +156,8 @@ def test_two_at_once_are_refused_and_the_first_is_not_disturbed(
 
 
 @pytest.mark.parametrize(
-    "point", ["add to the spool", "add to a shard", "write_manifest", "write_json", "a half shard"]
+    "point",
+    ["add to the spool", "add to a shard", "write_manifest_in_order", "write_coco", "write_json", "a half shard"],
 )
 def test_a_full_disk_is_told_nothing_half_stays_and_what_is_done_is_kept(
     point: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -201,7 +202,7 @@ def test_other_errors_of_the_system_are_not_called_a_full_disk(
     def denied(*_: Any, **__: Any) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(module, "write_manifest", denied)
+    monkeypatch.setattr(module, "write_manifest_in_order", denied)
     with pytest.raises(PermissionError):
         run(tmp_path / "udiat")
 

@@ -30,6 +30,7 @@ def test_the_order_of_records_does_not_matter_and_ids_are_unique(
     records = read_manifest(out)
     coco = to_coco(records, contract)
     assert coco == to_coco(records[::-1], contract) == json.loads(json.dumps(coco))
+    assert coco == json.loads((out / "coco.json").read_text(encoding="utf-8")), "the file was written image by image"
     assert [image["id"] for image in coco["images"]] == list(range(1, len(records) + 1))
     assert [one["id"] for one in coco["annotations"]] == list(range(1, len(coco["annotations"]) + 1))
     assert [one["name"] for one in coco["categories"]] == list(dict.fromkeys(contract.mask.labels.values()))
