@@ -7,7 +7,8 @@ change their class from one to the next. Leaves out: other datasets, and joining
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +57,8 @@ def with_near_copies(
     """
     files = facts["image_file"].tolist()
     groups, classes = _numbered(facts["group"]), facts["subject_class"].fillna("").tolist()
-    near: list[list[str]] = [[] for _ in cases]
-    conflicts: list[list[str]] = [[] for _ in cases]
+    near: dict[int, list[str]] = defaultdict(list)
+    conflicts: dict[int, list[str]] = defaultdict(list)
 
     def tell_conflict(i: int, j: int, how: str) -> None:
         if classes[i] and classes[j] and classes[i] != classes[j]:
@@ -72,7 +73,11 @@ def with_near_copies(
             near[i].append(files[j])
             near[j].append(files[i])
         tell_conflict(i, j, f"their speckle correlates by {correlation:.2f}")
-    told = {COLUMN: [", ".join(others) for others in near], CONFLICTS: ["\n".join(lines) for lines in conflicts]}
+    rows = range(len(cases))
+    told = {
+        COLUMN: [", ".join(near.get(row, ())) for row in rows],
+        CONFLICTS: ["\n".join(conflicts.get(row, ())) for row in rows],
+    }
     return facts.assign(**{name: pd.Series(texts, index=facts.index, dtype="string") for name, texts in told.items()})
 
 
@@ -121,10 +126,20 @@ def _candidates(facts: pd.DataFrame, digests: Sequence[str], contract: Contract)
     apart = facts["group"].fillna("")
     if contract.group.key != "video":
         apart = apart + "\0" + facts["subject_class"].fillna("")
-    hashes = [None if pd.isna(one) else str(one) for one in facts["perceptual_hash"]]
-    pairs = pairs_sharing_keys(hashes, _numbered(apart), digests)
+    # As they stand in the table, not a second time as a list.
+    pairs = pairs_sharing_keys(_Texts(facts["perceptual_hash"]), _numbered(apart), digests)
     numbers = _numbered(facts["pixels_md5"])
     return pairs[numbers[pairs[:, 0]] != numbers[pairs[:, 1]]]
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """A column's texts one by one, None where there is none."""
+
+    column: pd.Series
+
+    def __iter__(self) -> Iterator[str | None]:
+        return (None if one is pd.NA else str(one) for one in self.column)
 
 
 def _numbered(names: pd.Series) -> Index:

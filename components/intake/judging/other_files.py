@@ -29,9 +29,10 @@ _HEAD_BYTES = 2**14
 
 def other_faults(facts: pd.DataFrame, reading: LayoutReading, contract: Contract, folder: Path) -> list[Fault]:
     """What the files tell that `facts` don't hold: `identity_in_name`, `date_in_name` and `identity_tag`."""
-    known = set(facts["image_file"]).union(*facts["mask_files"].str.split("; "))
-    named = ((path, readable(path.relative_to(folder).as_posix())) for path in files_under(folder))
-    others = [(path, name) for path, name in named if name not in known]
+    known = {dict(case.published).get(path, path) for case in reading.cases for path in (case.image, *case.masks)}
+    others = [
+        (path, readable(path.relative_to(folder).as_posix())) for path in files_under(folder) if path not in known
+    ]
     told = {line.split("\t")[0] for column in NAME_COLUMNS for text in facts[column] for line in text.split("\n")}
     taken_out = {path for case in reading.excluded for path in (case.image, *case.masks)}
     tags = [(name, names) for path, name in others if path not in taken_out and (names := _tags(path))]

@@ -28,6 +28,10 @@ class Entries:
     files: dict[str, Path] = field(default_factory=dict)
     folders: dict[str, Path] = field(default_factory=dict)
 
+    def content(self) -> Iterator[Path]:
+        """The files, but for DVC's own .gitignore and the phantoms' notice."""
+        return (path for name, path in self.files.items() if name not in _NO_CONTENT)
+
 
 @dataclass(slots=True)
 class Tree:
@@ -49,16 +53,23 @@ class Tree:
     @classmethod
     def of(cls, top: Path) -> Self:
         """List a folder; one whose files may not even be listed counts as empty, and is told as closed."""
-        tree, real = cls(top), os.path.realpath(top)
-        left = [(top, 0)]
+        tree = cls(top)
+        for folder, here in tree.walked():
+            tree.folders[folder] = here
+        return tree
+
+    def walked(self) -> Iterator[tuple[Path, Entries]]:
+        """Each folder with what it holds, which isn't kept; what is told apart is."""
+        real = os.path.realpath(self.top)
+        left = [(self.top, 0)]
         while left:
             folder, depth = left.pop()
-            tree.folders[folder] = here = tree._listed(folder, real)
+            here = self._listed(folder, real)
+            yield folder, here
             if here.folders and depth == MAX_DEPTH:
-                tree.too_deep = True
+                self.too_deep = True
             else:
                 left += [(child, depth + 1) for child in reversed(here.folders.values())]
-        return tree
 
     def _listed(self, folder: Path, real: str) -> Entries:
         here = Entries()
@@ -85,9 +96,7 @@ class Tree:
     def files(self) -> Iterator[Path]:
         """All files, folder by folder, but for DVC's own .gitignore and the phantoms' notice."""
         for here in self.folders.values():
-            for name, path in here.files.items():
-                if name not in _NO_CONTENT:
-                    yield path
+            yield from here.content()
 
     def notice(self) -> Path | None:
         """The notice that the phantom generator puts beside its images, wherever it lies."""
@@ -150,6 +159,8 @@ def _leads_to_a_file_of(real: str, link: str) -> bool:
     return Path(target).is_file() and os.path.commonpath([real, target]) == real
 
 
-def files_under(folder: Path) -> list[Path]:
-    """All files under a folder, but for DVC's own .gitignore and the phantoms' notice."""
-    return list(Tree.of(folder).files())
+def files_under(folder: Path) -> Iterator[Path]:
+    """All files under a folder, but for DVC's own .gitignore and the phantoms' notice; one folder's are held at a
+    time."""
+    for _, here in Tree(folder).walked():
+        yield from here.content()

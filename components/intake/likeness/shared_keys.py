@@ -19,7 +19,8 @@ cases. Work goes on in parts of the keys, each with its own share of the memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,45 +29,51 @@ from components.intake.likeness.perceptual_hash import KEY_BITS, TEXT_CHARS, Key
 
 WHOLE_BUCKET, CHAIN, PER_GROUP = 16, 2, 4
 _PART_BITS = 4
-_BLOCK = 10_000  # images whose texts are decoded at once
+# The texts are read as often as that many bits have values, and each time the keys of one value are held.
+_READING_BITS = 2
+_BLOCK = 1000  # images whose texts are decoded at once
 
 Index = NDArray[np.int64]
 
 
 def pairs_sharing_keys(
-    hashes: Sequence[str | None], groups: Index, digests: Sequence[str], *, sides: Index | None = None
+    hashes: Iterable[str | None], groups: Index, digests: Sequence[str], *, sides: Index | None = None
 ) -> Index:
     """Pairs (i, j), i < j, of images of different groups that share a key, each once: (pairs 2), sorted.
 
     `groups` (n) are the numbers of the images' groups, `digests` (n) those of their pixels; with `sides` (n), 0 or 1,
-    only pairs of different sides are taken.
+    only pairs of different sides are taken. `hashes` (n) are gone through several times.
     """
-    count = len(hashes)
-    keys, images = _postings(hashes)
+    count = len(groups)
     places = np.empty(count, dtype=np.int64)
     places[sorted(range(count), key=digests.__getitem__)] = np.arange(count)
-    parts = (keys >> np.uint64(KEY_BITS - _PART_BITS)).astype(np.uint8)
     codes = [np.zeros(0, dtype=np.int64)]
-    for part in range(2**_PART_BITS):
-        chosen = parts == part
-        found = [
-            np.minimum(one, other) * count + np.maximum(one, other)
-            for one, other in _of_part(keys[chosen], images[chosen], places=places, groups=groups, sides=sides)
-        ]
-        codes.append(np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found])))
+    for some in range(2**_READING_BITS):
+        for keys, images in _postings(hashes, some):
+            found = [
+                np.minimum(one, other) * count + np.maximum(one, other)
+                for one, other in _of_part(keys, images, places=places, groups=groups, sides=sides)
+            ]
+            codes.append(np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found])))
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(count, 1)), axis=1)
 
 
-def _postings(hashes: Sequence[str | None]) -> tuple[Keys, NDArray[np.int32]]:
-    """Every key of every image, and whose it is."""
-    counts = np.array([len(one or "") // TEXT_CHARS for one in hashes], dtype=np.int64)
-    keys = np.empty(counts.sum(), dtype=np.uint64)
-    filled = 0
-    for start in range(0, len(hashes), _BLOCK):
-        block = keys_of_text("".join(one or "" for one in hashes[start : start + _BLOCK]))
-        keys[filled : filled + len(block)] = block
-        filled += len(block)
-    return keys, np.repeat(np.arange(len(hashes), dtype=np.int32), counts)
+def _postings(hashes: Iterable[str | None], some: int) -> Iterator[tuple[Keys, NDArray[np.int32]]]:
+    """Every key that begins with the bits `some`, and whose it is, in parts by the bits that follow."""
+    parts: list[list[tuple[Keys, NDArray[np.int32]]]] = [[] for _ in range(2 ** (_PART_BITS - _READING_BITS))]
+    coming, first = iter(hashes), 0
+    while block := list(islice(coming, _BLOCK)):
+        keys = keys_of_text("".join(one or "" for one in block))
+        counts = [len(one or "") // TEXT_CHARS for one in block]
+        images = np.repeat(np.arange(first, first + len(block), dtype=np.int32), counts)
+        begins = (keys >> np.uint64(KEY_BITS - _PART_BITS)).astype(np.int64) - some * len(parts)
+        for part, held in enumerate(parts):
+            held.append((keys[begins == part], images[begins == part]))
+        first += len(block)
+    while parts:
+        held = parts.pop(0)
+        if held:
+            yield np.concatenate([keys for keys, _ in held]), np.concatenate([images for _, images in held])
 
 
 def _of_part(
