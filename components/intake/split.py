@@ -6,7 +6,7 @@ the others go (sides/assignment.py), and external datasets, which are never spli
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ from components.intake.sides.keeping import Datasets, kept_sides
 from components.intake.sides.record import NOTHING_ON_RECORD, SidesRecord
 from components.intake.sides.relatives import Key, Relatives, find_relatives
 from components.params import SplitParams
+from components.types import Record
 
 
 def split(
@@ -95,16 +96,30 @@ def assert_no_leak(frame: pd.DataFrame, datasets: Datasets, *, relatives: Relati
     if different := sorted(keys ^ set(side)):
         raise _leak(f"{len(different)} images are only in the split or only in the data: {different[:3]}", "the same")
     relatives = relatives or find_relatives(datasets)
-    by: dict[tuple[str, str], list[Key]] = defaultdict(list)
-    for record in records:
-        key = (record.dataset, record.image_id)
-        by["group", f"{record.dataset}/{record.group}"].append(key)
-        by["pixels", record.pixels_md5].append(key)
-        by["cluster of near copies", relatives.cluster[key]].append(key)
-    for (what, name), members in by.items():
-        if len({side[key] for key in members}) > 1:
-            listed = ", ".join(f"{dataset}/{image_id} in {side[dataset, image_id]}" for dataset, image_id in members)
-            raise _leak(f"{what} {name} crosses: {listed}", f"every {what} on one side")
+    named: dict[str, Callable[[Record], str]] = {
+        "group": lambda record: f"{record.dataset}/{record.group}",
+        "pixels": lambda record: record.pixels_md5,
+        "cluster of near copies": lambda record: relatives.cluster[record.dataset, record.image_id],
+    }
+    crossing = {what: first for what, name in named.items() if (first := _first_crossing(records, name, side)) >= 0}
+    if crossing:
+        what = min(crossing, key=crossing.__getitem__)
+        name = named[what](records[crossing[what]])
+        members = [(one.dataset, one.image_id) for one in records if named[what](one) == name]
+        listed = ", ".join(f"{dataset}/{image_id} in {side[dataset, image_id]}" for dataset, image_id in members)
+        raise _leak(f"{what} {name} crosses: {listed}", f"every {what} on one side")
+
+
+def _first_crossing(records: Sequence[Record], named: Callable[[Record], str], side: Mapping[Key, str]) -> int:
+    """The place of the first record whose name is also that of one on another side; -1 where there is none."""
+    first_of: dict[str, int] = {}
+    crossing = len(records)
+    for place, record in enumerate(records):
+        first = first_of.setdefault(named(record), place)
+        other = records[first]
+        if side[other.dataset, other.image_id] != side[record.dataset, record.image_id]:
+            crossing = min(crossing, first)
+    return crossing if crossing < len(records) else -1
 
 
 def _leak(found: str, expected: str) -> LeakError:

@@ -49,8 +49,9 @@ def kept_sides(datasets: Datasets, relatives: Relatives, recorded: SidesRecord) 
     claims: dict[str, list[_Claim]] = defaultdict(list)
     for records in datasets.values():
         for record in records:
-            claims[relatives.cluster[_key(record)]] += _claims_on_record(record, recorded, here)
-    kept = {cluster: found[0].side for cluster, found in claims.items() if found}
+            if found := list(_claims_on_record(record, recorded, here)):
+                claims[relatives.cluster[_key(record)]] += found
+    kept = {cluster: found[0].side for cluster, found in claims.items()}
     for records in datasets.values():
         for record in records:
             if record.official_split == OFFICIAL_TEST and (cluster := relatives.cluster[_key(record)]) in kept:

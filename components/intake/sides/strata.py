@@ -36,9 +36,11 @@ def _strata(name: str, records: Sequence[Record]) -> Iterator[tuple[Key, Stratum
     shares = np.array([_largest_share(record) for record in records], dtype=np.float64)
     limits = np.quantile(shares[shares > 0], (1 / 3, 2 / 3)) if (shares > 0).any() else np.zeros(2)
     terciles = np.searchsorted(limits, shares, side="left")
+    known: dict[Stratum, Stratum] = {}
     for record, share, tercile in zip(records, shares.tolist(), terciles.tolist(), strict=True):
         size = SIZES[tercile] if share > 0 else NO_OBJECT
-        yield (name, record.image_id), Stratum(name, record.subject_class or NO_CLASS, size)
+        stratum = Stratum(name, record.subject_class or NO_CLASS, size)
+        yield (name, record.image_id), known.setdefault(stratum, stratum)
 
 
 def _largest_share(record: Record) -> float:
