@@ -29,8 +29,9 @@ def is_sister(who: str) -> bool:
 
 
 def without_sisters(cases: pd.DataFrame) -> pd.DataFrame:
-    """The cases of all others."""
-    return cases[~cases["model"].str.startswith(SISTER)]
+    """The cases of all others; the table itself where there is no sister."""
+    sisters = cases["model"].str.startswith(SISTER)
+    return cases[~sisters] if sisters.any() else cases
 
 
 def seed_spread(cases: pd.DataFrame, models: Mapping[str, Contender]) -> dict[str, Any]:

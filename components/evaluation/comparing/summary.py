@@ -28,7 +28,7 @@ from components.evaluation.comparing.significance import holm, miss_test, signed
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, paired_differences
 from components.evaluation.comparing.subgroups import stated_origins
 from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE
-from components.evaluation.scoring.cases import Contender
+from components.evaluation.scoring.cases import TOLD_COLUMNS, Contender
 from components.params import EvaluateParams
 from components.types import Record
 
@@ -62,7 +62,9 @@ def summarise(
     bootstrap = bootstrap_of(params)
     names = sorted({record.dataset for record in records})
     seeds = seed_spread(cases, models)
-    cases = without_sisters(cases)
+    # What was asked and answered is most of a row, and no mean needs it.
+    slim = without_sisters(cases.drop(columns=[name for name in TOLD_COLUMNS if name in cases]))
+    of_dataset = {name: rows_where(slim, "dataset", name) for name in names}
     return {
         **seeds,
         "schema": SCHEMA,
@@ -77,17 +79,23 @@ def summarise(
         "datasets": _as_one_family(
             {
                 name: _dataset(
-                    cases[cases["dataset"] == name],
+                    of_dataset[name],
                     [record for record in records if record.dataset == name],
                     bootstrap=bootstrap,
                     subgroup_min_groups=params.subgroup_min_groups,
                 )
                 | _exposure(name, records, models)
-                | _confidence(cases[cases["dataset"] == name], models, params)
+                | _confidence(of_dataset[name], models, params)
                 for name in names
             }
         ),
     }
+
+
+def rows_where(cases: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    """The rows with a value in a column; the table itself where that is all of them, which needn't be copied."""
+    chosen = cases[column] == value
+    return cases if chosen.all() else cases[chosen]
 
 
 def _described(model: Contender) -> dict[str, Any]:

@@ -116,15 +116,18 @@ def case_figure(
 
     `cases` are a validation's cases, `metrics` its means; there must be some of this dataset and prompt.
     """
-    of_prompt = cases[(cases["dataset"] == dataset) & (cases["prompt"] == prompt)]
-    ours = without_sisters(of_prompt[~of_prompt["model"].isin(IN_TABLES_ONLY)])
+    of_prompt = (cases["dataset"] == dataset) & (cases["prompt"] == prompt) & ~cases["model"].isin(IN_TABLES_ONLY)
+    # Ranked by a few columns of all cases; the masks are those of the few that are shown.
+    slim = without_sisters(cases.loc[of_prompt, ["model", "case_id", "dice"]])
     colours = _palette(metrics)
-    student = ours[ours["model"] == SUBJECT].sort_values(["dice", "case_id"], ascending=[False, True])
+    student = slim[slim["model"] == SUBJECT].sort_values(["dice", "case_id"], ascending=[False, True])
     ranked = student["case_id"].tolist()
     columns = min(count, len(ranked))
     middle = max(0, min((len(ranked) - columns) // 2, len(ranked) - columns))
     rows = {"best": ranked[:columns], "median": ranked[middle : middle + columns], "worst": ranked[-columns:]}
-    by_image = {record.image_id: record for record in records if record.dataset == dataset}
+    ours = without_sisters(cases[of_prompt & cases["case_id"].isin([case for each in rows.values() for case in each])])
+    shown = set(ours["image_id"])
+    by_image = {one.image_id: one for one in records if one.dataset == dataset and one.image_id in shown}
     figure = _figure(2.9 * columns + 0.6, 3.05 * len(rows) + 1.1)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for panels, (rank, case_ids) in zip(grid, rows.items(), strict=True):
@@ -132,7 +135,7 @@ def case_figure(
             of_case = ours[ours["case_id"] == case_id]
             _case_panel(panel, of_case, by_image[str(of_case["image_id"].iloc[0])], colours)
         panels[0].set_ylabel(rank, fontsize=11)
-    handles = _case_legend(ours, metrics, colours)
+    handles = _case_legend(dict.fromkeys(slim["model"]), metrics, colours)
     ncols = _legend_columns(handles)
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
     words = f"{dataset}, {prompt_words(prompt)}: the student's best, median and worst of {len(ranked)} cases, by Dice"
@@ -193,8 +196,7 @@ def _window(centre: float, side: float, size_px: int) -> float:
     return (size_px - side) / 2 if side >= size_px else float(np.clip(centre - side / 2, 0, size_px - side))
 
 
-def _case_legend(cases: pd.DataFrame, metrics: Mapping[str, Any], colours: Mapping[str, str]) -> list[Line2D]:
-    shown = dict.fromkeys(cases["model"])
+def _case_legend(shown: Iterable[str], metrics: Mapping[str, Any], colours: Mapping[str, str]) -> list[Line2D]:
     outlines = [Line2D([], [], color=COLOURS["truth"], path_effects=HALO, label="truth")] + [
         Line2D([], [], color=colours[who], linestyle="--" if who == ELLIPSE else "-", label=marked_model(metrics, who))
         for who in shown
