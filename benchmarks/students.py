@@ -1,15 +1,15 @@
 """Every student from one teacher, by the same distillation: Dice with paired intervals, beside what a call costs.
 
-    OMP_NUM_THREADS=2 .venv/bin/python benchmarks/students.py --project FOLDER --out FOLDER \\
-        [--students rep_mini hiera_mini hiera_mini_fast] [--also busi=FOLDER] [--json benchmarks/students.json]
+    OMP_NUM_THREADS=2 .venv/bin/python benchmarks/students.py --project FOLDER --out FOLDER \
+        [--seeds 12 21 22] [--student rep_mini student.name=rep_mini …] [--also busi=FOLDER] [--json FILE] [--into PAGE]
 
 `--project` is a folder in which the graph has run as far as its teacher: its teacher, images and splits are taken, and
-nothing is written there. Each student is trained by components/training/distil.py from the same parameters (`--params`,
-or this project's) and seed into `--out`, where an interrupted training goes on and a finished one is kept; name another
-folder once what trains has changed. All are scored on the test sides, by the validations' own code on the same prompts;
-`--also` names real images, read by a dataset's contract, as a second test set that no training saw. Differences to
-`hiera_mini` are taken case by case, and resampled by group (patient, video) within each dataset. Intervals cover the
-choice of images, not the luck of a training: `--beside` scores further students, such as the same one trained again.
+nothing is written there. Each `--student` is a name and the values of `params.yaml` that make it (`--params`, or this
+project's), without any all of `components/students` with SAM2's decoder; the first is what the others are held against.
+Each is trained by components/training/distil.py with every seed into `--out`, where an interrupted training goes on and
+a finished one is kept; name another folder once what trains has changed. All are scored on the test sides, by the
+validations' own code on the same prompts; `--also` names real images, read by a dataset's contract, as a second test
+set that no training saw. benchmarks/students_compared.py says how they are compared.
 
 Encoder and decoder are timed by turns on one core, as processor time: by PyTorch, and exported, by ONNX Runtime.
 `--trial` trains one epoch on some images, to see that all of it runs. Leaves out: the teacher's own training, several
@@ -19,6 +19,7 @@ cores and other runtimes (`sonoforge bench`).
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -27,31 +28,38 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pandas as pd
 import torch
+import yaml
+from students_compared import as_table, compare, loses_nothing
 
-from components.artefacts import read_description, write_json
+from components.artefacts import read_description, write_json, write_text
 from components.contract import load_contract
-from components.evaluation.comparing.json_form import interval_key, to_json
-from components.evaluation.comparing.statistics import Estimate, cluster_mean, paired_differences
-from components.evaluation.comparing.summary import bootstrap_of
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.scoring.metrics import Tolerances
 from components.evaluation.speed import as_records, describe_machine, time_interleaved
 from components.evaluation.validate import score_records, select_test
 from components.intake.form.records import read_manifest, read_split
 from components.intake.harmonise import harmonise
-from components.params import Params, load_params
+from components.params import Params, load_params, parse_params
+from components.promptable.embedding import Promptable
 from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
-from components.promptable.predict import Promptable, pick_device
+from components.promptable.predict import pick_device
 from components.promptable.runtimes.onnxruntime import open_model
 from components.promptable.runtimes.sealed import DECODER, ENCODER, unsealed
 from components.promptable.segmenter import PromptBatch, Segmenter
 from components.promptable.summary import parameter_row
-from components.students import build_student, load_student, student_adapter, student_trunk
+from components.students import (
+    build_student,
+    load_student,
+    student_adapter,
+    student_decoder,
+    student_names,
+    student_trunk,
+)
 from components.teacher.build import load_teacher
 from components.training.distil import distil
 from components.types import Record
@@ -61,10 +69,28 @@ ROOT = Path(__file__).parents[1]
 CONTRACTS = ROOT / "data/contracts"
 TEACHER = "teacher"
 KINDS = ("box", "box_jitter", "click")
-LARGEST_LOSS_DICE = 0.005
-"""A student loses nothing measurable if no mean over the datasets is below the first's by more, and no set is surely
-worse."""
 TRIAL_IMAGES = 24
+SAM2_DECODER = "student.decoder={width: 256, heads: 8, mlp: 2048, layers: 2}"
+ALL = [[name, f"student.name={name}", SAM2_DECODER] for name in student_names()]
+BEGIN, END = "<!-- compared -->", "<!-- end -->"
+Training: TypeAlias = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """A student as it is compared: its name, and the values of params.yaml that make it."""
+
+    name: str
+    settings: tuple[str, ...]
+
+    def applied(self, params: Params) -> Params:
+        """The parameters with these values."""
+        raw = params.model_dump(mode="json")
+        for setting in self.settings:
+            dotted, _, value = setting.partition("=")
+            *sections, key = dotted.split(".")
+            functools.reduce(lambda part, name: part[name], sections, raw)[key] = yaml.safe_load(value)
+        return parse_params(raw, origin=f"the student {self.name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +102,24 @@ class Place:
     params: Params
     trial: bool
 
-    def params_of(self, name: str) -> Params:
-        """The parameters with another student."""
-        return self.params.model_copy(update={"student": self.params.student.model_copy(update={"name": name})})
+    def folder(self, contestant: Contestant, seed: int) -> Path:
+        """Where one training lies."""
+        return self.out / f"{contestant.name}-{seed}"
+
+    def params_of(self, contestant: Contestant, seed: int) -> Params:
+        """The parameters of one training."""
+        params = contestant.applied(self.params)
+        distil = params.distil.model_copy(update={"seed": seed} | ({"epochs": 1} if self.trial else {}))
+        return params.model_copy(update={"distil": distil})
 
 
-def train(place: Place, name: str) -> dict[str, Any]:
+def train(place: Place, contestant: Contestant, seed: int) -> dict[str, Any]:
     """Distil a student, or find it distilled; what is known of its training."""
-    folder = place.out / name
-    key = _key(place, name)
+    folder, params = place.folder(contestant, seed), place.params_of(contestant, seed)
+    key = _key(place, params)
     done = folder / "training.json"
     if done.is_file() and json.loads(done.read_text(encoding="utf-8"))["key"] == key:
         return dict(json.loads(done.read_text(encoding="utf-8")))
-    params = place.params_of(name)
     teacher, described = load_teacher(place.project / "models/teacher")
     student = build_student(params.student, model=params.model, seed=params.distil.seed)
     sides = {
@@ -106,13 +137,13 @@ def train(place: Place, name: str) -> dict[str, Any]:
         augment=params.augment,
         checkpoint_folder=folder,
         fingerprint=key,
-        report=_tell(name),
+        report=_tell(f"{contestant.name}, seed {seed}"),
     )
     save_segmenter(
         folder / "model",
         student,
         kind="student",
-        name=name,
+        name=params.student.name,
         trunk=student_trunk(params.student),
         adapter=student_adapter(params.student),
         phantom=described.phantom or any(record.phantom for record in sides["train"]),
@@ -142,9 +173,8 @@ def _tell(name: str) -> Callable[[dict[str, float], int], None]:
     return report
 
 
-def _key(place: Place, name: str) -> str:
+def _key(place: Place, params: Params) -> str:
     """What a training depends on beside the code: parameters, teacher, images."""
-    params = place.params_of(name)
     taken = {part: getattr(params, part).model_dump(mode="json") for part in ("model", "prompts", "augment", "student")}
     teacher = read_description(place.project / "models/teacher").digest
     pixels = [record.pixels_md5 for side in ("train", "val") for record in records_of(place.project, side)]
@@ -170,22 +200,13 @@ def real_images(texts: Sequence[str], into: Path) -> list[Record]:
     return found
 
 
-def contenders(place: Place, names: Sequence[str]) -> dict[str, Contender]:
-    """The teacher and the students that were trained."""
-    models = {TEACHER: _contender(*load_teacher(place.project / "models/teacher"))}
-    return models | {name: _contender(*load_student(place.out / name / "model")) for name in names}
-
-
-def beside(texts: Sequence[str]) -> dict[str, Contender]:
-    """The student of each `NAME=FOLDER`."""
-    named = (text.partition("=") for text in texts)
-    return {name: _contender(*load_student(Path(folder))) for name, _, folder in named}
-
-
-def score(place: Place, models: Mapping[str, Contender], records: Sequence[Record], kept: str) -> pd.DataFrame:
-    """The cases of models on the same prompts."""
+def score(place: Place, trainings: Mapping[Training, Path], records: Sequence[Record], kept: str) -> pd.DataFrame:
+    """The cases of the teacher and of all trainings on the same prompts, with columns `student` and `seed`."""
     prompts = place.params.prompts
     evaluate = prompts.evaluate.model_copy(update={"kinds": KINDS})
+    models = {TEACHER: _contender(*load_teacher(place.project / "models/teacher"))}
+    models |= {f"{name}, seed {seed}": _contender(*load_student(folder)) for (name, seed), folder in trainings.items()}
+    whose = {TEACHER: (TEACHER, "")} | {f"{name}, seed {seed}": (name, seed) for name, seed in trainings}
     cases = score_records(
         records,
         models=models,
@@ -194,7 +215,9 @@ def score(place: Place, models: Mapping[str, Contender], records: Sequence[Recor
         device=str(pick_device()),
         partial=place.out / kept,
     )
-    return cases[cases["model"].isin(models)]
+    cases = cases[cases["model"].isin(models)].copy()
+    cases["student"], cases["seed"] = zip(*(whose[model] for model in cases["model"]), strict=True)
+    return cases
 
 
 def _contender(segmenter: Segmenter, described: Any) -> Contender:
@@ -203,76 +226,25 @@ def _contender(segmenter: Segmenter, described: Any) -> Contender:
     )
 
 
-def compare(cases: pd.DataFrame, params: Params, *, first: str) -> dict[str, Any]:
-    """By kind of prompt and model: mean Dice over all datasets and of each, and the difference to the first student."""
-    return {
-        str(kind): {
-            str(who): _of_model(of_kind, str(who), params, first=first) for who in dict.fromkeys(of_kind["model"])
-        }
-        for kind, of_kind in cases.groupby("prompt", sort=False)
-    }
-
-
-def _of_model(cases: pd.DataFrame, who: str, params: Params, *, first: str) -> dict[str, Any]:
-    bootstrap = bootstrap_of(params.evaluate)
-    ours = cases[cases["model"] == who].set_index("case_id")
-    theirs = cases[cases["model"] == first].set_index("case_id").loc[ours.index]
-    parts = {"all": ours} | {str(name): of for name, of in ours.groupby("dataset")}
-    found: dict[str, Any] = {}
-    for name, part in parts.items():
-        groups, strata = part["group"].tolist(), part["dataset"].tolist()
-        mean = cluster_mean(part["dice"], groups, bootstrap=bootstrap, strata=strata)
-        found[name] = {"dice": _shown(mean, params)}
-        if who != first:
-            (less,) = paired_differences(
-                part[["dice"]], theirs.loc[part.index, ["dice"]], groups, bootstrap=bootstrap, strata=strata
-            )
-            found[name][f"less_{first}"] = _shown(less, params)
-    return found
-
-
-def _shown(estimate: Estimate, params: Params) -> dict[str, Any]:
-    bootstrap = bootstrap_of(params.evaluate)
-    found = to_json(estimate, bootstrap)
-    key = interval_key(bootstrap.confidence)
-    rounded = [None if each is None else round(each, 4) for each in (found["mean"], *found[key])]
-    return {"mean": rounded[0], key: rounded[1:], "cases": found["n"], "groups": found["groups"]}
-
-
-def loses_nothing(compared: Mapping[str, Any], name: str, params: Params, *, first: str) -> dict[str, bool]:
-    """By kind of prompt, whether a student loses nothing measurable against the first."""
-    key = interval_key(params.evaluate.confidence)
-    return {
-        kind: all(
-            of[f"less_{first}"]["mean"] >= -LARGEST_LOSS_DICE
-            if part == "all"
-            else of[f"less_{first}"][key][1] is None or of[f"less_{first}"][key][1] >= 0
-            for part, of in by_model[name].items()
-        )
-        for kind, by_model in compared.items()
-    }
-
-
-def latencies(params: Params, names: Sequence[str], size_px: int, rounds: int) -> dict[str, Any]:
+def latencies(place: Place, contestants: Sequence[Contestant], size_px: int, rounds: int) -> dict[str, Any]:
     """Encoder and decoder of every student by PyTorch and by ONNX Runtime; weights don't matter to time."""
-    model = params.model.model_copy(update={"image_size_px": size_px})
     encode: dict[str, Callable[[], object]] = {}
     decode: dict[str, Callable[[], object]] = {}
     image = torch.randn(1, 3, size_px, size_px, generator=torch.Generator().manual_seed(1))
-    corners = torch.tensor([[[0.25, 0.25], [0.75, 0.75]]]) * size_px
-    prompt = PromptBatch(torch.zeros(1, dtype=torch.int64), corners, torch.tensor([[2, 3]]))
-    for name in names:
-        student = params.student.model_copy(update={"name": name})
-        segmenter = build_student(student, model=model, seed=1).eval()
+    prompt = PromptBatch(torch.zeros(1, dtype=torch.int64), torch.full((1, 1, 2), size_px / 2), torch.tensor([[1]]))
+    for contestant in contestants:
+        params = contestant.applied(place.params)
+        model = params.model.model_copy(update={"image_size_px": size_px})
+        segmenter = build_student(params.student, model=model, seed=1).eval()
         exported = _exported(segmenter)
         for runtime, run in (("PyTorch", segmenter), ("ONNX Runtime", exported)):
-            encode[f"{name}, {runtime}"] = _encoding(run, image)
-            decode[f"{name}, {runtime}"] = _decoding(run, image, prompt)
+            encode[f"{contestant.name}, {runtime}"] = _encoding(run, image)
+            decode[f"{contestant.name}, {runtime}"] = _decoding(run, image, prompt)
     with torch.inference_mode():
         return {
             "image_size_px": size_px,
             "encoder": as_records(time_interleaved(encode, rounds=rounds, warm_up=2, clock=time.process_time)),
-            "decoder": as_records(time_interleaved(decode, rounds=rounds, warm_up=2, clock=time.process_time)),
+            "click": as_records(time_interleaved(decode, rounds=rounds, warm_up=2, clock=time.process_time)),
         }
 
 
@@ -294,49 +266,51 @@ def _decoding(model: Promptable, image: torch.Tensor, prompt: PromptBatch) -> Ca
     return lambda: model.decode(embedding, prompt)
 
 
-def sizes_of(params: Params, names: Sequence[str]) -> dict[str, Any]:
-    """Parameters of each student's encoder, with adapters."""
-    adapter = student_adapter(params.student)
-    rows = {
-        name: parameter_row(
-            name,
-            student_trunk(params.student.model_copy(update={"name": name})),
-            adapter,
+def sizes_of(place: Place, contestants: Sequence[Contestant]) -> dict[str, Any]:
+    """Parameters of each student's encoder, with adapters, and of all that an image and a prompt pass."""
+    found: dict[str, Any] = {}
+    for contestant in contestants:
+        params = contestant.applied(place.params)
+        row = parameter_row(
+            contestant.name,
+            student_trunk(params.student),
+            student_adapter(params.student),
             image_size_px=params.model.image_size_px,
+            decoder=student_decoder(params.student),
         )
-        for name in names
-    }
-    return {name: {"encoder": row.encoder, "image_path": row.image_path} for name, row in rows.items()}
+        found[contestant.name] = {"encoder": row.encoder, "image_path": row.image_path}
+    return found
 
 
-def measure(place: Place, asked: argparse.Namespace) -> dict[str, Any]:
+def measure(place: Place, contestants: Sequence[Contestant], asked: argparse.Namespace) -> dict[str, Any]:
     """Train, score, compare and time."""
-    first = "hiera_mini" if "hiera_mini" in asked.students else asked.students[0]
-    trained = {name: train(place, name) for name in asked.students}
+    first, *others = (each.name for each in contestants)
+    trained = {
+        (each.name, seed): (place.folder(each, seed), train(place, each, seed))
+        for seed in asked.seeds
+        for each in contestants
+    }
     torch.set_num_threads(1)  # as for the timings; on a busy machine two wait for each other
-    models = contenders(place, asked.students)
-    parts = [score(place, models, test_side(place), "rows")]
-    if asked.beside:
-        parts.append(score(place, beside(asked.beside), test_side(place), "rows_beside"))
-    compared = compare(pd.concat(parts), place.params, first=first)
+    models = {training: folder / "model" for training, (folder, _) in trained.items()}
+    evaluate, test = place.params.evaluate, test_side(place)
+    compared = compare(score(place, models, test, "rows"), evaluate, first=first)
     result: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
         "machine": describe_machine() | {"load_average": [round(each, 2) for each in os.getloadavg()]},
         "first": first,
+        "students": {each.name: list(each.settings) for each in contestants},
         "teacher": read_description(place.project / "models/teacher").name,
-        "training": trained,
-        "parameters": sizes_of(place.params, asked.students),
+        "training": {f"{name}, seed {seed}": told for (name, seed), (_, told) in trained.items()},
+        "parameters": sizes_of(place, contestants),
         "image_size_px": place.params.model.image_size_px,
-        "test": {"phantom": all(one.phantom for one in test_side(place)), "images": len(test_side(place)), **compared},
-        "loses_nothing": {
-            name: loses_nothing(compared, name, place.params, first=first) for name in asked.students if name != first
-        },
+        "test": {"phantom": all(one.phantom for one in test), "images": len(test), **compared},
+        "loses_nothing": {name: loses_nothing(compared, name, evaluate, first=first) for name in others},
     }
     if asked.also:
         records = real_images(asked.also, place.out / "real")
         cases = score(place, models, records, "rows_real")
-        result["real"] = {"phantom": False, "images": len(records), **compare(cases, place.params, first=first)}
-    result["latency"] = [latencies(place.params, asked.students, size, asked.rounds) for size in asked.sizes]
+        result["real"] = {"phantom": False, "images": len(records), **compare(cases, evaluate, first=first)}
+    result["latency"] = [latencies(place, contestants, size, asked.rounds) for size in asked.sizes]
     return result
 
 
@@ -346,25 +320,29 @@ def main() -> None:
     parser.add_argument("--project", type=Path, required=True)
     parser.add_argument("--params", type=Path, default=ROOT / "params.yaml")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--students", nargs="+", default=["rep_mini", "hiera_mini", "hiera_mini_fast"])
+    parser.add_argument("--student", nargs="+", action="append", default=[], metavar="NAME KEY=VALUE")
+    parser.add_argument("--seeds", type=int, nargs="+", help="of distil; without: the parameters' own")
     parser.add_argument("--also", nargs="*", default=[], metavar="DATASET=FOLDER")
-    parser.add_argument("--beside", nargs="*", default=[], metavar="NAME=FOLDER", help="students trained elsewhere")
     parser.add_argument("--sizes", type=int, nargs="*", default=[512, 1024])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--into", type=Path, help=f"a page of Markdown: write the table between {BEGIN} and {END}")
     parser.add_argument("--trial", action="store_true")
     parser.add_argument("--train-only", action="store_true", help="leave scoring and timing to a later call")
     asked = parser.parse_args()
     params = load_params(asked.params)
-    if asked.trial:
-        params = params.model_copy(update={"distil": params.distil.model_copy(update={"epochs": 1})})
+    asked.seeds = asked.seeds or [params.distil.seed]
     place = Place(asked.project.resolve(), asked.out.resolve(), params, asked.trial)
+    contestants = [Contestant(name, tuple(settings)) for name, *settings in asked.student or ALL]
     if asked.train_only:
-        print(json.dumps({name: train(place, name) for name in asked.students}, indent=2))
+        print(json.dumps([train(place, each, seed) for seed in asked.seeds for each in contestants], indent=2))
         return
-    result = measure(place, asked)
+    result = measure(place, contestants, asked)
     if asked.json is not None:
         write_json(asked.json, result)
+    if asked.into is not None:
+        before, rest = asked.into.read_text(encoding="utf-8").split(BEGIN)
+        write_text(asked.into, f"{before}{BEGIN}\n{as_table(result)}\n{END}{rest.split(END, 1)[1]}")
     print(json.dumps(result, indent=2))
 
 

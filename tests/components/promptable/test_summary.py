@@ -20,7 +20,7 @@ def large() -> ParameterRow:
 
 @pytest.fixture(scope="module")
 def mini() -> ParameterRow:
-    student = load_params(ROOT / "params.yaml").student
+    student = load_params(ROOT / "params.yaml").student.model_copy(update={"name": "hiera_mini"})
     return parameter_row("hiera_mini", student_trunk(student), AdapterConfig(), image_size_px=1024)
 
 

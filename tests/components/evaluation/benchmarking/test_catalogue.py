@@ -85,7 +85,7 @@ def test_a_folder_that_holds_no_model_is_refused(params: Params, tmp_path: Path)
 
 
 def test_a_trained_student_is_measured_at_its_own_size(params: Params, tmp_path: Path) -> None:
-    student = params.student
+    student = params.student.model_copy(update={"name": "hiera_mini"})
     model = ModelParams(image_size_px=64, draws_prompts=True)
     segmenter = build_student(student, model=model, seed=1)
     described = save_segmenter(
