@@ -4,8 +4,9 @@ A shard is a run of items, which name files, and of their results. Shards hold a
 seconds by the results so far, and at most two for each place of work are under way, so that memory doesn't grow with
 the number of items. When a machine or a process is lost, Ray does its shards again elsewhere; an error of the function
 itself is raised here as it is. Each worker is handed the function once, works in the folder that the caller works in,
-and is refused if its code or libraries are others: a result of other code would be another result. Leaves out: getting
-files and code onto the machines, which presumes a folder that all of them share (docs/scale.md).
+and is refused if its code or libraries are others: a result of other code would be another result. Another processor is
+only warned of. Leaves out: getting files and code onto the machines, which presumes a folder that all of them share
+(docs/scale.md).
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
 from components.artefacts import code_digest
+from components.cores import describe_processor
 from components.engines.engine import ONE_CORE, Needs, Progress, R, T
 from components.errors import EngineError
 from components.params import EngineParams
@@ -105,6 +108,7 @@ class _Work:
         self._needs = _placeable(ray, needs)
         self._seconds, self._items = 0.0, 0
         self._name = uuid.uuid4().hex
+        self._told = {_here()[0]}
         try:
             stamp = work_stamp()
         except OSError as error:
@@ -140,7 +144,7 @@ class _Work:
                 log.warning("no machine of the Ray cluster has what the work needs; it goes on when one has joined")
         errors = self._ray.exceptions
         try:
-            found, error, seconds = self._ray.get(asked)
+            found, error, seconds, where = self._ray.get(asked)
         except errors.RayTaskError as failed:
             # Errors of items are results; this is a worker that can't load this module, or the function.
             raise _unfit(str(failed).strip().splitlines()[-1]) from failed
@@ -153,7 +157,22 @@ class _Work:
             ) from lost
         self._seconds += seconds
         self._items += len(found)
+        self._compare(*where)
         return found, error
+
+    def _compare(self, machine: str, processor: str) -> None:
+        """Say once of each machine that its processor is another: it may round otherwise, and that's no error."""
+        own = _here()[1]
+        if processor == own or machine in self._told:
+            return
+        self._told.add(machine)
+        log.warning(
+            "%s of the Ray cluster has another processor (%s) than the machine that asks (%s): the last bits of its "
+            "results may differ, and single pixels with them",
+            machine,
+            processor,
+            own,
+        )
 
     def drop(self, waiting: deque[Any]) -> None:
         """Cancel what was asked for and isn't wanted any more."""
@@ -166,9 +185,13 @@ _held: tuple[str, Any] = ("", None)
 
 def _do(
     name: str, given: Sequence[Any], folder: str, items: Sequence[T]
-) -> tuple[list[Any], BaseException | None, float]:
-    """One shard, in a worker: results up to the first error, that error, and the seconds that it took."""
+) -> tuple[list[Any], BaseException | None, float, tuple[str, str]]:
+    """One shard, in a worker: results up to the first error, that error, the seconds that it took, and where.
+
+    Where is the machine's name and its processor.
+    """
     global _held
+    where = _here()
     if _held[0] != name:
         import ray
 
@@ -177,9 +200,9 @@ def _do(
             os.chdir(folder)
             here = work_stamp()
         except OSError as error:
-            return [], _unfit(f"{os.uname().nodename}: {error}"), 0.0
+            return [], _unfit(f"{where[0]}: {error}"), 0.0, where
         if here != (wanted := ray.get(stamp)):
-            return [], _other_code(wanted, here), 0.0
+            return [], _other_code(wanted, here), 0.0, where
         _held = (name, ray.get(function))
     started = time.monotonic()
     found: list[Any] = []
@@ -187,8 +210,14 @@ def _do(
         try:
             found.append(_held[1](item))
         except Exception as error:  # noqa: BLE001 - it is raised where the results are wanted
-            return found, error, time.monotonic() - started
-    return found, None, time.monotonic() - started
+            return found, error, time.monotonic() - started, where
+    return found, None, time.monotonic() - started, where
+
+
+@cache
+def _here() -> tuple[str, str]:
+    """This machine's name and processor."""
+    return os.uname().nodename, describe_processor()
 
 
 def work_stamp() -> dict[str, str]:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from components.cores import usable_cores
-from components.promptable.runtimes.machine import installed_version, read_processor
+from components.cores import read_processor, usable_cores
+from components.promptable.runtimes.machine import installed_version
 
 CPU_FLAGS = (
     *("avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16"),

@@ -24,6 +24,7 @@ import pytest
 import torch
 
 from components.contract import load_contract
+from components.cores import describe_processor
 from components.engines import Engine, Needs, Threads, cluster
 from components.engines.cluster import OnRay, work_stamp
 from components.errors import EngineError, LayoutError
@@ -136,8 +137,9 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
 
 
 def test_a_worker_that_sees_the_folder_and_has_the_packages_works(worker: Callable[..., Any], tmp_path: Path) -> None:
-    found, error, _ = worker(work_stamp(), tmp_path)
+    found, error, _, where = worker(work_stamp(), tmp_path)
     assert (found, error) == (["1"], None)
+    assert where == (os.uname().nodename, describe_processor())
     stamp = work_stamp()
     assert {"components", "numpy", "opencv-python-headless", "onnxruntime", "pydicom", "sam2"} <= stamp.keys()
     assert "sonoforge" not in stamp, "the project itself is the digest of its components"
@@ -146,28 +148,25 @@ def test_a_worker_that_sees_the_folder_and_has_the_packages_works(worker: Callab
 def test_a_worker_without_the_folder_or_a_package_says_so(
     worker: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, error, _ = worker(work_stamp(), tmp_path / "not shared")
+    found, error, *_ = worker(work_stamp(), tmp_path / "not shared")
     assert found == [] and isinstance(error, EngineError) and "not shared" in str(error)
     stamp = work_stamp()
-    _, error, _ = worker(stamp | {"pyjpegls": "9.9"} | dict.fromkeys("vwxyz", "1"), tmp_path)
+    _, error, *_ = worker(stamp | {"pyjpegls": "9.9"} | dict.fromkeys("vwxyz", "1"), tmp_path)
     assert isinstance(error, EngineError)
     assert "pyjpegls" in error.found and "instead of 9.9" in error.found
     assert "v nothing instead of 1" in error.found and "and 1 more" in error.found and "z nothing" not in error.found
     monkeypatch.setattr(cluster, "PINS", tmp_path / "none.txt")
-    _, error, _ = worker(stamp, tmp_path)
+    _, error, *_ = worker(stamp, tmp_path)
     assert isinstance(error, EngineError) and "none.txt" in error.found
 
 
-def test_a_worker_that_cannot_load_the_code_is_told_by_its_last_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class FailedError(Exception):
-        pass
+class FailedError(Exception):
+    """What Ray raises where a worker can't do its task."""
 
-    def get(asked: Any) -> Any:
-        raise FailedError("RayTaskError\n  File ...\nModuleNotFoundError: No module named 'components'\n")
 
-    ray = SimpleNamespace(
+def ray_that_gives(get: Callable[[Any], Any]) -> Any:
+    """As much of Ray as work on one machine asks for; `get` gives the result of what was asked."""
+    return SimpleNamespace(
         put=lambda given: given,
         get=get,
         wait=lambda asked, timeout: (asked, []),
@@ -175,6 +174,28 @@ def test_a_worker_that_cannot_load_the_code_is_told_by_its_last_words(
         remote=lambda function: SimpleNamespace(options=lambda **options: function),
         exceptions=SimpleNamespace(RayTaskError=FailedError, RayError=FailedError),
     )
+
+
+def test_another_processor_is_named_once_and_its_results_are_taken(caplog: pytest.LogCaptureFixture) -> None:
+    own = describe_processor()
+    shards = {1: ("mine", own), 2: ("other", "Abacus 3 avx"), 3: ("other", "Abacus 3 avx"), 4: ("third", "")}
+    ray = ray_that_gives(lambda asked: ([asked[0]], None, 0.1, shards[asked[0]]))
+    work = cluster._Work(ray, EngineParams(name="ray"), str, Needs())
+    assert [work.end([number]) for number in shards] == [([number], None) for number in shards]
+    first, second = (record.getMessage() for record in caplog.records)
+    assert (
+        first.startswith("other of the Ray cluster") and f"(Abacus 3 avx) than the machine that asks ({own})" in first
+    )
+    assert second.startswith("third of")
+
+
+def test_a_worker_that_cannot_load_the_code_is_told_by_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get(asked: Any) -> Any:
+        raise FailedError("RayTaskError\n  File ...\nModuleNotFoundError: No module named 'components'\n")
+
+    ray = ray_that_gives(get)
     work = cluster._Work(ray, EngineParams(name="ray"), str, Needs())
     with pytest.raises(EngineError, match="No module named 'components'") as refused:
         work.end("shard")

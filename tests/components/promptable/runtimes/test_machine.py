@@ -7,6 +7,7 @@ from importlib import metadata
 import onnxruntime
 import pytest
 
+from components.cores import read_processor
 from components.evaluation import speed
 from components.promptable.runtimes import machine
 
@@ -28,7 +29,7 @@ def test_another_build_of_onnx_runtime_is_told_apart(monkeypatch: pytest.MonkeyP
 
 
 def test_the_record_of_a_benchmark_tells_the_same_processor() -> None:
-    name, flags = machine.read_processor()
+    name, flags = read_processor()
     told = speed.describe_machine()
     assert told["cpu"] == name and set(told["cpu_flags"]) <= flags
     assert str(machine.describe_machine()["cpu"]).startswith(name)
