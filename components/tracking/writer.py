@@ -16,6 +16,7 @@ import socketserver
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 PARENT = "mlflow.parentRunId"
 PASS = "sonoforge.pass"
+MARK = "sonoforge.mark"
+"""The tag by which the writer that asked for a run finds it again."""
 WAITS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Between tries to reach a database that was there before: a minute for its restart."""
 
@@ -120,6 +123,7 @@ class _Run:
         self._experiment = experiment
         self._root = root
         self._run_id = ""
+        self._mark = ""
         self._parent_id = ""
         self.faults: list[dict[str, str]] = []
 
@@ -129,12 +133,19 @@ class _Run:
             self._parent_id = self._find_or_make_parent(pass_id, tags)
         self._client.update_run(self._parent_id, status="RUNNING")
         if not self._run_id:  # Asked again after a lost connection, it goes on with the run that is there.
-            run = self._client.create_run(
-                self._experiment, tags={**tags, PARENT: self._parent_id, "sonoforge.stage": name}, run_name=name
-            )
-            self._run_id = run.info.run_id
+            self._run_id = self._find_or_make({**tags, PARENT: self._parent_id, "sonoforge.stage": name}, name)
         self.params(values=params)
         return self._run_id
+
+    def _find_or_make(self, tags: Mapping[str, str], name: str) -> str:
+        # The connection may have been lost after the run was made and before its id came: its mark finds it then.
+        asked_before, self._mark = self._mark, self._mark or uuid.uuid4().hex
+        if asked_before:
+            found = self._client.search_runs([self._experiment], f"tags.`{MARK}` = '{self._mark}'", max_results=1)
+            if found:
+                return str(found[0].info.run_id)
+        run = self._client.create_run(self._experiment, tags={**tags, MARK: self._mark}, run_name=name)
+        return str(run.info.run_id)
 
     def _find_or_make_parent(self, pass_id: str, tags: Mapping[str, str]) -> str:
         # The tag alone isn't enough: children carry the provenance too, under other keys, but no PASS tag.

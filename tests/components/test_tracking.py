@@ -288,6 +288,27 @@ def test_a_connection_lost_in_a_start_leaves_no_second_run(tmp_path: Path, monke
     assert made == ["split"] and kept == ["lost", "id of split"]
 
 
+def test_a_run_whose_making_got_no_answer_is_gone_on_with(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, experiment = open_client(store)
+    create, lost = client.create_run, list[str]()
+
+    def create_unheard(where: str, *, tags: dict[str, str], run_name: str) -> Any:
+        made = create(where, tags=tags, run_name=run_name)
+        if run_name == "unheard" and not lost:
+            lost.append(made.info.run_id)
+            raise ConnectionResetError("the answer was lost")
+        return made
+
+    monkeypatch.setattr(client, "create_run", create_unheard)
+    for expected in ("the run that is there", "another stage's of that name"):
+        run = _Run(client, experiment, store)
+        start = functools.partial(run.start, name="unheard", pass_id="unheard", params={"a": "1"}, tags={})
+        found = patiently(start, (0.0,))
+        assert (found in lost) is (expected == "the run that is there")
+        run.end("FINISHED")
+    assert rows(store, "select status from runs where name = 'unheard'") == [("FINISHED",)] * 2
+
+
 def test_a_stage_alone_starts_its_own_writer(store: Path, tmp_path: Path) -> None:
     provenance = collect_provenance(tmp_path, stage="alone")
     with stage_run("alone", root=store, provenance=provenance) as run:
