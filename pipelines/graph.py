@@ -130,18 +130,20 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
 
 
 def check_before(root: Path, params: Params) -> None:
-    """Make sure of what only the stages after the trainings read: peers with their weights, required statements.
+    """Make sure of what only later stages read: the student, peers with their weights, required statements.
 
     Raises
     ------
     ParamsError
-        If a required statement doesn't exist, or a peer's exposure names no dataset of the run.
+        If a required statement doesn't exist, a peer's exposure names no dataset of the run, or the student can't be
+        distilled as the parameters say.
     PeerError
         If a peer's architecture isn't known, or its weights aren't there or aren't the pinned ones.
     """
     from components.release.documents.statements import check_required
 
     check_required(params.document.required)
+    _check_student(params, _raw(root), known=_trained(root))
     for who, peer in params.evaluate.peers.items():
         # Its architectures bring PyTorch along, which takes seconds.
         from components.evaluation.peers import check_peer
@@ -153,6 +155,32 @@ def check_before(root: Path, params: Params) -> None:
                 remedy="correct or remove them",
             )
         check_peer(who, peer, root=root)
+
+
+def _check_student(params: Params, raw: Any, *, known: Any) -> None:
+    """Make sure that distilling won't refuse what the teacher has been trained for.
+
+    `raw` are the parameters as YAML has them. Nothing is asked if they say of the models what `known` does.
+    """
+    if _of_models(raw) == _of_models(known):
+        return
+    # It brings PyTorch along, which takes seconds.
+    from components.training.ahead import check_distillation
+
+    check_distillation(params)
+
+
+def _of_models(raw: Any) -> dict[str, Any]:
+    return {name: raw.get(name) for name in ("model", "teacher", "student", "distil")}
+
+
+def _trained(root: Path) -> Any:
+    """The parameters by which the teacher and the student that there are were trained, by dvc.lock."""
+    try:
+        stages = yaml.safe_load((root / "dvc.lock").read_text(encoding="utf-8"))["stages"]
+        return stages["finetune"]["params"]["params.yaml"] | stages["distil"]["params"]["params.yaml"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return {}
 
 
 def check_stage(target: str, datasets: Collection[str]) -> None:
@@ -236,16 +264,20 @@ def set_params(root: Path, assignments: Sequence[str]) -> tuple[str, ...]:
     Raises
     ------
     ParamsError
-        If an assignment isn't one, or the result isn't valid; the file is then as before.
+        If an assignment isn't one, or the result isn't valid or no student can be distilled by it; the file is then
+        as before.
     """
     path = root / "params.yaml"
     load_params(path)
     editor = params_editor()
     document = editor.load(path.read_text(encoding="utf-8"))
+    before = _raw(root)
     changes = [change for one in assignments if (change := _assign(document, one)) is not None]
     out = io.StringIO()
     editor.dump(document, out)
-    parse_params(yaml.safe_load(out.getvalue()), origin="params.yaml with " + ", ".join(assignments))
+    raw = yaml.safe_load(out.getvalue())
+    params = parse_params(raw, origin="params.yaml with " + ", ".join(assignments))
+    _check_student(params, raw, known=before)
     if changes:
         write_text(path, out.getvalue())
     return tuple(changes)
@@ -259,12 +291,15 @@ def params_with(root: Path, assignments: Sequence[str]) -> Params:
     ParamsError
         If an assignment isn't one, or the result isn't valid.
     """
-    path = root / "params.yaml"
-    load_params(path)
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    load_params(root / "params.yaml")
+    document = _raw(root)
     for one in assignments:
         _assign(document, one)
     return parse_params(document, origin=", ".join(["params.yaml", *assignments]))
+
+
+def _raw(root: Path) -> Any:
+    return yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
 
 
 def _assign(document: Any, assignment: str) -> str | None:

@@ -28,7 +28,15 @@ from components.params.judging import (
     PeerName,
     PeerParams,
 )
-from components.params.models import AdapterParams, DecoderParams, ModelParams, StudentParams, TeacherParams
+from components.params.models import (
+    AdapterParams,
+    DecoderParams,
+    ModelParams,
+    StudentParams,
+    TeacherParams,
+    check_student_name,
+    student_names,
+)
 from components.params.monitoring import MonitorParams, SignalParams
 from components.params.prompts import EvaluatePrompts, ObjectPromptKind, PromptKind, PromptParams, TrainPrompts
 from components.params.section import Section, Share, told
@@ -95,8 +103,10 @@ __all__ = [
     "TrainPrompts",
     "UnetLossParams",
     "UnetParams",
+    "check_student_name",
     "load_params",
     "parse_params",
+    "student_names",
 ]
 
 
@@ -140,7 +150,7 @@ def load_params(path: Path) -> Params:
     Raises
     ------
     ParamsError
-        If the file is missing, isn't YAML, or holds an unknown, missing or wrong key.
+        If the file is missing, isn't YAML, holds an unknown, missing or wrong key, or names a student that isn't there.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -168,13 +178,15 @@ def parse_params(raw: Any, *, origin: str) -> Params:
     Raises
     ------
     ParamsError
-        Listing every key that is unknown, missing or wrong.
+        Listing every key that is unknown, missing or wrong; or if there is no such student.
     """
     try:
-        return Params.model_validate(raw)
+        params = Params.model_validate(raw)
     except ValidationError as error:
         raise ParamsError(
             f"{origin}: {told(error)}",
             expected="the keys and types of components/params",
             remedy="correct or remove the keys named above",
         ) from None
+    check_student_name(params.student.name)
+    return params

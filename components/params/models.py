@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from components.errors import ParamsError
 from components.params.section import Section
 from components.types import Exposure
+
+STUDENTS = Path(__file__).parents[1] / "students"
 
 
 class ModelParams(Section):
@@ -27,6 +31,11 @@ class AdapterParams(Section):
     context: bool
     edge: bool
     scale: float = Field(gt=0)
+
+    @property
+    def on_a_hiera(self) -> bool:
+        """Whether blocks of a Hiera get an adapter by it."""
+        return self.variant != "none" and (self.context or self.edge)
 
 
 class TeacherParams(Section):
@@ -74,3 +83,24 @@ class StudentParams(Section):
     window_spec: tuple[int, int, int, int]
     adapter: AdapterParams
     decoder: DecoderParams = DecoderParams()
+
+
+def student_names() -> tuple[str, ...]:
+    """The names of all students, sorted: of the files in components/students, none of which is imported."""
+    return tuple(sorted(path.stem for path in STUDENTS.glob("*.py") if path.stem != "__init__"))
+
+
+def check_student_name(name: str) -> None:
+    """Make sure that there is a student of this name.
+
+    Raises
+    ------
+    ParamsError
+        If there is none.
+    """
+    if name not in (names := student_names()):
+        raise ParamsError(
+            f"params.yaml: student.name is {name!r}",
+            expected=f"one of {', '.join(names)}",
+            remedy="correct student.name, or add components/students/<name>.py",
+        )

@@ -1,36 +1,32 @@
 """Small promptable segmenters, one file each, found by name.
 
-A student's file states `NAME` and `trunk(params) -> TrunkConfig`. Leaves out: training
+A student's file is called as the student is, and states `trunk(params) -> TrunkConfig`. Leaves out: training
 (components/training/distil.py).
 """
 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from pathlib import Path
-from types import ModuleType
 
 import torch
 
 from components.artefacts import ModelDescription
-from components.errors import ParamsError
-from components.params import ModelParams, StudentParams
+from components.params import ModelParams, StudentParams, check_student_name, student_names
 from components.promptable.adapter import AdapterConfig, adapter_config
 from components.promptable.build import TrunkConfig, build_segmenter
 from components.promptable.decoder import DecoderConfig
 from components.promptable.model_folder import load_segmenter
 from components.promptable.segmenter import Segmenter
 
-
-def _students() -> dict[str, ModuleType]:
-    modules = (importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__))
-    return {module.NAME: module for module in modules}
-
-
-def student_names() -> tuple[str, ...]:
-    """The names of all students, sorted."""
-    return tuple(sorted(_students()))
+__all__ = [
+    "build_student",
+    "load_student",
+    "student_adapter",
+    "student_decoder",
+    "student_names",
+    "student_trunk",
+]
 
 
 def student_trunk(params: StudentParams) -> TrunkConfig:
@@ -41,14 +37,8 @@ def student_trunk(params: StudentParams) -> TrunkConfig:
     ParamsError
         If there is no such student.
     """
-    students = _students()
-    if params.name not in students:
-        raise ParamsError(
-            f"params.yaml: student.name is {params.name!r}",
-            expected=f"one of {', '.join(sorted(students))}",
-            remedy="correct student.name, or add components/students/<name>.py",
-        )
-    config: TrunkConfig = students[params.name].trunk(params)
+    check_student_name(params.name)
+    config: TrunkConfig = importlib.import_module(f"{__name__}.{params.name}").trunk(params)
     return config
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from components.params import StudentParams
 from components.promptable.build import HieraConfig
 
-NAME = "hiera_mini"
-
 
 def trunk(params: StudentParams) -> HieraConfig:
     """The student's trunk as an override of SAM2.1's Hiera-T."""

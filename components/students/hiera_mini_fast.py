@@ -10,8 +10,6 @@ from __future__ import annotations
 from components.params import StudentParams
 from components.promptable.build import HieraConfig
 
-NAME = "hiera_mini_fast"
-
 
 def trunk(params: StudentParams) -> HieraConfig:  # noqa: ARG001  # every student's is called so
     """The student's trunk as an override of SAM2.1's Hiera-T."""

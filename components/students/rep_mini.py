@@ -9,8 +9,6 @@ from __future__ import annotations
 from components.params import StudentParams
 from components.promptable.build import RepConfig
 
-NAME = "rep_mini"
-
 
 def trunk(params: StudentParams) -> RepConfig:  # noqa: ARG001  # every student's is called so
     """The student's trunk."""

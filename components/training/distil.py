@@ -70,6 +70,28 @@ def asks_teacher(params: DistilParams) -> bool:
     return weighs_features(params.terms) or params.logits_weight > 0
 
 
+def check_losses(params: DistilParams, *, adapters: bool) -> None:
+    """Make sure that there is something to learn; `adapters` says whether student and teacher both have some.
+
+    Raises
+    ------
+    ParamsError
+        If no weight of the losses is above zero, or features are weighed that aren't there.
+    """
+    if params.mask_weight == 0 and not asks_teacher(params):
+        raise ParamsError(
+            "params.yaml: distil.mask_weight, logits_weight and all of distil.terms are 0: nothing to learn",
+            expected="a weight above 0",
+            remedy="raise one of them",
+        )
+    if params.terms.adapter > 0 and not adapters:
+        raise ParamsError(
+            "params.yaml: distil.terms.adapter is above 0, but student or teacher has no adapters",
+            expected="adapters in both, or a weight of 0",
+            remedy="set distil.terms.adapter=0, or give both an adapter",
+        )
+
+
 def take_over_decoder(student: Segmenter, teacher: Segmenter) -> None:
     """Copy the teacher's prompt encoder, mask decoder and no-memory embedding into the student; of a student whose
     decoder has other sizes, only the embedding."""
@@ -112,19 +134,7 @@ def distil(
     """
     if student.image_size_px != teacher.image_size_px:
         raise ValueError(f"student and teacher take {student.image_size_px} and {teacher.image_size_px} pixels")
-    terms = params.terms
-    if params.mask_weight == 0 and not asks_teacher(params):
-        raise ParamsError(
-            "params.yaml: distil.mask_weight, logits_weight and all of distil.terms are 0: nothing to learn",
-            expected="a weight above 0",
-            remedy="raise one of them",
-        )
-    if terms.adapter > 0 and not (student.trunk.adapters and teacher.trunk.adapters):
-        raise ParamsError(
-            "params.yaml: distil.terms.adapter is above 0, but student or teacher has no adapters",
-            expected="adapters in both, or a weight of 0",
-            remedy="set distil.terms.adapter=0, or give both an adapter",
-        )
+    check_losses(params, adapters=bool(student.trunk.adapters and teacher.trunk.adapters))
     device = pick_device()
     if takes_over:
         take_over_decoder(student, teacher)

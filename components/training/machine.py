@@ -13,6 +13,23 @@ import torch
 from components.errors import ParamsError
 from components.params import MachineParams
 from components.promptable.segmenter import Segmenter
+from components.promptable.trunks.features import Trunk
+
+
+def check_machine(trunk: Trunk, machine: MachineParams) -> None:
+    """Make sure that the trunk can be computed as the parameters say.
+
+    Raises
+    ------
+    ParamsError
+        If the trunk's blocks can't be computed twice.
+    """
+    if machine.checkpointing and not trunk.can_recompute:
+        raise ParamsError(
+            "params.yaml: machine.checkpointing is set, and this trunk's blocks can't be computed twice",
+            expected="a Hiera; batch normalisation would count each batch twice",
+            remedy="set machine.checkpointing to false",
+        )
 
 
 @contextmanager
@@ -22,15 +39,10 @@ def as_the_machine_needs(segmenter: Segmenter, machine: MachineParams) -> Iterat
     Raises
     ------
     ParamsError
-        If the trunk's blocks can't be computed twice.
+        As `check_machine`.
     """
     trunk = segmenter.trunk
-    if machine.checkpointing and not trunk.can_recompute:
-        raise ParamsError(
-            "params.yaml: machine.checkpointing is set, and this trunk's blocks can't be computed twice",
-            expected="a Hiera; batch normalisation would count each batch twice",
-            remedy="set machine.checkpointing to false",
-        )
+    check_machine(trunk, machine)
     trunk.recomputes = machine.checkpointing
     if machine.compile:
         # An attribute of this one object, over the class's method.

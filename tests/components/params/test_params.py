@@ -96,6 +96,11 @@ def test_all_faults_are_listed_at_once() -> None:
     assert "gate.min_casse" in caught.value.found and "finetune.epochs" in caught.value.found
 
 
+def test_a_student_that_isnt_there_is_refused_before_any_stage_runs() -> None:
+    with pytest.raises(ParamsError, match=r"student\.name is 'rep_minni'\n  expected: one of hiera_mini, .*rep_mini"):
+        parse_params(changed("student.name", "rep_minni"), origin="params.yaml")
+
+
 def test_parameters_cant_be_changed() -> None:
     params = load_params(ROOT / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):

@@ -14,7 +14,7 @@ import yaml
 from typer.testing import CliRunner
 
 from components.errors import ParamsError, PeerError
-from components.params import load_params
+from components.params import load_params, student_names
 from pipelines import graph
 from pipelines.cli import app
 from pipelines.graph import GraphRun, set_params
@@ -76,6 +76,8 @@ def test_true_is_not_1_and_1_is_not_true(project: Path) -> None:
         "split.seed.deep=1",
         "datasets.bussi=null",
         "gate.typo=null",
+        "student.name=rep_minni",
+        "student.adapter.variant=none",
     ],
 )
 def test_a_wrong_assignment_changes_nothing(project: Path, assignment: str) -> None:
@@ -84,6 +86,27 @@ def test_a_wrong_assignment_changes_nothing(project: Path, assignment: str) -> N
         set_params(project, ["gate.min_cases=33", assignment])
     assert (project / "params.yaml").read_bytes() == before
     assert CliRunner().invoke(app, ["run", "--set", assignment]).exit_code == 2
+
+
+def test_what_cannot_be_distilled_is_refused_before_the_teacher_is_trained(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        "components.training.ahead.check_distillation", lambda params: asked.append(params.student.name)
+    )
+    set_params(project, ["finetune.epochs=77"])
+    assert asked == [], "nothing that concerns the student was changed"
+    other = next(name for name in student_names() if name != load_params(project / "params.yaml").student.name)
+    set_params(project, [f"student.name={other}"])
+    graph.check_before(project, load_params(project / "params.yaml"))
+    assert asked == [other] * 2, "at the change, and at the start of what has not been distilled yet"
+    raw = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
+    sections = {"finetune": ("model", "teacher", "finetune"), "distil": ("model", "student", "distil")}
+    stages = {s: {"params": {"params.yaml": {name: raw[name] for name in names}}} for s, names in sections.items()}
+    (project / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
+    graph.check_before(project, load_params(project / "params.yaml"))
+    assert len(asked) == 2, "it was distilled so"
 
 
 def result(ran: tuple[str, ...]) -> GraphRun:

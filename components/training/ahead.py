@@ -1,0 +1,24 @@
+"""Parameters to what distilling would refuse in them: known before the teacher, which comes first, has been trained.
+
+Leaves out: what only the data or the machine tell (distil.py, ranks.py).
+"""
+
+from __future__ import annotations
+
+from components.params import Params
+from components.students import build_student
+from components.training.distil import check_losses
+from components.training.machine import check_machine
+
+
+def check_distillation(params: Params) -> None:
+    """Make sure that the student can be built and trained as the parameters say, by building it with random weights.
+
+    Raises
+    ------
+    ParamsError
+        If there is no such student, or adapter, losses or `distil.machine` ask for what it can't do.
+    """
+    trunk = build_student(params.student, model=params.model, seed=params.distil.seed).trunk
+    check_machine(trunk, params.distil.machine)
+    check_losses(params.distil, adapters=bool(trunk.adapters) and params.teacher.adapter.on_a_hiera)
