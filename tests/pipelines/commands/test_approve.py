@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,13 +33,11 @@ def put(folder: Path, weight: float) -> str:
     return save_model(folder, {"w": torch.full((2,), weight)}, description).digest
 
 
-def test_it_enters_who_and_why_in_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
-    monkeypatch.chdir(tmp_path)
+def test_it_enters_who_and_why_in_the_ledger(
+    app_of: Callable[..., typer.Typer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SONOFORGE_ACTOR", "ada")
-    app = typer.Typer()
-    approve.register(app)
+    app = app_of(approve.register)
     student, former = put(tmp_path / "models/student", 1.0), put(tmp_path / "made", 2.0)
     check = {"id": "leak", "verdict": "PASS", "value": "none", "limit": "none", "reason": "apart"}
     gate, kept = tmp_path / "reports/gate.json", released_folder(tmp_path, former) / "gate.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,9 @@ from pipelines.commands import schedule as command
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
-    """An application with this command alone, in a project."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
-    app = typer.Typer()
-    command.register(app)
-    return app
+def app(app_of: Callable[..., typer.Typer]) -> typer.Typer:
+    """An application with this command alone."""
+    return app_of(command.register)
 
 
 def test_flow_pool_and_times_are_handed_on(app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

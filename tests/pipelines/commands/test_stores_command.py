@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,14 +18,9 @@ FAILS = stores.Store("DVC store", "s3://team/x", "fails", "Forbidden", "a key", 
 
 
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
-    """An application with this command alone, in a project."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("params.yaml", "dvc.yaml"):
-        (tmp_path / name).touch()
-    app = typer.Typer()
-    command.register(app)
-    return app
+def app(app_of: Callable[..., typer.Typer]) -> typer.Typer:
+    """An application with this command alone."""
+    return app_of(command.register)
 
 
 @pytest.mark.parametrize(("found", "code"), [((HERE,), 0), ((FAILS, HERE), 1)])
