@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
 import torch
 
 from components.artefacts import write_json
@@ -30,6 +29,7 @@ from components.evaluation.speed import as_records, describe_machine, time_inter
 from components.params import Params, load_params
 from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Array
 from components.promptable.export import export_onnx
+from components.promptable.runtimes.onnxruntime import onnxruntime
 from components.promptable.runtimes.sealed import COORDS, DECODER, ENCODER, IMAGE, LABELS, LEVELS, PREVIOUS
 from components.students import build_student
 

@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
@@ -29,7 +28,7 @@ from components.errors import ArtefactError
 from components.preprocess import PREPROCESS_VERSION
 from components.promptable.folding.segmenter import FoldedSegmenter, fold
 from components.promptable.runtimes.exported import Exported
-from components.promptable.runtimes.onnxruntime import open_model
+from components.promptable.runtimes.onnxruntime import onnxruntime, open_model
 from components.promptable.runtimes.sealed import (
     COORDS,
     DECODER,

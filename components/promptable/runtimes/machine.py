@@ -40,6 +40,9 @@ def installed_version(package: str) -> str | None:
 def _onnxruntime() -> str | None:
     if importlib.util.find_spec("onnxruntime") is None:
         return None
-    import onnxruntime
+    try:
+        from components.promptable.runtimes.onnxruntime import describe_build
 
-    return f"{onnxruntime.__version__} {' '.join(onnxruntime.get_available_providers())}"
+        return describe_build()
+    except Exception as error:  # noqa: BLE001 - whatever a broken installation raises; measuring it says more
+        return f"can't be imported: {type(error).__name__}"

@@ -1,22 +1,27 @@
 """Exported networks to a model that ONNX Runtime runs.
 
 On the CPU unless a GPU is asked for. Sessions are shared by threads, and each has its number of them fixed: sums are
-cut into as many parts on every machine. Leaves out: TensorRT, which takes these files but wasn't tried; reading their
-files (loading.py).
+cut into as many parts on every machine. The one place that imports ONNX Runtime, so that it is never imported with its
+telemetry. Leaves out: TensorRT, which takes these files but wasn't tried; reading their files (loading.py).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime
 
 from components.errors import ParamsError
 from components.promptable.embedding import Array
 from components.promptable.runtimes.exported import Exported
 from components.promptable.runtimes.runtime import THREADS, Facts
+
+# It would tell its maker of each import, and keep a number of the machine and what isn't sent yet under the user's
+# cache. It looks at this as it is loaded, so that an import elsewhere could come too early.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime
 
 NAME = "onnxruntime"
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -84,3 +89,8 @@ def open_network(model: bytes, *, threads: int = THREADS, device: str = "cpu") -
 def takes(device: str) -> bool:
     """Whether the build of ONNX Runtime that is installed knows a device; the machine may lack it all the same."""
     return device == "cpu" or (device == "cuda" and CUDA in onnxruntime.get_available_providers())
+
+
+def describe_build() -> str:
+    """Its version and execution providers: builds for a GPU are packages of other names."""
+    return f"{onnxruntime.__version__} {' '.join(onnxruntime.get_available_providers())}"

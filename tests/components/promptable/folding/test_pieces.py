@@ -6,7 +6,6 @@ import io
 import warnings
 
 import onnx
-import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +13,7 @@ from sam2.modeling.backbones.hieradet import MultiScaleAttention, MultiScaleBloc
 
 from components.promptable.export import OPSET
 from components.promptable.folding.pieces import AttentionInPieces, attended_in_pieces, in_pieces
+from components.promptable.runtimes.onnxruntime import onnxruntime
 from components.promptable.runtimes.sealed import IMAGE
 from tests.components.promptable.folding.conftest import apart
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -67,3 +72,22 @@ def test_a_gpu_that_isnt_there_is_refused(
     )
     with pytest.raises(ParamsError, match="doesn't run on 'cuda' here"):
         load_runtime(as_it_starts.folder, "onnxruntime", device="cuda")
+
+
+def test_a_process_that_runs_a_model_leaves_nothing_of_telemetry(as_it_starts: Pair, tmp_path: Path) -> None:
+    """With it on, the import alone writes a number of the machine and a database, and calls its maker."""
+    code = (
+        "import sys; from pathlib import Path; from components.promptable.runtimes.loading import load_runtime;"
+        "load_runtime(Path(sys.argv[1]), 'onnxruntime'); print('loaded')"
+    )
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "ORT_DISABLE_TELEMETRY": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(as_it_starts.folder)],
+        cwd=Path(runtime.__file__).parents[3],
+        env={**os.environ, **home},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout == "loaded\n" and not list(tmp_path.rglob("*"))
