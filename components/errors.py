@@ -30,6 +30,11 @@ class SonoForgeError(Exception):
         return _rebuild, (type(self), self.found, self.expected, self.remedy)
 
 
+def plainly(message: str) -> str:
+    """What pydantic says of a value, without the words that it puts before our own."""
+    return message.removeprefix("Value error, ")
+
+
 def _rebuild(kind: type[SonoForgeError], found: str, expected: str, remedy: str) -> SonoForgeError:
     return kind(found, expected=expected, remedy=remedy)
 

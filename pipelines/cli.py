@@ -7,10 +7,12 @@ when it runs, so that `--help` is quick. Leaves out: what the commands do (pipel
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from components.errors import SonoForgeError
+from components.errors import SonoForgeError, plainly
 from pipelines.commands import (
     ablate,
     approve,
@@ -30,8 +32,21 @@ from pipelines.commands import (
 from pipelines.interrupts import ends_as_interrupts
 from pipelines.runtime.system_faults import told
 
+
+class _Plain(TyperGroup):
+    """Leaves out of a refused value's message the words that pydantic, by which Typer checks it, puts before it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = plainly(error.message)
+            raise
+
+
 app = typer.Typer(
     name="sonoforge",
+    cls=_Plain,
     help="From raw public ultrasound datasets to a small promptable segmentation model. Not a medical device.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

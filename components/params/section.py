@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from components.errors import plainly
+
 S = TypeVar("S", bound="Section")
 Share = float
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -20,7 +22,7 @@ class Section(BaseModel):
 
 def told(error: ValidationError) -> str:
     """Each key that is unknown, missing or wrong, and what is wrong with it, on one line."""
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or '(top)'}: {each['msg']}" for each in error.errors())
+    return "; ".join(f"{'.'.join(map(str, each['loc'])) or '(top)'}: {plainly(each['msg'])}" for each in error.errors())
 
 
 def restored(kind: type[S], said: dict[str, Any]) -> S:

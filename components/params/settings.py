@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
 
 from components.errors import ParamsError
+from components.params.access import AccessMode
 from components.params.section import told
-from components.params.serving import ServingParams
+from components.params.serving import RuntimeChoice, ServingParams
 from components.places import ACCESS_VARIABLE, RUNTIME_VARIABLE, SETTINGS_VARIABLE
 
 CARRIED = "serving.yaml"
 """What a Bento carries of the project's parameters: how the service bounds what clients ask."""
 PARAMS = "params.yaml"
+_CHOICES: dict[str, tuple[str, ...]] = {
+    ACCESS_VARIABLE: get_args(AccessMode),
+    RUNTIME_VARIABLE: get_args(RuntimeChoice),
+}
 
 
 def read_settings(code: Path) -> ServingParams:
@@ -33,8 +38,15 @@ def read_settings(code: Path) -> ServingParams:
     Raises
     ------
     ParamsError
-        If there is none, or it isn't as `ServingParams` has it.
+        If there is none, it isn't as `ServingParams` has it, or a variable chooses what isn't there.
     """
+    for variable, choices in _CHOICES.items():
+        if (named := os.environ.get(variable)) and named not in choices:
+            raise ParamsError(
+                f"${variable} is {named!r}",
+                expected=f"one of {', '.join(choices)}",
+                remedy=f"correct ${variable}, or unset it to go by the settings",
+            )
     path, section = _section(code)
     try:
         return ServingParams.model_validate(section)

@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.artefacts import write_text
-from components.errors import ArtefactError
+from components.errors import ArtefactError, plainly
 from components.promptable.calibration import CALIBRATION_FOLDER
 from components.promptable.signals import Row
 
@@ -113,7 +113,7 @@ def read_reference(path: Path) -> Reference:
     except ValidationError as error:
         first = error.errors()[0]
         raise ArtefactError(
-            f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}",
+            f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {plainly(first['msg'])}",
             expected="a reference of schema 1",
             remedy=remedy,
         ) from None

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.errors import ReleaseError
+from components.errors import ReleaseError, plainly
 from components.release.checks.check import Outcome, combined
 from components.release.records.ledger import Ledger
 from components.release.records.released import remedy_for
@@ -113,7 +113,7 @@ def read_gate(path: Path) -> GateRecord:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ReleaseError(
-            f"{path} isn't a gate's record: {place + ': ' if place else ''}{first['msg']}",
+            f"{path} isn't a gate's record: {place + ': ' if place else ''}{plainly(first['msg'])}",
             expected="a verdict, the model's digest and at least one check",
             remedy=remedy_for(path.parent, AGAIN),
         ) from None

@@ -130,12 +130,13 @@ def accept(
 
     from components.audit.entries import Accepted
     from components.audit.log import AuditLog
+    from components.errors import plainly
     from components.release.records.promotion import actor
 
     try:
         Accepted(who=actor(), why=reason.strip(), left=None)
     except ValidationError as error:
-        raise typer.BadParameter(error.errors()[0]["msg"], param_hint="--reason") from None
+        raise typer.BadParameter(plainly(error.errors()[0]["msg"]), param_hint="--reason") from None
     with AuditLog.open(log_folder(log), accept=(actor(), reason.strip())) as opened:
         typer.echo(f"accepted as entry {opened.head.n}: {opened.head.digest}")
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
+from components.errors import plainly
 from serving.http.asked import bedside_of
 from serving.http.forms import parse_form, refuse_odd
 from serving.http.refusals import RequestError
@@ -134,5 +135,5 @@ def read_message(kind: type[M], data: bytes, *, name: str, form: str) -> M:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])[:200]
         code, status = (f"{name}_not_json", 400) if first["type"] == "json_invalid" else (f"{name}_invalid", 422)
-        told = f"{name}: {place + ': ' if place else ''}{first['msg'][:300]}"
+        told = f"{name}: {place + ': ' if place else ''}{plainly(first['msg'])[:300]}"
         raise RequestError(status, code, told, hint=f"the form is {form}") from None

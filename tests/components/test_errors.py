@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from components import errors
-from components.errors import SonoForgeError
+from components.errors import SonoForgeError, plainly
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SonoForgeError)]
 
@@ -26,6 +26,11 @@ def test_error_survives_pickling(kind: type[SonoForgeError]) -> None:
     assert type(again) is kind
     assert (again.found, again.expected, again.remedy) == ("found", "expected", "remedy")
     assert str(again) == str(error)
+
+
+def test_what_pydantic_says_of_a_rule_is_told_in_our_words_alone() -> None:
+    assert plainly("Value error, a seed stands twice") == "a seed stands twice"
+    assert plainly("Field required") == "Field required"
 
 
 def test_callers_can_catch_all_of_them_at_once() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from components.errors import PromptError
 from pipelines import cli
@@ -54,6 +55,12 @@ def test_what_the_system_says_of_a_path_is_told_with_the_path(
     told = capsys.readouterr().err
     assert told.startswith("out/xxx") and os.strerror(number) in told and "what to do: look at that path" in told
     assert len(told) < 700
+
+
+def test_a_refused_value_is_told_in_plain_words() -> None:
+    ran = CliRunner().invoke(cli.app, ["segment", "scan.png", "--out", "mask.png", "--runtime", "nosuch"])
+    assert ran.exit_code == 2
+    assert "Invalid value for '--runtime': 'nosuch' is not one of" in ran.output
 
 
 def test_too_long_a_name_is_no_crash(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

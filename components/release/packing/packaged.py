@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.errors import ReleaseError
+from components.errors import ReleaseError, plainly
 from components.release.files import package_digest
 
 CANDIDATE = Path("models/candidate")
@@ -53,7 +53,7 @@ def read_package(path: Path) -> Package:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ReleaseError(
-            f"{path} isn't a package's record: {place + ': ' if place else ''}{first['msg']}",
+            f"{path} isn't a package's record: {place + ': ' if place else ''}{plainly(first['msg'])}",
             expected="the model, and the files of its Bento with their sha256",
             remedy=AGAIN,
         ) from None

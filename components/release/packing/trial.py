@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image as PilImage
 from pydantic import BaseModel, ValidationError
 
-from components.errors import ReleaseError
+from components.errors import ReleaseError, plainly
 from components.masks import from_rle, to_rle
 from components.places import AUDIT_VARIABLE
 from components.release.packing.golden import Agreement, GoldenImage, agreement
@@ -154,7 +154,8 @@ class _ImageAnswer(BaseModel):
 
 def _misworded(path: str, error: ValidationError) -> str:
     first = error.errors()[0]
-    return f"its answer to {path} isn't understood: {'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}"
+    place = ".".join(map(str, first["loc"])) or "all of it"
+    return f"its answer to {path} isn't understood: {place}: {plainly(first['msg'])}"
 
 
 class _Service:

@@ -45,6 +45,18 @@ def test_a_missing_or_wrong_file_is_named(tmp_path: Path) -> None:
         read_settings(tmp_path)
 
 
+@pytest.mark.parametrize("variable", ["SONOFORGE_RUNTIME", "SONOFORGE_ACCESS"])
+def test_a_variable_that_chooses_what_isnt_there_is_named(
+    variable: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "serving.yaml", SETTINGS.model_dump())
+    monkeypatch.setenv(variable, "openvin")
+    with pytest.raises(ParamsError, match=rf"\${variable} is 'openvin'\n  expected: one of "):
+        read_settings(tmp_path)
+    monkeypatch.setenv(variable, "")
+    assert read_settings(tmp_path) == SETTINGS
+
+
 def test_the_mode_is_read_alone_from_the_same_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ParamsError, match=r"params\.yaml can't be read"):
         configured_mode(tmp_path)
