@@ -42,13 +42,14 @@ def run_or_serve(
     Raises
     ------
     ScheduleError
-        If there is no server to keep the schedule.
+        If `cron` isn't one, or there is no server to keep the schedule.
     """
     if cron is None:
         # Prefect reads this when it loads; the graph's stages then find the same server.
         os.environ["PREFECT_API_URL"] = ensure_services(root).api_url
         as_flow(function, timeout_s)(**parameters)
     else:
+        _check_times(cron)
         _need_server()
         as_flow(function, timeout_s).serve(name=function.__name__, cron=cron, parameters=parameters, limit=1)
 
@@ -62,8 +63,10 @@ def deploy(name: str, root: Path, *, pool: str, cron: str | None, parameters: di
     Raises
     ------
     ScheduleError
-        If there is no server, or the pool is of another type.
+        If `cron` isn't one, there is no server, or the pool is of another type.
     """
+    if cron is not None:
+        _check_times(cron)
     _need_server()
     from prefect import flow, get_client
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -82,6 +85,20 @@ def deploy(name: str, root: Path, *, pool: str, cron: str | None, parameters: di
         ignore_warnings=True,
     )
     return f"{name}/{root.name}"
+
+
+def _check_times(cron: str) -> None:
+    from prefect.client.schemas.schedules import CronSchedule
+    from pydantic import ValidationError
+
+    try:
+        CronSchedule(cron=cron)
+    except ValidationError:
+        raise ScheduleError(
+            f"--cron {cron!r} isn't a schedule",
+            expected="minute hour day month weekday, in UTC, such as '0 3 * * 0': Sundays at 3",
+            remedy="correct --cron, with quotes around all of it",
+        ) from None
 
 
 def _find_or_make_pool(client: SyncPrefectClient, name: str) -> None:

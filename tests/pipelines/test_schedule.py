@@ -20,7 +20,7 @@ from components.errors import StoreError
 from pipelines.runtime import prefect_database
 from pipelines.runtime.local_server import DOOR, Services, ensure_services, mark
 from pipelines.runtime.prefect_database import VARIABLES
-from pipelines.schedule import ScheduleError, deploy
+from pipelines.schedule import ScheduleError, deploy, run_or_serve
 from tests.postgres import Postgres, no_password_in, serving_postgres
 
 KEY = "a-key-that-stays-where-it-is"
@@ -56,6 +56,19 @@ def clone(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / ".prefect"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
     return tmp_path
+
+
+@pytest.mark.parametrize("cron", ["nonsense", "61 * * * *", ""])
+def test_times_that_are_none_are_refused_before_any_server_is_asked(
+    cron: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    with pytest.raises(ScheduleError, match="isn't a schedule"):
+        deploy("retrain", tmp_path, pool="night", cron=cron, parameters={})
+    with pytest.raises(ScheduleError, match="isn't a schedule"):
+        run_or_serve(print, tmp_path, cron=cron, timeout_s=1, parameters={})
+    with pytest.raises(ScheduleError, match="no Prefect server"):
+        deploy("retrain", tmp_path, pool="night", cron="0 3 * * 0", parameters={})
 
 
 def wait(what: Callable[[], Any], limit_s: float = 120) -> Any:
