@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components.errors import StoreError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import Connection
     from sqlalchemy.exc import DBAPIError
 
 DRIVER = "postgresql+pg8000"
@@ -25,7 +24,9 @@ CONNECT_S = 10.0
 WAIT_S = 300
 _PASSING = ("08", "53300", "57P01", "57P02", "57P03")
 """PostgreSQL's codes of a broken connection, too many of them, and a server that is going down or coming up."""
-_PASSWORD = re.compile(r"(://[^:/?#\s]*:)\S*@")
+# A password may hold anything, spaces and an @ among it: it goes to the line's last @ before the next address, unless
+# what stands there is a port with a path.
+_PASSWORD = re.compile(r"(://[^:/?#\s]*:)(?!\d{1,5}[/?#][^\s@]*(?:\s|$))(?:\S|[^\S\n](?!\S*://))*@")
 # Who comes without a password may come with a token in its place.
 _ALONE = re.compile(r"(://)[^:/?#\s]+:?@")
 # In an address's query, and in the form `host=… password=…` that PostgreSQL takes, too.
@@ -94,15 +95,22 @@ def connected(address: str) -> Iterator[Connection]:
     try:
         # What another driver is told in the address means nothing to this one.
         url = make_url(address).set(drivername=DRIVER, query={})
-    except ArgumentError:
-        raise _refused(address, "it is no address of a database") from None
-    _knock(url, address)
+    except (ArgumentError, ValueError) as error:
+        why = "its port is no number" if "int()" in str(error) else "it is no address of a database"
+        raise _refused(address, why) from None
+    # No transaction is left open: an index that is built concurrently waits for all of them to end.
+    given = {"timeout": CONNECT_S}
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=given)
     try:
-        # No transaction is left open: an index that is built concurrently waits for all of them to end.
-        connection = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
+        connection = engine.connect()
     except DBAPIError as error:
         raise _refused(address, _reason(error)) from None
+    except (OSError, OverflowError) as error:
+        # pg8000 hands on as they are those of a server that takes the connection, and then says nothing or hangs up, and
+        # that of a port above 65535.
+        raise _refused(address, str(error)) from None
     with connection:
+        _without_limit(connection)
         yield connection
 
 
@@ -122,17 +130,17 @@ def is_lost_connection(error: BaseException) -> bool:
     return False
 
 
-def _knock(url: URL, address: str) -> None:
-    # pg8000 would keep a limit on the connection for all that is asked through it, waiting for a lock among them.
-    try:
-        socket.create_connection((url.host or "localhost", url.port or 5432), timeout=CONNECT_S).close()
-    except OSError as error:
-        raise _refused(address, str(error)) from None
+def _without_limit(connection: Connection) -> None:
+    # pg8000 keeps the limit for all that is asked through the connection, and has no way to lift it; one who waits for
+    # a lock waits longer.
+    driver: Any = connection.connection.driver_connection
+    driver._usock.settimeout(None)
 
 
 def _reason(error: DBAPIError) -> str:
-    """PostgreSQL's own words, else the error's first line."""
-    return _told(error).get("M") or str(error.orig).partition("\n")[0]
+    """PostgreSQL's own words, else the system's, else the error's first line."""
+    why = error.orig.__cause__ if error.orig is not None else None
+    return _told(error).get("M") or str(why if isinstance(why, OSError) else error.orig).partition("\n")[0]
 
 
 def _told(error: DBAPIError) -> dict[str, str]:

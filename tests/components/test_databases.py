@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
-from components.databases import is_postgres, masked, with_driver
+from components import databases
+from components.databases import connected, is_postgres, masked, with_driver
+from components.errors import StoreError
 
 
 @pytest.mark.parametrize(
@@ -15,6 +19,10 @@ from components.databases import is_postgres, masked, with_driver
             "no way to postgresql+asyncpg://me:hu@s:h@db:5432/x today",
             "no way to postgresql+asyncpg://me:***@db:5432/x today",
         ),
+        ("no way to postgresql://me:hu sh@db/x today", "no way to postgresql://me:***@db/x today"),
+        ("ray://bob:h@u s h@head:10001", "ray://bob:***@head:10001"),
+        ("postgresql://me:a b@db/x or s3://k:c d@e/f", "postgresql://me:***@db/x or s3://k:***@e/f"),
+        ("http://127.0.0.1:4200/api, ask me@example.org", "http://127.0.0.1:4200/api, ask me@example.org"),
         ("https://team:hush@mlflow.example/api", "https://team:***@mlflow.example/api"),
         ("postgresql://db/x?user=me&password=hush&ssl=true", "postgresql://db/x?user=me&password=***&ssl=true"),
         ("https://t0ken@mlflow.example/api", "https://***@mlflow.example/api"),
@@ -46,3 +54,25 @@ def test_no_password_is_shown(told: str, shown: str) -> None:
 def test_postgresql_gets_the_driver_that_is_here(address: str, whole: str) -> None:
     assert with_driver(address) == whole
     assert is_postgres(address) is address.startswith("postgres")
+
+
+def test_a_port_that_is_no_number_is_said() -> None:
+    with (
+        pytest.raises(StoreError, match=r"me:\*\*\*@db:notaport/x: its port is no number"),
+        connected("postgresql://me:hush@db:notaport/x"),
+    ):
+        pass
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes connections and says nothing, as one that is stopped, or no PostgreSQL."""
+    monkeypatch.setattr(databases, "CONNECT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"postgresql://me:hush@127.0.0.1:{server.getsockname()[1]}/x"
+        with pytest.raises(StoreError, match="timed out") as refused, connected(address):
+            pass
+    assert "hush" not in str(refused.value)
+    with pytest.raises(StoreError, match="refused"), connected(address):
+        pass
+    with pytest.raises(StoreError, match="65535"), connected("postgresql://me:hush@127.0.0.1:99999/x"):
+        pass

@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from components.databases import alone, with_driver
+from components.databases import alone, connected, with_driver
 from components.errors import StoreError
 from components.tracking import (
     Provenance,
@@ -272,6 +272,8 @@ def test_one_waits_for_another_of_the_same_purpose(address: str) -> None:
         with alone(address, "tables"):
             order.append("second")
 
+    with connected(address) as connection:
+        assert connection.connection.driver_connection._usock.gettimeout() is None, "whoever waits for it isn't hurried"
     waiting = threading.Thread(target=second)
     with alone(address, "tables"):
         waiting.start()
