@@ -6,21 +6,32 @@ measured (components/evaluation/benchmarking).
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.commands.bench_data import bench_data
+from pipelines.commands.bench_inputs import (
+    LEAST_PX,
+    MOST_PX,
+    SIZE_HELP,
+    input_sizes,
+    new_file,
+    refuse_before_subcommand,
+)
+from pipelines.commands.bench_screen import Progress, show
 
 if TYPE_CHECKING:
-    from components.evaluation.benchmarking.benchmark import Benchmark
+    from components.evaluation.benchmarking.benchmark import Plan
+    from components.evaluation.benchmarking.catalogue import Variant
     from components.evaluation.benchmarking.record import Record
 
 SIZES_PX = (256, 512, 1024)
-WIDTH = 180
-"""Characters of a line where no terminal says how many it has."""
 
 app = typer.Typer(help="What models cost on this machine, and what surrounds them.", invoke_without_command=True)
 app.command("data")(bench_data)
@@ -29,7 +40,10 @@ app.command("data")(bench_data)
 @app.callback()
 def bench(
     context: typer.Context,
-    size: Annotated[list[int] | None, typer.Option(help="Side of the model input in pixels; repeat it.")] = None,
+    size: Annotated[
+        list[int] | None,
+        typer.Option(help=f"{SIZE_HELP} Repeat it.", min=LEAST_PX, max=MOST_PX, callback=input_sizes),
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds, at most; slow models get fewer.")] = 9,
     minutes: Annotated[float, typer.Option(min=0.0, help="About how long it may take; each model runs once.")] = 12,
     batch: Annotated[int, typer.Option(min=0, help="Images in a batch, for throughput; 0: none.")] = 4,
@@ -39,7 +53,10 @@ def bench(
     memory: Annotated[bool, typer.Option(help="Measure memory, each model in a process of its own.")] = True,
     compare: Annotated[Path | None, typer.Option(help="Warn where ratios are far from this record's.")] = None,
     names: Annotated[bool, typer.Option("--list", help="Print the names of what would be measured, and end.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the JSON here, as far as it got, also on Ctrl-C.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the JSON here, as far as it got, also on Ctrl-C.", callback=new_file),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Time encoder, a click, and file to mask: students, teacher, SAM2.1 and others, by each runtime that is here.
@@ -47,8 +64,9 @@ def bench(
     Weights are random, which cost what trained ones do. Rounds are interleaved, so ratios hold on a busy machine.
     """
     if context.invoked_subcommand is not None:
+        refuse_before_subcommand(context)
         return
-    from components.evaluation.benchmarking.benchmark import Benchmark, Plan, chosen
+    from components.evaluation.benchmarking.benchmark import Plan, chosen
     from components.evaluation.benchmarking.record import read_record
     from components.params import load_params
 
@@ -56,23 +74,25 @@ def bench(
     params, models = load_params(Path("params.yaml")), tuple(model or ())
     variants = chosen(params, models, tuple(size or SIZES_PX), only=tuple(only or ()), skip=tuple(skip or ()))
     if names:
-        typer.echo("\n".join(each.key for each in variants))
+        _list(variants, as_json=as_json)
         return
     plan = Plan(params, variants, models, rounds=rounds, minutes=minutes, batch=batch, memory=memory)
-    record = _measured(Benchmark.of(plan, _tell), out, as_json=as_json)
+    record = _measured(plan, out, as_json=as_json)
     if kept is not None:
-        _warn(record, kept)
+        _warn(record, kept, str(compare))
+    if not record.rows:
+        raise typer.Exit(1)
 
 
 @app.command("table")
 def bench_table(
     record: Annotated[Path | None, typer.Argument(help="A record that `--out` wrote.")] = None,
-    brief: Annotated[bool, typer.Option("--brief", help="Only what is wanted of the students.")] = False,
-    pages: Annotated[list[Path] | None, typer.Option("--refresh", help="Renew the tables of this page.")] = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Only what is wanted of the students, at 1024 px.")] = False,
+    pages: Annotated[
+        list[Path] | None, typer.Option("--refresh", help="Renew the tables of this page.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """Render a record as Markdown, or renew the tables of pages, whose marks name their records."""
-    from components.artefacts import write_text
-    from components.evaluation.benchmarking.pages import refreshed
     from components.evaluation.benchmarking.record import read_record
     from components.evaluation.benchmarking.tables import markdown
 
@@ -81,58 +101,64 @@ def bench_table(
     if record is not None:
         typer.echo(markdown(read_record(record), brief=brief), nl=False)
     for page in pages or ():
-        write_text(page, refreshed(page.read_text(encoding="utf-8"), Path.cwd()))
+        _refresh(page)
 
 
-def _measured(benchmark: Benchmark, out: Path | None, *, as_json: bool) -> Record:
+def _refresh(page: Path) -> None:
+    """Renew a page, and say how many of its tables have a record, and which records are missing."""
+    from components.artefacts import write_text
+    from components.evaluation.benchmarking.pages import named, refreshed
+
+    text = page.read_text(encoding="utf-8")
+    places = named(text)
+    write_text(page, refreshed(text, Path.cwd()))
+    there = [each for each in places if Path(each).is_file()]
+    typer.echo(f"{page}: {len(there)} {'table' if len(there) == 1 else 'tables'} renewed")
+    for missing in dict.fromkeys(each for each in places if each not in there):
+        typer.echo(f"{page}: there is no record {missing} (`sonoforge bench --out {missing}`)")
+    if not places:
+        typer.echo(f"{page}: no place is marked for a table (docs/speed.md is an example)")
+
+
+def _list(variants: Sequence[Variant], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps([{"key": each.key, **asdict(each)} for each in variants], indent=2))
+    else:
+        typer.echo("\n".join(each.key for each in variants))
+
+
+def _measured(plan: Plan, out: Path | None, *, as_json: bool) -> Record:
     """Measure, and show and write what was measured, also where it is interrupted."""
+    from components.evaluation.benchmarking.benchmark import Benchmark
     from components.evaluation.benchmarking.record import write_record
 
+    progress = Progress(sys.stderr)
+    benchmark = Benchmark.of(plan, progress.tell)
     try:
         return benchmark.run()
     finally:
-        _tell("")
+        progress.end()
         record = benchmark.record()
-        if record.rows:
-            if out is not None:
-                write_record(out, record)
-            if as_json:
-                typer.echo(record.model_dump_json(indent=2))
-            else:
-                _show(record)
+        if as_json:
+            typer.echo(record.model_dump_json(indent=2))
+        else:
+            show(record)
+        if out is not None and record.rows:
+            write_record(out, record)
+            typer.echo(f"written to {out}", err=True)
+        elif out is not None:
+            typer.echo(f"nothing was measured, so {out} isn't written", err=True)
 
 
-def _tell(line: str) -> None:
-    """Progress on one line of a terminal, which the next one overwrites; nothing where nobody looks."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{line}")
-        sys.stderr.flush()
-
-
-def _show(record: Record) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from components.evaluation.benchmarking.tables import machine_line, tables
-
-    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    console.print(machine_line(record))
-    for each in tables(record):
-        table = Table(title=each.title)
-        for index, heading in enumerate(each.headings):
-            table.add_column(heading, justify="right" if index else "left", no_wrap=not index)
-        for row in each.rows:
-            table.add_row(*row)
-        console.print(table)
-    for left_out in record.left_out:
-        console.print(f"left out: {left_out.key}: {left_out.reason}")
-
-
-def _warn(record: Record, kept: Record) -> None:
+def _warn(record: Record, kept: Record, name: str) -> None:
     """Say what is far from a record that was kept; that is never a failure."""
     from components.evaluation.benchmarking.comparing import compare
 
     found = compare(record, kept)
     for notice in found.notices:
         typer.echo(f"warning: {notice}", err=True)
-    typer.echo(f"{found.figures} figures stand in both records, {len(found.notices)} are far apart", err=True)
+    if found.figures:
+        typer.echo(f"{name}: {found.figures} figures stand in both, far apart: {len(found.notices)}", err=True)
+    else:
+        sizes = ", ".join(str(each) for each in kept.settings.sizes_px)
+        typer.echo(f"warning: {name} (at {sizes} px) has no figure of this run: nothing was compared", err=True)

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from pipelines.commands.bench_inputs import LEAST_PX, MOST_PX, SIZE_HELP, input_size, new_file
+from pipelines.commands.bench_screen import plain_console, print_tables
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,38 +22,45 @@ if TYPE_CHECKING:
     from components.promptable.segmenter import Embedding, Segmenter
 
 READING = "reading in training, beside the model"
+PREPROCESSING = "preprocessing"
+PHANTOMS = "phantom generator"
 BATCH = 4
 
 
 def bench_data(
-    size: Annotated[int, typer.Option(help="Side of the model input in pixels.")] = 512,
+    size: Annotated[int, typer.Option(help=SIZE_HELP, min=LEAST_PX, max=MOST_PX, callback=input_size)] = 512,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds.")] = 7,
-    out: Annotated[Path | None, typer.Option(help="Write the JSON here.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the JSON here.", callback=new_file)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
-    """Time reading beside the student's encoder, preprocessing and the phantom generator."""
+    """Time reading beside the encoder of the student of params.yaml, preprocessing and the phantom generator."""
     from components.artefacts import write_json
+    from components.evaluation.benchmarking.benchmark import load_average
     from components.evaluation.speed import as_records, describe_machine, time_interleaved
     from components.params import load_params
 
-    params = load_params(Path("params.yaml"))
+    params, load_at_start = load_params(Path("params.yaml")), load_average()
     with TemporaryDirectory(prefix="sonoforge-bench-") as scratch:
         tables = {
             READING: time_interleaved(_reading(params, size, Path(scratch)), rounds=rounds),
-            "data": time_interleaved(_data_cases(size), rounds=rounds),
+            PREPROCESSING: time_interleaved(_preprocessing(size), rounds=rounds),
+            PHANTOMS: time_interleaved(_phantoms(), rounds=rounds),
         }
+    machine = describe_machine() | {"load_average": {"start": load_at_start, "end": load_average()}}
     record = {
-        "schema": 1,
-        "machine": describe_machine(),
+        "schema": 2,
+        "machine": machine,
         "input_px": size,
+        "student": params.student.name,
         "tables": {name: as_records(timings) for name, timings in tables.items()},
     }
     if out is not None:
         write_json(out, record)
+        typer.echo(f"written to {out}", err=True)
     if as_json:
         typer.echo(json.dumps(record, indent=2))
     else:
-        _print_tables(tables, record["machine"], size)
+        _print_tables(tables, machine, size)
 
 
 def _encode(segmenter: Segmenter, images: Tensor) -> Embedding:
@@ -90,22 +100,24 @@ def _reading(params: Params, size: int, scratch: Path) -> dict[str, Callable[[],
     name = f"{BATCH} images"
     return {
         f"read, augment, prompt, {name}": read,
-        f"student's encoder, {name}": partial(_encode, student, read().images),
+        f"{params.student.name}'s encoder, {name}": partial(_encode, student, read().images),
     }
 
 
-def _data_cases(size: int) -> dict[str, Callable[[], object]]:
-    """Preprocessing of an 800x600 image, and four phantom images of each layout, drawn and written as files."""
+def _preprocessing(size: int) -> dict[str, Callable[[], object]]:
+    """An image of 800x600 pixels to the model's input."""
     import numpy as np
 
-    from components.phantom import LAYOUTS
     from components.preprocess import to_input
 
-    image = np.zeros((600, 800, 3), dtype=np.uint8)
-    cases: dict[str, Callable[[], object]] = {"preprocess 800x600": partial(to_input, image, size)}
-    for name in LAYOUTS:
-        cases[f"phantom {name}, 4 images"] = partial(_write_phantoms, name, images=4)
-    return cases
+    return {"preprocess 800x600": partial(to_input, np.zeros((600, 800, 3), dtype=np.uint8), size)}
+
+
+def _phantoms() -> dict[str, Callable[[], object]]:
+    """A few phantom images of each layout, drawn and written as files."""
+    from components.phantom import LAYOUTS
+
+    return {f"phantom {name}, {BATCH} images": partial(_write_phantoms, name, images=BATCH) for name in LAYOUTS}
 
 
 def _write_phantoms(name: str, *, images: int) -> None:
@@ -115,18 +127,31 @@ def _write_phantoms(name: str, *, images: int) -> None:
         write_dataset(name, Path(folder) / name, images=images, seed=1)
 
 
-def _print_tables(tables: Mapping[str, list[Timing]], machine: object, size: int) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _print_tables(timed: Mapping[str, list[Timing]], machine: Mapping[str, Any], size: int) -> None:
+    from components.evaluation.benchmarking.rounds import ENOUGH
+    from components.evaluation.benchmarking.tables import Table, load_of, machine_parts
 
-    console = Console()
-    console.print(f"{size} px; {machine}")
-    for name, timings in tables.items():
-        table = Table(title=name)
-        for column in ("case", "median ms", "10 %", "90 %", "ratio to the first"):
-            table.add_column(column, justify="left" if column == "case" else "right")
-        for row in timings:
-            table.add_row(
-                row.name, f"{row.median_ms:.1f}", f"{row.p10_ms:.1f}", f"{row.p90_ms:.1f}", f"{row.ratio_to_first:.2f}"
-            )
-        console.print(table)
+    console = plain_console()
+    console.print("; ".join([f"{size} px", *machine_parts(machine, threads=machine["torch_threads"])]))
+    shown = []
+    for name, timings in timed.items():
+        # Only reading and the model take turns in a training: of the others none is a part of another's time.
+        ratio = ("times\nreading",) if name == READING else ()
+        rows = tuple(_cells(row, with_ratio=bool(ratio)) for row in timings)
+        shown.append(Table(name, ("case", "median\nms", "10–90 %", "turns", *ratio), rows))
+    print_tables(console, shown, words=1)
+    console.print(
+        "ms: of one case, all its images. A phantom is drawn and written as files, like the dataset it stands for."
+    )
+    turns = min(row.rounds for timings in timed.values() for row in timings)
+    if turns < ENOUGH:
+        console.print(f"Few turns ({turns}), {load_of(machine)}: don't rely on these.")
+
+
+def _cells(row: Timing, *, with_ratio: bool) -> tuple[str, ...]:
+    from components.evaluation.benchmarking.rounds import ENOUGH
+    from components.evaluation.benchmarking.tables import NONE, figure
+
+    spread = f"{figure(row.p10_ms)}–{figure(row.p90_ms)}" if row.rounds >= ENOUGH else NONE
+    ratio = (figure(row.ratio_to_first),) if with_ratio else ()
+    return (row.name, figure(row.median_ms), spread, str(row.rounds), *ratio)

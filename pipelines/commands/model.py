@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.commands.bench_inputs import MOST_PX, SIZE_HELP, STEP_PX, input_size
+from pipelines.commands.bench_screen import plain_console, print_tables
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -41,13 +44,20 @@ def summary(
 @app.command()
 def memory(
     teacher: Annotated[str, typer.Option(help="The teacher's trunk: micro, tiny, small, base_plus, large.")] = "large",
-    size: Annotated[int, typer.Option(help="Side of the model input in pixels.", min=64)] = 1024,
+    student: Annotated[
+        str | None,
+        typer.Option(help="The student that is distilled. Default: that of params.yaml, whose sizes it has."),
+    ] = None,
+    size: Annotated[int, typer.Option(help=SIZE_HELP, min=2 * STEP_PX, max=MOST_PX, callback=input_size)] = 1024,
     batch: Annotated[int, typer.Option(help="Images in a batch of one process.", min=1)] = 1,
     objects: Annotated[int, typer.Option(help="Objects in an image.", min=1)] = 1,
     gigabytes: Annotated[float, typer.Option(help="What a GPU has, 10^9 bytes.")] = 24.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """What a training step needs of a GPU's memory, computed without one: fine-tuning, then distilling the student."""
+    """What a training step needs of a GPU's memory, computed without one: fine-tuning a teacher, then distilling it.
+
+    The student is that of params.yaml unless `--student` names another, with the adapters and decoder that stand there.
+    """
     from dataclasses import asdict
     from itertools import product
     from pathlib import Path
@@ -55,13 +65,16 @@ def memory(
     from components.params import load_params
     from components.promptable.adapter import AdapterConfig
     from components.promptable.build import build_segmenter
-    from components.students import student_adapter, student_decoder, student_trunk
+    from components.students import student_adapter, student_decoder, student_names, student_trunk
     from components.teacher.hiera import HIERAS
     from components.training.memory import MemoryModel, StepShape
 
     if teacher not in HIERAS:
         raise typer.BadParameter(f"{teacher!r}; one of {', '.join(HIERAS)}", param_hint="--teacher")
-    student = load_params(Path("params.yaml")).student
+    asked = load_params(Path("params.yaml")).student
+    if student is not None and student not in student_names():
+        raise typer.BadParameter(f"{student!r}; one of {', '.join(student_names())}", param_hint="--student")
+    learner = asked if student is None else asked.model_copy(update={"name": student})
     rows: list[dict[str, object]] = []
     for stage in ("finetune", "distil"):
         teaches = build_segmenter(HIERAS[teacher], AdapterConfig(), image_size_px=size, draws_prompts=False)
@@ -69,11 +82,11 @@ def memory(
         learns = teaches
         if stage == "distil":
             learns = build_segmenter(
-                student_trunk(student),
-                student_adapter(student),
+                student_trunk(learner),
+                student_adapter(learner),
                 image_size_px=size,
                 draws_prompts=False,
-                decoder=student_decoder(student),
+                decoder=student_decoder(learner),
             )
             learns.set_trainable(trunk=True)
         model = MemoryModel(learns, teacher=teaches if stage == "distil" else None)
@@ -81,35 +94,41 @@ def memory(
             if recomputes and not learns.trunk.can_recompute:
                 continue
             budget = model.budget(StepShape(images=batch, objects=objects, bf16=bf16, recomputes=recomputes))
-            name = teacher if stage == "finetune" else student.name
+            name = teacher if stage == "finetune" else learner.name
             said = {"stage": stage, "model": name, "bf16": bf16, "checkpointing": recomputes, **asdict(budget)}
             rows.append({**said, "total": budget.total, "fits": budget.fits(gigabytes)})
     if as_json:
         typer.echo(json.dumps({"size_px": size, "batch": batch, "objects": objects, "steps": rows}, indent=2))
         return
-    _print_memory(rows, f"{size} px, {batch} images of {objects} objects a process", gigabytes)
+    step = f"{size} px, {_counted(batch, 'image')} of {_counted(objects, 'object')} a process"
+    origin = "--student" if student is not None else "params.yaml"
+    _print_memory(rows, f"{step}; student {learner.name} ({origin})", gigabytes)
 
 
-def _print_memory(rows: list[dict[str, object]], title: str, gigabytes: float) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
-    parts = ("parameters", "optimiser", "working", "total")
-    table = Table(title=f"A training step in GB (10^9 bytes): {title}")
-    for column in ("stage", "model", "precision", "checkpointing", *parts, f"fits {gigabytes:g}"):
-        table.add_column(column, justify="right" if column in parts else "left")
-    for row in rows:
-        yes = {True: "yes", False: "no"}
-        table.add_row(
-            str(row["stage"]),
-            str(row["model"]),
-            "bf16" if row["bf16"] else "float32",
-            yes[bool(row["checkpointing"])],
-            *(f"{float(str(row[part])) / 1e9:.2f}" for part in parts),
-            yes[bool(row["fits"])],
+
+def _print_memory(rows: list[dict[str, object]], step: str, gigabytes: float) -> None:
+    from components.evaluation.benchmarking.tables import Table as Texts
+
+    console = plain_console()
+    console.print(f"A training step in GB (10^9 bytes): {step}")
+    parts, yes = ("parameters", "optimiser", "working", "total"), {True: "yes", False: "no"}
+    headings = ("precision", "checkpointing", *parts, f"fits {gigabytes:g} GB")
+    # A table a stage: one for both is wider than a terminal.
+    for stage, said in (("finetune", "fine-tuning"), ("distil", "distilling into")):
+        shown = [row for row in rows if row["stage"] == stage]
+        cells = tuple(
+            (
+                "bf16" if row["bf16"] else "float32",
+                yes[bool(row["checkpointing"])],
+                *(f"{float(str(row[part])) / 1e9:.2f}" for part in parts),
+                yes[bool(row["fits"])],
+            )
+            for row in shown
         )
-    console = Console()
-    console.print(table)
+        print_tables(console, [Texts(f"{stage}: {said} {shown[0]['model']}", headings, cells)])
     console.print(
         "working = activations, gradients and intermediate results at their peak; computed from shapes, not measured "
         "on a GPU. 2 GB are set aside for what a GPU takes besides (docs/training.md)."

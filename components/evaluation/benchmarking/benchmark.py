@@ -159,9 +159,8 @@ class Benchmark:
             self._say(f"{variant.input_px} px: building and warming {number} of {len(variants)}, {variant.key}")
             try:
                 warm[variant.key] = self._warmed(variant, workshop)
-            except (SonoForgeError, torch.OutOfMemoryError) as error:
-                reason = error.found if isinstance(error, SonoForgeError) else "the GPU has too little memory"
-                self._left_out.append(LeftOut(key=variant.key, reason=reason))
+            except Exception as error:  # noqa: BLE001 - whatever one model can't do, the others are measured
+                self._left_out.append(LeftOut(key=variant.key, reason=_reason(error)))
         cost_s = {key: each.turn_s for key, each in warm.items()}
         ends_s = until_s - (sum(cost_s.values()) + MEMORY_S * len(warm) if self.plan.memory else 0)
         budget_s = max(0.0, ends_s - time.monotonic())
@@ -230,12 +229,28 @@ class Benchmark:
         )
 
     def _say(self, what: str) -> None:
-        self.tell(f"{what}; {(time.monotonic() - self._begun_s) / 60:.1f} of {self.plan.minutes:g} minutes")
+        minutes, most = (time.monotonic() - self._begun_s) / 60, self.plan.minutes
+        over = minutes > most
+        self.tell(
+            f"{what}; {minutes:.1f} minutes, over its time of {most:g}"
+            if over
+            else f"{what}; {minutes:.1f} of {most:g} minutes"
+        )
 
 
 def reference_of(variant: Variant) -> Variant:
     """What a variant's speed-ups refer to: the reference at the same input, as PyTorch runs it on the CPU."""
     return Variant(REFERENCE, "pytorch", folded=False, device="cpu", dtype="float32", input_px=variant.input_px)
+
+
+def _reason(error: Exception) -> str:
+    """Why something can't be measured, on one line."""
+    if isinstance(error, SonoForgeError):
+        return error.found
+    if isinstance(error, torch.OutOfMemoryError):
+        return "the GPU has too little memory"
+    told = next(iter(str(error).splitlines()), "")
+    return f"{type(error).__name__}: {told}" if told else type(error).__name__
 
 
 def _network_of(variant: Variant) -> str:

@@ -213,7 +213,7 @@ def selected(
     Raises
     ------
     ParamsError
-        If a word of `only` or `skip` is in no key.
+        If a word of `only` or `skip` is in no key, or nothing is left.
     """
     for word in (*only, *skip):
         if not any(word in variant.key for variant in found):
@@ -222,12 +222,19 @@ def selected(
                 expected=f"part of a name such as {', '.join(sorted({variant.key for variant in found})[:3])}",
                 remedy="`sonoforge bench --list` prints all names",
             )
-    return [
+    chosen = [
         variant
         for variant in found
         if (any(word in variant.key for word in only) if only else _by_default(variant, known[variant.model]))
         and not any(word in variant.key for word in skip)
     ]
+    if not chosen:
+        raise ParamsError(
+            f"`--skip {' --skip '.join(skip)}` leaves nothing to measure" if skip else "nothing is measured unasked",
+            expected="a model that is chosen and not skipped",
+            remedy="`sonoforge bench --list` prints all names that are chosen",
+        )
+    return chosen
 
 
 def _by_default(variant: Variant, subject: Subject) -> bool:

@@ -28,6 +28,11 @@ def refreshed(page: str, root: Path) -> str:
     return _PLACE.sub(lambda found: f"{found[1]}\n{_rendered(found, root)}\n{found[4]}", page)
 
 
+def named(page: str) -> tuple[str, ...]:
+    """The record of each table that a page is marked to have, in its order."""
+    return tuple(found["record"] for found in _PLACE.finditer(page))
+
+
 def _rendered(found: re.Match[str], root: Path) -> str:
     record = found["record"]
     if not (root / record).is_file():

@@ -19,6 +19,9 @@ Run = Callable[[int], Mapping[Part, float]]
 LEAST = (3, 2, 1)
 """How many turns each run gets at least, as far as that fits."""
 
+ENOUGH = 3
+"""Fewer samples have no spread that says anything."""
+
 _STEPS = 40
 
 
@@ -67,17 +70,18 @@ def interleaved(
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The median of some numbers, and their 10th and 90th percentile."""
+    """The median of so many numbers, and their 10th and 90th percentile."""
 
     median: float
     p10: float
     p90: float
+    samples: int
 
 
 def spread(values: list[float]) -> Spread:
     """Summarise some numbers, of which there is at least one."""
     p10, median, p90 = (float(each) for each in np.percentile(values, (10, 50, 90)))
-    return Spread(median=median, p10=p10, p90=p90)
+    return Spread(median=median, p10=p10, p90=p90, samples=len(values))
 
 
 @dataclass

@@ -5,12 +5,13 @@ Leaves out: colours and boxes (the command line).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from components.evaluation.benchmarking.passes import Part
 from components.evaluation.benchmarking.record import Record, Row
-from components.evaluation.benchmarking.rounds import Spread
+from components.evaluation.benchmarking.rounds import ENOUGH, Spread
 from components.evaluation.benchmarking.wanted import AT_PX, quickest, students, wanted
 
 NONE = "–"
@@ -92,9 +93,15 @@ def way(row: Row) -> str:
 
 
 def _spread(row: Row, part: Part) -> str:
-    """The median, and in brackets the 10th and 90th percentile."""
     times = row.part(part)
-    return NONE if times is None else f"{figure(times.median_ms)} [{figure(times.p10_ms)}, {figure(times.p90_ms)}]"
+    if times is None:
+        return NONE
+    return _bracketed(times.median_ms, times.p10_ms, times.p90_ms, samples=len(times.rounds))
+
+
+def _bracketed(median: float, p10: float, p90: float, *, samples: int) -> str:
+    """The median, and in brackets the 10th and 90th percentile, if there are enough samples for any."""
+    return figure(median) + (f" [{figure(p10)}, {figure(p90)}]" if samples >= ENOUGH else "")
 
 
 def _median(row: Row, part: Part) -> str:
@@ -108,7 +115,7 @@ def _times_as_fast(row: Row) -> str:
     if times is None or times.speed_up is None:
         return NONE
     ratio = times.speed_up
-    found = f"{figure(ratio.median)} [{figure(ratio.p10)}, {figure(ratio.p90)}]"
+    found = _bracketed(ratio.median, ratio.p10, ratio.p90, samples=len(times.rounds))
     return f"{found} (file to mask)" if row.kind == "unet" else found
 
 
@@ -121,7 +128,7 @@ def _found(found: Spread | None) -> str:
     if found is None:
         return "not measured"
     same = found.p10 == found.p90
-    return figure(found.median) + ("" if same else f" [{figure(found.p10)}, {figure(found.p90)}]")
+    return _bracketed(found.median, found.p10, found.p90, samples=0 if same else found.samples)
 
 
 def figure(value: float) -> str:
@@ -133,24 +140,34 @@ def figure(value: float) -> str:
 
 def machine_line(record: Record) -> str:
     """The machine and the settings on one line."""
-    machine, settings = record.machine, record.settings
-    load = machine.get("load_average", {})
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(machine.get("versions", {}).items()))
+    settings = record.settings
     parts = [
-        str(machine["cpu"]),
-        f"{machine['cores']} cores, {settings.threads} threads",
-        f"flags {', '.join(machine.get('cpu_flags', ())) or 'none told'}",
-        f"{machine.get('memory_mib') or 0:,.0f} MiB",
-        f"accelerator {machine['accelerator'] or 'none'}",
-        f"load {_load(load.get('start', ()))} at the start, {_load(load.get('end', ()))} at the end",
-        versions,
+        *machine_parts(record.machine, threads=settings.threads),
         f"at most {settings.rounds} rounds, {record.seconds / 60:.1f} minutes",
     ]
     return "; ".join(parts) + ("" if record.complete else "; INTERRUPTED")
 
 
-def _load(values: Sequence[float]) -> str:
-    return f"{values[0]:g}" if values else "unknown"
+def machine_parts(machine: Mapping[str, Any], *, threads: int) -> list[str]:
+    """A machine (`describe_machine`, and `load_average`) in words."""
+    told = {name: machine[key] for name, key in (("Python", "python"), ("torch", "torch")) if key in machine}
+    versions = {**told, **dict(sorted(machine.get("versions", {}).items()))}
+    return [
+        str(machine["cpu"]),
+        f"{machine['cores']} cores, {threads} threads",
+        f"flags {', '.join(machine.get('cpu_flags', ())) or 'none told'}",
+        f"{machine.get('memory_mib') or 0:,.0f} MiB",
+        f"accelerator {machine['accelerator'] or 'none'}",
+        load_of(machine),
+        ", ".join(f"{name} {version}" for name, version in versions.items()),
+    ]
+
+
+def load_of(machine: Mapping[str, Any]) -> str:
+    """How busy a machine was, in words."""
+    load = machine.get("load_average", {})
+    start, end = (f"{values[0]:g}" if (values := load.get(when)) else "unknown" for when in ("start", "end"))
+    return f"load {start} at the start, {end} at the end"
 
 
 def markdown(record: Record, *, brief: bool = False) -> str:
@@ -160,12 +177,15 @@ def markdown(record: Record, *, brief: bool = False) -> str:
     if not brief:
         lines += [
             "",
-            'Medians and, in brackets, the 10th and 90th percentile over the rounds. "Times as fast" refers to '
-            f'`{settings.reference}` run by PyTorch at the same input, round by round; "in batches" are images a '
-            f"second of the encoder with {settings.batch} images a call (on a GPU as many as the record says). "
+            'Medians and, in brackets, from three rounds on, the 10th and 90th percentile over them. "Times as fast" '
+            f'refers to `{settings.reference}` run by PyTorch at the same input, round by round; "in batches" are '
+            f"images a second of the encoder with {settings.batch} images a call (on a GPU as the record says). "
             "GMAC: encoder + click.",
         ]
-    for table in wanted_table(record) if brief else tables(record):
+    shown = list(wanted_table(record) if brief else tables(record))
+    if brief and not shown:
+        lines += ["", f"None of what is wanted of the students ({AT_PX} px) was measured."]
+    for table in shown:
         lines += ["", f"**{table.title}**", "", _line(table.headings), _line(_rule(table))]
         lines += [_line(row) for row in table.rows]
     if any(row.device == "cuda" for row in record.rows):

@@ -17,9 +17,10 @@ def test_the_file_holds_every_table_and_the_machine(tmp_path: Path) -> None:
     record = json.loads(out.read_text())
     assert record["input_px"] == 64
     assert record["machine"]["cores"] >= 1
-    assert set(record["tables"]) == {"reading in training, beside the model", "data"}
+    assert set(record["tables"]) == {"reading in training, beside the model", "preprocessing", "phantom generator"}
     assert [row["name"] for row in record["tables"]["reading in training, beside the model"]] == [
         "read, augment, prompt, 4 images",
-        "student's encoder, 4 images",
+        f"{record['student']}'s encoder, 4 images",
     ]
-    assert record["tables"]["data"][0]["name"] == "preprocess 800x600"
+    assert [row["name"] for row in record["tables"]["preprocessing"]] == ["preprocess 800x600"]
+    assert "Few turns (1)" in result.output and "{" not in result.output

@@ -37,3 +37,20 @@ def test_memory_is_computed_for_both_stages() -> None:
     for step in steps:
         assert step["total"] == step["parameters"] + step["optimiser"] + step["working"] and step["fits"]
     assert CliRunner().invoke(app, ["model", "memory", "--teacher", "huge"]).exit_code == 2
+
+
+def test_memory_names_the_student_and_fits_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    asked = ["model", "memory", "--teacher", "micro", "--size", "64", "--student"]
+    result = CliRunner().invoke(app, [*asked, "rep_mini"])
+    assert result.exit_code == 0, result.output
+    assert "1 image of 1 object a process; student rep_mini (--student)" in " ".join(result.stdout.split())
+    assert "checkpointing" in result.stdout and "…" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert CliRunner().invoke(app, [*asked, "rep_maxi"]).exit_code == 2
+
+
+def test_a_size_that_no_model_has_is_refused() -> None:
+    result = CliRunner().invoke(app, ["model", "memory", "--size", "1000"])
+    assert result.exit_code == 2
+    assert "992 or 1024" in result.output

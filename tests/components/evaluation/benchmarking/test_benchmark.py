@@ -65,6 +65,20 @@ def test_what_cannot_be_built_is_left_out_with_its_reason(plan: Plan, monkeypatc
     assert record.rows == ()
     assert [(each.key, each.reason) for each in record.left_out] == [("unet_16/pytorch/32", "its numbers differ")]
 
+    def fail(*_args: object, **_kwargs: object) -> None:
+        raise RuntimeError("sizes differ\nat length")
+
+    monkeypatch.setattr("components.evaluation.benchmarking.benchmark.warmed", fail)
+    record = Benchmark.of(plan, lambda _line: None).run()
+    assert [each.reason for each in record.left_out] == ["RuntimeError: sizes differ"]
+
+
+def test_over_its_time_is_said(plan: Plan) -> None:
+    lines: list[str] = []
+    Benchmark.of(replace(plan, minutes=0.0), lines.append)._say("1 of 2 passes")
+    Benchmark.of(plan, lines.append)._say("1 of 2 passes")
+    assert lines == ["1 of 2 passes; 0.0 minutes, over its time of 0", "1 of 2 passes; 0.0 of 1 minutes"]
+
 
 def test_a_heavy_model_has_no_batches(params: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from components.evaluation.benchmarking.catalogue import subjects

@@ -77,6 +77,8 @@ def test_the_reference_comes_with_what_is_chosen(params: Params) -> None:
 def test_a_name_that_there_is_not_is_refused(params: Params) -> None:
     with pytest.raises(ParamsError, match="'rep_maxi' is in the name of nothing"):
         keys(params, only=("rep_maxi",))
+    with pytest.raises(ParamsError, match="leaves nothing"):
+        keys(params, only=("rep_mini/",), skip=("rep_mini/",))
 
 
 def test_a_folder_that_holds_no_model_is_refused(params: Params, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from components.evaluation.benchmarking.pages import refreshed
+from components.evaluation.benchmarking.pages import named, refreshed
 from components.evaluation.benchmarking.record import Record, write_record
 from components.evaluation.benchmarking.tables import markdown
 from tests.conftest import ROOT
@@ -37,6 +37,7 @@ def test_tables_are_renewed_and_all_else_stays(record: Record, tmp_path: Path) -
 
 def test_a_page_says_what_was_not_measured(tmp_path: Path) -> None:
     found = refreshed(PAGE, tmp_path)
+    assert named(PAGE) == ("benchmarks/bench_here.json",) * 2
     assert found.count("Not measured yet: `sonoforge bench --out benchmarks/bench_here.json`.") == 2
 
 

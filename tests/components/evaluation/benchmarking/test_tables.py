@@ -13,6 +13,10 @@ def test_the_markdown_holds_the_figures(record: Record) -> None:
     assert "| rep_mini | PyTorch | 10.0 [6.00, 18.0] | 20.0 [20.0, 20.0] | 10.0 | – | – | 100 | 130 | – | – |" in text
     assert "| encoder, times as fast as sam2.1_large | ≥ 500 | 30.0 | 600 |" in text
     assert "which GPU" not in text
+    # One sample has no spread.
+    assert "| sam2.1_large | PyTorch | 6,000 | 0.0333 | 40.0 |" in text
+    assert f"Python {record.machine['python']}, torch {record.machine['torch']}, " in text
+    assert "None of what is wanted" not in markdown(record, brief=True)
 
 
 def test_every_row_is_as_long_as_its_headings(record: Record) -> None:
