@@ -105,9 +105,8 @@ def connected(address: str) -> Iterator[Connection]:
         connection = engine.connect()
     except DBAPIError as error:
         raise _refused(address, _reason(error)) from None
-    except (OSError, OverflowError) as error:
-        # pg8000 hands on as they are those of a server that takes the connection, and then says nothing or hangs up, and
-        # that of a port above 65535.
+    except OSError as error:
+        # pg8000 hands on as they are those of a server that takes the connection, and then says nothing or hangs up.
         raise _refused(address, str(error)) from None
     with connection:
         _without_limit(connection)

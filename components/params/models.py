@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,8 @@ from components.params.section import Section
 from components.types import Exposure
 
 STUDENTS = Path(__file__).parents[1] / "students"
+Window = Annotated[int, Field(ge=1, le=64)]
+"""The side of an attention window in tokens; SAM2.1's are 4 to 16."""
 
 
 class ModelParams(Section):
@@ -80,7 +82,7 @@ class StudentParams(Section):
     """
 
     name: str = Field(min_length=1)
-    window_spec: tuple[int, int, int, int]
+    window_spec: tuple[Window, Window, Window, Window]
     adapter: AdapterParams
     decoder: DecoderParams = DecoderParams()
 

@@ -91,6 +91,15 @@ class FitParams(Section):
     loader_workers: int = Field(ge=0)
     machine: MachineParams = MachineParams()
 
+    @model_validator(mode="after")
+    def _each_process_has_an_image(self) -> Self:
+        if (ranks := self.machine.processes * self.machine.nodes) > self.batch_size:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, and machine asks for {ranks} processes, each of which takes an "
+                "image of every batch: raise batch_size, or lower machine.processes or machine.nodes"
+            )
+        return self
+
 
 class OptimiseParams(FitParams):
     """What the trainings of teacher and student share: the losses of their masks."""
@@ -132,6 +141,12 @@ class DistilParams(OptimiseParams):
     teacher_outputs: Literal["recompute", "cache", "auto"] = "recompute"
     teacher_precision: Literal["as_computed", "half"] = "as_computed"
     cache_gigabytes: float = Field(default=50.0, gt=0)
+
+    @model_validator(mode="after")
+    def _each_level_once(self) -> Self:
+        if len(set(self.levels)) < len(self.levels):
+            raise ValueError("a level stands twice in `levels`: it would weigh twice")
+        return self
 
     @model_validator(mode="after")
     def _what_is_kept_is_needed_again(self) -> Self:

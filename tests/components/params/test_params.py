@@ -48,6 +48,12 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ("split.val_share", 0.5),
         ("finetune.epochs", 0),
         ("distil.levels", [4, 7]),
+        ("distil.levels", [4, 8, 4]),
+        ("student.window_spec", [8, 0, 12, 6]),
+        ("student.window_spec", [8, 4, 12, 65]),
+        ("finetune.machine", {"processes": GOOD["finetune"]["batch_size"] + 1}),
+        ("unet.machine", {"processes": GOOD["unet"]["batch_size"], "nodes": 2, "rendezvous": "head:29500"}),
+        ("engine.address", "ray://bob:hush@head:10001"),
         ("prompts.train.box_share", 0.9),
         ("prompts.evaluate.kinds", []),
         ("datasets.busi.role", "both"),
@@ -74,7 +80,7 @@ def test_a_wrong_key_or_value_is_named(path: str, value: object) -> None:
     with pytest.raises(ParamsError) as caught:
         parse_params(changed(path, value), origin="params.yaml")
     assert caught.value.found.startswith("params.yaml: ")
-    assert path.split(".")[0] in caught.value.found
+    assert path.split(".")[0] in caught.value.found and "hush" not in str(caught.value)
 
 
 def test_a_sister_of_the_students_own_seed_is_refused() -> None:
