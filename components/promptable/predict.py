@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from components.errors import PromptError
+from components.errors import ArtefactError, PromptError
 from components.preprocess import to_input_xy, to_native, to_native_arrays, to_planes
 from components.promptable.embedding import (
     LEVEL_STRIDES,
@@ -183,12 +183,32 @@ def to_inputs(model: Promptable, images: Sequence[Image]) -> Tensor | Array:
 
 
 def to_prediction(logits: Tensor | Array, quality: Tensor | Array, size_hw: tuple[int, int]) -> Prediction:
-    """One prompt's logits (1 S/4 S/4) and estimate (1) to its mask in an image of native size `size_hw`."""
+    """One prompt's logits (1 S/4 S/4) and estimate (1) to its mask in an image of native size `size_hw`.
+
+    Raises
+    ------
+    ArtefactError
+        If one of the numbers isn't finite: the mask would be empty, or silently wrong.
+    """
     if isinstance(logits, np.ndarray):
+        with np.errstate(invalid="ignore"):
+            _check_finite(float(logits.sum()), float(quality[0]))
         mask = to_native_arrays(logits, size_hw)[0] > 0
     else:
-        mask = (to_native(logits.float(), size_hw)[0] > 0).cpu().numpy()
+        logits = logits.float()
+        _check_finite(float(logits.sum()), float(quality[0]))
+        mask = (to_native(logits, size_hw)[0] > 0).cpu().numpy()
     return Prediction(mask=mask, quality=min(max(float(quality[0]), 0.0), 1.0))
+
+
+def _check_finite(total: float, quality: float) -> None:
+    # One number that isn't finite makes their sum such, for a hundredth of what a mask costs.
+    if not math.isfinite(total + quality):
+        raise ArtefactError(
+            "the network's answer holds numbers that aren't finite",
+            expected="finite logits, and a finite estimate of their quality",
+            remedy="its weights are broken, or overflow in this precision: take another model, or train this one again",
+        )
 
 
 def embed(segmenter: Promptable, image: Image) -> Embedding[Any]:
@@ -204,6 +224,8 @@ def segment_embedded(
 
     Raises
     ------
+    ArtefactError
+        As `to_prediction`.
     PromptError
         As `check_prompts`.
     """
@@ -215,6 +237,11 @@ def segment_unprompted(segmenter: Promptable, embedding: Embedding[Any], size_hw
     """Segment an embedded image of native size `size_hw` without any prompt: whatever the model takes for the object.
 
     For evaluation; everybody else must say what they mean (`check_prompts`).
+
+    Raises
+    ------
+    ArtefactError
+        As `to_prediction`.
     """
     return _decoded(segmenter, embedding, size_hw, Prompt())
 
@@ -231,6 +258,8 @@ def segment(segmenter: Promptable, image: Image, prompts: Sequence[Prompt]) -> l
 
     Raises
     ------
+    ArtefactError
+        As `to_prediction`.
     PromptError
         As `check_prompts`.
     """

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.errors import PromptError
+from components.errors import ArtefactError, PromptError
 from components.promptable.predict import (
     cell_shares,
     check_prompts,
@@ -19,6 +19,7 @@ from components.promptable.predict import (
     segment_embedded,
     segment_unprompted,
     to_batch,
+    to_prediction,
 )
 from components.promptable.segmenter import NO_PREVIOUS, Segmenter
 from components.types import Image, Point, Prompt
@@ -155,3 +156,18 @@ def test_masks_that_cannot_be_this_images_are_refused(prompt: Prompt, found: str
         check_prompts([BOX, prompt], (50, 90))
     assert found in caught.value.found
     check_prompts([Prompt(BOX.box_xyxy, mask=np.zeros((50, 90), dtype=bool))], (50, 90))
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_numbers_that_arent_finite_are_no_mask(broken: float) -> None:
+    """As broken weights give them; compared with 0 they would be an empty mask."""
+    logits, quality = np.full((1, 16, 16), 3.0, dtype=np.float32), np.ones(1, dtype=np.float32)
+    assert to_prediction(logits, quality, (50, 90)).mask.all()
+    half = to_prediction(torch.full((1, 256, 256), 9.0, dtype=torch.float16), torch.ones(1), (50, 90))
+    assert half.mask.all(), "their sum is more than float16 holds"
+    odd = logits.copy()
+    odd[0, 3, 4:6] = broken, -broken
+    for wrong in ((odd, quality), (logits, quality * broken)):
+        for numbers in (wrong, tuple(map(torch.from_numpy, wrong))):
+            with pytest.raises(ArtefactError, match="aren't finite"):
+                to_prediction(*numbers, (50, 90))
