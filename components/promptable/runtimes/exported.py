@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from components.errors import PromptError
+from components.errors import ArtefactError, PromptError
 from components.promptable.embedding import LEVEL_STRIDES, NO_PREVIOUS, Array, Embedding, PromptBatch, to_array
 from components.promptable.runtimes.runtime import Facts
 from components.promptable.runtimes.sealed import (
     COORDS,
+    DECODER,
+    ENCODER,
     EXPORT_AGAIN,
     IMAGE,
     LABELS,
@@ -52,6 +54,17 @@ class Exported:
     decoder: Network
     image_size_px: int
     facts: Facts
+
+    def __post_init__(self) -> None:
+        """Refuse networks that take other things than their places are given.
+
+        Raises
+        ------
+        ArtefactError
+            As the files of encoder and decoder in each other's place would be: both are of the same model, and whole.
+        """
+        _check_inputs(ENCODER, self.encoder, frozenset({IMAGE}))
+        _check_inputs(DECODER, self.decoder, frozenset({*LEVELS, COORDS, LABELS}), also=frozenset({PREVIOUS}))
 
     @property
     def device(self) -> torch.device:
@@ -111,6 +124,15 @@ class Exported:
                 remedy=f"leave the mask out, or {EXPORT_AGAIN}",
             )
         return None
+
+
+def _check_inputs(file: str, network: Network, expected: frozenset[str], *, also: frozenset[str] = frozenset()) -> None:
+    if not expected <= network.inputs <= expected | also:
+        raise ArtefactError(
+            f"the network of {file} takes {', '.join(sorted(network.inputs)) or 'nothing'}",
+            expected=f"{', '.join(sorted(expected))}" + (f", and perhaps {', '.join(sorted(also))}" if also else ""),
+            remedy=f"encoder and decoder may be in each other's place: {EXPORT_AGAIN}",
+        )
 
 
 def _together(outputs: Sequence[Array]) -> Array:

@@ -68,19 +68,28 @@ def open_exported(
 
     Raises
     ------
+    ArtefactError
+        If they take other inputs than encoder and decoder do.
     ParamsError
-        If it doesn't, there is no such runtime, it isn't installed, or it doesn't run on that device.
+        If it doesn't, there is no such runtime, it can't be imported, or it doesn't run on that device.
     """
     _check_installed(name)
     _check_device(name, device)
-    if name == "openvino":
-        from components.promptable.runtimes import openvino
+    try:
+        if name == "openvino":
+            from components.promptable.runtimes import openvino
 
-        return openvino.open_model(encoder, decoder, image_size_px, cache=cache)
-    if name == "onnxruntime":
-        from components.promptable.runtimes import onnxruntime
+            return openvino.open_model(encoder, decoder, image_size_px, cache=cache)
+        if name == "onnxruntime":
+            from components.promptable.runtimes import onnxruntime
 
-        return onnxruntime.open_model(encoder, decoder, image_size_px, device=device)
+            return onnxruntime.open_model(encoder, decoder, image_size_px, device=device)
+    except ImportError as error:
+        raise ParamsError(
+            f"the runtime {name} is installed and can't be imported: {error}",
+            expected=f"the package {PACKAGES[name]}, whole, and the libraries of the system that it needs",
+            remedy="install it again, or choose another runtime",
+        ) from error
     raise ParamsError(f"{name} runs no ONNX", expected="onnxruntime or openvino", remedy="name one of them")
 
 

@@ -51,6 +51,8 @@ def open_model(
 
     Raises
     ------
+    ArtefactError
+        If they take other inputs than encoder and decoder do.
     ParamsError
         As `open_network`.
     """

@@ -64,6 +64,8 @@ def open_model(
 
     Raises
     ------
+    ArtefactError
+        If they take other inputs than encoder and decoder do.
     ParamsError
         If OpenVINO isn't installed.
     """

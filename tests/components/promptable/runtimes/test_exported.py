@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from components.errors import PromptError
+from components.errors import ArtefactError, PromptError
 from components.promptable.embedding import NO_PREVIOUS
 from components.promptable.predict import embed, segment, segment_embedded, segment_unprompted
 from components.promptable.runtimes.onnxruntime import open_network
@@ -68,3 +68,11 @@ def test_an_export_without_an_input_for_masks_goes_on_but_for_masks(pair: Pair, 
     assert np.array_equal(found.mask, segment(pair.exported, image, [BOTH])[0].mask)
     with pytest.raises(PromptError, match="exported without an input"):
         segment(older, image, [Prompt(mask=np.ones(SIZE_HW, dtype=bool))])
+
+
+def test_networks_in_each_others_place_are_refused(pair: Pair) -> None:
+    """Both files are whole and of the same weights."""
+    with pytest.raises(ArtefactError, match=r"encoder\.onnx takes coords, labels, previous, s16, s4, s8"):
+        replace(pair.exported, encoder=pair.exported.decoder, decoder=pair.exported.encoder)
+    with pytest.raises(ArtefactError, match=r"decoder\.onnx takes image\n  expected: coords, .*, and perhaps previous"):
+        replace(pair.exported, decoder=pair.exported.encoder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -56,3 +57,11 @@ def test_what_isnt_there_is_refused(as_it_starts: Pair, monkeypatch: pytest.Monk
     assert "openvino" not in runnable(as_it_starts.folder)
     with pytest.raises(ParamsError, match="openvino isn't installed"):
         load_runtime(as_it_starts.folder, "openvino")
+
+
+def test_what_is_installed_and_cant_be_imported_is_said(as_it_starts: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half an installation, or a library that the system lacks."""
+    monkeypatch.delattr("components.promptable.runtimes.onnxruntime")
+    monkeypatch.setitem(sys.modules, "components.promptable.runtimes.onnxruntime", None)
+    with pytest.raises(ParamsError, match="onnxruntime is installed and can't be imported"):
+        load_runtime(as_it_starts.folder, "onnxruntime")
