@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 from components.artefacts import write_json
 from components.errors import ArtefactError
@@ -149,10 +151,13 @@ def _end(path: Path) -> str | None:
 def _remembered(path: Path, names: Sequence[RuntimeName]) -> Mapping[RuntimeName, Taken] | None:
     """What was measured before; None where nothing was, or that can't be read."""
     try:
-        return _read(json.loads(path.read_text(encoding="utf-8"))["taken"], names)
+        taken = _read(json.loads(path.read_text(encoding="utf-8"))["taken"], names)
+        if any(each.failed is not None for each in taken.values()):
+            raise ValueError("a runtime failed, which isn't remembered")
+        return taken
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         logger.warning("%s isn't a choice of a runtime, and is measured again: %s", path, error)
         return None
 
@@ -172,11 +177,19 @@ def _read(told: object, names: Sequence[RuntimeName]) -> Mapping[RuntimeName, Ta
     Raises
     ------
     ValueError, KeyError, TypeError
-        If it isn't there for each of them.
+        If it isn't there for each of them, or is no time that anything takes.
     """
     if not isinstance(told, dict) or not set(names) <= set(told):
         raise ValueError(f"nothing is said of one of {', '.join(names)}")
-    return {
-        name: Taken(float(one["embed_ms"]), float(one["click_ms"]), one["failed"])
-        for name, one in ((name, told[name]) for name in names)
-    }
+    return {name: _read_one(name, told[name]) for name in names}
+
+
+def _read_one(name: RuntimeName, told: Mapping[str, object]) -> Taken:
+    embed_ms, click_ms, failed = told["embed_ms"], told["click_ms"], told["failed"]
+    if failed is None:
+        for each in (embed_ms, click_ms):
+            if not isinstance(each, int | float) or not 0 < each < math.inf:
+                raise ValueError(f"{each!r} is no time in milliseconds that {name} takes")
+    elif not isinstance(failed, str):
+        raise ValueError(f"{failed!r} is no reason why {name} failed")
+    return Taken(float(cast(float, embed_ms)), float(cast(float, click_ms)), failed)

@@ -64,6 +64,26 @@ def test_another_machine_version_or_export_is_measured_anew(
     assert watch.asked == 3
 
 
+def test_what_cant_have_been_measured_is_measured_again(
+    as_it_starts: Pair, watch: Stopwatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = choose(as_it_starts.folder, cache=tmp_path, measure=watch)
+    (kept,) = (tmp_path / "runtimes").iterdir()
+    good = json.loads(kept.read_text())
+    wrong: list[dict[str, object]] = [
+        *({"embed_ms": time} for time in (float("nan"), float("inf"), 0.0, -5.0, "1e-9", None)),
+        {"failed": "no library"},
+        {"failed": 5},
+    ]
+    texts = [json.dumps({"taken": good["taken"] | {"pytorch": good["taken"]["pytorch"] | one}}) for one in wrong]
+    for number, text in enumerate([*texts, "[" * 100_000, "null"]):
+        kept.write_text(text)
+        caplog.clear()
+        assert choose(as_it_starts.folder, cache=tmp_path, measure=watch) == first, text[:200]
+        assert watch.asked == number + 2 and "is measured again" in caplog.text, text[:200]
+        assert json.loads(kept.read_text()) == good
+
+
 @pytest.mark.parametrize(
     ("taken", "name", "said"),
     [
