@@ -5,6 +5,7 @@ Leaves out: the training itself (components/training).
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -17,9 +18,10 @@ from pathlib import Path
 from typing import Protocol
 
 from matplotlib.figure import Figure
+from pydantic import BaseModel, ValidationError
 
 from components.artefacts import replacing, write_json
-from components.errors import LayoutError
+from components.errors import LayoutError, plainly
 from components.intake.form.records import read_manifest, read_split
 from components.params import FitParams, Params
 from components.params.training import without_how
@@ -125,6 +127,13 @@ def fingerprint(job: Job) -> str:
     return digest.hexdigest()
 
 
+class _KeptCurve(BaseModel):
+    """What `Curve` keeps of a training that goes on, by epoch."""
+
+    fingerprint: str
+    epochs: dict[int, dict[str, float]]
+
+
 class Curve:
     """A training's metrics by epoch: told to the tracking run, kept beside the checkpoint, written at the end.
 
@@ -141,15 +150,26 @@ class Curve:
 
     def catch_up(self) -> None:
         """Tell the run what stands in the kept curve and wasn't told yet: an earlier session's, or other processes'."""
+        for epoch, row in self._kept().items():
+            if epoch not in self._rows:
+                self._rows[epoch] = row
+                self.log(row, step=epoch)
+
+    def _kept(self) -> dict[int, dict[str, float]]:
+        """The kept curve's epochs; none where it is another training's. A damaged one is set aside: it only tells how
+        the training went, and stops none."""
         if not self._path.is_file():
-            return
-        kept = json.loads(self._path.read_text(encoding="utf-8"))
-        if kept["fingerprint"] != self._key:
-            return
-        for epoch, row in kept["epochs"].items():
-            if int(epoch) not in self._rows:
-                self._rows[int(epoch)] = row
-                self.log(row, step=int(epoch))
+            return {}
+        try:
+            kept = _KeptCurve.model_validate_json(self._path.read_bytes())
+        except ValidationError as error:
+            aside = self._path.with_suffix(".damaged")
+            with contextlib.suppress(FileNotFoundError):  # another process of the same training was first
+                self._path.replace(aside)
+            why = plainly(error.errors()[0]["msg"])
+            log.warning("%s is damaged (%s): it is %s now; the curve lacks what was kept", self._path, why, aside.name)
+            return {}
+        return kept.epochs if kept.fingerprint == self._key else {}
 
     def log(self, metrics: dict[str, float], step: int = 0) -> None:
         """Tell the tracking run metrics that don't stand in the curve itself."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -49,3 +51,33 @@ def test_an_interrupted_training_ends_as_an_unbroken_one(
     assert (root / ".cache/stages/train_unet/checkpoint.pt").is_file()
     train_unet.function(make_job(train_unet, root, params=params)[0])
     assert (root / "models/unet/weights.safetensors").read_bytes() == unbroken
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b'{"fingerprint": "k", "epo',
+        b"\xff\x00",
+        b"[" * 100_000,
+        b"[]",
+        b'{"epochs": {}}',
+        b'{"fingerprint": "k", "epochs": {"one": {}}}',
+        b'{"fingerprint": "k", "epochs": {"1": {"loss": "low"}}}',
+    ],
+)
+def test_a_damaged_curve_stops_no_training(damaged: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[tuple[int, dict[str, float]]] = []
+    run = SimpleNamespace(log_metrics=lambda values, step: told.append((step, values)))
+    job: Any = SimpleNamespace(scratch=tmp_path, run=run)
+    kept = tmp_path / "curve.json"
+    Curve(job, "k").report({"loss": 0.5}, 1)
+    Curve(job, "k")
+    Curve(job, "of another training")
+    assert told == [(1, {"loss": 0.5})] * 2
+    kept.write_bytes(damaged)
+    curve = Curve(job, "k")
+    assert f"{kept} is damaged" in caplog.text and (tmp_path / "curve.damaged").read_bytes() == damaged
+    curve.report({"loss": 0.25}, 2)
+    Curve(job, "k")
+    assert told[2:] == [(2, {"loss": 0.25})] * 2
