@@ -14,13 +14,10 @@ from __future__ import annotations
 import logging
 import os
 import re
-import signal
-import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distributions
@@ -30,11 +27,11 @@ from typing import Any
 from components.artefacts import code_digest
 from components.cores import describe_processor
 from components.engines.engine import ONE_CORE, Needs, Progress, R, T
+from components.engines.joining import LIBRARY, joined
 from components.errors import EngineError
 from components.params import EngineParams
 
 log = logging.getLogger(__name__)
-LIBRARY = Path(__file__).parents[1]
 # Of the packages that are pinned here, those that are installed must be the same on all machines.
 PINS = LIBRARY.parent / "requirements.lock.txt"
 TOLD = 5
@@ -44,13 +41,6 @@ MAX_SHARD_ITEMS = 64
 LOOK_S = 0.5
 # Between two lines that say why nothing goes on.
 TELL_S = 60.0
-# Of a cluster on this machine. Results that wait are encoded images at most; what is more than this goes to the disk.
-STORE_BYTES = 512 * 2**20
-_LOCAL = {
-    # Ray's name for it, on all systems: everything listens on the loopback address alone.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_AUTH_MODE": "disabled",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +67,7 @@ class OnRay:
         """
         if not items:
             return
-        ray = _joined(self.params.address)
+        ray = joined(self.params.address)
         work = _Work(ray, self.params, function, needs)
         waiting: deque[Any] = deque()
         begun = done = 0
@@ -278,51 +268,3 @@ def _placeable(ray: Any, needs: Needs) -> Needs:
             remedy="add such a machine to the cluster, or set engine.name: threads",
         )
     return Needs(cpus=int(min(needs.cpus, min(there["CPU"] for there in fitting))), gpus=needs.gpus)
-
-
-def _joined(address: str | None) -> Any:
-    """Ray, with this process in a cluster: the one at `address`, or a new one of this machine alone."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if address is None:
-        for name, value in _LOCAL.items():
-            os.environ.setdefault(name, value)
-    try:
-        import ray
-    except ImportError as error:
-        raise EngineError(
-            f"the parameters ask for Ray, which can't be loaded ({error})",
-            expected="the package `ray`, as requirements.lock.txt pins it",
-            remedy="install it (`pip install 'sonoforge[ray]'`), or set engine.name: threads",
-        ) from None
-    if not ray.is_initialized():
-        path = os.pathsep.join(filter(None, (str(LIBRARY.parent), os.environ.get("PYTHONPATH"))))
-        local = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
-        try:
-            with _own_sigterm():
-                ray.init(
-                    **(local if address is None else {"address": address}),
-                    runtime_env={"env_vars": {"PYTHONPATH": path}},
-                    log_to_driver=False,
-                    logging_level="warning",
-                    namespace="sonoforge",
-                )
-        except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-            raise EngineError(
-                f"no Ray cluster {'could be started' if address is None else f'answers at {address}'}: {error}",
-                expected="a cluster of the same versions of Ray and Python",
-                remedy="look at engine.address in params.yaml, at RAY_ADDRESS, and at `ray status` on the head",
-            ) from error
-    return ray
-
-
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Keep what this process does on SIGTERM: Ray puts its own handler in place of it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
