@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from components.evaluation.benchmarking.record import Record
 
 SIZES_PX = (256, 512, 1024)
+_SIZES = ", ".join(str(each) for each in SIZES_PX)
 
 app = typer.Typer(help="What models cost on this machine, and what surrounds them.", invoke_without_command=True)
 app.command("data")(bench_data)
@@ -42,7 +43,9 @@ def bench(
     context: typer.Context,
     size: Annotated[
         list[int] | None,
-        typer.Option(help=f"{SIZE_HELP} Repeat it.", min=LEAST_PX, max=MOST_PX, callback=input_sizes),
+        typer.Option(
+            help=f"{SIZE_HELP} Repeat it. Default: {_SIZES}.", min=LEAST_PX, max=MOST_PX, callback=input_sizes
+        ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Interleaved rounds, at most; slow models get fewer.")] = 9,
     minutes: Annotated[float, typer.Option(min=0.0, help="About how long it may take; each model runs once.")] = 12,

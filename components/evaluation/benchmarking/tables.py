@@ -133,9 +133,9 @@ def _found(found: Spread | None) -> str:
 
 def figure(value: float) -> str:
     """A number with three digits that count, or as many as it has before its point."""
-    if value >= 100:
+    if not value or value >= 99.95:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+    return f"{value:.1f}" if value >= 9.995 else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
 
 
 def machine_line(record: Record) -> str:
@@ -143,7 +143,7 @@ def machine_line(record: Record) -> str:
     settings = record.settings
     parts = [
         *machine_parts(record.machine, threads=settings.threads),
-        f"at most {settings.rounds} rounds, {record.seconds / 60:.1f} minutes",
+        f"at most {settings.rounds} {'round' if settings.rounds == 1 else 'rounds'}, {record.seconds / 60:.1f} minutes",
     ]
     return "; ".join(parts) + ("" if record.complete else "; INTERRUPTED")
 

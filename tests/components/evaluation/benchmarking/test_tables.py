@@ -25,10 +25,13 @@ def test_every_row_is_as_long_as_its_headings(record: Record) -> None:
 
 
 def test_figures_keep_three_digits() -> None:
-    assert [figure(each) for each in (13700.4, 100.2, 23.44, 1.234, 0.0345)] == [
+    assert [figure(each) for each in (13700.4, 100.2, 99.96, 23.44, 9.996, 1.234, 0.0345, 0.0)] == [
         "13,700",
         "100",
+        "100",
         "23.4",
+        "10.0",
         "1.23",
         "0.0345",
+        "0",
     ]
