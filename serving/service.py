@@ -18,6 +18,7 @@ import click
 
 from components.params.settings import read_settings
 from components.places import MODEL_VARIABLE
+from components.promptable.runtimes import choosing
 from serving.access.addresses import listening
 from serving.bedside import Bedside
 from serving.http.app import Front
@@ -60,6 +61,8 @@ class SonoForge:
 
     def __init__(self) -> None:
         bedside.gate.start(listening())
+        # Which runtime is the fastest may be measured first, for a while: said, as BentoML's own lines are.
+        logging.getLogger(choosing.__name__).setLevel(logging.INFO)
         start(bedside, model=model_folder(), environment=os.environ)
 
     @bentoml.on_shutdown

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -190,11 +191,21 @@ def _outline_with(
     settings = read_settings(root) if (root / PARAMS).is_file() else None
     choice = asked or unpacked_runtime(chosen.folder) or (settings.runtime if settings else "onnxruntime")
     description = read_described(chosen.folder, kind="student")
+    _say_what_is_measured()
     model, _ = load_chosen(chosen.folder, choice, cache=cache_folder(os.environ, root=root))
     calibration = find_calibration(chosen.folder, model_digest=description.digest)
     if calibration is not None:
         check_fits(calibration.guard, lambda blank: embed(model, blank))
     return _outline(model, calibration, pixels, prompts), description, str(model.facts)
+
+
+def _say_what_is_measured() -> None:
+    """Let the choice of a runtime, which may measure for a while, say so on stderr."""
+    from components.promptable.runtimes import choosing
+
+    logger = logging.getLogger(choosing.__name__)
+    logger.setLevel(logging.INFO)
+    logger.handlers = [logging.StreamHandler()]
 
 
 def _outline(model: Promptable, calibration: Calibration | None, pixels: Image, prompts: Sequence[Prompt]) -> Outlines:

@@ -77,7 +77,7 @@ def choose(folder: Path, *, cache: Path | None, measure: Measure | None = None) 
     path = None if cache is None else cache / "runtimes" / f"{key}.json"
     taken = None if path is None else _remembered(path, names)
     if taken is None:
-        logger.info("measuring which runtime is the fastest here: %s", ", ".join(names))
+        logger.info("measuring runtimes on this machine, once: %s", ", ".join(names))
         try:
             taken = (measure or measure_apart)(folder, names, cache)
         except (OSError, ValueError, KeyError, TypeError, subprocess.SubprocessError) as error:
@@ -87,8 +87,10 @@ def choose(folder: Path, *, cache: Path | None, measure: Measure | None = None) 
         if failed:
             # It may have been a full disk or no memory left: another start finds out.
             logger.warning("not remembered, as a runtime failed: %s", "; ".join(failed))
-        elif path is not None:
-            _remember(path, taken, folder)
+        kept = not failed and path is not None and _remember(path, taken, folder)
+        choice = _fastest(taken, names)
+        logger.info("%s is taken, %s; %s", choice.name, choice.why, f"kept in {path}" if kept else "not kept")
+        return choice
     return _fastest(taken, names)
 
 
@@ -162,13 +164,16 @@ def _remembered(path: Path, names: Sequence[RuntimeName]) -> Mapping[RuntimeName
         return None
 
 
-def _remember(path: Path, taken: Mapping[RuntimeName, Taken], folder: Path) -> None:
+def _remember(path: Path, taken: Mapping[RuntimeName, Taken], folder: Path) -> bool:
+    """Keep what was measured; returns whether that could be done."""
     about = {"schema": 1, "model": read_described(folder, kind="student").digest, "machine": describe_machine()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, about | {"taken": {name: asdict(each) for name, each in taken.items()}})
     except OSError as error:
         logger.warning("%s can't be written, and the next start measures again: %s", path, error)
+        return False
+    return True
 
 
 def _read(told: object, names: Sequence[RuntimeName]) -> Mapping[RuntimeName, Taken]:

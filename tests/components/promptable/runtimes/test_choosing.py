@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -36,10 +37,16 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     return Stopwatch(onnxruntime=Taken(50.0, 10.0), openvino=Taken(30.0, 9.0), pytorch=Taken(70.0, 20.0))
 
 
-def test_the_fastest_is_taken_and_not_measured_again(as_it_starts: Pair, watch: Stopwatch, tmp_path: Path) -> None:
+def test_the_fastest_is_taken_and_not_measured_again(
+    as_it_starts: Pair, watch: Stopwatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger=choosing.__name__)
     first = choose(as_it_starts.folder, cache=tmp_path, measure=watch)
+    assert "measuring runtimes on this machine, once" in caplog.messages[0]
+    assert caplog.messages[1].startswith("openvino is taken, measured") and str(tmp_path) in caplog.messages[1]
     assert first.name == "openvino" and "onnxruntime 60.0 ms, openvino 39.0 ms" in first.why
     assert choose(as_it_starts.folder, cache=tmp_path, measure=watch) == first and watch.asked == 1
+    assert len(caplog.messages) == 2, "nothing was measured"
     (kept,) = (tmp_path / "runtimes").iterdir()
     assert json.loads(kept.read_text())["machine"]["cores"] >= 1
     kept.write_text('{"taken": {"onnxruntime": 1}}')
