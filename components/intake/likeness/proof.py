@@ -186,12 +186,12 @@ class _Fines:
         return {level: fine_structure(pixels, level) for level in (*levels, None)}
 
     def _drop_oldest(self) -> None:
-        if self._held_bytes <= self._limit_bytes:
-            return
-        for image in [image for image, made in self._made.items() if made.done()]:
-            self._held_bytes -= _size_bytes(self._made.pop(image))
-            if self._held_bytes <= self._limit_bytes:
+        while self._held_bytes > self._limit_bytes:
+            # The first that is made: a look at all of them, for each new image, costs more than the comparing.
+            oldest = next((image for image, made in self._made.items() if made.done()), None)
+            if oldest is None:
                 return
+            self._held_bytes -= _size_bytes(self._made.pop(oldest))
 
 
 def _size_bytes(made: Future[dict[int | None, Fine] | None]) -> int:
