@@ -116,6 +116,7 @@ def _print_memory(rows: list[dict[str, object]], step: str, gigabytes: float) ->
     console.print(f"A training step in GB (10^9 bytes): {step}")
     parts, yes = ("parameters", "optimiser", "working", "total"), {True: "yes", False: "no"}
     headings = ("precision", "checkpointing", *parts, f"fits {gigabytes:g} GB")
+    tables = []
     # A table a stage: one for both is wider than a terminal.
     for stage, said in (("finetune", "fine-tuning"), ("distil", "distilling into")):
         shown = [row for row in rows if row["stage"] == stage]
@@ -128,7 +129,8 @@ def _print_memory(rows: list[dict[str, object]], step: str, gigabytes: float) ->
             )
             for row in shown
         )
-        print_tables(console, [Texts(f"{stage}: {said} {shown[0]['model']}", headings, cells)])
+        tables.append(Texts(f"{stage}: {said} {shown[0]['model']}", headings, cells))
+    print_tables(console, tables)
     console.print(
         "working = activations, gradients and intermediate results at their peak; computed from shapes, not measured "
         "on a GPU. 2 GB are set aside for what a GPU takes besides (docs/training.md)."
