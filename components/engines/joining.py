@@ -73,7 +73,8 @@ def joined(address: str | None) -> Any:
     try:
         why = joining.end()
         if why is not None:
-            raise _told(address, why) from why
+            # Ray's own words repeat the address, with a password where there is one.
+            raise _told(address, why) from (why if address is None else None)
     except BaseException:
         if address is None:
             joining.give_up()

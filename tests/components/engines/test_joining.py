@@ -56,6 +56,17 @@ def test_an_address_at_which_nothing_listens_is_told_before_ray_is_asked(ray: Ca
             joined(address)
 
 
+def test_a_password_in_an_address_is_told_to_nobody(ray: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(*, address: str, **_: Any) -> None:
+        raise ConnectionError(f"failed to connect to {address}")
+
+    ray(refuse)
+    with caplog.at_level(logging.INFO, logger="components"), pytest.raises(EngineError) as refused:
+        joined("ray://bob:hu sh@head")
+    assert refused.value.__cause__ is None and refused.value.__suppress_context__
+    assert str(refused.value).count("ray://bob:***@head") == 2 and "sh@" not in str(refused.value) + caplog.text
+
+
 def test_an_address_that_says_nothing_is_given_up(ray: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(joining, "LIMIT_S", 0.3)
     over = threading.Event()
