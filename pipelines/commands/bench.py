@@ -112,9 +112,13 @@ def _refresh(page: Path) -> None:
     from components.artefacts import write_text
     from components.evaluation.benchmarking.pages import named, refreshed
 
-    text = page.read_text(encoding="utf-8")
+    try:
+        text = page.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{page} isn't text in UTF-8", param_hint="--refresh") from None
     places = named(text)
-    write_text(page, refreshed(text, Path.cwd()))
+    if (new := refreshed(text, Path.cwd())) != text:
+        write_text(page, new)
     there = [each for each in places if Path(each).is_file()]
     typer.echo(f"{page}: {len(there)} {'table' if len(there) == 1 else 'tables'} renewed")
     for missing in dict.fromkeys(each for each in places if each not in there):

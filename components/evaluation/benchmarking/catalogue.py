@@ -14,7 +14,6 @@ from typing import Literal
 
 import torch
 
-from components.artefacts import read_description
 from components.errors import ParamsError
 from components.evaluation.benchmarking.passes import BOX, CLICK, DType
 from components.evaluation.benchmarking.shapes import classic_unet, litemedsam, mobilesam, unet
@@ -23,6 +22,7 @@ from components.params.serving import RuntimeName
 from components.promptable.adapter import AdapterConfig, adapter_config
 from components.promptable.build import SAM2_DECODER, TrunkConfig, build_segmenter
 from components.promptable.decoder import DecoderConfig
+from components.promptable.described import read_described
 from components.promptable.embedding import Promptable
 from components.students import load_student, student_adapter, student_decoder, student_names, student_trunk
 from components.teacher.hiera import HIERAS
@@ -144,7 +144,7 @@ def _segmenter(
 
 def _folder(folder: Path) -> Subject:
     """A trained student, at its own size: `hiera_mini@01234567`."""
-    described = read_description(folder)
+    described = read_described(folder, kind="student")
     name = f"{described.name}@{described.digest[:8]}"
     sizes_px = (described.image_size_px,)
     return Subject(name, "student", lambda _size_px: load_student(folder)[0], sizes_px=sizes_px, folder=folder)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from components.evaluation.benchmarking.record import read_record
+from components.evaluation.benchmarking.record import BenchError, read_record
 from components.evaluation.benchmarking.tables import markdown
 
+_MARK = "<!-- sonoforge bench table "
+_END = "<!-- end of the table -->"
 _PLACE = re.compile(
-    r"(<!-- sonoforge bench table (?P<record>\S+)(?P<brief> --brief)? -->\n).*?(<!-- end of the table -->)", re.DOTALL
+    rf"(?P<begin>{_MARK}(?P<record>\S+)(?P<brief> --brief)? -->\n)(?P<held>(?:(?!{_MARK}).)*?)(?P<end>{_END})",
+    re.DOTALL,
 )
+_NOT_YET = "Not measured yet: "
 
 
 def refreshed(page: str, root: Path) -> str:
@@ -23,9 +27,16 @@ def refreshed(page: str, root: Path) -> str:
     Raises
     ------
     BenchError
-        If a file that it names isn't a record.
+        If a file that it names isn't a record, a table's record isn't there any more, or a place has no end.
     """
-    return _PLACE.sub(lambda found: f"{found[1]}\n{_rendered(found, root)}\n{found[4]}", page)
+    begun, ended = page.count(_MARK), len(_PLACE.findall(page))
+    if begun != ended:
+        raise BenchError(
+            f"{begun - ended} of {begun} marks of a table aren't one, or have no end",
+            expected=f"`{_MARK}RECORD -->`, or `RECORD --brief -->`, and `{_END}` before the next one",
+            remedy="correct the page; nothing was changed",
+        )
+    return _PLACE.sub(lambda found: f"{found['begin']}\n{_rendered(found, root)}\n{found['end']}", page)
 
 
 def named(page: str) -> tuple[str, ...]:
@@ -34,7 +45,13 @@ def named(page: str) -> tuple[str, ...]:
 
 
 def _rendered(found: re.Match[str], root: Path) -> str:
-    record = found["record"]
-    if not (root / record).is_file():
-        return f"Not measured yet: `sonoforge bench --out {record}`.\n"
-    return markdown(read_record(root / record), brief=found["brief"] is not None)
+    record, held = found["record"], found["held"].strip()
+    if (root / record).is_file():
+        return markdown(read_record(root / record), brief=found["brief"] is not None)
+    if held and not held.startswith(_NOT_YET):
+        raise BenchError(
+            f"{record} isn't in {root}, and the page has a table of it",
+            expected="the record that the place names",
+            remedy="give the command in the project's folder, or bring the record back; nothing was changed",
+        )
+    return f"{_NOT_YET}`sonoforge bench --out {record}`.\n"

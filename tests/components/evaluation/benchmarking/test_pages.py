@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from components.evaluation.benchmarking.pages import named, refreshed
-from components.evaluation.benchmarking.record import Record, write_record
+from components.evaluation.benchmarking.record import BenchError, Record, write_record
 from components.evaluation.benchmarking.tables import markdown
 from tests.conftest import ROOT
 
@@ -36,9 +36,24 @@ def test_tables_are_renewed_and_all_else_stays(record: Record, tmp_path: Path) -
 
 
 def test_a_page_says_what_was_not_measured(tmp_path: Path) -> None:
-    found = refreshed(PAGE, tmp_path)
+    found = refreshed(PAGE.replace("old\n", ""), tmp_path)
+    assert refreshed(found, tmp_path) == found
     assert named(PAGE) == ("benchmarks/bench_here.json",) * 2
     assert found.count("Not measured yet: `sonoforge bench --out benchmarks/bench_here.json`.") == 2
+
+
+def test_a_table_whose_record_is_missing_stays(tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match=r"benchmarks/bench_here\.json isn't in"):
+        refreshed(PAGE, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "broken", [PAGE.replace("old\n<!-- end of the table -->\n", "old\n"), PAGE.replace(" -->\nold", "-->\nold")]
+)
+def test_a_page_whose_marks_are_broken_loses_nothing(broken: str, record: Record, tmp_path: Path) -> None:
+    write_record(tmp_path / "benchmarks" / "bench_here.json", record)
+    with pytest.raises(BenchError, match="1 of 2 marks"):
+        refreshed(broken, tmp_path)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/speed.md"])
