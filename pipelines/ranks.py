@@ -69,7 +69,7 @@ def train_on_ranks(place: Place, machine: MachineParams, *, module: str, key: st
     KeyboardInterrupt
         If this process was interrupted; all others have then ended.
     """
-    _enough_gpus(machine)
+    means = "nccl" if _enough_gpus(machine) else "gloo"
     _clear(place.scratch)
     order = place.scratch / ORDER
     said = {"module": module, "key": key, "params": place.params.model_dump(mode="json"), "nodes": machine.nodes}
@@ -79,6 +79,7 @@ def train_on_ranks(place: Place, machine: MachineParams, *, module: str, key: st
         log.info(
             "give this on each of the %d other machines: %s", machine.nodes - 1, shlex.join(["python", *command[1:]])
         )
+    log.info("%d processes (%s) start", machine.processes * machine.nodes, means)
     started = time.monotonic()
     group = subprocess.Popen(
         command,
@@ -153,7 +154,8 @@ def _mark() -> str:
     return f"{own.pid}:{own.create_time()}"
 
 
-def _enough_gpus(machine: MachineParams) -> None:
+def _enough_gpus(machine: MachineParams) -> int:
+    """How many GPUs there are: none, or one for each process at least."""
     import torch
 
     found = torch.cuda.device_count()
@@ -163,6 +165,7 @@ def _enough_gpus(machine: MachineParams) -> None:
             expected="at most one process for each GPU",
             remedy=f"set machine.processes to {found} or fewer",
         )
+    return found
 
 
 def _environment(machine: MachineParams) -> dict[str, str]:

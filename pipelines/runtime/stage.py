@@ -32,7 +32,7 @@ from components.params import Params, load_params
 from components.tracking import Provenance, StageRun, collect_provenance, stage_run
 from pipelines.runtime.engines import chosen_engine
 from pipelines.runtime.environment import project_root
-from pipelines.runtime.leftovers import sweep
+from pipelines.runtime.leftovers import goes_on, sweep
 from pipelines.runtime.local_server import Services, door_process, ensure_services
 from pipelines.runtime.system_faults import told
 
@@ -116,7 +116,8 @@ class Stage:
         try:
             self.run(project_root(), dataset=dataset)
         except KeyboardInterrupt:
-            _say(f"{name}: interrupted. `dvc repro` takes it up again where it was.")
+            where = "where it was" if goes_on(Path.cwd(), self.name, dataset=dataset) else "from its beginning"
+            _say(f"{name}: interrupted. `dvc repro` takes it up again {where}.")
             sys.exit(EXIT_INTERRUPTED)
         except SonoForgeError as error:
             _say(f"{name}: {error}")

@@ -10,6 +10,8 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -82,6 +84,21 @@ def test_how_many_processes_train_is_not_in_the_fingerprint(reached: Reached, tm
     root = reached("split")
     one, four = placed(root, tmp_path / "a"), placed(root, tmp_path / "b", processes=4, checkpointing=True)
     assert fingerprint(one) == fingerprint(four)
+
+
+def test_that_processes_start_is_said_at_once(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr(ranks_module.subprocess, "Popen", interrupted)
+    caplog.set_level("INFO", logger=ranks_module.__name__)
+    place: Any = SimpleNamespace(root=tmp_path, scratch=tmp_path, params=load_params(root / "params.yaml"))
+    with pytest.raises(KeyboardInterrupt):
+        train_on_ranks(place, MachineParams(processes=2), module="m", key="k", heard=lambda: None)
+    assert "2 processes (gloo) start" in caplog.text
 
 
 def test_machines_meet_at_an_address_and_processes_of_one_in_a_file() -> None:
