@@ -39,9 +39,12 @@ def test_a_gpu_is_taken_only_when_asked_for_and_then_in_full_float32(
 ) -> None:
     asked: list[list[object]] = []
 
+    session = runtime.onnxruntime.InferenceSession
+
     class Told:
-        def __init__(self, *_: object, providers: list[object]) -> None:
+        def __init__(self, *given: object, providers: list[object]) -> None:
             asked.append(providers)
+            self.get_inputs = session(*given, providers=["CPUExecutionProvider"]).get_inputs
 
         def get_providers(self) -> list[str]:
             return [each if isinstance(each, str) else each[0] for each in asked[-1]]  # type: ignore[index]
