@@ -154,7 +154,7 @@ def memory(args: argparse.Namespace, folder: Path = HERE) -> list[str]:
         )
         # A dataset is checked and harmonised by itself; the largest is what counts.
         images = args.largest_dataset if step in {"check", "harmonise"} else args.images
-        whole = peak + last["kb_an_image"] * max(0, images - last["images"][1]) / 1024
+        whole = peak + last["kb_an_image"] * (images - last["images"][1]) / 1024
         told.append(f"{step} {whole / 1000:.1f} GB for {images:,} ({last['kb_an_image']:.1f} kB an image)")
     return told
 

@@ -78,6 +78,8 @@ def test_bytes_push_likeness_and_memory(extrapolate: ModuleType, measured: Path)
     assert rows["first push"].hours == pytest.approx(200_000 / 100 / 3600)
     assert extrapolate.likeness(args, measured).hours == pytest.approx(1.0)
     assert extrapolate.memory(args, measured) == ["check 1.5 GB for 110,000 (10.2 kB an image)"]
+    fewer = extrapolate.parser().parse_args(["--largest-dataset", "2000"])
+    assert extrapolate.memory(fewer, measured) == ["check 0.4 GB for 2,000 (10.2 kB an image)"]
 
 
 def test_the_command_reads_what_is_committed(root: Path) -> None:
