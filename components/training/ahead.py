@@ -6,6 +6,7 @@ Leaves out: what only the data or the machine tell (distil.py, ranks.py).
 from __future__ import annotations
 
 from components.params import Params
+from components.promptable.build import SAM2_DECODER
 from components.students import build_student
 from components.training.distil import check_losses
 from components.training.machine import check_machine
@@ -19,6 +20,10 @@ def check_distillation(params: Params) -> None:
     ParamsError
         If there is no such student, or adapter, losses or `distil.machine` ask for what it can't do.
     """
-    trunk = build_student(params.student, model=params.model, seed=params.distil.seed).trunk
-    check_machine(trunk, params.distil.machine)
-    check_losses(params.distil, adapters=bool(trunk.adapters) and params.teacher.adapter.on_a_hiera)
+    student = build_student(params.student, model=params.model, seed=params.distil.seed)
+    check_machine(student.trunk, params.distil.machine)
+    check_losses(
+        params.distil,
+        adapters=bool(student.trunk.adapters) and params.teacher.adapter.on_a_hiera,
+        same_decoder=student.decoder_config == SAM2_DECODER,
+    )

@@ -70,19 +70,29 @@ def asks_teacher(params: DistilParams) -> bool:
     return weighs_features(params.terms) or params.logits_weight > 0
 
 
-def check_losses(params: DistilParams, *, adapters: bool) -> None:
-    """Make sure that there is something to learn; `adapters` says whether student and teacher both have some.
+def check_losses(params: DistilParams, *, adapters: bool, same_decoder: bool) -> None:
+    """Make sure that there is something to learn, and that all of the student learns.
+
+    `adapters` says whether student and teacher both have some, `same_decoder` whether their decoders have equal sizes.
 
     Raises
     ------
     ParamsError
-        If no weight of the losses is above zero, or features are weighed that aren't there.
+        If no weight of the losses is above zero, features are weighed that aren't there, or nothing trains a decoder
+        that can't be taken over.
     """
     if params.mask_weight == 0 and not asks_teacher(params):
         raise ParamsError(
             "params.yaml: distil.mask_weight, logits_weight and all of distil.terms are 0: nothing to learn",
             expected="a weight above 0",
             remedy="raise one of them",
+        )
+    if params.mask_weight == params.logits_weight == 0 and not same_decoder:
+        raise ParamsError(
+            "params.yaml: student.decoder has other sizes than the teacher's, and no loss of masks would train it: "
+            "distil.mask_weight and logits_weight are 0",
+            expected="a weight above 0, or SAM2's own sizes, which are taken over from the teacher",
+            remedy="raise distil.logits_weight or distil.mask_weight, or remove student.decoder",
         )
     if params.terms.adapter > 0 and not adapters:
         raise ParamsError(
@@ -134,7 +144,11 @@ def distil(
     """
     if student.image_size_px != teacher.image_size_px:
         raise ValueError(f"student and teacher take {student.image_size_px} and {teacher.image_size_px} pixels")
-    check_losses(params, adapters=bool(student.trunk.adapters and teacher.trunk.adapters))
+    check_losses(
+        params,
+        adapters=bool(student.trunk.adapters and teacher.trunk.adapters),
+        same_decoder=student.decoder_config == teacher.decoder_config,
+    )
     device = pick_device()
     if takes_over:
         take_over_decoder(student, teacher)

@@ -131,14 +131,15 @@ def _with_less_of_the_teacher(params: Params) -> Iterator[Variant]:
     taken over, and then features alone would train none."""
     # A student without features needs masks to learn from, also where the run has features alone.
     masks = {**NO_FEATURES, "distil.mask_weight": params.distil.mask_weight or 1.0}
-    if student_decoder(params.student) == SAM2_DECODER:
+    taken_over = student_decoder(params.student) == SAM2_DECODER
+    if taken_over:
         change = "DSKD without the student's mask loss, as the paper; the decoder stays the teacher's"
         yield Variant(
             "student_features_only", "student", change, {"distil.mask_weight": 0.0, "distil.logits_weight": 0.0}
         )
         change = "no DSKD: mask loss alone, begun on the teacher's decoder"
         yield Variant("student_teacher_decoder", "student", change, masks)
-    if params.distil.logits_weight > 0:
+    if params.distil.logits_weight > 0 and (taken_over or params.distil.mask_weight > 0):
         change = "without the distance of its masks from the teacher's"
         yield Variant("student_no_logits", "student", change, {"distil.logits_weight": 0.0})
     change = "no distillation: mask loss alone, begun on a random decoder; nothing of the teacher"

@@ -31,6 +31,7 @@ def changed(root: Path, changes: dict[str, Any]) -> dict[str, Any]:
         ({"student.name": "rep_mini", "distil.machine.checkpointing": True}, r"machine\.checkpointing is set"),
         ({"student.name": "rep_mini", "student.adapter.variant": "as_released"}, "'as_released' on a trunk"),
         ({"student.adapter.variant": "none"}, "has no adapters"),
+        ({"student.decoder.width": 64, "distil.mask_weight": 0.0}, r"student\.decoder has other sizes"),
         ({"teacher.adapter.variant": "none"}, "has no adapters"),
     ],
 )

@@ -62,6 +62,9 @@ def test_a_decoder_of_its_own_is_never_the_teachers(params: Params) -> None:
     names = {one.name for one in all_variants(params.model_copy(update={"student": student, "distil": distil}))}
     assert "student_no_logits" in names and "student_alone" in names
     assert not names & {"student_features_only", "student_teacher_decoder"}
+    masked = distil.model_copy(update={"mask_weight": 0.0})
+    without = {one.name for one in all_variants(params.model_copy(update={"student": student, "distil": masked}))}
+    assert "student_no_logits" not in without, "nothing would train the decoder"
 
 
 def test_a_student_without_features_learns_from_masks_also_where_the_run_has_none(params: Params) -> None:
