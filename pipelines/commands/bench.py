@@ -146,15 +146,16 @@ def _measured(plan: Plan, out: Path | None, *, as_json: bool) -> Record:
     finally:
         progress.end()
         record = benchmark.record()
-        if as_json:
-            typer.echo(record.model_dump_json(indent=2))
-        else:
-            show(record)
+        # Written first: what is shown may go into a pipe that is closed, or to a terminal that can't show it.
         if out is not None and record.rows:
             write_record(out, record)
             typer.echo(f"written to {out}", err=True)
         elif out is not None:
             typer.echo(f"nothing was measured, so {out} isn't written", err=True)
+        if as_json:
+            typer.echo(record.model_dump_json(indent=2))
+        else:
+            show(record)
 
 
 def _warn(record: Record, kept: Record, name: str) -> None:
