@@ -79,6 +79,8 @@ def joined(address: str | None) -> Any:
         if address is None:
             joining.give_up()
         raise
+    finally:
+        os.environ.pop(STARTED_BY, None)  # what this process starts from now on isn't Ray's
     return ray
 
 
@@ -151,7 +153,7 @@ def _not_of_sigterm(record: logging.LogRecord) -> bool:
 
 def _knock(address: str) -> None:
     """Make sure that the machine of an address `host:port` answers: Ray itself would wait for minutes."""
-    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    host, colon, port = address.rpartition("://")[2].rpartition("@")[2].rpartition(":")
     if not colon or not port.isdecimal():
         return
     try:

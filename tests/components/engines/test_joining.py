@@ -48,12 +48,16 @@ def test_a_start_that_takes_too_long_for_ray_has_a_remedy_of_its_own(
 
 
 def test_an_address_at_which_nothing_listens_is_told_before_ray_is_asked(ray: Callable[..., None]) -> None:
-    ray(lambda **_: pytest.fail("Ray would wait for minutes"))
+    asked: list[object] = []
+    ray(lambda **_: asked.append("Ray would wait for minutes"))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(EngineError, match=f"no Ray cluster answers at {address}"):
             joined(address)
+        with pytest.raises(EngineError, match="Connection refused"):
+            joined(f"ray://bob:pw@{address}")
+    assert asked == []
 
 
 def test_a_password_in_an_address_is_told_to_nobody(ray: Callable[..., None], caplog: pytest.LogCaptureFixture) -> None:
