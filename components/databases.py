@@ -24,8 +24,8 @@ CONNECT_S = 10.0
 WAIT_S = 300
 _PASSING = ("08", "53300", "57P01", "57P02", "57P03")
 """PostgreSQL's codes of a broken connection, too many of them, and a server that is going down or coming up."""
-# A password may hold anything, spaces and an @ among it: it goes to the line's last @ before the next address, unless
-# what stands there is a port with a path.
+# A password may hold spaces and an @: it goes to the line's last @ before the next address, unless what stands there
+# looks like a port with a path. One that looks so itself is shown.
 _PASSWORD = re.compile(r"(://[^:/?#\s]*:)(?!\d{1,5}[/?#][^\s@]*(?:\s|$))(?:\S|[^\S\n](?!\S*://))*@")
 # Who comes without a password may come with a token in its place.
 _ALONE = re.compile(r"(://)[^:/?#\s]+:?@")
