@@ -9,13 +9,12 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from components.promptable.adapter import AdapterConfig
-from components.promptable.decoder import DecoderConfig, resize_decoder
+from components.promptable.decoder import SAM2_DECODER, DecoderConfig, resize_decoder
 from components.promptable.segmenter import Segmenter
 from components.promptable.trunks.hiera import HieraConfig
 from components.promptable.trunks.rep import RepConfig
 
 TrunkConfig: TypeAlias = HieraConfig | RepConfig
-SAM2_DECODER = DecoderConfig()
 TRUNK_KINDS: dict[str, type[TrunkConfig]] = {kind.kind: kind for kind in (HieraConfig, RepConfig)}
 """Every kind of trunk by the name that a model folder states."""
 

@@ -32,6 +32,9 @@ class DecoderConfig:
     layers: int = 2
 
 
+SAM2_DECODER = DecoderConfig()
+
+
 def resize_decoder(sam2: Any, config: DecoderConfig) -> None:
     """Give a `SAM2Base` a prompt encoder and a mask decoder of these sizes, with random weights, in place.
 
@@ -39,7 +42,7 @@ def resize_decoder(sam2: Any, config: DecoderConfig) -> None:
     decoder's width, as the decoder's own convolutions do at strides 4 and 8.
     """
     sam2.to_cells = nn.Identity()
-    if config == DecoderConfig():
+    if config == SAM2_DECODER:
         return
     cells, neck_width = sam2.sam_image_embedding_size, sam2.hidden_dim
     if config.width != neck_width:

@@ -12,8 +12,8 @@ from typing import Any
 from torch import nn
 
 from components.promptable.adapter import AdapterConfig
-from components.promptable.build import SAM2_DECODER, TrunkConfig, build_sam2
-from components.promptable.decoder import DecoderConfig
+from components.promptable.build import TrunkConfig, build_sam2
+from components.promptable.decoder import SAM2_DECODER, DecoderConfig
 from components.promptable.segmenter import Segmenter
 
 RELEASED_SOBEL_PER_BLOCK = 576

@@ -6,7 +6,7 @@ Leaves out: what only the data or the machine tell (distil.py, ranks.py).
 from __future__ import annotations
 
 from components.params import Params
-from components.promptable.build import SAM2_DECODER
+from components.promptable.decoder import SAM2_DECODER
 from components.students import build_student
 from components.training.distil import check_losses
 from components.training.machine import check_machine

@@ -20,8 +20,8 @@ from components.evaluation.benchmarking.shapes import classic_unet, litemedsam, 
 from components.params import Params
 from components.params.serving import RuntimeName
 from components.promptable.adapter import AdapterConfig, adapter_config
-from components.promptable.build import SAM2_DECODER, TrunkConfig, build_segmenter
-from components.promptable.decoder import DecoderConfig
+from components.promptable.build import TrunkConfig, build_segmenter
+from components.promptable.decoder import SAM2_DECODER, DecoderConfig
 from components.promptable.described import read_described
 from components.promptable.embedding import Promptable
 from components.students import load_student, student_adapter, student_decoder, student_names, student_trunk

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from components.promptable.adapter import AdapterConfig
-from components.promptable.build import SAM2_DECODER, TrunkConfig, build_segmenter
-from components.promptable.decoder import DecoderConfig
+from components.promptable.build import TrunkConfig, build_segmenter
+from components.promptable.decoder import SAM2_DECODER, DecoderConfig
 from components.promptable.segmenter import NO_PREVIOUS, Embedding, PromptBatch, Segmenter
 
 LEVELS = ("s4", "s8", "s16")
