@@ -19,7 +19,6 @@ cores and other runtimes (`sonoforge bench`).
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
 import json
 import os
@@ -43,7 +42,7 @@ from components.evaluation.speed import as_records, describe_machine, time_inter
 from components.evaluation.validate import score_records, select_test
 from components.intake.form.records import read_manifest, read_split
 from components.intake.harmonise import harmonise
-from components.params import Params, load_params, parse_params
+from components.params import Params, load_params, with_values
 from components.promptable.embedding import Promptable
 from components.promptable.export import export_onnx
 from components.promptable.model_folder import save_segmenter
@@ -85,12 +84,8 @@ class Contestant:
 
     def applied(self, params: Params) -> Params:
         """The parameters with these values."""
-        raw = params.model_dump(mode="json")
-        for setting in self.settings:
-            dotted, _, value = setting.partition("=")
-            *sections, key = dotted.split(".")
-            functools.reduce(lambda part, name: part[name], sections, raw)[key] = yaml.safe_load(value)
-        return parse_params(raw, origin=f"the student {self.name}")
+        values = {key: yaml.safe_load(value) for key, _, value in (one.partition("=") for one in self.settings)}
+        return with_values(params, values, origin=f"the student {self.name}")
 
 
 @dataclass(frozen=True, slots=True)

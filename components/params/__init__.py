@@ -7,6 +7,7 @@ stands with the code that takes it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -107,6 +108,7 @@ __all__ = [
     "load_params",
     "parse_params",
     "student_names",
+    "with_values",
 ]
 
 
@@ -190,3 +192,21 @@ def parse_params(raw: Any, *, origin: str) -> Params:
         ) from None
     check_student_name(params.student.name)
     return params
+
+
+def with_values(params: Params, values: Mapping[str, Any], *, origin: str) -> Params:
+    """Parameters with other values by dotted key; `origin` is what is being read, as in `parse_params`.
+
+    Raises
+    ------
+    ParamsError
+        As `parse_params`.
+    """
+    raw = params.model_dump(mode="json")
+    for dotted, value in values.items():
+        *sections, key = dotted.split(".")
+        section = raw
+        for name in sections:
+            section = section[name]
+        section[key] = value
+    return parse_params(raw, origin=origin)

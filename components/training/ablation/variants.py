@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from components.errors import ParamsError
-from components.params import Params, StudentParams, parse_params
-from components.promptable.build import SAM2_DECODER, RepConfig
+from components.params import Params, StudentParams, with_values
+from components.promptable.build import RepConfig
+from components.promptable.decoder import SAM2_DECODER
 from components.students import student_decoder, student_trunk
 
 Kind = Literal["teacher", "student"]
@@ -57,15 +58,8 @@ class Variant:
 
     def applied(self, params: Params) -> Params:
         """The parameters of this variant's training: the run's, with both adapters as drawn, and its settings."""
-        raw = params.model_dump(mode="json")
         drawn = {f"{kind}.adapter.{key}": value for kind in REFERENCES for key, value in AS_DRAWN.items()}
-        for dotted, value in {**drawn, **self.settings}.items():
-            *sections, key = dotted.split(".")
-            section = raw
-            for name in sections:
-                section = section[name]
-            section[key] = value
-        return parse_params(raw, origin=f"the ablation's variant {self.name}")
+        return with_values(params, {**drawn, **self.settings}, origin=f"the ablation's variant {self.name}")
 
 
 def all_variants(params: Params) -> tuple[Variant, ...]:
