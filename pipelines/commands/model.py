@@ -31,9 +31,9 @@ def summary(
 
     params = load_params(Path("params.yaml"))
     rows = [parameter_row(name, trunk, AdapterConfig(), image_size_px=1024) for name, trunk in HIERAS.items()]
+    decoder = student_decoder(params.student)
     for name in student_names():
         trunk = student_trunk(params.student.model_copy(update={"name": name}))
-        decoder = student_decoder(params.student)
         rows.append(parameter_row(name, trunk, AdapterConfig(), image_size_px=1024, decoder=decoder))
     if as_json:
         typer.echo(json.dumps([as_record(row) for row in rows], indent=2))
@@ -62,10 +62,10 @@ def memory(
     from itertools import product
     from pathlib import Path
 
-    from components.params import load_params
+    from components.params import ModelParams, load_params
     from components.promptable.adapter import AdapterConfig
     from components.promptable.build import build_segmenter
-    from components.students import student_adapter, student_decoder, student_names, student_trunk
+    from components.students import build_student, student_names
     from components.teacher.hiera import HIERAS
     from components.training.memory import MemoryModel, StepShape
 
@@ -81,14 +81,7 @@ def memory(
         teaches.set_trainable(trunk=False)
         learns = teaches
         if stage == "distil":
-            learns = build_segmenter(
-                student_trunk(learner),
-                student_adapter(learner),
-                image_size_px=size,
-                draws_prompts=False,
-                decoder=student_decoder(learner),
-            )
-            learns.set_trainable(trunk=True)
+            learns = build_student(learner, model=ModelParams(image_size_px=size, draws_prompts=False), seed=1)
         model = MemoryModel(learns, teacher=teaches if stage == "distil" else None)
         for bf16, recomputes in product((False, True), (False, True)):
             if recomputes and not learns.trunk.can_recompute:
