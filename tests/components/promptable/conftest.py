@@ -70,19 +70,25 @@ def _padded(*, draws_prompts: bool) -> Segmenter:
         return build_segmenter(PADDED, AdapterConfig(), image_size_px=SIZE_PX, draws_prompts=draws_prompts)
 
 
-def _exported(segmenter: Segmenter, folder: Path) -> Pair:
+def saved(folder: Path, segmenter: Segmenter, trunk: HieraConfig) -> Path:
+    """A model folder of a segmenter on this trunk."""
     save_segmenter(
         folder,
         segmenter,
         kind="student",
         name="tiny",
-        trunk=PADDED,
+        trunk=trunk,
         adapter=AdapterConfig(),
         phantom=True,
         base="scratch",
         trained_on=("busi",),
         provenance={"git_sha": "unknown"},
     )
+    return folder
+
+
+def _exported(segmenter: Segmenter, folder: Path) -> Pair:
+    saved(folder, segmenter, PADDED)
     export_onnx(segmenter, folder)
     exported = load_runtime(folder, "onnxruntime")
     assert isinstance(exported, Exported)

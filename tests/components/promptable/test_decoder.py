@@ -11,10 +11,10 @@ from components.promptable.adapter import AdapterConfig
 from components.promptable.build import build_sam2, build_segmenter
 from components.promptable.decoder import DecoderConfig
 from components.promptable.export import export_onnx
-from components.promptable.model_folder import load_segmenter, save_segmenter
+from components.promptable.model_folder import load_segmenter
 from components.promptable.runtimes.loading import load_runtime
 from components.promptable.segmenter import PromptBatch, Segmenter
-from tests.components.promptable.conftest import SIZE_PX, TINY
+from tests.components.promptable.conftest import SIZE_PX, TINY, saved
 
 NARROW = DecoderConfig(width=64, heads=2, mlp=96, layers=1)
 PROMPT = PromptBatch(
@@ -65,18 +65,7 @@ def test_a_frozen_trunk_leaves_the_way_to_the_cells_to_learn(narrow: Segmenter) 
 
 
 def test_a_folder_and_an_export_keep_it(narrow: Segmenter, tmp_path: Path) -> None:
-    save_segmenter(
-        tmp_path,
-        narrow,
-        kind="student",
-        name="tiny",
-        trunk=TINY,
-        adapter=AdapterConfig(),
-        phantom=True,
-        base="scratch",
-        trained_on=("busi",),
-        provenance={"git_sha": "unknown"},
-    )
+    saved(tmp_path, narrow, TINY)
     export_onnx(narrow, tmp_path)
     loaded, _ = load_segmenter(tmp_path, kind="student")
     exported = load_runtime(tmp_path, "onnxruntime")

@@ -10,27 +10,14 @@ import torch
 
 from components.artefacts import DESCRIPTION, WEIGHTS
 from components.errors import ArtefactError
-from components.promptable.adapter import AdapterConfig
-from components.promptable.model_folder import load_segmenter, save_segmenter
+from components.promptable.model_folder import load_segmenter
 from components.promptable.segmenter import Segmenter
-from tests.components.promptable.conftest import SIZE_PX, TINY
+from tests.components.promptable.conftest import SIZE_PX, TINY, saved
 
 
 @pytest.fixture
 def folder(tiny: Segmenter, tmp_path: Path) -> Path:
-    save_segmenter(
-        tmp_path / "model",
-        tiny,
-        kind="student",
-        name="tiny",
-        trunk=TINY,
-        adapter=AdapterConfig(),
-        phantom=True,
-        base="scratch",
-        trained_on=("busi",),
-        provenance={"git_sha": "unknown"},
-    )
-    return tmp_path / "model"
+    return saved(tmp_path / "model", tiny, TINY)
 
 
 def test_round_trip_to_the_bit(tiny: Segmenter, folder: Path) -> None:
