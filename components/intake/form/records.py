@@ -13,7 +13,6 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,13 +25,12 @@ from PIL import Image as PilImage
 from components.artefacts import replacing
 from components.errors import LayoutError
 from components.preprocess import decode_image
+from components.stored_list import StoredList
+from components.tables import READ_BYTES, read_batches, write_rows
 from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
 COCO, CROISSANT = "coco.json", "croissant.json"
-# Held as dicts at once; a table takes a fraction of their memory.
-ROWS_AT_ONCE = 1000
-READ_BYTES = 2**16
 # 4: scanner and site are known; 3: each PNG's CRC-32 is known; 2: PNGs lie in shards; 1: each was a file of its own.
 MANIFEST_SCHEMA_VERSION = 4
 SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
@@ -101,13 +99,8 @@ def write_manifest(folder: Path, records: Sequence[Record]) -> None:
 def write_manifest_in_order(folder: Path, records: Iterable[Record]) -> None:
     """The same for records that come one by one, sorted already; few of them are held at once."""
     coming = (_to_row(record, folder) for record in _sorted_already(records))
-    parts = [MANIFEST_SCHEMA.empty_table().columns]
-    while rows := list(islice(coming, ROWS_AT_ONCE)):
-        parts.append(pa.Table.from_pylist(rows, schema=MANIFEST_SCHEMA).columns)
-    # In one piece, so that the file's bytes don't depend on how many rows were held at once.
-    table = pa.Table.from_arrays([_taken(parts, at) for at in range(len(MANIFEST_SCHEMA))], schema=MANIFEST_SCHEMA)
     with replacing(folder / MANIFEST) as beside:
-        pq.write_table(table, beside)
+        write_rows(beside, coming, MANIFEST_SCHEMA)
 
 
 def _sorted_already(records: Iterable[Record]) -> Iterator[Record]:
@@ -116,14 +109,6 @@ def _sorted_already(records: Iterable[Record]) -> Iterator[Record]:
         assert last <= record.image_id, "rows are in the order of their ids"
         last = record.image_id
         yield record
-
-
-def _taken(parts: list[list[pa.ChunkedArray]], column: int) -> pa.ChunkedArray:
-    """One column of all parts in one piece; the parts let go of theirs, so that the table isn't held twice."""
-    chunks = [chunk for part in parts for chunk in part[column].chunks]
-    for part in parts:
-        part[column] = None
-    return pa.chunked_array(chunks, type=MANIFEST_SCHEMA.field(column).type).combine_chunks()
 
 
 def read_manifest(folder: Path) -> list[Record]:
@@ -135,6 +120,11 @@ def read_manifest(folder: Path) -> list[Record]:
         If there is no manifest, or one of another schema version.
     """
     return list(iterate_manifest(folder))
+
+
+def open_manifest(folder: Path) -> StoredList[Record]:
+    """The records of `read_manifest` as a list that stands on the disk: for as many as don't fit the memory."""
+    return StoredList(iterate_manifest(folder))
 
 
 def iterate_manifest(folder: Path) -> Iterator[Record]:
@@ -168,7 +158,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
                     expected="the columns and types of docs/manifest-schema.md",
                     remedy=_again(path.parent),
                 )
-            yield from file.iter_batches(batch_size=ROWS_AT_ONCE)
+            yield from read_batches(file)
     except (pa.ArrowException, OSError) as error:
         raise LayoutError(
             f"{path} can't be read: {' '.join(str(error).split())}",
@@ -314,10 +304,17 @@ class _Shared:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[Any, Any] = {}
+        self._group = ""
 
     def one(self, value: Any) -> Any:
         """The first value that was equal to this one."""
         return self._known.setdefault(value, value)
+
+    def group(self, name: str) -> str:
+        """The group of the record before where it is the same: groups are many, and their images stand together."""
+        if name != self._group:
+            self._group = name
+        return self._group
 
     def path(self, relative: str) -> Path:
         """The path of a shard within the folder."""
@@ -339,7 +336,7 @@ def _to_record(row: dict[str, Any], shared: _Shared) -> Record:
         for kind in ("image", "mask")
     }
     changed = {
-        "group": row["image_id"] if row["group"] == row["image_id"] else shared.one(row["group"]),
+        "group": row["image_id"] if row["group"] == row["image_id"] else shared.group(row["group"]),
         "image_path": shared.path(row["image_path"]),
         "mask_path": shared.path(row["mask_path"]),
         "objects": objects,
