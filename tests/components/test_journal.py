@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from components.journal import LINES, SYNC_ITEMS, SYNC_S, Journal, work_folder
+from components.journal import LINES, NEW_ITEMS, SYNC_ITEMS, SYNC_S, Journal, work_folder
 
 
 def test_what_was_added_is_there_for_the_next_try(tmp_path: Path) -> None:
@@ -140,3 +141,38 @@ def test_a_replaced_result_goes_with_those_that_arent_kept(tmp_path: Path) -> No
 
 def test_the_work_folder_is_hidden_and_beside(tmp_path: Path) -> None:
     assert work_folder(tmp_path / "busi") == tmp_path / ".busi.partial.tmp"
+
+
+def test_keys_know_what_was_done_by_then_also_in_another_process(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    numbers = [str(number) for number in range(2 * NEW_ITEMS + 10)]
+    for number in numbers:
+        journal.add(number, int(number))
+    journal.add("0", "again")
+    keys = pickle.loads(pickle.dumps(journal.keys()))
+    journal.add("later", None)
+    journal.add("nicht-\udcff-Unicode", 1)
+    for known in (journal, Journal(tmp_path, {})):
+        now = known.keys()
+        assert all(number in keys and number in now for number in numbers)
+        assert [known.get(number) for number in numbers] == ["again", *range(1, len(numbers))]
+        assert "later" not in keys and "later" in now and "never" not in now
+        assert 1 not in now
+        assert known.get("nicht-\udcff-Unicode") == 1
+
+
+def test_a_key_costs_a_few_dozen_bytes(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    for number in range(10_000):
+        journal.add(f"{number:064d}", number)
+    tracemalloc.start()
+    try:
+        again = Journal(tmp_path, {})
+        done = again.keys()
+        assert f"{0:064d}" in done
+        again.keep(f"{number:064d}" for number in range(10_000))
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 40 * 10_000 and peak < 100 * 10_000
+    assert again.get(f"{9_999:064d}") == 9_999
