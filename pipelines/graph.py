@@ -28,8 +28,9 @@ from components.artefacts import write_text
 from components.errors import ParamsError, SonoForgeError
 from components.params import Params, load_params, parse_params
 from components.params.editing import params_editor
+from components.processes import mark
 from pipelines.interrupts import ends_as_interrupts
-from pipelines.runtime.local_server import DOOR, mark
+from pipelines.runtime.local_server import DOOR
 
 STAGES = (
     "ingest",

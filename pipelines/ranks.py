@@ -18,7 +18,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from components.cores import usable_cores
 from components.errors import ParamsError, SonoForgeError, TrainingError
 from components.params import MachineParams, Params
 from components.params.section import restored
+from components.processes import lives, mark, started_here
 from components.training.ranks import Ranks, joined
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def launch_command(order: Path, machine: MachineParams, *, key: str) -> list[str
 def end_group(group: subprocess.Popen[bytes]) -> None:
     """Let the processes of a launcher stop by themselves, and kill what is left after `GRACE_S`; nothing stays, even of
     a launcher that was killed."""
-    family = set(_started_from_here())
+    family = set(started_here(STAGE_PROCESS))
     # Once waited for, the launcher's number may be another process's.
     if group.poll() is None:
         launcher = psutil.Process(group.pid)
@@ -139,19 +140,6 @@ def end_group(group: subprocess.Popen[bytes]) -> None:
             process.kill()
     psutil.wait_procs(left, timeout=POLL_S)
     group.wait()
-
-
-def _started_from_here() -> Iterator[psutil.Process]:
-    """Launchers and ranks that were started by this process, wherever they hang now."""
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.environ().get(STAGE_PROCESS) == _mark():
-                yield process
-
-
-def _mark() -> str:
-    own = psutil.Process()
-    return f"{own.pid}:{own.create_time()}"
 
 
 def _enough_gpus(machine: MachineParams) -> int:
@@ -170,7 +158,7 @@ def _enough_gpus(machine: MachineParams) -> int:
 
 def _environment(machine: MachineParams) -> dict[str, str]:
     threads = str(max(1, usable_cores() // machine.processes))
-    env = {"OMP_NUM_THREADS": threads, **os.environ, STAGE_PROCESS: _mark()}
+    env = {"OMP_NUM_THREADS": threads, **os.environ, STAGE_PROCESS: mark(psutil.Process())}
     if machine.nodes == 1:
         env["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
         loops = (name for name, held in psutil.net_if_addrs().items() if any(a.address == "127.0.0.1" for a in held))
@@ -264,22 +252,15 @@ def _stop_when_asked(ranks: Ranks) -> None:
     for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, lambda *_: stop())
     launcher = os.getppid()
-    pid, _, born = os.environ.get(STAGE_PROCESS, "").partition(":")
+    # On another machine than the stage's there is none.
+    stage = os.environ.get(STAGE_PROCESS)
 
     def watch() -> None:
-        while os.getppid() == launcher and (not pid or _lives(int(pid), float(born))):
+        while os.getppid() == launcher and (not stage or lives(stage)):
             time.sleep(POLL_S)
         stop()
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _lives(pid: int, born: float) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.create_time() == born and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 if __name__ == "__main__":

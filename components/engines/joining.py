@@ -11,7 +11,6 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import psutil
 
 from components.databases import masked
 from components.errors import EngineError
+from components.processes import mark, started_here
 
 log = logging.getLogger(__name__)
 LIBRARY = Path(__file__).parents[1]
@@ -52,7 +52,7 @@ def joined(address: str | None) -> Any:
     if address is None:
         for name, value in _LOCAL.items():
             os.environ.setdefault(name, value)
-        os.environ[STARTED_BY] = str(os.getpid())
+        os.environ[STARTED_BY] = mark(psutil.Process())
     try:
         import ray
     except ImportError as error:
@@ -131,20 +131,13 @@ class _Joining(threading.Thread):
         """End what was started on this machine, and what still is while Ray goes on to start it."""
         self._unwanted.set()
         until = time.monotonic() + GRACE_S
-        while (left := list(_started_here())) or (self.is_alive() and time.monotonic() < until):
+        while (left := list(started_here(STARTED_BY))) or (self.is_alive() and time.monotonic() < until):
             for process in left:
                 with suppress(psutil.Error):
                     process.kill()
             if time.monotonic() > until:
                 break
             self.join(LOOK_S)
-
-
-def _started_here() -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, OSError):
-            if process.environ().get(STARTED_BY) == str(os.getpid()) and process.pid != os.getpid():
-                yield process
 
 
 def _not_of_sigterm(record: logging.LogRecord) -> bool:

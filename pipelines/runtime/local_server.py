@@ -31,6 +31,7 @@ from filelock import FileLock
 from components.artefacts import write_json
 from components.databases import masked
 from components.errors import SonoForgeError
+from components.processes import lives, mark
 from components.tracking.address import ARTEFACTS, TRACKING
 from pipelines.runtime.prefect_database import VARIABLES, check_database, one_start, shared_database
 
@@ -73,11 +74,6 @@ def door_process() -> psutil.Process:
     this = psutil.Process()
     above = [process for process in this.parents() if _is_door(process)]
     return above[-1] if above else this
-
-
-def mark(process: psutil.Process) -> str:
-    """A process's own name: process numbers come round again, start times with them don't."""
-    return f"{process.pid}-{process.create_time():.2f}"
 
 
 def _is_door(process: psutil.Process) -> bool:
@@ -262,12 +258,11 @@ class _Keeper:
     def _wanted(self) -> bool:
         """Whether any door that signed in is still there; the marks of those that left are removed."""
         present = False
-        for mark in (self._folder / "doors").glob("*"):
-            pid, _, started = mark.name.partition("-")
-            try:
-                present |= f"{psutil.Process(int(pid)).create_time():.2f}" == started
-            except psutil.NoSuchProcess:
-                mark.unlink(missing_ok=True)
+        for door in (self._folder / "doors").glob("*"):
+            if lives(door.name):
+                present = True
+            else:
+                door.unlink(missing_ok=True)
         return present
 
     def _retire(self) -> bool:

@@ -18,6 +18,7 @@ import pytest
 
 from components.errors import ParamsError, TrainingError
 from components.params import MachineParams, load_params
+from components.processes import started_here
 from pipelines import ranks as ranks_module
 from pipelines.finetune import finetune
 from pipelines.ranks import STAGE_PROCESS, end_group, launch_command, train_on_ranks
@@ -38,19 +39,6 @@ def placed(root: Path, scratch: Path, **machine: object) -> Job:
     return Job(job.stage, job.dataset, job.root, job.params, job.provenance, job.run, scratch)
 
 
-def children_of_ours() -> list[psutil.Process]:
-    """Processes that were started for a stage in this process, wherever they hang."""
-    mine = f"{os.getpid()}:"
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get(STAGE_PROCESS, "").startswith(mine):
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
 @pytest.mark.timeout(180)
 def test_two_processes_train_as_one_and_end_together_when_one_fails(
     reached: Reached, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -69,7 +57,7 @@ def test_two_processes_train_as_one_and_end_together_when_one_fails(
     with pytest.raises(TrainingError, match="the second process fails"):
         train_on_ranks(job, machine, module="tests.pipelines.ranked", key="k", heard=lambda: None)
 
-    assert children_of_ours() == []
+    assert list(started_here(STAGE_PROCESS)) == []
     assert not [path.name for path in job.scratch.iterdir() if path.name.startswith("ranks")]
     found = json.loads((job.scratch / "curves.json").read_text(encoding="utf-8"))
     assert len(found["teacher"]) == 1, "what one process began, two went on with"

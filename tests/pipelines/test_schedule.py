@@ -17,8 +17,9 @@ import psutil
 import pytest
 
 from components.errors import StoreError
+from components.processes import mark
 from pipelines.runtime import prefect_database
-from pipelines.runtime.local_server import DOOR, Services, ensure_services, mark
+from pipelines.runtime.local_server import DOOR, Services, ensure_services
 from pipelines.runtime.prefect_database import VARIABLES
 from pipelines.schedule import ScheduleError, deploy, run_or_serve
 from tests.postgres import Postgres, no_password_in, serving_postgres
