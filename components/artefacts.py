@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 
-from components.errors import ArtefactError, plainly
+from components.errors import ArtefactError, first_fault
 from components.types import Exposure
 
 if TYPE_CHECKING:
@@ -222,9 +222,8 @@ def read_description(folder: Path) -> ModelDescription:
             remedy="train one (`dvc repro`), or name another model",
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
         raise ArtefactError(
-            f"{path}: {error.error_count()} wrong fields: {first['loc']}: {plainly(first['msg'])}",
+            f"{path}: {first_fault(error)}",
             expected="a description of schema version 1",
             remedy="use the SonoForge version that wrote it, or train again",
         ) from None

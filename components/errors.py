@@ -5,6 +5,11 @@ Leaves out: exit codes and HTTP statuses; those belong to the command line and t
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 
 class SonoForgeError(Exception):
     """An error that a user can act on.
@@ -33,6 +38,12 @@ class SonoForgeError(Exception):
 def plainly(message: str) -> str:
     """What pydantic says of a value, without the words that it puts before our own."""
     return message.removeprefix("Value error, ")
+
+
+def first_fault(error: ValidationError) -> str:
+    """The first of what pydantic says: where, with dots, and what; what is wrong as a whole has no where."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return ": ".join([*filter(None, [".".join(map(str, first["loc"]))]), plainly(first["msg"])])
 
 
 def _rebuild(kind: type[SonoForgeError], found: str, expected: str, remedy: str) -> SonoForgeError:

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel, ValidationError
 
 from components.artefacts import replacing, write_json
-from components.errors import LayoutError, plainly
+from components.errors import LayoutError, first_fault
 from components.intake.form.records import read_manifest, read_split
 from components.params import FitParams, Params
 from components.params.training import without_how
@@ -166,7 +166,7 @@ class Curve:
             aside = self._path.with_suffix(".damaged")
             with contextlib.suppress(FileNotFoundError):  # another process of the same training was first
                 self._path.replace(aside)
-            why = plainly(error.errors()[0]["msg"])
+            why = first_fault(error)
             log.warning("%s is damaged (%s): it is %s now; the curve lacks what was kept", self._path, why, aside.name)
             return {}
         return kept.epochs if kept.fingerprint == self._key else {}

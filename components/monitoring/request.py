@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.artefacts import write_json
-from components.errors import ArtefactError, plainly
+from components.errors import ArtefactError, first_fault
 from components.monitoring.drift import Against, Finding, Judgement
 
 REQUEST = Path("reports/retrain_request.json")
@@ -146,7 +146,7 @@ def _read(path: Path, kind: type[BaseModel]) -> Any:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        why = plainly(error.errors()[0]["msg"]) if isinstance(error, ValidationError) else error.strerror
+        why = first_fault(error) if isinstance(error, ValidationError) else error.strerror
         raise ArtefactError(
             f"{path}: {why}",
             expected=f"what `sonoforge monitor` wrote, of schema 1 ({kind.__name__.lower()})",

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.artefacts import write_json
-from components.errors import ArtefactError, plainly
+from components.errors import ArtefactError, first_fault
 from components.promptable.guard import Guard, GuardFinding
 
 CALIBRATION = "calibration.json"
@@ -252,9 +252,8 @@ def _parse(path: Path) -> Calibration:
             remedy="calibrate the model again (`dvc repro calibrate`), or take away what has this name",
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
         raise ArtefactError(
-            f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {plainly(first['msg'])}",
+            f"{path}: {first_fault(error)}",
             expected="a calibration of schema 1",
             remedy="calibrate the model again (`dvc repro calibrate`), or restore the file",
         ) from None

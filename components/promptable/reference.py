@@ -15,7 +15,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from components.artefacts import write_text
-from components.errors import ArtefactError, plainly
+from components.errors import ArtefactError, first_fault
 from components.promptable.calibration import CALIBRATION_FOLDER
 from components.promptable.signals import Row
 
@@ -111,9 +111,8 @@ def read_reference(path: Path) -> Reference:
             f"{path} can't be read: {error.strerror}", expected="a reference of schema 1", remedy=remedy
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
         raise ArtefactError(
-            f"{path}: {'.'.join(map(str, first['loc'])) or 'the file'}: {plainly(first['msg'])}",
+            f"{path}: {first_fault(error)}",
             expected="a reference of schema 1",
             remedy=remedy,
         ) from None

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.errors import ReleaseError, plainly
+from components.errors import ReleaseError, first_fault
 from components.release.checks.check import Outcome, combined
 from components.release.records.ledger import Ledger
 from components.release.records.released import remedy_for
@@ -110,10 +110,8 @@ def read_gate(path: Path) -> GateRecord:
             remedy=remedy_for(path.parent, "run the stage `gate`: `dvc repro gate`"),
         ) from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise ReleaseError(
-            f"{path} isn't a gate's record: {place + ': ' if place else ''}{plainly(first['msg'])}",
+            f"{path} isn't a gate's record: {first_fault(error)}",
             expected="a verdict, the model's digest and at least one check",
             remedy=remedy_for(path.parent, AGAIN),
         ) from None

@@ -6,9 +6,10 @@ import inspect
 import pickle
 
 import pytest
+from pydantic import BaseModel, ValidationError, field_validator
 
 from components import errors
-from components.errors import SonoForgeError, plainly
+from components.errors import SonoForgeError, first_fault, plainly
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SonoForgeError)]
 
@@ -31,6 +32,35 @@ def test_error_survives_pickling(kind: type[SonoForgeError]) -> None:
 def test_what_pydantic_says_of_a_rule_is_told_in_our_words_alone() -> None:
     assert plainly("Value error, a seed stands twice") == "a seed stands twice"
     assert plainly("Field required") == "Field required"
+
+
+class Judged(BaseModel):
+    scores: list[int]
+
+    @field_validator("scores")
+    @classmethod
+    def _some(cls, scores: list[int]) -> list[int]:
+        if not scores:
+            raise ValueError("nothing was scored")
+        return scores
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{}", "scores: Field required"),
+        (
+            '{"scores": [1, "a", "b"]}',
+            "scores.1: Input should be a valid integer, unable to parse string as an integer",
+        ),
+        ('{"scores": []}', "scores: nothing was scored"),
+        ("", "Invalid JSON: EOF while parsing a value at line 1 column 0"),
+    ],
+)
+def test_the_first_fault_is_told_with_where_it_is(text: str, told: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Judged.model_validate_json(text)
+    assert first_fault(refused.value) == told
 
 
 def test_callers_can_catch_all_of_them_at_once() -> None:

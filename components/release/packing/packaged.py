@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from components.errors import ReleaseError, plainly
+from components.errors import ReleaseError, first_fault
 from components.release.files import package_digest
 
 CANDIDATE = Path("models/candidate")
@@ -50,10 +50,8 @@ def read_package(path: Path) -> Package:
     except OSError as error:
         raise ReleaseError(f"no {path}: {error.strerror}", expected="the package's record", remedy=AGAIN) from None
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
         raise ReleaseError(
-            f"{path} isn't a package's record: {place + ': ' if place else ''}{plainly(first['msg'])}",
+            f"{path} isn't a package's record: {first_fault(error)}",
             expected="the model, and the files of its Bento with their sha256",
             remedy=AGAIN,
         ) from None

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image as PilImage
 from pydantic import BaseModel, ValidationError
 
-from components.errors import ReleaseError, plainly
+from components.errors import ReleaseError, first_fault
 from components.masks import from_rle, to_rle
 from components.places import AUDIT_VARIABLE
 from components.release.packing.golden import Agreement, GoldenImage, agreement
@@ -153,9 +153,7 @@ class _ImageAnswer(BaseModel):
 
 
 def _misworded(path: str, error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"])) or "all of it"
-    return f"its answer to {path} isn't understood: {place}: {plainly(first['msg'])}"
+    return f"its answer to {path} isn't understood: {first_fault(error)}"
 
 
 class _Service:

@@ -111,7 +111,7 @@ RIGHT = to_rle(MASK)["counts"]
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        (("<html>", ""), "its answer to /v1/images isn't understood: all of it"),
+        (("<html>", ""), "its answer to /v1/images isn't understood: Invalid JSON"),
         (("[]", ""), "its answer to /v1/images isn't understood"),
         (('{"image": null}', ""), "its answer to /v1/images isn't understood: image"),
         (("{}", ""), "isn't understood: image: Field required"),
