@@ -148,6 +148,18 @@ class DistilParams(OptimiseParams):
             raise ValueError("a level stands twice in `levels`: it would weigh twice")
         return self
 
+    @property
+    def asks_teacher(self) -> bool:
+        """Whether the teacher is asked anything while the student trains."""
+        terms = self.terms
+        return terms.block > 0 or terms.adapter > 0 or terms.sum > 0 or self.logits_weight > 0
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if self.mask_weight == 0 and not self.asks_teacher:
+            raise ValueError("mask_weight, logits_weight and all of terms are 0: nothing to learn; raise one of them")
+        return self
+
     @model_validator(mode="after")
     def _what_is_kept_is_needed_again(self) -> Self:
         if self.teacher_outputs == "cache" and not 0 < self.augment_rounds < self.epochs:

@@ -17,7 +17,7 @@ from pathlib import Path
 from torch import Tensor
 
 from components.errors import ParamsError
-from components.params import AugmentParams, DistilParams, DistilTerms, PromptParams
+from components.params import AugmentParams, DistilParams, PromptParams
 from components.promptable.predict import pick_device
 from components.promptable.segmenter import Segmenter
 from components.training.data import Batch, training_sets
@@ -38,7 +38,7 @@ class _Distillation:
 
     def losses(self, batch: Batch) -> Losses:
         features = neck_features(self.network, self.network.stages(batch.images))
-        target = self.teacher.features(batch.images) if asks_teacher(self.params) else {}
+        target = self.teacher.features(batch.images) if self.params.asks_teacher else {}
         of_images = distillation_loss(features, target, levels=self.params.levels, terms=self.params.terms)
         return Losses(self._of_masks(batch, features["sum"], target), of_images)
 
@@ -60,33 +60,16 @@ class _Distillation:
         return validation_scores(self.network, self.validation)
 
 
-def weighs_features(terms: DistilTerms) -> bool:
-    """Whether any of the teacher's features is distilled."""
-    return terms.block > 0 or terms.adapter > 0 or terms.sum > 0
-
-
-def asks_teacher(params: DistilParams) -> bool:
-    """Whether the teacher is asked anything while the student trains."""
-    return weighs_features(params.terms) or params.logits_weight > 0
-
-
 def check_losses(params: DistilParams, *, adapters: bool, same_decoder: bool) -> None:
-    """Make sure that there is something to learn, and that all of the student learns.
+    """Make sure that what is to be learned from is there, and that all of the student learns.
 
     `adapters` says whether student and teacher both have some, `same_decoder` whether their decoders have equal sizes.
 
     Raises
     ------
     ParamsError
-        If no weight of the losses is above zero, features are weighed that aren't there, or nothing trains a decoder
-        that can't be taken over.
+        If features are weighed that aren't there, or nothing trains a decoder that can't be taken over.
     """
-    if params.mask_weight == 0 and not asks_teacher(params):
-        raise ParamsError(
-            "params.yaml: distil.mask_weight, logits_weight and all of distil.terms are 0: nothing to learn",
-            expected="a weight above 0",
-            remedy="raise one of them",
-        )
     if params.mask_weight == params.logits_weight == 0 and not same_decoder:
         raise ParamsError(
             "params.yaml: student.decoder has other sizes than the teacher's, and no loss of masks would train it: "
@@ -137,8 +120,8 @@ def distil(
     TrainingError
         If nothing can be prompted, or a gradient isn't finite.
     ParamsError
-        If no weight of the losses is above zero, features are weighed that aren't there, or `machine` asks for what the
-        student's trunk can't do.
+        If features are weighed that aren't there, nothing trains a decoder that can't be taken over, or `machine` asks
+        for what the student's trunk can't do.
     ValueError
         If the input sizes differ.
     """

@@ -17,6 +17,8 @@ from components.params import PHANTOM_SOURCE, Params, load_params, parse_params
 ROOT = Path(__file__).resolve().parents[3]
 GOOD: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
+NOTHING = {"mask_weight": 0.0, "logits_weight": 0.0, "terms": {"block": 0.0, "adapter": 0.0, "sum": 0.0}}
+
 
 def changed(path: str, value: object) -> dict[str, Any]:
     """The project's parameters with one value set."""
@@ -65,6 +67,7 @@ def test_the_projects_own_parameters_are_valid() -> None:
         ("unet.channels", [16]),
         ("unet.channels", [12, 16]),
         ("unet.loss", {"bce": 0.0, "dice": 0.0}),
+        ("distil", {**GOOD["distil"], **NOTHING}),
         ("spread.seeds", [21, 21]),
         ("spread.seeds", [-1]),
         ("spread.seeds", [2**63]),
@@ -86,6 +89,13 @@ def test_a_wrong_key_or_value_is_named(path: str, value: object) -> None:
 def test_a_sister_of_the_students_own_seed_is_refused() -> None:
     with pytest.raises(ParamsError, match="the seed of distil"):
         parse_params(changed("spread.seeds", [21, GOOD["distil"]["seed"]]), origin="here")
+
+
+@pytest.mark.parametrize(
+    "raised", [{"mask_weight": 1.0}, {"logits_weight": 1.0}, {"terms": NOTHING["terms"] | {"sum": 1.0}}]
+)
+def test_one_weight_is_enough_for_a_student_to_learn(raised: dict[str, Any]) -> None:
+    assert parse_params(changed("distil", {**GOOD["distil"], **NOTHING, **raised}), origin="here")
 
 
 def test_a_missing_section_is_named() -> None:

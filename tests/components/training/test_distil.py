@@ -142,20 +142,3 @@ def test_features_that_are_not_there_are_refused(discs: list[Record], tmp_path: 
             fingerprint="k",
             report=lambda metrics, epoch: None,
         )
-
-
-def test_nothing_to_learn_is_refused(discs: list[Record], tmp_path: Path) -> None:
-    nothing = distil_params(mask_weight=0.0, terms={"block": 0, "adapter": 0, "sum": 0})
-    with pytest.raises(ParamsError, match="nothing to learn"):
-        distil(
-            tiny_segmenter(1),
-            tiny_segmenter(2),
-            discs,
-            discs,
-            nothing,
-            prompts=PROMPTS,
-            augment=AUGMENT,
-            checkpoint_folder=tmp_path,
-            fingerprint="k",
-            report=lambda metrics, epoch: None,
-        )
