@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from components.journal import LINES, NEW_ITEMS, SYNC_ITEMS, SYNC_S, Journal, work_folder
+from components.journal import LINES, SYNC_ITEMS, SYNC_S, Journal, work_folder
+from components.texts import NEW_ENTRIES
 
 
 def test_what_was_added_is_there_for_the_next_try(tmp_path: Path) -> None:
@@ -145,7 +146,7 @@ def test_the_work_folder_is_hidden_and_beside(tmp_path: Path) -> None:
 
 def test_keys_know_what_was_done_by_then_also_in_another_process(tmp_path: Path) -> None:
     journal = Journal(tmp_path, {})
-    numbers = [str(number) for number in range(2 * NEW_ITEMS + 10)]
+    numbers = [str(number) for number in range(2 * NEW_ENTRIES + 10)]
     for number in numbers:
         journal.add(number, int(number))
     journal.add("0", "again")
