@@ -35,7 +35,6 @@ from components.params.models import (
     ModelParams,
     StudentParams,
     TeacherParams,
-    check_student_name,
     student_names,
 )
 from components.params.monitoring import MonitorParams, SignalParams
@@ -104,7 +103,6 @@ __all__ = [
     "TrainPrompts",
     "UnetLossParams",
     "UnetParams",
-    "check_student_name",
     "load_params",
     "parse_params",
     "student_names",
@@ -152,7 +150,7 @@ def load_params(path: Path) -> Params:
     Raises
     ------
     ParamsError
-        If the file is missing, isn't YAML, holds an unknown, missing or wrong key, or names a student that isn't there.
+        If the file is missing, isn't YAML, holds an unknown, missing or wrong key.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -180,18 +178,16 @@ def parse_params(raw: Any, *, origin: str) -> Params:
     Raises
     ------
     ParamsError
-        Listing every key that is unknown, missing or wrong; or if there is no such student.
+        Listing every key that is unknown, missing or wrong.
     """
     try:
-        params = Params.model_validate(raw)
+        return Params.model_validate(raw)
     except ValidationError as error:
         raise ParamsError(
             f"{origin}: {told(error)}",
             expected="the keys and types of components/params",
             remedy="correct or remove the keys named above",
         ) from None
-    check_student_name(params.student.name)
-    return params
 
 
 def with_values(params: Params, values: Mapping[str, Any], *, origin: str) -> Params:

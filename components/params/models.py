@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from components.errors import ParamsError
 from components.params.section import Section
 from components.types import Exposure
 
@@ -81,28 +80,19 @@ class StudentParams(Section):
     windows that divide the feature maps need no padding.
     """
 
-    name: str = Field(min_length=1)
+    name: str
     window_spec: tuple[Window, Window, Window, Window]
     adapter: AdapterParams
     decoder: DecoderParams = DecoderParams()
+
+    @field_validator("name")
+    @classmethod
+    def _there_is_one(cls, name: str) -> str:
+        if name not in (names := student_names()):
+            raise ValueError(f"no student is called {name!r}: one of {', '.join(names)}")
+        return name
 
 
 def student_names() -> tuple[str, ...]:
     """The names of all students, sorted: of the files in components/students, none of which is imported."""
     return tuple(sorted(path.stem for path in STUDENTS.glob("*.py") if path.stem != "__init__"))
-
-
-def check_student_name(name: str) -> None:
-    """Make sure that there is a student of this name.
-
-    Raises
-    ------
-    ParamsError
-        If there is none.
-    """
-    if name not in (names := student_names()):
-        raise ParamsError(
-            f"params.yaml: student.name is {name!r}",
-            expected=f"one of {', '.join(names)}",
-            remedy="correct student.name, or add components/students/<name>.py",
-        )

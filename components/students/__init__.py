@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from components.artefacts import ModelDescription
-from components.params import ModelParams, StudentParams, check_student_name, student_names
+from components.params import ModelParams, StudentParams, student_names
 from components.promptable.adapter import AdapterConfig, adapter_config
 from components.promptable.build import TrunkConfig, build_segmenter
 from components.promptable.decoder import DecoderConfig
@@ -30,14 +30,7 @@ __all__ = [
 
 
 def student_trunk(params: StudentParams) -> TrunkConfig:
-    """The trunk of the student that the parameters name.
-
-    Raises
-    ------
-    ParamsError
-        If there is no such student.
-    """
-    check_student_name(params.name)
+    """The trunk of the student that the parameters name."""
     config: TrunkConfig = importlib.import_module(f"{__name__}.{params.name}").trunk(params)
     return config
 
@@ -58,7 +51,7 @@ def build_student(params: StudentParams, *, model: ModelParams, seed: int) -> Se
     Raises
     ------
     ParamsError
-        If there is no such student.
+        If the student can't have such an adapter.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -18,7 +18,7 @@ def check_distillation(params: Params) -> None:
     Raises
     ------
     ParamsError
-        If there is no such student, or adapter, losses or `distil.machine` ask for what it can't do.
+        If adapter, losses or `distil.machine` ask for what such a student can't do.
     """
     student = build_student(params.student, model=params.model, seed=params.distil.seed)
     check_machine(student.trunk, params.distil.machine)
