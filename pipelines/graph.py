@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from components.artefacts import write_text
 from components.errors import ParamsError, SonoForgeError
-from components.params import Params, load_params, parse_params
+from components.params import Params, parse_params, read_params
 from components.params.editing import params_editor
 from components.processes import mark
 from pipelines.interrupts import ends_as_interrupts
@@ -105,7 +105,7 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
     KeyboardInterrupt
         On Ctrl-C, SIGTERM or a closed terminal, after the running stage has closed.
     """
-    check_before(root, load_params(root / "params.yaml"))
+    check_before(root)
     ran: list[str] = []
     with ends_as_interrupts():
         process = _start_dvc(root, target)
@@ -130,21 +130,24 @@ def run_graph(root: Path, *, target: str | None = None, say: Callable[[str], Non
     return GraphRun(tuple(ran), *(None if target else _read(root / "reports" / path) for path in _RESULTS))
 
 
-def check_before(root: Path, params: Params) -> None:
-    """Make sure of what only later stages read: the student, peers with their weights, required statements.
+def check_before(root: Path) -> None:
+    """Make sure of `params.yaml`, and of what only later stages read: the student, peers with their weights, required
+    statements.
 
     Raises
     ------
     ParamsError
-        If a required statement doesn't exist, a peer's exposure names no dataset of the run, or the student can't be
-        distilled as the parameters say.
+        If `params.yaml` isn't valid, a required statement doesn't exist, a peer's exposure names no dataset of the
+        run, or the student can't be distilled as the parameters say.
     PeerError
         If a peer's architecture isn't known, or its weights aren't there or aren't the pinned ones.
     """
     from components.release.documents.statements import check_required
 
+    file = read_params(root / "params.yaml")
+    params = file.params
     check_required(params.document.required)
-    _check_student(params, _raw(root), known=_trained(root))
+    _check_student(params, file.raw, known=_trained(root))
     for who, peer in params.evaluate.peers.items():
         # Its architectures bring PyTorch along, which takes seconds.
         from components.evaluation.peers import check_peer
@@ -269,16 +272,15 @@ def set_params(root: Path, assignments: Sequence[str]) -> tuple[str, ...]:
         as before.
     """
     path = root / "params.yaml"
-    load_params(path)
+    before = read_params(path)
     editor = params_editor()
-    document = editor.load(path.read_text(encoding="utf-8"))
-    before = _raw(root)
+    document = editor.load(before.text)
     changes = [change for one in assignments if (change := _assign(document, one)) is not None]
     out = io.StringIO()
     editor.dump(document, out)
     raw = yaml.safe_load(out.getvalue())
     params = parse_params(raw, origin="params.yaml with " + ", ".join(assignments))
-    _check_student(params, raw, known=before)
+    _check_student(params, raw, known=before.raw)
     if changes:
         write_text(path, out.getvalue())
     return tuple(changes)
@@ -292,15 +294,10 @@ def params_with(root: Path, assignments: Sequence[str]) -> Params:
     ParamsError
         If an assignment isn't one, or the result isn't valid.
     """
-    load_params(root / "params.yaml")
-    document = _raw(root)
+    document = read_params(root / "params.yaml").raw
     for one in assignments:
         _assign(document, one)
     return parse_params(document, origin=", ".join(["params.yaml", *assignments]))
-
-
-def _raw(root: Path) -> Any:
-    return yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
 
 
 def _assign(document: Any, assignment: str) -> str | None:

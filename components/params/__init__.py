@@ -8,6 +8,7 @@ stands with the code that takes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,6 +87,7 @@ __all__ = [
     "OptimiseParams",
     "PackageParams",
     "Params",
+    "ParamsFile",
     "PeerName",
     "PeerParams",
     "PhantomParams",
@@ -105,6 +107,7 @@ __all__ = [
     "UnetParams",
     "load_params",
     "parse_params",
+    "read_params",
     "student_names",
     "with_values",
 ]
@@ -144,7 +147,27 @@ class Params(Section):
         return tuple(name for name, dataset in self.datasets.items() if dataset.role == role)
 
 
+@dataclass(frozen=True, slots=True)
+class ParamsFile:
+    """`params.yaml` at one time: as a text, as YAML has it, and checked."""
+
+    text: str
+    raw: Any
+    params: Params
+
+
 def load_params(path: Path) -> Params:
+    """The parameters of `params.yaml`.
+
+    Raises
+    ------
+    ParamsError
+        As `read_params`.
+    """
+    return read_params(path).params
+
+
+def read_params(path: Path) -> ParamsFile:
     """Read `params.yaml`.
 
     Raises
@@ -153,7 +176,8 @@ def load_params(path: Path) -> Params:
         If the file is missing, isn't YAML, holds an unknown, missing or wrong key.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw = yaml.safe_load(text)
     except FileNotFoundError:
         raise ParamsError(
             f"{path} doesn't exist", expected="the run's parameters", remedy="run from the project's root"
@@ -169,7 +193,7 @@ def load_params(path: Path) -> Params:
         raise ParamsError(
             f"{path} isn't YAML: {error}", expected="a YAML mapping", remedy="mend the line named above"
         ) from None
-    return parse_params(raw, origin=str(path))
+    return ParamsFile(text, raw, parse_params(raw, origin=str(path)))
 
 
 def parse_params(raw: Any, *, origin: str) -> Params:

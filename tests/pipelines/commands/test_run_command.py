@@ -99,13 +99,13 @@ def test_what_cannot_be_distilled_is_refused_before_the_teacher_is_trained(
     assert asked == [], "nothing that concerns the student was changed"
     other = next(name for name in student_names() if name != load_params(project / "params.yaml").student.name)
     set_params(project, [f"student.name={other}"])
-    graph.check_before(project, load_params(project / "params.yaml"))
+    graph.check_before(project)
     assert asked == [other] * 2, "at the change, and at the start of what has not been distilled yet"
     raw = yaml.safe_load((project / "params.yaml").read_text(encoding="utf-8"))
     sections = {"finetune": ("model", "teacher", "finetune"), "distil": ("model", "student", "distil")}
     stages = {s: {"params": {"params.yaml": {name: raw[name] for name in names}}} for s, names in sections.items()}
     (project / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}), encoding="utf-8")
-    graph.check_before(project, load_params(project / "params.yaml"))
+    graph.check_before(project)
     assert len(asked) == 2, "it was distilled so"
 
 
