@@ -1,8 +1,8 @@
 """A model folder and what is asked for to a model in a runtime: the named one, or whichever is the fastest here.
 
 What was measured is kept in a small file, by the model, its exported files, the machine and the versions of what
-computes: on the same machine nothing is measured twice, unless a runtime failed. Leaves
-out: the measuring itself (measuring.py).
+computes: on the same machine nothing is measured twice, unless a runtime failed. Leaves out: the measuring itself
+(measuring.py).
 """
 
 from __future__ import annotations
