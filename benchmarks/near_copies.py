@@ -4,12 +4,14 @@
     .venv/bin/python benchmarks/near_copies.py changes FOLDER... [--out FILE]
     .venv/bin/python benchmarks/near_copies.py busi FOLDER [--out FILE]
     .venv/bin/python benchmarks/near_copies.py proof FOLDER... [--out FILE]
+    .venv/bin/python benchmarks/near_copies.py chance FOLDER [--sizes 10000 30000 100000] [--out FILE]
 
 `cost` draws hashes as a collection of datasets would give them, with what makes a naive index quadratic: words burnt
 into thousands of frames, videos of a thousand near-equal frames, as many such frames without a group, constant images.
 `changes` takes PNG and JPEG images (masks left out by name), changes each in thirteen ways, and asks whether hash and
 proof still find it. `busi` joins the images of a BUSI folder without the published list, and compares with it. `proof`
-measures pairs a second, decoding included, with one and two workers, by turns; each image stands in six pairs.
+measures pairs a second, decoding included, with one and two workers, by turns; each image stands in six pairs. `chance`
+counts pairs of different images that share a key all the same (benchmarks/scaling.py makes such a folder).
 `--out` keeps what an earlier run of another kind wrote there. Leaves out: reading and hashing images, which costs each
 image the same.
 """
@@ -43,7 +45,14 @@ from components.evaluation.speed import describe_machine
 from components.intake.form.records import load_image
 from components.intake.harmonise import harmonise
 from components.intake.likeness.fine_structure import MIN_CORRELATION
-from components.intake.likeness.perceptual_hash import KEY_BITS, keys_of_text, keys_to_text, perceptual_hash
+from components.intake.likeness.perceptual_hash import (
+    KEY_BITS,
+    MAX_RING_APART,
+    RING_BITS,
+    keys_of_text,
+    keys_to_text,
+    perceptual_hash,
+)
 from components.intake.likeness.proof import Proofs
 from components.intake.likeness.shared_keys import pairs_sharing_keys
 from components.intake.measuring.pixels import pixels_md5, read_image
@@ -79,7 +88,9 @@ def synthetic(count: int, seed: int) -> tuple[list[str | None], np.ndarray, dict
         shared = PLANTED_KEYS[index % len(PLANTED_KEYS)]
         keys[other, KEYS - shared :] = keys[one, KEYS - shared :]
         planted[one, other] = shared
-    texts: list[str | None] = [keys_to_text(row) for row in keys]
+    # Equal keys are those of equal places here, whose rings are equal, too.
+    rings = (keys * np.uint64(0xD6E8FEB86659FD93) >> np.uint64(64 - RING_BITS)).astype(np.uint32)
+    texts: list[str | None] = [keys_to_text(*row) for row in zip(keys, rings, strict=True)]
     for index in constant:
         texts[index] = ""
     return texts, groups, planted
@@ -187,23 +198,27 @@ def changes(folders: list[Path]) -> dict[str, Any]:
     greys = [cv2.cvtColor(np.asarray(PilImage.open(path).convert("RGB")), cv2.COLOR_RGB2GRAY) for path in files]
     with tempfile.TemporaryDirectory() as scratch:
         originals = [as_record(grey, Path(scratch) / f"{k}.png", f"{k}") for k, grey in enumerate(greys)]
-        keys = [_keys(record) for record in originals]
-        rows = {}
+        rows, apart = {}, []
         for name, change in CHANGES.items():
             shared, proved = 0, 0
             for k, grey in enumerate(greys):
                 copy = as_record(change(grey), Path(scratch) / f"copy_{name}_{k}.png", f"copy {name} {k}")
-                sharing = bool(keys[k] & _keys(copy))
+                apart.append(_signs_apart(originals[k], copy))
+                sharing = bool((apart[-1] <= MAX_RING_APART).any())
                 shared += sharing
                 proved += sharing and fine_correlation(originals[k], copy) >= MIN_CORRELATION
             rows[name] = {"images": len(greys), "share_a_key": shared, "proved": proved}
             print(name, rows[name], file=sys.stderr)
-    pairs = list(combinations(range(len(keys)), 2))
+    least = [_signs_apart(*pair).min(initial=RING_BITS + 1) for pair in combinations(originals, 2)]
     return {
         "changes": rows,
-        "pairs_of_different_images": len(pairs),
-        "of_which_share_a_key": sum(bool(keys[i] & keys[j]) for i, j in pairs),
-        "keys_an_image": round(float(np.mean([len(one) for one in keys])), 1),
+        "max_ring_apart": MAX_RING_APART,
+        "keys_by_signs_apart": np.bincount(np.concatenate(apart)).tolist(),
+        "copies_by_least_signs_apart": np.bincount([one.min(initial=RING_BITS + 1) for one in apart]).tolist(),
+        "pairs_of_different_images": len(least),
+        "of_which_share_a_key": int(sum(one <= RING_BITS for one in least)),
+        "and_its_ring": int(sum(one <= MAX_RING_APART for one in least)),
+        "keys_an_image": round(float(np.mean([len(_keys(one)) for one in originals])), 1),
     }
 
 
@@ -234,14 +249,40 @@ def proof(folders: list[Path]) -> dict[str, Any]:
     return {"images": len(files), "pairs": len(pairs), "pairs_a_second_by_workers": by_workers}
 
 
-def _keys(record: Record) -> set[int]:
-    return set(keys_of_text(record.perceptual_hash or "").tolist())
+def _keys(record: Record) -> dict[int, int]:
+    """An image's keys, and the ring of each."""
+    keys, rings = keys_of_text(record.perceptual_hash or "")
+    return dict(zip(keys.tolist(), rings.tolist(), strict=True))
+
+
+def _signs_apart(one: Record, other: Record) -> np.ndarray:
+    """In how many signs the rings around each key that two images share differ."""
+    first, second = _keys(one), _keys(other)
+    return np.array([(first[key] ^ second[key]).bit_count() for key in first.keys() & second.keys()], dtype=np.int64)
+
+
+def by_chance(folder: Path, sizes: list[int]) -> dict[str, Any]:
+    """Pairs of the first so many images of a folder, all different, that share a key, and whose rings agree."""
+    files = _image_files([folder])[: max(sizes)]
+    hashes = [perceptual_hash(read_image(path)) for path in files]
+    rows = []
+    for size in sizes:
+        numbers = [np.arange(size), [f"{number:032x}" for number in range(size)]]
+        with_ring = len(pairs_sharing_keys(hashes[:size], *numbers))
+        blank = [keys_to_text(keys, np.zeros_like(rings)) for keys, rings in map(keys_of_text, hashes[:size])]
+        rows.append(
+            {"images": size, "share_a_key": len(pairs_sharing_keys(blank, *numbers)), "and_its_ring": with_ring}
+        )
+        print(rows[-1], file=sys.stderr)
+    return {"rows": rows}
 
 
 def busi(folder: Path) -> dict[str, Any]:
     """Pairs of related images by the published list and by the finder, which isn't given the list."""
     with tempfile.TemporaryDirectory() as scratch:
+        # The published list alone, without what a steward added to it.
         contract = load_contract("busi", CONTRACTS)
+        contract = contract.model_copy(update={"group": contract.group.model_copy(update={"together": ()})})
         done = harmonise(contract, folder, out=Path(scratch) / "busi", phantom=False, contracts=CONTRACTS)
         records = [replace(record, group=record.image_id) for record in done.records]
         published = {record.image_id: record.group for record in done.records}
@@ -280,7 +321,7 @@ def busi(folder: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure, write JSON, print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("cost", "changes", "busi", "proof"))
+    parser.add_argument("what", choices=("cost", "changes", "busi", "proof", "chance"))
     parser.add_argument("folders", nargs="*", type=Path)
     parser.add_argument("--sizes", nargs="+", type=int, default=[10_000, 50_000, 100_000, 500_000])
     parser.add_argument("--one", type=int)
@@ -296,6 +337,7 @@ def main() -> None:
         "changes": lambda: changes(asked.folders),
         "busi": lambda: busi(asked.folders[0]),
         "proof": lambda: proof(asked.folders),
+        "chance": lambda: by_chance(asked.folders[0], asked.sizes),
     }
     result = {"schema": 1, "machine": describe_machine(), asked.what: run[asked.what]()}
     if asked.out is not None:

@@ -36,7 +36,8 @@ Each of `objects`:
 
 The version changes with the columns or their meaning. A manifest of another version is refused with the remedy: run
 the stage `harmonise` again. Version 1 had a PNG file for each image and mask; version 2 has shards; version 3 the
-CRC-32 of each PNG, by which every reading tells that it got what was written; version 4 scanner and site.
+CRC-32 of each PNG, by which every reading tells that it got what was written; version 4 scanner and site; version 5
+the ring of each key of the perceptual hash.
 """
 
 

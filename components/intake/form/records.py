@@ -31,8 +31,9 @@ from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
 COCO, CROISSANT = "coco.json", "croissant.json"
-# 4: scanner and site are known; 3: each PNG's CRC-32 is known; 2: PNGs lie in shards; 1: each was a file of its own.
-MANIFEST_SCHEMA_VERSION = 4
+# 5: keys of the hash have rings; 4: scanner and site are known; 3: each PNG's CRC-32 is known; 2: PNGs lie in shards;
+# 1: each was a file of its own.
+MANIFEST_SCHEMA_VERSION = 5
 SPLIT_COLUMNS = ("dataset", "image_id", "group", "split")
 SPLITS = ("train", "val", "test")
 
@@ -71,7 +72,7 @@ MANIFEST_SCHEMA = pa.schema(
         _column("height_px", pa.int32(), "native height", unit="pixel"),
         _column("width_px", pa.int32(), "native width", unit="pixel"),
         _column("pixels_md5", pa.string(), "md5 of height, width and decoded RGB pixels"),
-        _column("perceptual_hash", pa.string(), "keys of small places, base64, 8 characters a key", nullable=True),
+        _column("perceptual_hash", pa.string(), "keys of small places, base64, 12 characters a key", nullable=True),
         _column("phantom", pa.bool_(), "made by the phantom generator"),
         _column("objects", pa.list_(_OBJECT), "annotated objects; may be empty"),
         _column("subject_class", pa.string(), "class that the authors give the image", nullable=True),

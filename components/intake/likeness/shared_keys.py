@@ -13,7 +13,12 @@ No choice of fewer than all pairs can keep every pair when images come: two imag
 of a bucket would have to stay. What this one keeps: an image that comes takes a pair of one key away only if its
 digest comes before that of the pair's later image (tests/components/intake/likeness/test_shared_keys.py). Digests
 follow no order of names, so of a bucket of n images the next one takes the place of a first one in about `CHAIN` of n
-cases. Work goes on in parts of the keys, each with its own share of the memory. Leaves out: the keys themselves
+cases.
+
+Of the pairs taken those stay whose signs in the ring around a shared key differ in at most `MAX_RING_APART`. That
+takes away what agrees by chance, which grows with the square of the number of images: 7,526 pairs of 100,000 images
+of speckle (benchmarks/scaling.py) were one in a hundred of these. Keys stand on the disk in parts, of which one is
+held at a time. Leaves out: the keys themselves
 (perceptual_hash.py) and the proof on pixels (proof.py).
 """
 
@@ -25,15 +30,24 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from components.intake.likeness.perceptual_hash import KEY_BITS, TEXT_CHARS, Keys, keys_of_text
+from components.intake.likeness.perceptual_hash import (
+    KEY_BITS,
+    MAX_RING_APART,
+    TEXT_CHARS,
+    Keys,
+    Rings,
+    keys_of_text,
+)
+from components.stored_list import StoredList
 
 WHOLE_BUCKET, CHAIN, PER_GROUP = 16, 2, 4
-_PART_BITS = 4
-# The texts are read as often as that many bits have values, and each time the keys of one value are held.
-_READING_BITS = 2
+_PART_BITS = 6
+_PARTS = 2**_PART_BITS
 _BLOCK = 1000  # images whose texts are decoded at once
 
 Index = NDArray[np.int64]
+_Postings = tuple[Keys, Rings, NDArray[np.int32]]
+"""Keys, the signs of their rings, and the numbers of the images that have them."""
 
 
 def pairs_sharing_keys(
@@ -42,74 +56,97 @@ def pairs_sharing_keys(
     """Pairs (i, j), i < j, of images of different groups that share a key, each once: (pairs 2), sorted.
 
     `groups` (n) are the numbers of the images' groups, `digests` (n) those of their pixels; with `sides` (n), 0 or 1,
-    only pairs of different sides are taken. `hashes` (n) are gone through several times.
+    only pairs of different sides are taken. `hashes` (n) are gone through once.
     """
     count = len(groups)
     places = np.empty(count, dtype=np.int64)
-    places[sorted(range(count), key=digests.__getitem__)] = np.arange(count)
+    places[_order(digests)] = np.arange(count)
+    stored = _by_part(hashes)
     codes = [np.zeros(0, dtype=np.int64)]
-    for some in range(2**_READING_BITS):
-        for keys, images in _postings(hashes, some):
-            found = [
-                np.minimum(one, other) * count + np.maximum(one, other)
-                for one, other in _of_part(keys, images, places=places, groups=groups, sides=sides)
-            ]
-            codes.append(np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found])))
+    for part in range(_PARTS):
+        postings = _of_part(stored, part)
+        found = [
+            np.minimum(one, other) * count + np.maximum(one, other)
+            for one, other in _pairs_of(*postings, places=places, groups=groups, sides=sides)
+        ]
+        codes.append(np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found])))
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(count, 1)), axis=1)
 
 
-def _postings(hashes: Iterable[str | None], some: int) -> Iterator[tuple[Keys, NDArray[np.int32]]]:
-    """Every key that begins with the bits `some`, and whose it is, in parts by the bits that follow."""
-    parts: list[list[tuple[Keys, NDArray[np.int32]]]] = [[] for _ in range(2 ** (_PART_BITS - _READING_BITS))]
+def _order(digests: Sequence[str]) -> Index:
+    """The numbers of the images in the order of their digests, equal ones as they come."""
+    # As bytes: a list of texts and numbers would take four times as much.
+    longest = max((len(one) for one in digests), default=1)
+    texts = np.fromiter((one.encode() for one in digests), dtype=f"S{max(1, longest)}", count=len(digests))
+    return np.argsort(texts, kind="stable")
+
+
+def _by_part(hashes: Iterable[str | None]) -> StoredList[_Postings]:
+    """What a block of images has in each part of the keys, part by part, block by block."""
+    stored: StoredList[_Postings] = StoredList()
     coming, first = iter(hashes), 0
     while block := list(islice(coming, _BLOCK)):
-        keys = keys_of_text("".join(one or "" for one in block))
+        keys, rings = keys_of_text("".join(one or "" for one in block))
         counts = [len(one or "") // TEXT_CHARS for one in block]
         images = np.repeat(np.arange(first, first + len(block), dtype=np.int32), counts)
-        begins = (keys >> np.uint64(KEY_BITS - _PART_BITS)).astype(np.int64) - some * len(parts)
-        for part, held in enumerate(parts):
-            held.append((keys[begins == part], images[begins == part]))
+        begins = (keys >> np.uint64(KEY_BITS - _PART_BITS)).astype(np.int64)
+        order = np.argsort(begins, kind="stable")
+        ends = np.searchsorted(begins[order], np.arange(1, _PARTS))
+        for places in np.split(order, ends):
+            stored.append((keys[places], rings[places], images[places]))
         first += len(block)
-    while parts:
-        held = parts.pop(0)
-        if held:
-            yield np.concatenate([keys for keys, _ in held]), np.concatenate([images for _, images in held])
+    return stored
 
 
-def _of_part(
-    keys: Keys, images: NDArray[np.int32], *, places: Index, groups: Index, sides: Index | None
-) -> Iterator[tuple[Index, Index]]:
-    """The pairs of a part of the keys, as two arrays at a time; a pair may come several times."""
+def _of_part(stored: StoredList[_Postings], part: int) -> _Postings:
+    """All that `_by_part` put into one part, sorted by key; of keys that one image alone has, nothing."""
+    held = list(stored[part::_PARTS])
+    if not held:
+        return np.zeros(0, dtype=np.uint64), np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
+    keys = np.concatenate([one[0] for one in held])
     order = np.argsort(keys, kind="stable")
-    keys, images = keys[order], images[order]
-    same = keys[1:] == keys[:-1]
+    same = keys[order[1:]] == keys[order[:-1]]
     several = np.concatenate([same, [False]]) | np.concatenate([[False], same])
-    keys, images = keys[several[: len(keys)]], images[several[: len(keys)]]
+    order = order[several[: len(order)]]
+    return keys[order], np.concatenate([one[1] for one in held])[order], np.concatenate([one[2] for one in held])[order]
+
+
+def _pairs_of(
+    keys: Keys, rings: Rings, images: NDArray[np.int32], *, places: Index, groups: Index, sides: Index | None
+) -> Iterator[tuple[Index, Index]]:
+    """The pairs of sorted postings, as two arrays at a time; a pair may come several times."""
     if len(keys) == 0:
         return
     order = np.lexsort((places[images], keys))
-    keys, members = keys[order], images[order].astype(np.int64)
+    keys, rings, members = keys[order], rings[order], images[order].astype(np.int64)
     apart_by = groups if sides is None else sides
-    yield from _among_first(keys, members, apart_by)
+    for one, other in _taken(keys, members, groups=groups, sides=sides):
+        stays = (apart_by[members[one]] != apart_by[members[other]]) & _rings_agree(rings[one], rings[other])
+        yield members[one[stays]], members[other[stays]]
+
+
+def _rings_agree(one: Rings, other: Rings) -> NDArray[np.bool_]:
+    return np.bitwise_count(one ^ other) <= MAX_RING_APART
+
+
+def _taken(keys: Keys, members: Index, *, groups: Index, sides: Index | None) -> Iterator[tuple[Index, Index]]:
+    """The places of the pairs to look at in ordered buckets: all of small ones, the first of large ones."""
+    every = np.arange(len(keys))
+    yield from _among_first(keys, every)
     _, size = _rank_and_size(keys)
-    keys, members = keys[size > WHOLE_BUCKET], members[size > WHOLE_BUCKET]
-    of_group = _rank_in_group(keys, groups[members])
-    stands = of_group < PER_GROUP
-    yield from _among_first(keys[stands], members[stands], apart_by)
-    yield from _with_first(keys[stands], members[stands], of_group[stands] == 0, groups=groups, sides=sides)
+    large = every[size > WHOLE_BUCKET]
+    of_group = _rank_in_group(keys[large], groups[members[large]])
+    stands, of_group = large[of_group < PER_GROUP], of_group[of_group < PER_GROUP]
+    yield from _among_first(keys[stands], stands)
+    yield from _with_first(keys[stands], members[stands], stands, of_group == 0, groups=groups, sides=sides)
 
 
-def _among_first(keys: Keys, members: Index, apart_by: Index) -> Iterator[tuple[Index, Index]]:
+def _among_first(keys: Keys, at_all: Index) -> Iterator[tuple[Index, Index]]:
     """All pairs among the `WHOLE_BUCKET` first of each ordered bucket."""
     rank, size = _rank_and_size(keys)
     for step in range(1, WHOLE_BUCKET):
         at = np.flatnonzero(rank + step < np.minimum(size, WHOLE_BUCKET))
-        yield _apart(members[at], members[at + step], apart_by)
-
-
-def _apart(one: Index, other: Index, apart_by: Index) -> tuple[Index, Index]:
-    apart = apart_by[one] != apart_by[other]
-    return one[apart], other[apart]
+        yield at_all[at], at_all[at + step]
 
 
 def _rank_and_size(*runs: NDArray[np.generic]) -> tuple[Index, Index]:
@@ -131,7 +168,13 @@ def _rank_in_group(keys: Keys, own: Index) -> Index:
 
 
 def _with_first(
-    keys: Keys, members: Index, begins_group: NDArray[np.bool_], *, groups: Index, sides: Index | None
+    keys: Keys,
+    members: Index,
+    at_all: Index,
+    begins_group: NDArray[np.bool_],
+    *,
+    groups: Index,
+    sides: Index | None,
 ) -> Iterator[tuple[Index, Index]]:
     """Each image of an ordered bucket with the images that begin the first `CHAIN` other groups, of the other side."""
     rank, _ = _rank_and_size(keys)
@@ -139,12 +182,12 @@ def _with_first(
     own = np.zeros(len(keys), dtype=np.int64) if sides is None else sides[members]
     wanted = bucket + (own if sides is None else 1 - own)
     order = np.argsort((bucket + own)[begins_group], kind="stable")
-    first, codes = members[begins_group][order], (bucket + own)[begins_group][order]
+    first, codes = np.flatnonzero(begins_group)[order], (bucket + own)[begins_group][order]
     start, end = np.searchsorted(codes, wanted, side="left"), np.searchsorted(codes, wanted, side="right")
     taken = np.zeros(len(keys), dtype=np.int64)
     for step in range(CHAIN + 1):  # one of these may begin an image's own group
         at = np.flatnonzero((start + step < end) & (taken < CHAIN))
-        one, other = members[at], first[start[at] + step]
-        apart = groups[one] != groups[other]
+        one, other = at, first[start[at] + step]
+        apart = groups[members[one]] != groups[members[other]]
         taken[at[apart]] += 1
-        yield one[apart], other[apart]
+        yield at_all[one[apart]], at_all[other[apart]]

@@ -272,7 +272,7 @@ def rewritten(path: Path, *, version: object = MANIFEST_SCHEMA_VERSION, **change
 
 @pytest.mark.parametrize(
     ("version", "remedy"),
-    [(5, "update SonoForge, which wrote"), (40, "update SonoForge"), (3, "run `dvc repro"), ("x", "run")],
+    [(6, "update SonoForge, which wrote"), (40, "update SonoForge"), (3, "run `dvc repro"), ("x", "run")],
 )
 def test_a_manifest_of_another_version_is_refused_with_what_to_do(out: Path, version: object, remedy: str) -> None:
     rewritten(out / MANIFEST, version=version)

@@ -7,15 +7,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.intake.likeness.perceptual_hash import keys_to_text
+from components.intake.likeness.perceptual_hash import MAX_RING_APART, RING_BITS, keys_to_text
 from components.intake.likeness.shared_keys import CHAIN, PER_GROUP, WHOLE_BUCKET, pairs_sharing_keys
 
 
+def text_of(keys: list[int], ring: int) -> str | None:
+    """The hash of an image with these keys, all with the same ring."""
+    several = np.array(sorted(set(keys)), dtype=np.uint64)
+    return keys_to_text(several, np.full(len(several), ring, dtype=np.uint32)) or None
+
+
 def found(
-    keys: list[list[int]], groups: list[int], sides: list[int] | None = None, digests: list[str] | None = None
+    keys: list[list[int]],
+    groups: list[int],
+    sides: list[int] | None = None,
+    digests: list[str] | None = None,
+    rings: list[int] | None = None,
 ) -> set[tuple[int, int]]:
-    """The pairs of images with these keys; digests are in the images' order if none are given."""
-    texts = [keys_to_text(np.array(sorted(set(one)), dtype=np.uint64)) or None for one in keys]
+    """The pairs of images with these keys; digests are in the images' order if none are given, rings are equal."""
+    texts = [text_of(one, ring) for one, ring in zip(keys, rings or [5] * len(keys), strict=True)]
     named = digests or [f"{number:032x}" for number in range(len(keys))]
     pairs = pairs_sharing_keys(
         texts,
@@ -63,6 +73,26 @@ def test_a_pair_does_not_depend_on_other_images() -> None:
     keys = [[5, 9], [9, 11], [5, 77]]
     more = [[k * 1000, 9] for k in range(1, 10)]
     assert found(keys, [0, 1, 2]) == {(0, 1), (0, 2)} <= found(keys + more, list(range(12)))
+
+
+@pytest.mark.parametrize("images", [2, 300])
+def test_a_pair_whose_rings_differ_in_many_signs_agrees_by_chance(images: int) -> None:
+    few, many = 2**MAX_RING_APART - 1, 2 ** (MAX_RING_APART + 1) - 1
+    rings = [many] * images + [0, few]
+    pairs = found([[7]] * len(rings), list(range(len(rings))), rings=rings)
+    assert (images, images + 1) in pairs or images > 2, "in a large bucket the first ones stand for all"
+    assert all(not (i < images and j == images) for i, j in pairs)
+    assert {(0, k) for k in range(1, images)} | {(0, images + 1)} <= pairs
+
+
+def test_one_of_several_shared_keys_suffices() -> None:
+    whole = 2**RING_BITS - 1
+    texts = [
+        keys_to_text(np.array([3, 9], dtype=np.uint64), np.array(rings, dtype=np.uint32))
+        for rings in ([0, whole], [whole, whole], [whole, 0])
+    ]
+    pairs = pairs_sharing_keys(texts, np.arange(3), ["a", "b", "c"])
+    assert pairs.tolist() == [[0, 1], [1, 2]]
 
 
 # Few keys, groups and sides, so that buckets grow large; digests in any order, some twice.

@@ -143,7 +143,9 @@ def told_records(keys: list[list[int]], groups: list[int], dataset: str = "a") -
             width_px=100,
             pixels_md5=f"{dataset}{number:031x}",
             phantom=True,
-            perceptual_hash=keys_to_text(np.array(sorted(set(one)), dtype=np.uint64)),
+            perceptual_hash=keys_to_text(
+                np.array(sorted(set(one)), dtype=np.uint64), np.zeros(len(set(one)), dtype=np.uint32)
+            ),
         )
         for number, (one, group) in enumerate(zip(keys, groups, strict=True))
     ]
