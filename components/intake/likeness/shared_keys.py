@@ -15,11 +15,10 @@ digest comes before that of the pair's later image (tests/components/intake/like
 follow no order of names, so of a bucket of n images the next one takes the place of a first one in about `CHAIN` of n
 cases.
 
-Of the pairs taken those stay whose signs in the ring around a shared key differ in at most `MAX_RING_APART`. That
-takes away what agrees by chance, which grows with the square of the number of images: 7,526 pairs of 100,000 images
-of speckle (benchmarks/scaling.py) were one in a hundred of these. Keys stand on the disk in parts, of which one is
-held at a time. Leaves out: the keys themselves
-(perceptual_hash.py) and the proof on pixels (proof.py).
+Of the pairs taken those stay whose signs in the ring around a shared key differ in at most `MAX_RING_APART`. What
+agrees by chance differs in more, and would grow with the square of the number of images: of 100,000 images of speckle
+7,526 pairs share a key, and 83 its ring (benchmarks/near_copies.py). Keys stand on the disk in parts, of which one is
+held at a time. Leaves out: the keys themselves (perceptual_hash.py) and the proof on pixels (proof.py).
 """
 
 from __future__ import annotations
