@@ -24,11 +24,11 @@ CONNECT_S = 10.0
 WAIT_S = 300
 _PASSING = ("08", "53300", "57P01", "57P02", "57P03")
 """PostgreSQL's codes of a broken connection, too many of them, and a server that is going down or coming up."""
-# A password may hold spaces and an @: it goes to the line's last @ before the next address, unless what stands there
-# looks like a port with a path. One that looks so itself is shown.
-_PASSWORD = re.compile(r"(://[^:/?#\s]*:)(?!\d{1,5}[/?#][^\s@]*(?:\s|$))(?:\S|[^\S\n](?!\S*://))*@")
+# A space that no other address follows: users and passwords may hold it, as they may an @.
+_SPACE = r"[^\S\n](?!\S*://)"
+# A password goes to the line's last @ before the next address. What looks like a port with a path may be one, too.
 # Who comes without a password may come with a token in its place.
-_ALONE = re.compile(r"(://)[^:/?#\s]+:?@")
+_WHO = re.compile(rf"://(?:((?:[^:/\s]|{_SPACE})*):((?:\S|{_SPACE})*)|[^:/?#\s]+)@")
 # In an address's query, and in the form `host=… password=…` that PostgreSQL takes, too.
 _SECRET = re.compile(
     r"(?i)((?:^|[?&;\s])[\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|signature|credential)=)"
@@ -39,9 +39,19 @@ _SECRET = re.compile(
 def masked(text: str) -> str:
     """The text with `***` in place of each password or token in an address, so that it may be logged and shown.
 
-    A user's name stays readable beside a password; without one it may be a token, and is masked.
+    A user's name stays readable beside a password; without one it may be a token, and is masked. Where an @ on the same
+    line leaves open what is a password, more is masked rather than less.
     """
-    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", _ALONE.sub(r"\1***@", text)))
+    return _SECRET.sub(r"\1***", _WHO.sub(_without_password, text))
+
+
+def _without_password(found: re.Match[str]) -> str:
+    user, password = found.groups(default="")
+    if not password or password.startswith("@"):
+        return "://***@"
+    # Before an @ in the user's name there may be a token, and then the rest is a host.
+    _, at, named = user.rpartition("@")
+    return f"://{'***' if at else ''}{at}{named}:***@"
 
 
 def is_postgres(address: str) -> bool:

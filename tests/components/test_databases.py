@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from components import databases
 from components.databases import connected, is_postgres, masked, with_driver
@@ -22,7 +25,14 @@ from components.errors import StoreError
         ("no way to postgresql://me:hu sh@db/x today", "no way to postgresql://me:***@db/x today"),
         ("ray://bob:h@u s h@head:10001", "ray://bob:***@head:10001"),
         ("postgresql://me:a b@db/x or s3://k:c d@e/f", "postgresql://me:***@db/x or s3://k:***@e/f"),
-        ("http://127.0.0.1:4200/api, ask me@example.org", "http://127.0.0.1:4200/api, ask me@example.org"),
+        ("postgresql://me:5432/hush@db/x", "postgresql://me:***@db/x"),
+        ("postgresql://me:5432/hu sh@db/x", "postgresql://me:***@db/x"),
+        ("postgresql://me too?:hush@db/x", "postgresql://me too?:***@db/x"),
+        ("postgresql://me@corp:hush@db/x", "postgresql://***@corp:***@db/x"),
+        ("postgresql://me:@hush@db/x", "postgresql://***@db/x"),
+        ("http://127.0.0.1:4200/api, ask me@example.org", "http://127.0.0.1:***@example.org"),
+        ("http://127.0.0.1:4200/api and s3://k:c@e/f", "http://127.0.0.1:4200/api and s3://k:***@e/f"),
+        ("http://127.0.0.1:4200/api\nask me@example.org", "http://127.0.0.1:4200/api\nask me@example.org"),
         ("https://team:hush@mlflow.example/api", "https://team:***@mlflow.example/api"),
         ("postgresql://db/x?user=me&password=hush&ssl=true", "postgresql://db/x?user=me&password=***&ssl=true"),
         ("https://t0ken@mlflow.example/api", "https://***@mlflow.example/api"),
@@ -40,6 +50,35 @@ from components.errors import StoreError
 )
 def test_no_password_is_shown(told: str, shown: str) -> None:
     assert masked(told) == shown
+
+
+# A line's characters; what follows a space and holds `://` is taken for another address.
+LINES = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"])).filter(
+    lambda line: not re.search(r"\s\S*://", line)
+)
+
+
+@given(
+    password=LINES, user=st.from_regex(r"[A-Za-z0-9_.~-]*", fullmatch=True), host=st.sampled_from(["db", "[::1]:5432"])
+)
+@example(password="db:5432/x", user="me", host="db")
+def test_whatever_a_password_is_nothing_of_it_is_shown(password: str, user: str, host: str) -> None:
+    known = "***" if not password or password.startswith("@") else f"{user}:***"
+    assert (
+        masked(f"no way to postgresql://{user}:{password}@{host}/x today")
+        == f"no way to postgresql://{known}@{host}/x today"
+    )
+
+
+@given(LINES, LINES)
+def test_whatever_a_user_is_called_the_password_is_hidden(before: str, after: str) -> None:
+    user = f"{before} {after}".replace(":", "").replace("/", "")
+    assert "1/hush" not in masked(f"postgresql://{user}:1/hush@db/x")
+
+
+@given(st.text(st.characters(exclude_characters=":/?#", exclude_categories=["Z", "C"]), min_size=1))
+def test_a_token_without_a_user_is_hidden_whatever_it_is(token: str) -> None:
+    assert masked(f"at https://{token}@mlflow.example/api") == "at https://***@mlflow.example/api"
 
 
 @pytest.mark.parametrize(
