@@ -1,4 +1,4 @@
-"""Hundreds of thousands of texts in little memory: a list of them, and numbers that are found by them.
+"""Hundreds of thousands of texts in little memory: a list of them, which are equal, and numbers that are found by them.
 
 A Python string takes some 50 bytes beside its letters, an entry of a dictionary another 100. Here a text in a list
 takes its letters and 8 bytes, a number under a text 24 bytes; to look one up costs a few microseconds. Leaves out:
@@ -79,6 +79,38 @@ class Keys:
     def __ge__(self, others: Keys) -> bool:
         """Whether all others are among these."""
         return bool(_found(self.digests, others.digests)[1].all())
+
+
+class Equals:
+    """Which of many texts are equal: their digests, sixteen bytes a text, in the order in which they were added."""
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
+        self._held = bytearray()
+        for text in texts:
+            self.add(text)
+
+    def __len__(self) -> int:
+        return len(self._held) // DIGEST.itemsize
+
+    def add(self, text: str) -> None:
+        """Put a text at the end."""
+        self._held += _digest(text)
+
+    def numbers(self) -> NDArray[np.int64]:
+        """A number from 0 for each text (n), the same for equal ones."""
+        return np.unique(self._digests(), return_inverse=True)[1].astype(np.int64)
+
+    def different(self) -> int:
+        """How many different texts there are."""
+        return len(np.unique(self._digests()))
+
+    def repeated(self) -> Keys:
+        """Those that were added more than once."""
+        ordered = np.sort(self._digests())
+        return Keys(np.unique(ordered[1:][ordered[1:] == ordered[:-1]]))
+
+    def _digests(self) -> Digests:
+        return np.frombuffer(self._held, DIGEST)
 
 
 class Numbers:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 
 from components.contract import load_contract
+from components.intake.form.counted import counted
+from components.intake.form.records import iterate_manifest
 from components.intake.harmonise import Harmonised
 from components.intake.harmonise import harmonise as harmonise_dataset
 from components.params import DatasetParams
@@ -41,10 +43,8 @@ def harmonise(job: Job) -> None:
     done = write_harmonised(job, job.params.datasets[job.dataset])
     if done.resumed:
         log.info("%d images were there from an interrupted run", done.resumed)
-    records = done.records
-    objects = sum(len(record.objects) for record in records)
-    groups = len({record.group for record in records})
-    job.run.log_metrics({"images": len(records), "objects": objects, "groups": groups})
+    found = counted(iterate_manifest(done.folder))
+    job.run.log_metrics({"images": found.images, "objects": found.objects, "groups": found.groups})
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ import io
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +38,23 @@ from components.intake.form.records import (
     CROISSANT,
     MANIFEST_SCHEMA_VERSION,
     iterate_manifest,
-    read_manifest,
+    open_manifest,
     write_manifest_in_order,
 )
 from components.intake.form.shards import Place, ShardWriter, Spool
 from components.intake.judging.rules import judge, warned_of
 from components.intake.layouts import Case, read_layout
-from components.intake.measuring.facts import case_key, facts_frame, facts_row, work_stamp
+from components.intake.measuring.facts import case_key, facts_row, work_stamp
+from components.intake.measuring.facts_table import Facts
 from components.intake.measuring.pixels import CasePixels, read_case
 from components.journal import Journal, work_folder
+from components.stored_list import StoredList
 from components.types import Fault, Image, ObjectTruth, Record, Span
 
 # Level 3 is twice as fast as Pillow's 6 on speckle, and 2 % larger.
 PNG_LEVEL = 3
 SPOOL = "spool.bin"
+UNREADABLE = "unreadable_image"
 
 Encoded = tuple[bytes, bytes]
 """An image and its instance mask, as PNG."""
@@ -66,9 +70,9 @@ class Harmonised:
     resumed: int
 
     @property
-    def records(self) -> tuple[Record, ...]:
-        """What it holds, read from its manifest."""
-        return tuple(read_manifest(self.folder))
+    def records(self) -> Sequence[Record]:
+        """What it holds, read from its manifest at each call; a list that stands on the disk."""
+        return open_manifest(self.folder)
 
 
 def harmonise(
@@ -123,67 +127,57 @@ def _harmonise(
     stamp = work_stamp(contract, phantom=phantom) | {"manifest_version": MANIFEST_SCHEMA_VERSION}
     journal = Journal(work, stamp)
     make = Unknown(case_key, partial(_make, contract=contract, raw=raw), journal.keys())
-    done = _Done(journal)
+    done = _Done()
     with closing(Spool(work / SPOOL)) as spool:
 
         def one(case: Case, key: str, made: Made | None) -> dict[str, Any]:
             known = journal.get(key) if made is None else None
             if known is not None and _is_whole(known, spool):
-                return done.again(key, known)
+                return done.again(known)
             # A crash of the machine may have lost what was noted.
             entry, encoded = made or _make(case, contract=contract, raw=raw)
             if encoded is not None:
                 entry["record"] |= {"image": spool.add(encoded[0]), "mask": spool.add(encoded[1])}
-            return done.now(key, entry)
+            if entry["record"] is not None:
+                journal.add(key, entry)
+            return done.now(entry)
 
         making = zip(cases, engine.mapped(make, cases, progress=progress), strict=True)
         # No rule looks at the hashes, which take most of a row.
-        facts = facts_frame((one(case, *made) for case, made in making), without=("perceptual_hash",))
+        facts = Facts((one(case, *made) for case, made in making), without=("perceptual_hash",))
         _refuse(contract, errors(judge(facts, contract)))
-        cases = _with_warnings(cases, warned_of(facts, contract))
-        del facts
-        _publish(contract, cases, done, spool=spool, out=out, phantom=phantom)
+        flagged = map(_with_warnings, cases, warned_of(facts, contract))
+        _publish(contract, zip(flagged, done.values, strict=True), spool=spool, out=out, phantom=phantom)
     shutil.rmtree(work)
     return Harmonised(out, done.resumed)
 
 
-def _usable(contract: Contract, raw: Path, *, phantom: bool, contracts: Path) -> list[Case]:
+def _usable(contract: Contract, raw: Path, *, phantom: bool, contracts: Path) -> Sequence[Case]:
     """The cases of a raw dataset whose layout is sound, but for those whose image is known to be unreadable."""
     reading = read_layout(contract, raw, phantom=phantom, contracts=contracts)
     _refuse(contract, errors(reading.faults))
-    return [case for case in reading.cases if not _image_accepted(case, contract, raw)]
+    if not any(one.code == UNREADABLE for one in contract.accepted_faults):
+        return reading.cases
+    return StoredList(case for case in reading.cases if not _image_accepted(case, contract, raw))
 
 
 class _Done:
-    """The keys of the cases that are done, in their order, and how many were done before; what they are stands in the
-    journal, as hundreds of thousands of entries would fill the memory."""
+    """What the records of the cases need, in their order, and how many cases were done before."""
 
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self.keys: list[str] = []
+    def __init__(self) -> None:
+        self.values: StoredList[dict[str, Any]] = StoredList()
         self.resumed = 0
 
-    def again(self, key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    def again(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Note what an earlier try has done; its facts."""
-        self.keys.append(key)
         self.resumed += 1
+        return self.now(entry)
+
+    def now(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Note what is done; its facts."""
+        self.values.append(entry["record"])
         facts: dict[str, Any] = entry["facts"]
         return facts
-
-    def now(self, key: str, entry: dict[str, Any]) -> dict[str, Any]:
-        """Note, and keep, what this try has done; its facts."""
-        if entry["record"] is not None:
-            self._journal.add(key, entry)
-        self.keys.append(key)
-        facts: dict[str, Any] = entry["facts"]
-        return facts
-
-    def values(self, key: str) -> dict[str, Any]:
-        """What a case's record needs."""
-        entry = self._journal.get(key)
-        assert entry is not None, "cases without a record were refused"
-        values: dict[str, Any] = entry["record"]
-        return values
 
 
 @contextmanager
@@ -232,13 +226,10 @@ def _full_disk_told(contract: Contract, out: Path) -> Iterator[None]:
         ) from None
 
 
-def _with_warnings(cases: Sequence[Case], codes: Mapping[str, Sequence[str]]) -> list[Case]:
-    """The cases, with the codes of their warnings beside the authors' flags."""
-    told = (tuple(dict.fromkeys((*case.flags, *codes.get(case.image_id, ())))) for case in cases)
-    # Most have none, and stay what they are: no second object of each.
-    return [
-        replace(case, flags=flags) if flags != case.flags else case for case, flags in zip(cases, told, strict=True)
-    ]
+def _with_warnings(case: Case, codes: Sequence[str]) -> Case:
+    """A case with the codes of its warnings beside the authors' flags."""
+    flags = tuple(dict.fromkeys((*case.flags, *codes)))
+    return replace(case, flags=flags) if flags != case.flags else case
 
 
 def _is_whole(entry: dict[str, Any], spool: Spool) -> bool:
@@ -256,7 +247,7 @@ def _refuse(contract: Contract, found: Sequence[Fault]) -> None:
 
 def _image_accepted(case: Case, contract: Contract, raw: Path) -> bool:
     """Whether the contract leaves this image out because it knows that it can't be read."""
-    known = acceptance("unreadable_image", case.name_of(case.image, raw), contract)
+    known = acceptance(UNREADABLE, case.name_of(case.image, raw), contract)
     return known is not None and read_case(case, contract).image is None
 
 
@@ -290,8 +281,7 @@ def _record_values(pixels: CasePixels, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _publish(
     contract: Contract,
-    cases: Sequence[Case],
-    done: _Done,
+    done: Iterable[tuple[Case, dict[str, Any]]],
     *,
     spool: Spool,
     out: Path,
@@ -299,18 +289,17 @@ def _publish(
 ) -> None:
     """Write shards, manifest, COCO and Croissant files, and put the finished folder into place.
 
-    One image is held at a time, and of the manifest the table. The work stays as it was: a failure costs no decoding.
+    `done` are the cases, in the order of their ids, with what their records need; few of them are held at a time. The
+    work stays as it was: a failure costs no decoding.
     """
-    order = sorted(range(len(cases)), key=lambda at: cases[at].image_id)
     with replacing_folder(out) as beside:
         with ShardWriter(beside) as shards:
 
-            def record(at: int) -> Record:
-                values = done.values(done.keys[at])
-                place = _pack(cases[at], values, spool, shards)
-                return _record(cases[at], values, place, contract=contract, folder=beside, phantom=phantom)
+            def record(case: Case, values: dict[str, Any]) -> Record:
+                place = _pack(case, values, spool, shards)
+                return _record(case, values, place, contract=contract, folder=beside, phantom=phantom)
 
-            write_manifest_in_order(beside, map(record, order))
+            write_manifest_in_order(beside, starmap(record, done))
         write_coco(beside, contract)
         told = to_croissant(iterate_manifest(beside), contract, folder=beside, shards=shards.digests)
         write_json(beside / CROISSANT, told)

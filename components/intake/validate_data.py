@@ -1,10 +1,10 @@
 """A raw dataset and its contract, to a verdict: facts, a readable list of faults, Data Docs as HTML, and pictures.
 
-Pixel facts are computed once into a table. Two judges look at it: the plain rules of judging/rules.py and
-a Great Expectations suite built from the same rules; they must agree. Every file of the report depends on the data
-and the contract only: Great Expectations' times and random identifiers are replaced. Facts are kept in a journal
-until a dataset is found sound, so that a run that was interrupted, or that comes after a file was mended, decodes only
-what it must. Leaves out: mending anything.
+Pixel facts are computed once into a table, which stands on the disk. Two judges look at it: the plain rules of
+judging/rules.py and a Great Expectations suite built from the same rules; they must agree. Every file of the report
+depends on the data and the contract only: Great Expectations' times and random identifiers are replaced. Facts are kept
+in a journal until a dataset is found sound, so that a run that was interrupted, or that comes after a file was mended,
+decodes only what it must. Leaves out: mending anything.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,10 +37,11 @@ from components.intake.faults import (
 from components.intake.judging.data_docs import publish
 from components.intake.judging.near_copies import with_near_copies
 from components.intake.judging.other_files import other_faults
-from components.intake.judging.rules import Rule, counts_frame, failing, judge, judge_counts, rules_of
+from components.intake.judging.rules import Rule, broken_rows, counts_frame, judge, judge_counts, rules_of
 from components.intake.layouts import Case, read_layout
 from components.intake.likeness.proof import proof_stamp
-from components.intake.measuring.facts import COLUMNS, collect_facts, work_stamp
+from components.intake.measuring.facts import collect_facts, work_stamp
+from components.intake.measuring.facts_table import COLUMNS, Facts
 from components.intake.showing.thumbnails import write_thumbnails
 from components.intake.showing.tiles import FACTS, FAULTS
 from components.journal import Journal, work_folder
@@ -62,11 +63,11 @@ class Checked:
 
     dataset: str
     phantom: bool
-    facts: pd.DataFrame
+    facts: Facts
     faults: tuple[Fault, ...]
     layout: pd.DataFrame
     counts: pd.DataFrame
-    cases: tuple[Case, ...] = ()
+    cases: Sequence[Case] = ()
 
     @property
     def sound(self) -> bool:
@@ -175,7 +176,7 @@ def validate_data(
         proofs=None if proofs is None else Journal(proofs, proof_stamp()),
     )
     with replacing_folder(out) as beside:
-        checked.facts.to_parquet(beside / FACTS, index=False)
+        checked.facts.write(beside / FACTS)
         summary = {
             "schema": 1,
             "dataset": contract.name,
@@ -230,7 +231,7 @@ def title(checked: Checked) -> str:
 
 def plain_verdicts(checked: Checked, contract: Contract) -> dict[str, bool]:
     """Whether each rule holds, by the plain judge."""
-    verdicts = {rule.name: not failing(rule, checked.facts).any() for rule in rules_of(contract)}
+    verdicts = {rule: rows == 0 for rule, rows in broken_rows(checked.facts, contract).items()}
     verdicts[LAYOUT_RULE] = not (checked.layout["severity"] == "error").any()
     if len(checked.counts):
         verdicts[COUNTS_RULE] = bool((checked.counts["stated"] == checked.counts["found"]).all())
@@ -248,8 +249,10 @@ def gx_verdicts(
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     import great_expectations as gx  # 5 s, and only this function needs it
 
+    rules = rules_of(contract)
+    judged = checked.facts.frame([rule.column for rule in rules])
     tables: dict[str, tuple[pd.DataFrame, list[Any]]] = {
-        "images": (checked.facts, [_expectation(rule, contract) for rule in rules_of(contract)]),
+        "images": (judged, [_expectation(rule, contract) for rule in rules]),
         "layout": (checked.layout, [_layout_expectation()]),
     }
     if len(checked.counts):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pickle
 import tracemalloc
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.texts import NEW_ENTRIES, Keys, Numbers, Texts
+from components.texts import NEW_ENTRIES, Equals, Keys, Numbers, Texts
 
 ANY = st.text(st.characters(exclude_characters="\0", exclude_categories=()), max_size=8)
 
@@ -68,3 +69,16 @@ def test_they_take_little_memory() -> None:
     finally:
         tracemalloc.stop()
     assert held / 20_000 < 60 and peak / 20_000 < 120
+
+
+@given(st.lists(st.text("ab\ud800", max_size=2)))
+def test_which_texts_are_equal(items: list[str]) -> None:
+    equals = Equals(items)
+    numbers = equals.numbers().tolist()
+    counts = Counter(items)
+    assert len(equals) == len(numbers) == len(items)
+    assert equals.different() == len(counts) == len({*zip(items, numbers, strict=True)}) == len({*numbers})
+    repeated = equals.repeated()
+    assert all((text in repeated) == (counts[text] > 1) for text in (*items, "c"))
+    equals.add("c")
+    assert equals.different() == len(counts) + 1

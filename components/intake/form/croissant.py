@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from components.artefacts import sha256_of
 from components.contract import Contract
+from components.intake.form.counted import counted
 from components.intake.form.records import COCO, MANIFEST, MANIFEST_SCHEMA, MANIFEST_SCHEMA_VERSION
 from components.types import Record
 
@@ -103,14 +104,10 @@ def to_croissant(
 
 def _about(records: Iterable[Record], contract: Contract) -> dict[str, Any]:
     """Name, description, licence, citation and authors; phantoms have none of the dataset whose layout they borrow."""
-    images, groups, phantom = 0, set(), False
-    for record in records:
-        images += 1
-        groups.add(record.group)
-        phantom |= record.phantom
-    count = f"{images} images in {len(groups)} groups"
+    found = counted(records)
+    count = f"{found.images} images in {found.groups} groups"
     source = contract.source
-    if phantom:
+    if found.phantom:
         return {
             "name": f"{contract.name}_phantom",
             "description": f"PHANTOMS, no patient data: {contract.anatomy}, made by SonoForge's generator in the "

@@ -2,18 +2,20 @@
 
 Near copies are looked for between images of different groups: those of one group are known to belong together. Copies,
 near or exact, that have different classes conflict, within a group too, except where a group is a video: its frames may
-change their class from one to the next. Leaves out: other datasets, and joining anything (relatives.py).
+change their class from one to the next. Memory holds some numbers of each image, and of those that are told of their
+files and classes. Leaves out: other datasets, and joining anything (relatives.py).
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
-import pandas as pd
 
 from components.contract import Contract
 from components.engines import ONE_THREAD, Engine, Progress
@@ -23,22 +25,25 @@ from components.intake.likeness.fine_structure import MIN_CORRELATION
 from components.intake.likeness.proof import Proofs
 from components.intake.likeness.shared_keys import Index, pairs_sharing_keys
 from components.intake.measuring.facts import in_line
+from components.intake.measuring.facts_table import Facts
 from components.intake.measuring.pixels import pixels_md5, read_image
 from components.journal import Journal
+from components.stored_list import StoredList
 from components.types import Image
 
 COLUMN, CONFLICTS = "near_copy_of", "conflicting_copies"
+_MD5_BYTES = 16
 
 
 def with_near_copies(
-    facts: pd.DataFrame,
+    facts: Facts,
     cases: Sequence[Case],
     contract: Contract,
     *,
     engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
     journal: Journal | None = None,
-) -> pd.DataFrame:
+) -> Facts:
     """The facts, `near_copy_of` and `conflicting_copies` filled, with no text where there is nothing to tell.
 
     `near_copy_of` holds the files that an image is a near copy of; `conflicting_copies` a line for each copy of another
@@ -55,34 +60,55 @@ def with_near_copies(
     journal
         Correlations of pairs that were compared before, under the stamp of `proof_stamp`; new ones are added.
     """
-    files = facts["image_file"].tolist()
-    groups, classes = _numbered(facts["group"]), facts["subject_class"].fillna("").tolist()
+    equal = _equal_pixels(facts)
+    proved = _proved(facts, cases, contract, engine=engine, progress=progress, journal=journal)
+    pairs = [*equal, *((i, j) for i, j, _ in proved)]
+    images = _images(facts, {row for pair in pairs for row in pair})
     near: dict[int, list[str]] = defaultdict(list)
     conflicts: dict[int, list[str]] = defaultdict(list)
 
     def tell_conflict(i: int, j: int, how: str) -> None:
-        if classes[i] and classes[j] and classes[i] != classes[j]:
-            for one, other in ((i, j), (j, i)):
-                found = f"{classes[one]}, while {files[other]} is {classes[other]}; {how}"
-                conflicts[one].append("\t".join((in_line(files[one]), in_line(found))))
+        if images[i].subject_class and images[j].subject_class and images[i].subject_class != images[j].subject_class:
+            for one, other in ((images[i], images[j]), (images[j], images[i])):
+                found = f"{one.subject_class}, while {other.file} is {other.subject_class}; {how}"
+                conflicts[one.row].append("\t".join((in_line(one.file), in_line(found))))
 
-    for i, j in _equal_pixels(facts):
+    for i, j in equal:
         tell_conflict(i, j, "their pixels are equal")
-    for i, j, correlation in _proved(facts, cases, contract, engine=engine, progress=progress, journal=journal):
-        if groups[i] != groups[j]:
-            near[i].append(files[j])
-            near[j].append(files[i])
+    for i, j, correlation in proved:
+        if images[i].group != images[j].group:
+            near[i].append(images[j].file)
+            near[j].append(images[i].file)
         tell_conflict(i, j, f"their speckle correlates by {correlation:.2f}")
-    rows = range(len(cases))
-    told = {
-        COLUMN: [", ".join(near.get(row, ())) for row in rows],
-        CONFLICTS: ["\n".join(conflicts.get(row, ())) for row in rows],
-    }
-    return facts.assign(**{name: pd.Series(texts, index=facts.index, dtype="string") for name, texts in told.items()})
+    return facts.with_texts(
+        {
+            COLUMN: {row: ", ".join(files) for row, files in near.items()},
+            CONFLICTS: {row: "\n".join(lines) for row, lines in conflicts.items()},
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """An image that is told of; a missing group or class is empty."""
+
+    row: int
+    file: str
+    group: str
+    subject_class: str
+
+
+def _images(facts: Facts, rows: Collection[int]) -> dict[int, _Told]:
+    """What the table says of these rows."""
+    found: dict[int, _Told] = {}
+    for frame in facts.batches(["image_file", "group", "subject_class"]) if rows else ():
+        some = frame.loc[[row for row in frame.index if row in rows]].fillna("")
+        found |= {row: _Told(row, *texts) for row, *texts in some.itertuples()}
+    return found
 
 
 def _proved(
-    facts: pd.DataFrame,
+    facts: Facts,
     cases: Sequence[Case],
     contract: Contract,
     *,
@@ -91,11 +117,13 @@ def _proved(
     journal: Journal | None,
 ) -> list[tuple[int, int, float]]:
     """The pairs of near copies, sorted, and by how much they correlate."""
-    digests = facts["pixels_md5"].fillna("").tolist()
-
+    digests = _Md5s(facts)
     pairs = _candidates(facts, digests, contract)
-    load = _Load([case.image for case in cases], digests)
-    proofs = Proofs(digests, facts["long_side_px"].fillna(1).tolist(), load, engine=engine, journal=journal)
+    load = _Load(StoredList(case.image for case in cases) if len(pairs) else (), digests)
+    sides_px = array("q")
+    for frame in facts.batches(["long_side_px"]):
+        sides_px.extend(frame["long_side_px"].fillna(1).to_numpy(dtype=np.int64))
+    proofs = Proofs(digests, sides_px, load, engine=engine, journal=journal)
     proofs.keep(pairs)
     found = []
     for done, (place, correlation) in enumerate(proofs.proved(pairs), 1):
@@ -104,6 +132,31 @@ def _proved(
         if correlation >= MIN_CORRELATION:
             found.append((int(pairs[place, 0]), int(pairs[place, 1]), correlation))
     return sorted(found)
+
+
+class _Md5s(Sequence[str]):
+    """The column `pixels_md5`, "" where there is none; sixteen bytes of each are held."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._held = bytearray()
+        for text in facts.texts("pixels_md5"):
+            self._held += bytes.fromhex(text) if text else bytes(_MD5_BYTES)
+
+    def __len__(self) -> int:
+        return len(self._held) // _MD5_BYTES
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(len(self))[at]]
+        place = range(len(self))[at]
+        held = self._held[place * _MD5_BYTES : (place + 1) * _MD5_BYTES]
+        return held.hex() if any(held) else ""
 
 
 @dataclass(frozen=True)
@@ -121,40 +174,34 @@ class _Load:
         return image if pixels_md5(image) == self.digests[row] else None
 
 
-def _candidates(facts: pd.DataFrame, digests: Sequence[str], contract: Contract) -> Index:
+def _candidates(facts: Facts, digests: Sequence[str], contract: Contract) -> Index:
     """Pairs of different pixels that share a key: of different groups, or of one group and different classes."""
-    apart = facts["group"].fillna("")
-    if contract.group.key != "video":
-        apart = apart + "\0" + facts["subject_class"].fillna("")
-    # As they stand in the table, not a second time as a list.
-    pairs = pairs_sharing_keys(_Texts(facts["perceptual_hash"]), _numbered(apart), digests)
-    numbers = _numbered(facts["pixels_md5"])
+    apart = ("group",) if contract.group.key == "video" else ("group", "subject_class")
+    pairs = pairs_sharing_keys(_Hashes(facts), facts.equals(*apart).numbers(), digests)
+    numbers = facts.equals("pixels_md5").numbers()
     return pairs[numbers[pairs[:, 0]] != numbers[pairs[:, 1]]]
 
 
 @dataclass(frozen=True)
-class _Texts:
-    """A column's texts one by one, None where there is none."""
+class _Hashes:
+    """The column `perceptual_hash` row by row, read anew each time."""
 
-    column: pd.Series
+    facts: Facts
 
     def __iter__(self) -> Iterator[str | None]:
-        return (None if one is pd.NA else str(one) for one in self.column)
+        return self.facts.texts("perceptual_hash")
 
 
-def _numbered(names: pd.Series) -> Index:
-    return np.asarray(pd.factorize(names)[0], dtype=np.int64)
-
-
-def _equal_pixels(facts: pd.DataFrame) -> list[tuple[int, int]]:
+def _equal_pixels(facts: Facts) -> list[tuple[int, int]]:
     """Each image whose pixels an earlier one has, with the first of each class that has them."""
-    first_of: dict[str, dict[str, int]] = {}
+    numbers = facts.equals("pixels_md5").numbers()
+    several = np.bincount(numbers, minlength=1)[numbers] > 1
+    first_of: dict[int, dict[str, int]] = {}
     pairs = []
-    columns = facts[["pixels_md5", "subject_class"]].itertuples(index=False)
-    for row, (digest, subject_class) in enumerate(columns):
-        if pd.isna(digest) or pd.isna(subject_class):
-            continue
-        known = first_of.setdefault(digest, {})
-        pairs += [(first, row) for other, first in known.items() if other != subject_class]
-        known.setdefault(subject_class, row)
+    for frame in facts.batches(["pixels_md5", "subject_class"]) if several.any() else ():
+        some = frame[several[frame.index.to_numpy()]].dropna()
+        for row, subject_class in zip(some.index.tolist(), some["subject_class"], strict=True):
+            known = first_of.setdefault(int(numbers[row]), {})
+            pairs += [(first, row) for other, first in known.items() if other != subject_class]
+            known.setdefault(subject_class, row)
     return pairs

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-import pandas as pd
-
 from components.contract import Contract
 from components.intake.faults import fault
 from components.intake.layouts import LayoutReading
 from components.intake.layouts.reading import readable
 from components.intake.layouts.tree import files_under
 from components.intake.measuring.facts import NAME_COLUMNS, in_line
+from components.intake.measuring.facts_table import Facts
 from components.intake.measuring.identity import read_tags
 from components.intake.measuring.stored import MAX_FILE_BYTES
 from components.intake.measuring.telling_names import telling_names
+from components.texts import Keys
 from components.types import Fault
 
 # PNG, JPEG, TIFF in both orders of bytes.
@@ -27,13 +27,20 @@ _BEGINS = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*")
 _HEAD_BYTES = 2**14
 
 
-def other_faults(facts: pd.DataFrame, reading: LayoutReading, contract: Contract, folder: Path) -> list[Fault]:
+def other_faults(facts: Facts, reading: LayoutReading, contract: Contract, folder: Path) -> list[Fault]:
     """What the files tell that `facts` don't hold: `identity_in_name`, `date_in_name` and `identity_tag`."""
-    known = {dict(case.published).get(path, path) for case in reading.cases for path in (case.image, *case.masks)}
+    known = Keys.of(
+        str(dict(case.published).get(path, path)) for case in reading.cases for path in (case.image, *case.masks)
+    )
     others = [
-        (path, readable(path.relative_to(folder).as_posix())) for path in files_under(folder) if path not in known
+        (path, readable(path.relative_to(folder).as_posix())) for path in files_under(folder) if str(path) not in known
     ]
-    told = {line.split("\t")[0] for column in NAME_COLUMNS for text in facts[column] for line in text.split("\n")}
+    told = {
+        line.split("\t")[0]
+        for column in NAME_COLUMNS
+        for text in facts.texts(column)
+        for line in (text or "").split("\n")
+    }
     taken_out = {path for case in reading.excluded for path in (case.image, *case.masks)}
     tags = [(name, names) for path, name in others if path not in taken_out and (names := _tags(path))]
     return [

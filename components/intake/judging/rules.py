@@ -1,22 +1,27 @@
 """What must hold of a dataset's table of facts: rules declared once, judged plainly here.
 
-`rules_of` turns a contract's expectations into rules; each looks at one column of the facts. Great Expectations
-judges the same rules over the same table (components/intake/validate_data.py). Leaves out: computing the facts.
+`rules_of` turns a contract's expectations into rules; each looks at one column of the facts, some rows at a time: in
+memory are the faults, and of a column whose values must differ a digest each. Great Expectations judges the same rules
+over the same table (components/intake/validate_data.py). Leaves out: computing the facts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from components.contract import Contract
 from components.intake.faults import CATALOGUE, acceptance, by_contract, fault, severity_of
 from components.intake.layouts import Case
+from components.intake.measuring.facts_table import Facts
 from components.intake.measuring.pixels import MAX_OBJECTS
+from components.texts import Equals
 from components.types import Fault
 
 MAX_STRAY_SHARE = 0.02
@@ -99,11 +104,26 @@ def rules_of(contract: Contract) -> tuple[Rule, ...]:
     )
 
 
-def failing(rule: Rule, facts: pd.DataFrame) -> pd.Series:
-    """Which rows break a rule: a boolean series."""
-    values = facts[rule.column]
+def failing(
+    rules: Sequence[Rule], facts: Facts, *, also: Sequence[str] = ()
+) -> Iterator[tuple[pd.DataFrame, list[pd.Series]]]:
+    """The rows some at a time, and for each rule which of these break it: boolean series.
+
+    The rows hold the columns of the rules, those that name their files, and those of `also`.
+    """
+    repeated = {
+        rule.column: Equals(text for text in facts.texts(rule.column) if text is not None).repeated()
+        for rule in rules
+        if rule.kind == "unique"
+    }
+    columns = [name for rule in rules for name in (rule.column, rule.file)]
+    for frame in facts.batches(list(dict.fromkeys([*columns, *also]))):
+        yield frame, [_broken(rule, frame[rule.column], repeated) for rule in rules]
+
+
+def _broken(rule: Rule, values: pd.Series, repeated: Mapping[str, Container[object]]) -> pd.Series:
     if rule.kind == "unique":
-        broken = values.duplicated(keep=False) & values.notna()
+        broken = pd.Series([value in repeated[rule.column] for value in values], index=values.index)
     elif rule.kind == "clear":
         broken = values.fillna(False) if values.dtype == "boolean" else values.fillna("") != ""
     else:
@@ -113,40 +133,46 @@ def failing(rule: Rule, facts: pd.DataFrame) -> pd.Series:
     return broken.astype(bool)
 
 
-def judge(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
+def broken_rows(facts: Facts, contract: Contract) -> dict[str, int]:
+    """How many rows break each rule, by its name."""
+    rules = rules_of(contract)
+    found = Counter({rule.name: 0 for rule in rules})
+    for _, broken in failing(rules, facts):
+        found.update({rule.name: int(chosen.sum()) for rule, chosen in zip(rules, broken, strict=True)})
+    return dict(found)
+
+
+def judge(facts: Facts, contract: Contract) -> list[Fault]:
     """All faults that the facts show, and the known ones that the contract accepts, as warnings."""
-    faults = [
-        fault(
-            rule.code,
-            dataset=contract.name,
-            file=file,
-            found=found,
-            expected=_limits(rule),
-        )
-        for rule in rules_of(contract)
-        for row in _rows(facts, failing(rule, facts))
-        for file, found in _findings(rule, row)
-    ]
-    # What a folder's name tells is found with each of its images.
-    return by_contract(dict.fromkeys(faults), contract) + _accepted(facts, contract)
+    rules = rules_of(contract)
+    # By rule, each once: what a folder's name tells is found with each of its images.
+    found: list[dict[Fault, None]] = [{} for _ in rules]
+    accepted: list[Fault] = []
+    for frame, broken in failing(rules, facts, also=["image_file", "accepted"]):
+        for rule, faults, chosen in zip(rules, found, broken, strict=True):
+            faults |= dict.fromkeys(_faults(rule, frame, chosen, contract))
+        accepted += _accepted(frame["accepted"], contract)
+    return by_contract(dict.fromkeys(chain.from_iterable(found)), contract) + accepted
 
 
-def _rows(facts: pd.DataFrame, chosen: pd.Series) -> list[dict[Any, Any]]:
+def _faults(rule: Rule, frame: pd.DataFrame, chosen: pd.Series, contract: Contract) -> Iterator[Fault]:
     # Pandas takes milliseconds to give no rows of so many columns, and most rules find none.
-    return facts[chosen].to_dict("records") if chosen.any() else []
+    for row in frame[chosen].to_dict("records") if chosen.any() else ():
+        for file, found in _findings(rule, row):
+            yield fault(rule.code, dataset=contract.name, file=file, found=found, expected=_limits(rule))
 
 
-def warned_of(facts: pd.DataFrame, contract: Contract) -> dict[str, tuple[str, ...]]:
-    """The codes of warnings by image id, in the rules' order, then of what the contract accepts and leaves out."""
-    found: dict[str, list[str]] = {}
-    for rule in rules_of(contract):
-        if severity_of(rule.code, contract) == "warning":
-            for image_id in facts["image_id"][failing(rule, facts)]:
-                found.setdefault(image_id, []).append(rule.code)
-    for image_id, accepted in facts[["image_id", "accepted"]].dropna().itertuples(index=False):
-        for entry in filter(None, accepted.split("\n")):
-            found.setdefault(image_id, []).append(entry.split("\t", 1)[0])
-    return {image_id: tuple(dict.fromkeys(codes)) for image_id, codes in found.items()}
+def warned_of(facts: Facts, contract: Contract) -> Iterator[tuple[str, ...]]:
+    """Row by row the codes of warnings, in the rules' order, then of what the contract accepts and leaves out."""
+    rules = [rule for rule in rules_of(contract) if severity_of(rule.code, contract) == "warning"]
+    for frame, broken in failing(rules, facts, also=["accepted"]):
+        told: list[list[str]] = [[] for _ in range(len(frame))]
+        for rule, chosen in zip(rules, broken, strict=True):
+            for row in np.flatnonzero(chosen):
+                told[row].append(rule.code)
+        for codes, accepted in zip(told, frame["accepted"].fillna(""), strict=True):
+            codes += [entry.split("\t", 1)[0] for entry in filter(None, accepted.split("\n"))]
+            yield tuple(dict.fromkeys(codes))
 
 
 def _findings(rule: Rule, row: Mapping[Any, Any]) -> list[tuple[str, str]]:
@@ -167,9 +193,9 @@ def _limits(rule: Rule) -> str:
     return f"{expected} ({rule.high:g})" if rule.code == "foreground_share" else expected
 
 
-def _accepted(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
+def _accepted(texts: pd.Series, contract: Contract) -> list[Fault]:
     found = []
-    for text in facts["accepted"].dropna():
+    for text in texts.dropna():
         for entry in filter(None, text.split("\n")):
             code, file, what = entry.split("\t", 2)
             entry_of = acceptance(code, file, contract)
@@ -180,13 +206,14 @@ def _accepted(facts: pd.DataFrame, contract: Contract) -> list[Fault]:
     return found
 
 
-def counts_frame(facts: pd.DataFrame, contract: Contract, excluded: Sequence[Case] = ()) -> pd.DataFrame:
+def counts_frame(facts: Facts, contract: Contract, excluded: Sequence[Case] = ()) -> pd.DataFrame:
     """What the authors count against what is here: columns what, stated, found. Only sensible for real data.
 
     `excluded` are cases in quarantine, which are here too.
     """
     stated = {f"class {name}": number for name, number in contract.expectations.classes.items()}
-    classes = Counter([*facts["subject_class"].dropna(), *(case.subject_class for case in excluded)])
+    classes = Counter(facts.texts("subject_class"))
+    classes.update(case.subject_class for case in excluded)
     here = {f"class {name}": classes[name] for name in contract.expectations.classes}
     if contract.expectations.images is not None:
         stated["images"], here["images"] = contract.expectations.images, len(facts) + len(excluded)

@@ -1,6 +1,6 @@
-"""Cases to facts: a table with one row an image that holds all that later judgement looks at.
+"""Cases to facts: one row an image that holds all that later judgement looks at.
 
-Pixels are decoded once; every rule of components/intake/judging/rules.py reads a column of this table. `case_key` and
+Pixels are decoded once; every rule of components/intake/judging/rules.py reads a column of them. `case_key` and
 `work_stamp` say what decoded cases depend on, for those who keep them in a journal. Leaves out: what is right and
 wrong (rules), and files written (validate_data, harmonise).
 """
@@ -11,15 +11,13 @@ import hashlib
 import json
 import os
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from components.artefacts import code_digest
 from components.contract import Contract
@@ -31,66 +29,12 @@ from components.intake.layouts.reading import some_of
 from components.intake.likeness.perceptual_hash import perceptual_hash
 from components.intake.measuring.burnt_in import brightest, find_burnt_in
 from components.intake.measuring.content import content_of
+from components.intake.measuring.facts_table import COLUMNS, Facts
 from components.intake.measuring.pixels import CasePixels, pixels_md5, read_case
 from components.intake.measuring.stored import MAX_FILE_BYTES, misnamed
 from components.intake.measuring.telling_names import DATE, IDENTITY, telling_names
 from components.journal import Journal
 from components.types import Image, InstanceMask
-
-# Pandas' nullable types: a fact of an image that couldn't be decoded is missing, neither 0 nor false.
-COLUMNS: dict[str, str] = {
-    "image_id": "string",
-    "image_file": "string",
-    "mask_files": "string",
-    "group": "string",
-    "subject_class": "string",
-    "official_split": "string",
-    "scanner": "string",
-    "site": "string",
-    "image_problem": "string",
-    "mask_problem": "string",
-    "mask_size_problem": "string",
-    "mask_turned_problem": "string",
-    "accepted": "string",
-    "identity_names": "string",
-    "date_names": "string",
-    "identity_tags": "string",
-    "orientation_problem": "string",
-    "format_problem": "string",
-    "frames_problem": "string",
-    "depth_problem": "string",
-    "image_mode": "string",
-    "mask_modes": "string",
-    "height_px": "Int64",
-    "width_px": "Int64",
-    "short_side_px": "Int64",
-    "long_side_px": "Int64",
-    "unknown_codes": "string",
-    "mask_file": "string",
-    "stray_share": "Float64",
-    "stray_file": "string",
-    "foreground_share": "Float64",
-    "rim_share": "Float64",
-    "objects": "Int64",
-    "specks": "Int64",
-    "covered": "Int64",
-    "speck_file": "string",
-    "empty_where_required": "boolean",
-    "lesion_where_none": "boolean",
-    "declared_conflict": "string",
-    "pixels_md5": "string",
-    "perceptual_hash": "string",
-    "picture_share": "Float64",
-    "neighbour_correlation": "Float64",
-    "text_glyphs": "Int64",
-    "caliper_crosses": "Int64",
-    "doppler_share": "Float64",
-    "black_share": "Float64",
-    "near_copy_of": "string",
-    "conflicting_copies": "string",
-}
-
-ROWS_AT_ONCE = 1000
 
 # All code that decides what is read from a case; work that was begun by other code is thrown away.
 LIBRARY = Path(__file__).parents[2]
@@ -258,21 +202,6 @@ def _names(labels: set[str]) -> str:
     return " and ".join(sorted(labels)) or "nothing"
 
 
-def facts_frame(rows: Iterable[dict[str, Any]], *, without: Collection[str] = ()) -> pd.DataFrame:
-    """Rows to a table with the types of `COLUMNS`, but for those `without` which it will do; a table holds a row in a
-    quarter of the memory that a dict takes, so few dicts are held at once."""
-    types = {name: kind for name, kind in COLUMNS.items() if name not in without}
-    coming = iter(rows)
-    parts = [_frame([], types)]
-    while some := list(islice(coming, ROWS_AT_ONCE)):
-        parts.append(_frame(some, types))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _frame(rows: Sequence[dict[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
-    return pd.DataFrame(list(rows), columns=list(types)).astype(types)
-
-
 def collect_facts(
     cases: Sequence[Case],
     contract: Contract,
@@ -281,13 +210,13 @@ def collect_facts(
     engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
     journal: Journal | None = None,
-) -> pd.DataFrame:
+) -> Facts:
     """Decode all cases and return their facts, in the order of `cases`; those that `journal` holds aren't decoded."""
     measured = partial(_measured, contract=contract, folder=folder)
     if journal is None:
-        return facts_frame(engine.mapped(measured, cases, progress=progress))
+        return Facts(engine.mapped(measured, cases, progress=progress))
     found = engine.mapped(Unknown(case_key, measured, journal.keys()), cases, progress=progress)
-    return facts_frame(journal.settled(key, row) for key, row in found)
+    return Facts(journal.settled(key, row) for key, row in found)
 
 
 def _measured(case: Case, *, contract: Contract, folder: Path) -> dict[str, Any]:

@@ -258,7 +258,7 @@ def _checked(raw: Path, root: Path, out: Path, engine: Engine, progress: Any = N
         load_contract("busi", contracts), raw, phantom=True, contracts=contracts, engine=engine, progress=progress
     )
     with io.BytesIO() as table:
-        checked.facts.to_parquet(table, index=False)
+        checked.facts.frame().to_parquet(table, index=False)
         return {"facts": table.getvalue(), "faults": json.dumps(as_json(checked.faults)).encode()}
 
 

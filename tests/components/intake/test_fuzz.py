@@ -296,4 +296,4 @@ def test_a_tree_that_changes_under_the_check_ends_well(
     monkeypatch.setattr(facts, "read_case", lambda *given: (shutil.rmtree(tmp_path / BUSI, True), real(*given))[1])
     checked = ends_well(contract_of("busi"), tmp_path, contracts)
     assert checked is not None and not checked.sound
-    assert np.all(checked.facts["height_px"].isna())
+    assert np.all(checked.facts.frame()["height_px"].isna())

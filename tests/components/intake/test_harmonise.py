@@ -26,6 +26,7 @@ from components.intake.form.records import (
     image_png,
     load_image,
     load_instances,
+    open_manifest,
     read_manifest,
     read_manifests,
     read_split,
@@ -229,12 +230,25 @@ def test_a_manifest_can_be_moved_and_is_documented(
     assert all(b"meaning" in field.metadata for field in schema)
 
 
+def test_records_on_the_disk_are_those_of_the_manifest(
+    tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
+) -> None:
+    out = tmp_path / "udiat"
+    harmonise(contract_of("udiat"), tree("udiat"), out=out, phantom=True, contracts=contracts)
+    opened, expected = open_manifest(out), read_manifest(out)
+    assert list(opened) == [opened[at] for at in range(len(opened))] == expected and len(expected) == 4
+    shutil.rmtree(out)
+    assert list(opened) == expected, "the manifest isn't needed any more"
+
+
 def test_other_manifests_and_splits_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(LayoutError, match=r"no manifest\.parquet"):
-        read_manifest(tmp_path)
+    for read in (read_manifest, open_manifest):
+        with pytest.raises(LayoutError, match=r"no manifest\.parquet"):
+            read(tmp_path)
     pq.write_table(pa.table({"a": [1]}), tmp_path / MANIFEST)
-    with pytest.raises(LayoutError, match="version none"):
-        read_manifest(tmp_path)
+    for read in (read_manifest, open_manifest):
+        with pytest.raises(LayoutError, match="version none"):
+            read(tmp_path)
     pq.write_table(
         pa.table({"a": [1]}).replace_schema_metadata({"sonoforge.manifest.version": "1"}), tmp_path / MANIFEST
     )

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from components.contract import Contract
-from components.intake.judging.rules import Rule, counts_frame, failing, judge, rules_of
-from components.intake.measuring.facts import COLUMNS, facts_frame
+from components.intake.judging.rules import Rule, broken_rows, counts_frame, judge, rules_of
+from components.intake.measuring.facts_table import COLUMNS, Facts
 from components.intake.validate_data import Checked, gx_verdicts, plain_verdicts
 
 ContractOf = Callable[[str], Contract]
@@ -31,7 +31,7 @@ def values(rule: Rule) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def tables(draw: st.DrawFn, rules: tuple[Rule, ...]) -> pd.DataFrame:
+def tables(draw: st.DrawFn, rules: tuple[Rule, ...]) -> Facts:
     """A few images; each rule's column is sound throughout, or anything."""
     rows: list[dict[str, Any]] = [
         {**dict.fromkeys(COLUMNS), "image_id": str(number), "image_file": f"{number}.png"}
@@ -41,10 +41,10 @@ def tables(draw: st.DrawFn, rules: tuple[Rule, ...]) -> pd.DataFrame:
         if draw(st.booleans()):
             for row in rows:
                 row[rule.column] = draw(values(rule))
-    return facts_frame(rows)
+    return Facts(rows)
 
 
-def checked_of(facts: pd.DataFrame, contract: Contract, *, layout: list[tuple[str, str, str, str]]) -> Checked:
+def checked_of(facts: Facts, contract: Contract, *, layout: list[tuple[str, str, str, str]]) -> Checked:
     frame = pd.DataFrame(layout, columns=["code", "severity", "file", "found"])
     return Checked(contract.name, False, facts, tuple(judge(facts, contract)), frame, counts_frame(facts, contract))
 
@@ -74,8 +74,9 @@ def test_both_judges_see_each_rule_broken_alone(contract_of: ContractOf) -> None
         else:
             row[rule.column] = (rule.high + 1) if rule.high is not None else (rule.low or 0) - 1
         rows.append(row)
-    facts = facts_frame(rows)
-    assert all(failing(rule, facts).sum() == (2 if rule.kind == "unique" else 1) for rule in rules)
+    facts = Facts(rows)
+    broken = broken_rows(facts, contract)
+    assert all(broken[rule.name] == (2 if rule.kind == "unique" else 1) for rule in rules)
     checked = checked_of(facts, contract, layout=[])
     verdicts = gx_verdicts(checked, contract)
     assert not any(verdicts[rule.name] for rule in rules)

@@ -86,7 +86,7 @@ def test_filters(harmonised: Path) -> None:
     from components.intake.validate_data import check_data
 
     checked = check_data(load_contract("udiat"), Path("data/01_raw/udiat"), phantom=True)
-    checked.facts.to_parquet(report / "facts.parquet")
+    checked.facts.write(report / "facts.parquet")
     fault = {"code": "specks", "severity": "warning", "file": "BUS/GT/000004.png"}
     fault |= dict.fromkeys(("dataset", "found", "expected", "remedy"), "x")
     (report / "faults.json").write_text(json.dumps({"schema": 1, "faults": [fault]}))

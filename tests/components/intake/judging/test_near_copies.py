@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from components.contract import Contract
@@ -15,6 +14,7 @@ from components.intake.judging.near_copies import CONFLICTS, with_near_copies
 from components.intake.layouts import read_layout
 from components.intake.likeness.proof import proof_stamp
 from components.intake.measuring.facts import collect_facts
+from components.intake.measuring.facts_table import Facts
 from components.intake.validate_data import check_data
 from components.journal import Journal
 from tests.components.intake.raw_trees import Tree, save, speckle
@@ -27,9 +27,14 @@ def _near(raw: Path, contract: Contract, *, one_group: bool = False) -> dict[str
     cases = read_layout(contract, raw).cases
     facts = collect_facts(cases, contract, raw)
     if one_group:
-        facts["group"] = "same"
-    found = with_near_copies(facts, cases, contract)
+        facts = _changed(facts, group=["same"] * len(facts))
+    found = with_near_copies(facts, cases, contract).frame()
     return {row["image_file"]: row["near_copy_of"] for row in found.to_dict("records") if row["near_copy_of"]}
+
+
+def _changed(facts: Facts, **columns: list[str | None] | list[str]) -> Facts:
+    """The same facts with other values in some columns."""
+    return Facts(facts.frame().assign(**columns).to_dict("records"))
 
 
 def _brighter(image: np.ndarray) -> np.ndarray:
@@ -72,9 +77,9 @@ def test_an_image_that_went_after_its_facts_were_taken_is_passed_over(tree: Tree
         save(raw / file, _brighter(speckle(77)) if file == SECOND else speckle(77))
     cases = read_layout(contract, raw).cases
     facts = collect_facts(cases, contract, raw)
-    assert (with_near_copies(facts, cases, contract)["near_copy_of"] != "").any()
+    assert (with_near_copies(facts, cases, contract).frame()["near_copy_of"] != "").any()
     (raw / FIRST).write_bytes(b"no image")
-    assert (with_near_copies(facts, cases, contract)["near_copy_of"] == "").all()
+    assert (with_near_copies(facts, cases, contract).frame()["near_copy_of"] == "").all()
 
 
 def _classed(
@@ -84,10 +89,10 @@ def _classed(
     layout = contract.model_copy(update={"group": contract.group.model_copy(update={"key": "image"})})
     cases = read_layout(layout, raw).cases
     facts = collect_facts(cases, contract, raw)
-    facts["subject_class"] = pd.Series([*classes, None, None, None, None][: len(facts)], dtype="string")
+    facts = _changed(facts, subject_class=[*classes, None, None, None, None][: len(facts)])
     if groups is not None:
-        facts["group"] = pd.Series([*groups, "c", "d", "e", "f"][: len(facts)], dtype="string")
-    found = with_near_copies(facts, cases, contract)
+        facts = _changed(facts, group=[*groups, "c", "d", "e", "f"][: len(facts)])
+    found = with_near_copies(facts, cases, contract).frame()
     return {row["image_file"]: row[CONFLICTS].split("\n") for row in found.to_dict("records") if row[CONFLICTS] != ""}
 
 
@@ -127,11 +132,11 @@ def test_neither_workers_nor_interruptions_change_anything(
         save(path, np.clip(speckle(77) * (1 - 0.05 * number), 0, 255).astype(np.uint8))
     cases = read_layout(contract, raw).cases
     facts = collect_facts(cases, contract, raw)
-    alone = with_near_copies(facts, cases, contract)
+    alone = with_near_copies(facts, cases, contract).frame()
     assert (alone["near_copy_of"] != "").all()
     seen: list[tuple[int, int]] = []
     together = with_near_copies(facts, cases, contract, engine=Threads(3), progress=lambda *at: seen.append(at))
-    assert together.equals(alone) and seen == [(done, 6) for done in range(1, 7)]
+    assert together.frame().equals(alone) and seen == [(done, 6) for done in range(1, 7)]
 
     def stop(done: int, total: int) -> None:
         if done == 4:
@@ -141,14 +146,14 @@ def test_neither_workers_nor_interruptions_change_anything(
     with pytest.raises(KeyboardInterrupt):
         with_near_copies(facts, cases, contract, engine=Threads(2), progress=stop, journal=journal)
     journal = Journal(tmp_path / "pairs", proof_stamp())
-    assert with_near_copies(facts, cases, contract, engine=Threads(2), journal=journal).equals(alone)
+    assert with_near_copies(facts, cases, contract, engine=Threads(2), journal=journal).frame().equals(alone)
 
     def read_again(path: Path) -> np.ndarray:
         raise AssertionError("all pairs are known")
 
     monkeypatch.setattr("components.intake.judging.near_copies.read_image", read_again)
     journal = Journal(tmp_path / "pairs", proof_stamp())
-    assert with_near_copies(facts, cases, contract, journal=journal).equals(alone)
+    assert with_near_copies(facts, cases, contract, journal=journal).frame().equals(alone)
 
 
 def test_an_image_that_changed_after_its_facts_were_taken_proves_nothing(
@@ -161,9 +166,9 @@ def test_an_image_that_changed_after_its_facts_were_taken_proves_nothing(
     facts = collect_facts(cases, contract, raw)
     save(raw / FIRST, speckle(78))
     journal = Journal(tmp_path / "pairs", proof_stamp())
-    assert (with_near_copies(facts, cases, contract, journal=journal)["near_copy_of"] == "").all()
+    assert (with_near_copies(facts, cases, contract, journal=journal).frame()["near_copy_of"] == "").all()
     save(raw / FIRST, speckle(77))
-    assert (with_near_copies(facts, cases, contract, journal=journal)["near_copy_of"] != "").any()
+    assert (with_near_copies(facts, cases, contract, journal=journal).frame()["near_copy_of"] != "").any()
 
 
 def test_a_later_check_compares_no_pair_again(

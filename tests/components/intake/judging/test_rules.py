@@ -13,13 +13,14 @@ from components.intake.judging.rules import (
     MAX_BLACK_SHARE,
     MAX_DOPPLER_SHARE,
     MAX_STRAY_SHARE,
+    broken_rows,
     counts_frame,
-    failing,
     judge,
     judge_counts,
     rules_of,
+    warned_of,
 )
-from components.intake.measuring.facts import COLUMNS, facts_frame
+from components.intake.measuring.facts_table import COLUMNS, Facts
 from components.intake.measuring.pixels import MAX_OBJECTS
 
 ContractOf = Callable[[str], Contract]
@@ -106,8 +107,8 @@ def test_each_rule_finds_its_fault_alone(
     changes: dict[str, Any], code: str, file: str, found: str, contract_of: ContractOf
 ) -> None:
     contract = contract_of("udiat")
-    assert judge(facts_frame([row()]), contract) == []
-    faults = judge(facts_frame([row(**changes), row(image_file="b.png", pixels_md5="2")]), contract)
+    assert judge(Facts([row()]), contract) == []
+    faults = judge(Facts([row(**changes), row(image_file="b.png", pixels_md5="2")]), contract)
     assert {fault.code for fault in faults} == {code}
     assert (faults[0].file, faults[0].found, faults[0].severity) == (file, found, CATALOGUE[code].severity)
     assert len(faults) == len(str(changes.get("mask_problem", "")).split("\n"))
@@ -124,33 +125,64 @@ def test_limits_themselves_are_allowed(contract_of: ContractOf) -> None:
         black_share=MAX_BLACK_SHARE,
         objects=MAX_OBJECTS,
     )
-    assert judge(facts_frame([at_the_edge]), contract_of("udiat")) == []
+    assert judge(Facts([at_the_edge]), contract_of("udiat")) == []
 
 
 def test_equal_pixels_are_found_in_both_and_missing_ones_are_not_equal(contract_of: ContractOf) -> None:
     rows = [
         row(image_file=f"{name}.png", pixels_md5=md5) for name, md5 in zip("abcd", ("1", "1", None, None), strict=True)
     ]
-    faults = judge(facts_frame(rows), contract_of("udiat"))
+    faults = judge(Facts(rows), contract_of("udiat"))
     assert [(fault.code, fault.file) for fault in faults] == [("exact_copy", "a.png"), ("exact_copy", "b.png")]
 
 
 def test_what_a_folder_tells_is_one_fault(contract_of: ContractOf) -> None:
     rows = [row(image_file=f"v/{k}.png", pixels_md5=str(k), date_names="v\ta date") for k in range(3)]
-    assert [(one.code, one.file) for one in judge(facts_frame(rows), contract_of("udiat"))] == [("date_in_name", "v")]
+    assert [(one.code, one.file) for one in judge(Facts(rows), contract_of("udiat"))] == [("date_in_name", "v")]
+
+
+def test_faults_are_told_rule_by_rule_however_many_rows_are_read_at_once(contract_of: ContractOf) -> None:
+    known = AcceptedFault(file="c.png", code="unreadable_mask", reason="known")
+    severity = dict.fromkeys(("specks", "burnt_in_text", "exact_copy"), "warning")
+    contract = contract_of("udiat").model_copy(update={"accepted_faults": (known,), "severity": severity})
+    rows = [row(image_id=f"{number}", image_file=f"{number}.png", pixels_md5=f"{number}") for number in range(2100)]
+    rows[7]["pixels_md5"] = rows[2050]["pixels_md5"] = "same"
+    rows[2060] |= {"identity_tags": "a\tArtist", "specks": 1, "text_glyphs": 2}
+    rows[1500] |= {"specks": 1, "accepted": "unreadable_mask\tc.png\tcut off"}
+    rows[3] |= {"specks": 1, "text_glyphs": 1, "pixels_md5": None}
+    facts = Facts(rows)
+    assert [(one.code, one.file) for one in judge(facts, contract)] == [
+        ("identity_tag", "a"),
+        ("specks", "3.png"),
+        ("specks", "1500.png"),
+        ("specks", "2060.png"),
+        ("burnt_in_text", "3.png"),
+        ("burnt_in_text", "2060.png"),
+        ("exact_copy", "7.png"),
+        ("exact_copy", "2050.png"),
+        ("unreadable_mask", "c.png"),
+    ]
+    warned = dict(enumerate(warned_of(facts, contract)))
+    assert len(warned) == len(rows) and {row: codes for row, codes in warned.items() if codes} == {
+        3: ("specks", "burnt_in_text"),
+        7: ("exact_copy",),
+        1500: ("specks", "unreadable_mask"),
+        2050: ("exact_copy",),
+        2060: ("specks", "burnt_in_text"),
+    }
 
 
 def test_a_missing_fact_breaks_no_rule(contract_of: ContractOf) -> None:
-    nothing = facts_frame([{**dict.fromkeys(COLUMNS), "image_id": "a", "image_file": "a.png"}])
+    nothing = Facts([{**dict.fromkeys(COLUMNS), "image_id": "a", "image_file": "a.png"}])
     rules = rules_of(contract_of("fugc"))
-    assert not any(failing(rule, nothing).any() for rule in rules)
+    assert broken_rows(nothing, contract_of("fugc")) == {rule.name: 0 for rule in rules}
     assert len({rule.name for rule in rules}) == len(rules)
 
 
 def test_an_accepted_fault_is_a_warning_with_its_reason(contract_of: ContractOf) -> None:
     known = AcceptedFault(file="a.png", code="unreadable_image", reason="cut off by the authors")
     contract = contract_of("udiat").model_copy(update={"accepted_faults": (known,)})
-    (fault,) = judge(facts_frame([row(accepted="unreadable_image\tdeep/a.png\tcut off")]), contract)
+    (fault,) = judge(Facts([row(accepted="unreadable_image\tdeep/a.png\tcut off")]), contract)
     assert (fault.severity, fault.file, fault.found) == ("warning", "deep/a.png", "cut off")
     assert "cut off by the authors" in fault.remedy
 
@@ -159,8 +191,8 @@ def test_counts_are_compared_with_what_the_authors_state(contract_of: ContractOf
     contract = contract_of("busi")
     stated = contract.expectations.classes
     assert set(stated) == {"benign", "malignant", "normal"}
-    facts = facts_frame([row(subject_class=name) for name in stated for _ in range(stated[name])])
-    assert judge_counts(counts_frame(facts, contract), contract) == []
-    faults = judge_counts(counts_frame(facts.iloc[1:], contract), contract)
+    rows = [row(subject_class=name) for name in stated for _ in range(stated[name])]
+    assert judge_counts(counts_frame(Facts(rows), contract), contract) == []
+    faults = judge_counts(counts_frame(Facts(rows[1:]), contract), contract)
     assert [fault.code for fault in faults] == ["class_count", "image_count"]
     assert faults[0].found == f"{stated['benign'] - 1} (class benign)"

@@ -136,8 +136,8 @@ def test_fugc_reads_in_its_arrangements(
     checked = check_data(contract_of("fugc"), raw, phantom=True, contracts=contracts)
     assert checked.sound
     assert [one.code for one in checked.faults] == ["unlabelled_image"] * 2
-    assert checked.facts["objects"].tolist() == [2] * 6
-    splits = checked.facts["official_split"].dropna().tolist()
+    assert checked.facts.frame()["objects"].tolist() == [2] * 6
+    splits = checked.facts.frame()["official_split"].dropna().tolist()
     assert splits == ([] if arranged is _flat else ["test"] * 2 + ["train"] * 2 + ["val"] * 2)
 
 
@@ -347,9 +347,9 @@ def test_patients_and_classes_come_from_names(tree: Tree, contract_of: ContractO
 def test_the_real_bus_bra_sample_is_sound(samples: Path, contract_of: ContractOf, contracts: Path) -> None:
     checked = check_data(contract_of("bus_bra"), samples / "bus-bra-512", contracts=contracts)
     assert checked.sound
-    assert (len(checked.facts), checked.facts["group"].nunique()) == (12, 12)
-    assert checked.facts["objects"].tolist() == [1] * 12
-    assert checked.facts["subject_class"].value_counts().to_dict() == {"benign": 6, "malignant": 6}
+    assert (len(checked.facts), checked.facts.frame()["group"].nunique()) == (12, 12)
+    assert checked.facts.frame()["objects"].tolist() == [1] * 12
+    assert checked.facts.frame()["subject_class"].value_counts().to_dict() == {"benign": 6, "malignant": 6}
 
 
 def _class_folders(base: Contract, **options: object) -> Contract:

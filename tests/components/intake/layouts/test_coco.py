@@ -81,7 +81,7 @@ def test_it_is_sound_through_to_the_harmonised_form(contract: Contract, tmp_path
     folder = coco_tree(tmp_path / "raw")
     checked = check_data(contract, folder, contracts=contracts)
     assert checked.sound
-    assert checked.facts["objects"].tolist() == [2, 2, 2]
+    assert checked.facts.frame()["objects"].tolist() == [2, 2, 2]
     done = harmonise(contract, folder, out=tmp_path / "out", phantom=False, contracts=contracts)
     assert [record.group for record in done.records] == ["here-p1", "here-p2", "there-p3"]
     instances = load_instances(done.records[0])
@@ -190,7 +190,7 @@ def test_a_broken_file_has_this_fault(
     assert found[0].remedy
     # An image that lost an annotation is no image with annotation: half a truth would score as a whole one.
     if code in ("broken_outline", "mask_size_mismatch", "crowd_region"):
-        assert set(checked.facts["image_id"]) == {"p2_a", "p3_a"}
+        assert set(checked.facts.frame()["image_id"]) == {"p2_a", "p3_a"}
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_images_without_annotation_are_the_contracts_choice(
     assert [one.file for one in allowed.faults if one.code == "unlabelled_image"] == ["images/p1_a.png"]
     healthy = OPTIONS | {"subject_class": {"text": "{site}", "names": {"here": "healthy", "*": "ill"}}}
     empty = check_data(make(contract_of("udiat"), healthy, empty_mask_classes=["healthy"]), folder, contracts=contracts)
-    assert empty.facts.set_index("image_id").loc["p1_a", "objects"] == 0
+    assert empty.facts.frame().set_index("image_id").loc["p1_a", "objects"] == 0
     assert [one.code for one in empty.faults if one.severity == "error"] == []
 
 

@@ -26,7 +26,7 @@ def test_a_point_that_no_image_reaches_is_a_broken_outline(
     checked = check_data(contract_of("ddti"), raw, contracts=contracts)
     found = [(one.code, one.file) for one in checked.faults if one.severity == "error"]
     assert found == [("broken_outline", "1.xml")]
-    assert list(checked.facts["image_id"]) == ["1_2", "2_1", "2_2"]
+    assert list(checked.facts.frame()["image_id"]) == ["1_2", "2_1", "2_2"]
 
 
 def test_a_point_a_little_outside_is_cut_off(
@@ -37,4 +37,4 @@ def test_a_point_a_little_outside_is_cut_off(
     (raw / "1.xml").write_text(ddti_xml({"1": json.dumps([outline]), "2": json.dumps([SQUARE])}))
     checked = check_data(contract_of("ddti"), raw, contracts=contracts)
     assert checked.sound
-    assert checked.facts.set_index("image_id").loc["1_1", "objects"] == 1
+    assert checked.facts.frame().set_index("image_id").loc["1_1", "objects"] == 1

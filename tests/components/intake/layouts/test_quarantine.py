@@ -81,7 +81,7 @@ def test_an_image_leaves_every_layout_with_its_annotation_and_nothing_else(
     assert sorted(path for path in raw.rglob("*") if path.is_file()) == files
     checks = [check_data(one, raw, contracts=contracts) for one in (contract, quarantined)]
     assert checks[0].counts.equals(checks[1].counts), "an excluded image is still part of the copy"
-    assert list(checks[1].facts["image_id"]) == [case.image_id for case in after.cases]
+    assert list(checks[1].facts.frame()["image_id"]) == [case.image_id for case in after.cases]
 
 
 @pytest.mark.parametrize("name", sorted(BUILDERS))
@@ -92,12 +92,12 @@ def test_a_corrected_image_keeps_its_name_in_every_layout(
     before = read_layout(contract, raw, contracts=beside)
     first = before.cases[0]
     published = first.image.read_bytes()
-    size = check_data(contract, raw, contracts=beside).facts.iloc[0]
+    size = check_data(contract, raw, contracts=beside).facts.frame().iloc[0]
     save(beside / "new.png", speckle(4711, height=size["height_px"], width=size["width_px"]))
     contract = listing(contract, correct(relative(before, first.image), beside, beside / "new.png"))
     checked = check_data(contract, raw, contracts=beside)
     name_of_it = first.image.relative_to(raw).as_posix()
-    assert checked.facts.iloc[0]["image_file"] == name_of_it
+    assert checked.facts.frame().iloc[0]["image_file"] == name_of_it
     assert of_code(checked.faults, "quarantined") == [("info", name_of_it, f"corrected by mended.png: {REVIEWED}")]
     harmonise(contract, raw, out=tmp_path / "out", phantom=False, contracts=beside)
     record = read_manifest(tmp_path / "out")[0]
@@ -109,10 +109,10 @@ def test_a_corrected_image_keeps_its_name_in_every_layout(
 
 def test_a_mask_leaves_its_image_with_the_others(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
     raw, contract = tree("busi"), contract_of("busi")
-    objects = check_data(contract, raw, contracts=contracts).facts.set_index("image_id")["objects"]
+    objects = check_data(contract, raw, contracts=contracts).facts.frame().set_index("image_id")["objects"]
     contract = listing(contract, exclude("benign/benign (2)_mask_1.png"))
     checked = check_data(contract, raw, contracts=contracts)
-    after = checked.facts.set_index("image_id")
+    after = checked.facts.frame().set_index("image_id")
     assert objects["benign_2"] == 2 and after.loc["benign_2", "objects"] == 1
     assert after.loc["benign_2", "mask_files"] == f"{BENIGN}/benign (2)_mask.png"
     assert after["objects"].drop("benign_2").equals(objects.drop("benign_2"))
@@ -130,7 +130,7 @@ def test_an_image_whose_only_mask_is_out_is_an_image_without_mask(
     code = "image_without_mask" if severity == "error" else "unlabelled_image"
     file = first.image.relative_to(raw).as_posix()
     assert (severity, file) in {(level, where) for level, where, _ in of_code(checked.faults, code)}
-    assert first.image_id not in set(checked.facts["image_id"])
+    assert first.image_id not in set(checked.facts.frame()["image_id"])
     assert checked.sound == (severity == "info")
 
 
@@ -139,7 +139,7 @@ def test_a_sheet_of_outlines_takes_its_images_with_it(tree: Tree, contract_of: C
     (raw / "3.xml").write_text("<case")
     contract = listing(contract_of("ddti"), exclude("1.xml"), exclude("3.xml"))
     checked = check_data(contract, raw, contracts=contracts)
-    assert set(checked.facts["group"]) == {"2"}
+    assert set(checked.facts.frame()["group"]) == {"2"}
     assert {file for _, file, _ in of_code(checked.faults, "unlabelled_image")} == {"1_1.jpg", "1_2.jpg"}
     assert of_code(checked.faults, "bad_xml") == of_code(checked.faults, "quarantine_unused") == []
     assert checked.sound
@@ -192,7 +192,7 @@ def test_a_corrected_mask_is_read_in_place_of_the_published_one(
     contract = listing(contract_of("udiat"), correct("GT/000001.png", beside, beside / "drawn.png"))
     checked = check_data(contract, raw, contracts=beside)
     assert checked.sound
-    assert checked.facts.iloc[0]["mask_files"] == "BUS/GT/000001.png"
+    assert checked.facts.frame().iloc[0]["mask_files"] == "BUS/GT/000001.png"
     harmonise(contract, raw, out=tmp_path / "out", phantom=False, contracts=beside)
     assert read_manifest(tmp_path / "out")[0].objects[0].box_xyxy == (40, 40, 81, 81)
 
@@ -254,7 +254,7 @@ def test_a_corrected_sheet_of_outlines_is_read_in_place_of_the_published_one(
     checked = check_data(contract, raw, contracts=beside)
     assert checked.sound
     assert of_code(checked.faults, "quarantined") == [("info", "1.xml", f"corrected by 1.xml: {REVIEWED}")]
-    area = checked.facts.set_index("image_id")["foreground_share"] * 160 * 180
+    area = checked.facts.frame().set_index("image_id")["foreground_share"] * 160 * 180
     assert (area["1_1"], area["1_2"]) == (100, 100)
     (beside / "1.xml").write_bytes(b"<case")
     broken = hashlib.sha256(b"<case").hexdigest()
@@ -268,7 +268,7 @@ def test_a_table_can_be_corrected_but_not_excluded(tree: Tree, contract_of: Cont
     (raw / "label4test.csv").write_text("0000.jpg,0\n0001.jpg,0\n0002.jpg,0\n")
     mended = b"0000.jpg,1\n0001.jpg,0\n0002.jpg,1\n"
     contract = listing(contract_of("tn3k"), correct("label4test.csv", beside, mended, "labels.csv"))
-    facts = check_data(contract, raw, contracts=beside).facts
+    facts = check_data(contract, raw, contracts=beside).facts.frame()
     classes = list(facts[facts["official_split"] == "test"]["subject_class"])
     assert classes == ["malignant", "benign", "malignant"]
     reading = read_layout(listing(contract_of("tn3k"), exclude("label4test.csv")), raw, contracts=beside)

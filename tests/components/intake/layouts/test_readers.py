@@ -47,8 +47,8 @@ def test_a_clean_tree_has_no_fault(
     checked = check_data(contract_of(name), tree(name), phantom=True, contracts=contracts)
     assert [one for one in checked.faults if one.severity != "info"] == []
     assert len(checked.facts) == cases
-    assert checked.facts["group"].nunique() == groups
-    assert checked.facts["objects"].sum() == objects
+    assert checked.facts.frame()["group"].nunique() == groups
+    assert checked.facts.frame()["objects"].sum() == objects
 
 
 def _truncate(path: Path) -> None:
@@ -256,14 +256,14 @@ def test_an_accepted_fault_leaves_the_file_out_and_says_why(
         shutil.copy(folder / BUSI / "benign" / source, folder / BUSI / "benign" / name)
     contract = contract_of("busi")
     before = check_data(contract, folder, phantom=True, contracts=contracts)
-    assert before.facts.set_index("image_id").loc["benign_4", "objects"] == 2  # a sound file is used
+    assert before.facts.frame().set_index("image_id").loc["benign_4", "objects"] == 2  # a sound file is used
     _mask_of_another_size(folder / BUSI / "benign/benign (4)_mask_1.png")
     checked = check_data(contract, folder, phantom=True, contracts=contracts)
     known = [one for one in checked.faults if one.code == "mask_size_mismatch"]
     assert [(one.severity, Path(one.file).name) for one in known] == [("warning", "benign (4)_mask_1.png")]
     assert contract.accepted_faults[0].reason in known[0].remedy
     assert checked.sound
-    assert checked.facts.set_index("image_id").loc["benign_4", "objects"] == 1
+    assert checked.facts.frame().set_index("image_id").loc["benign_4", "objects"] == 1
 
 
 def test_the_known_cut_off_case_is_left_out(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
@@ -278,7 +278,7 @@ def test_the_known_cut_off_case_is_left_out(tree: Tree, contract_of: ContractOf,
         ("truncated_polygons", "warning", "197.xml"),
         ("unlabelled_image", "warning", "197_1.jpg"),
     }
-    assert set(checked.facts["image_id"]) == {"197_2", "2_1", "2_2"}
+    assert set(checked.facts.frame()["image_id"]) == {"197_2", "2_1", "2_2"}
 
 
 def test_published_relatives_count_for_real_images_only(tree: Tree, contract_of: ContractOf, contracts: Path) -> None:
@@ -351,7 +351,7 @@ def test_the_real_busi_sample_has_no_error(samples: Path, contract_of: ContractO
         "burnt_in_text",
         "calipers",
     }
-    groups = checked.facts.set_index("image_id")["group"]
+    groups = checked.facts.frame().set_index("image_id")["group"]
     assert groups["malignant_4"] == groups["malignant_9"] != groups["malignant_10"]
 
 
