@@ -21,7 +21,17 @@ from components.evaluation.benchmarking.cost import cost_of
 from components.evaluation.benchmarking.memory import can_measure, measuring
 from components.evaluation.benchmarking.opening import Workshop, installed_runtimes
 from components.evaluation.benchmarking.passes import PARTS, SCAN_HW, Part, scan
-from components.evaluation.benchmarking.record import Counted, LeftOut, Memory, Record, Row, Settings, SpeedUp, Times
+from components.evaluation.benchmarking.record import (
+    Counted,
+    Decoder,
+    LeftOut,
+    Memory,
+    Record,
+    Row,
+    Settings,
+    SpeedUp,
+    Times,
+)
 from components.evaluation.benchmarking.rounds import Samples, interleaved, turns
 from components.evaluation.benchmarking.warming import HEAVY_S, Warm, warmed
 from components.evaluation.speed import describe_machine
@@ -96,6 +106,7 @@ class Benchmark:
     _batch: dict[str, int] = field(default_factory=dict)
     _memory: dict[str, Memory] = field(default_factory=dict)
     _counted: dict[str, Counted] = field(default_factory=dict)
+    _decoder: dict[str, Decoder] = field(default_factory=dict)
     _left_out: list[LeftOut] = field(default_factory=list)
     _begun_s: float = field(default_factory=time.monotonic)
     _load_at_start: list[float] = field(default_factory=load_average)
@@ -177,6 +188,8 @@ class Benchmark:
         if (name := _network_of(variant)) not in self._counted:
             counted = cost_of(workshop.network(variant), labels=self.known[variant.model].labels)
             self._counted[name] = Counted.model_validate(asdict(counted))
+            if (decoder := workshop.decoder(variant)) is not None:
+                self._decoder[variant.model] = Decoder.model_validate(asdict(decoder))
         warm = warmed(variant, workshop, data=scan(), batch=self.plan.batch)
         self._batch[variant.key] = warm.turn.batch
         if self.plan.batch and not warm.turn.batch and self.known[variant.model].kind != "unet":
@@ -209,6 +222,7 @@ class Benchmark:
             times=tuple(self._times(variant, part) for part in PARTS if part in self._samples.taken[variant.key]),
             memory=self._memory.get(variant.key),
             counted=self._counted.get(_network_of(variant)),
+            decoder=self._decoder.get(variant.model),
         )
 
     def _times(self, variant: Variant, part: Part) -> Times:

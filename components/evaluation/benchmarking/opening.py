@@ -19,6 +19,7 @@ from components.artefacts import DESCRIPTION, WEIGHTS, ModelDescription, replaci
 from components.evaluation.benchmarking.catalogue import RUNTIMES, Subject, Variant
 from components.params.serving import RuntimeName
 from components.preprocess import PREPROCESS_VERSION
+from components.promptable.decoder import DecoderConfig
 from components.promptable.embedding import Promptable
 from components.promptable.export import export_onnx
 from components.promptable.folding.segmenter import fold
@@ -47,6 +48,11 @@ class Workshop:
     def network(self, variant: Variant) -> Promptable:
         """The network of a variant on the CPU, as PyTorch runs it."""
         return self._network(variant.model, variant.input_px, folded=variant.folded)
+
+    def decoder(self, variant: Variant) -> DecoderConfig | None:
+        """The sizes of a segmenter's decoder, folded or exported too; None for what isn't a segmenter."""
+        network = self._network(variant.model, variant.input_px, folded=False)
+        return network.decoder_config if isinstance(network, Segmenter) else None
 
     def _network(self, model: str, input_px: int, *, folded: bool) -> Promptable:
         name = (model, input_px, folded)

@@ -67,8 +67,18 @@ class Counted(_Frozen):
     click_gmacs: float
 
 
+class Decoder(_Frozen):
+    """Sizes of a segmenter's mask decoder (components/promptable/decoder.py): a student's name doesn't tell them."""
+
+    width: int
+    heads: int
+    mlp: int
+    layers: int
+
+
 class Row(_Frozen):
-    """A variant and all that was measured of it; `prompt` is what the second part was asked."""
+    """A variant and all that was measured of it; `prompt` is what the second part was asked, `decoder` what answered if
+    it is a segmenter's (older records have none)."""
 
     model: str
     kind: Literal["student", "teacher", "sam2", "peer", "unet"]
@@ -81,6 +91,7 @@ class Row(_Frozen):
     times: tuple[Times, ...]
     memory: Memory | None = None
     counted: Counted | None = None
+    decoder: Decoder | None = None
 
     @property
     def key(self) -> str:

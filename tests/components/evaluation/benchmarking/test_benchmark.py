@@ -11,6 +11,7 @@ import torch
 from components.evaluation.benchmarking import warming
 from components.evaluation.benchmarking.benchmark import Benchmark, Plan, chosen
 from components.evaluation.benchmarking.memory import can_measure
+from components.evaluation.benchmarking.record import Decoder
 from components.evaluation.benchmarking.shapes import unet
 from components.params import Params
 
@@ -39,6 +40,14 @@ def test_a_measurement_has_times_arithmetic_and_memory(plan: Plan) -> None:
     # 1.9 million parameters of four bytes are in it, PyTorch itself isn't.
     assert 7 < row.memory.running_mib < 100
     assert any("memory 1 of 1" in line for line in lines)
+    assert row.decoder is None, "a U-Net has none"
+
+
+def test_the_record_tells_the_sizes_of_the_decoder(params: Params) -> None:
+    variants = chosen(params, (), (64,), only=("rep_mini/pytorch/",), skip=("hiera_mini/",))
+    plan = Plan(params, variants, (), rounds=1, minutes=1, batch=0, memory=False)
+    (row,) = Benchmark.of(plan, lambda _line: None).run().rows
+    assert row.decoder == Decoder(width=256, heads=8, mlp=2048, layers=2)
 
 
 def test_an_interrupted_measurement_keeps_what_it_has(plan: Plan) -> None:
