@@ -124,7 +124,7 @@ class Benchmark:
         return cls(plan, subjects(plan.params, plan.models), tell)
 
     def run(self) -> Record:
-        """Measure everything; the record of it. A variant that can't be built is left out, with the reason."""
+        """Measure everything; the record of it. A variant that can't be built or fails is left out, with the reason."""
         pin_threads()
         with tempfile.TemporaryDirectory(prefix="sonoforge-bench-") as scratch:
             for size_px, until_s in self._groups():
@@ -171,17 +171,22 @@ class Benchmark:
             try:
                 warm[variant.key] = self._warmed(variant, workshop)
             except Exception as error:  # noqa: BLE001 - whatever one model can't do, the others are measured
-                self._left_out.append(LeftOut(key=variant.key, reason=_reason(error)))
+                self._leave_out(variant.key, error)
         cost_s = {key: each.turn_s for key, each in warm.items()}
         ends_s = until_s - (sum(cost_s.values()) + MEMORY_S * len(warm) if self.plan.memory else 0)
         budget_s = max(0.0, ends_s - time.monotonic())
         reference = next((each.key for each in variants if each == reference_of(each)), None)
         counts = turns(cost_s, most=self.plan.rounds, budget_s=budget_s, always=reference)
         runs = {key: each.turn for key, each in warm.items()}
-        done = interleaved(runs, counts, over=lambda: time.monotonic() > ends_s)
+        done = interleaved(runs, counts, failed=self._leave_out, over=lambda: time.monotonic() > ends_s)
         for taken, (number, key, times_ms) in enumerate(done, start=1):
             self._samples.add(number, key, times_ms)
             self._say(f"{variants[0].input_px} px: {taken} of {sum(counts.values())} passes")
+
+    def _leave_out(self, key: str, error: Exception) -> None:
+        """A model that failed, in warming or in its turns, has no row, also where some turns went well."""
+        self._samples.drop(key)
+        self._left_out.append(LeftOut(key=key, reason=_reason(error)))
 
     def _warmed(self, variant: Variant, workshop: Workshop) -> Warm:
         """A variant ready for its turns; counts its network, and keeps what it takes of a GPU's memory."""

@@ -50,22 +50,35 @@ def _turns(cost_s: Mapping[str, float], share_s: float, *, least: int, most: int
 
 
 def interleaved(
-    runs: Mapping[str, Run], counts: Mapping[str, int], *, over: Callable[[], bool] = lambda: False
+    runs: Mapping[str, Run],
+    counts: Mapping[str, int],
+    *,
+    failed: Callable[[str, Exception], None],
+    over: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[int, str, Mapping[Part, float]]]:
     """Round after round, each run whose turn it is, beginning with another one each time: round, name, milliseconds.
 
-    After the first round it ends as soon as `over` says so.
+    After the first round it ends as soon as `over` says so. A run that fails is told to `failed` and has no more
+    turns.
     """
     rounds = max(counts.values(), default=0)
     names = list(runs)
+    gone: set[str] = set()
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
             if number and over():
                 return
             # So many turns spread evenly over the rounds, the first of them in the first round.
-            if number * counts[name] % rounds < counts[name]:
-                yield number, name, runs[name](number)
+            if name in gone or number * counts[name] % rounds >= counts[name]:
+                continue
+            try:
+                times_ms = runs[name](number)
+            except Exception as error:  # noqa: BLE001 - whatever one model can't do, the others are measured
+                gone.add(name)
+                failed(name, error)
+                continue
+            yield number, name, times_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,10 @@ class Samples:
         parts = self.taken.setdefault(name, {})
         for part, took_ms in times_ms.items():
             parts.setdefault(part, {})[number] = took_ms
+
+    def drop(self, name: str) -> None:
+        """Keep nothing of a run that failed."""
+        self.taken.pop(name, None)
 
     def time_ms(self, name: str, part: Part) -> Spread:
         """What a part of a run took."""

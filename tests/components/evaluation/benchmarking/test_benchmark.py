@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from components.evaluation.benchmarking import warming
 from components.evaluation.benchmarking.benchmark import Benchmark, Plan, chosen
 from components.evaluation.benchmarking.memory import can_measure
+from components.evaluation.benchmarking.passes import Part
 from components.evaluation.benchmarking.record import Decoder
 from components.evaluation.benchmarking.shapes import unet
 from components.params import Params
@@ -80,6 +82,26 @@ def test_what_cannot_be_built_is_left_out_with_its_reason(plan: Plan, monkeypatc
     monkeypatch.setattr("components.evaluation.benchmarking.benchmark.warmed", fail)
     record = Benchmark.of(plan, lambda _line: None).run()
     assert [each.reason for each in record.left_out] == ["RuntimeError: sizes differ"]
+
+
+def test_what_fails_in_a_later_turn_is_left_out_and_the_others_go_on(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variants = chosen(params, (), (32,), only=("unet_16", "unet_box"), skip=("hiera_mini/",))
+    turn = warming.Turn.__call__
+    calls: list[int] = []
+
+    def falters(self: warming.Turn, number: int) -> Mapping[Part, float]:
+        calls.append(number)
+        if calls == [0, 0, 1]:  # the first of the second round
+            raise torch.OutOfMemoryError
+        return turn(self, number)
+
+    monkeypatch.setattr(warming.Turn, "__call__", falters)
+    record = Benchmark.of(Plan(params, variants, (), 2, 1, batch=0, memory=False), lambda _line: None).run()
+    first, second = (each.key for each in variants)
+    assert record.complete and [each.key for each in record.rows] == [first]
+    assert [(each.key, each.reason) for each in record.left_out] == [(second, "the GPU has too little memory")]
 
 
 def test_over_its_time_is_said(plan: Plan) -> None:

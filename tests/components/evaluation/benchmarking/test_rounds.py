@@ -6,7 +6,13 @@ import itertools
 
 import pytest
 
-from components.evaluation.benchmarking.rounds import Samples, interleaved, ratio, spread, turns
+from components.evaluation.benchmarking.passes import Part
+from components.evaluation.benchmarking.rounds import Run, Samples, interleaved, ratio, spread, turns
+
+
+def never(name: str, error: Exception) -> None:
+    """No run fails."""
+    raise AssertionError(name) from error
 
 
 def test_what_fits_gets_all_rounds() -> None:
@@ -37,17 +43,30 @@ def test_the_reference_is_there_in_every_round() -> None:
 
 def test_turns_are_spread_over_the_rounds_in_another_order_each_time() -> None:
     runs = {name: (lambda _number: {}) for name in "abc"}
-    done = [(number, name) for number, name, _ in interleaved(runs, {"a": 4, "b": 2, "c": 1})]
+    done = [(number, name) for number, name, _ in interleaved(runs, {"a": 4, "b": 2, "c": 1}, failed=never)]
     by_round = {number: [name for _, name in group] for number, group in itertools.groupby(done, lambda each: each[0])}
     assert by_round == {0: ["a", "b", "c"], 1: ["a"], 2: ["a", "b"], 3: ["a"]}
-    order = [name for _, name, _ in interleaved(runs, {"a": 3, "b": 3, "c": 3})]
+    order = [name for _, name, _ in interleaved(runs, {"a": 3, "b": 3, "c": 3}, failed=never)]
     assert order == list("abcbcacab")
 
 
 def test_the_end_of_the_time_ends_after_the_first_round() -> None:
     runs = {name: (lambda _number: {}) for name in "ab"}
-    done = interleaved(runs, {"a": 9, "b": 9}, over=lambda: True)
+    done = interleaved(runs, {"a": 9, "b": 9}, failed=never, over=lambda: True)
     assert [name for _, name, _ in done] == ["a", "b"]
+
+
+def test_a_run_that_fails_has_no_more_turns_and_the_others_go_on() -> None:
+    def falters(number: int) -> dict[Part, float]:
+        if number == 1:
+            raise MemoryError("no more")
+        return {}
+
+    told: list[tuple[str, str]] = []
+    runs: dict[str, Run] = {"a": lambda _number: {}, "b": falters}
+    done = interleaved(runs, {"a": 3, "b": 3}, failed=lambda name, error: told.append((name, str(error))))
+    assert [(number, name) for number, name, _ in done] == [(0, "a"), (0, "b"), (1, "a"), (2, "a")]
+    assert told == [("b", "no more")]
 
 
 def test_a_spread_is_median_and_percentiles() -> None:
