@@ -136,9 +136,11 @@ def _list(variants: Sequence[Variant], *, as_json: bool) -> None:
 
 def _measured(plan: Plan, out: Path | None, *, as_json: bool) -> Record:
     """Measure, and show and write what was measured, also where it is interrupted."""
-    from components.evaluation.benchmarking.benchmark import Benchmark
+    from components.evaluation.benchmarking.benchmark import Benchmark, left_behind
     from components.evaluation.benchmarking.record import write_record
 
+    for folder in left_behind():
+        typer.echo(f"a measurement that was killed left {folder}, which nothing needs: remove it", err=True)
     progress = Progress(sys.stderr)
     benchmark = Benchmark.of(plan, progress.tell)
     try:

@@ -7,12 +7,14 @@ What was measured can be had at any time, so that an interrupted measurement isn
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+import psutil
 import torch
 
 from components.errors import SonoForgeError
@@ -36,6 +38,7 @@ from components.evaluation.benchmarking.rounds import Samples, interleaved, turn
 from components.evaluation.benchmarking.warming import HEAVY_S, Warm, warmed
 from components.evaluation.speed import describe_machine
 from components.params import Params
+from components.processes import lives, mark
 from components.promptable.predict import pin_threads
 
 REFERENCE = "hiera_mini"
@@ -44,6 +47,10 @@ MEMORY_S = 1.5
 """About what measuring the memory of a variant takes beside a pass: a process, and loading."""
 BUILDING_PX = 512
 """Building, exporting and loading take about as long as all else at this input, whatever the input."""
+
+SCRATCH = "sonoforge-bench-"
+"""Exported models lie in a folder for temporary files of this name, with the mark of the process that measures."""
+_OF_PROCESS = re.compile(rf"{SCRATCH}(?P<mark>\d+-\d+\.\d+)-\w+")
 
 
 def chosen(
@@ -90,6 +97,14 @@ class Plan:
     memory: bool
 
 
+def left_behind() -> list[Path]:
+    """Folders of exported models that a killed measurement couldn't remove, and nothing needs any more."""
+    # Another user's can't be written, nor removed.
+    there = [path for path in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*") if os.access(path, os.W_OK)]
+    marks = {path: _OF_PROCESS.fullmatch(path.name) for path in there}
+    return sorted(path for path, found in marks.items() if found is not None and not lives(found["mark"]))
+
+
 def load_average() -> list[float]:
     """The mean number of processes that wanted to run in the last 1, 5 and 15 minutes; empty where none is told."""
     return [round(each, 2) for each in os.getloadavg()] if hasattr(os, "getloadavg") else []
@@ -126,7 +141,7 @@ class Benchmark:
     def run(self) -> Record:
         """Measure everything; the record of it. A variant that can't be built or fails is left out, with the reason."""
         pin_threads()
-        with tempfile.TemporaryDirectory(prefix="sonoforge-bench-") as scratch:
+        with tempfile.TemporaryDirectory(prefix=f"{SCRATCH}{mark(psutil.Process())}-") as scratch:
             for size_px, until_s in self._groups():
                 variants = [each for each in self.plan.variants if each.input_px == size_px]
                 self._measure_times(variants, Workshop(self.known, Path(scratch)), until_s)

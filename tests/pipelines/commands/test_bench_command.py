@@ -55,6 +55,14 @@ def test_what_is_far_from_the_kept_record_is_a_warning_and_no_failure(
     assert f"{kept}: 3 figures stand in both, far apart: 1" in result.output
 
 
+def test_what_a_killed_measurement_left_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("components.evaluation.benchmarking.benchmark.left_behind", lambda: [tmp_path / "left"])
+    monkeypatch.setattr(Benchmark, "run", Benchmark.record)
+    result = CliRunner().invoke(app, SMALLEST)
+    assert f"killed left {tmp_path / 'left'}, which nothing needs: remove it" in result.stderr
+    assert "killed" not in result.stdout
+
+
 def test_ctrl_c_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(benchmark: Benchmark, what: str) -> None:
         if "1 of" in what and "passes" in what:

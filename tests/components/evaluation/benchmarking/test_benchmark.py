@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from components.evaluation.benchmarking import warming
-from components.evaluation.benchmarking.benchmark import Benchmark, Plan, chosen
+from components.evaluation.benchmarking.benchmark import SCRATCH, Benchmark, Plan, chosen, left_behind
 from components.evaluation.benchmarking.memory import can_measure
 from components.evaluation.benchmarking.passes import Part
 from components.evaluation.benchmarking.record import Decoder
@@ -102,6 +103,17 @@ def test_what_fails_in_a_later_turn_is_left_out_and_the_others_go_on(
     first, second = (each.key for each in variants)
     assert record.complete and [each.key for each in record.rows] == [first]
     assert [(each.key, each.reason) for each in record.left_out] == [(second, "the GPU has too little memory")]
+
+
+def test_what_a_killed_measurement_left_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left = tmp_path / f"{SCRATCH}{os.getpid()}-12.34-abcd1234"  # an earlier process of the same number
+    for folder in (left, tmp_path / f"{SCRATCH}by-hand"):
+        folder.mkdir()
+    seen: list[tuple[list[Path], int]] = []
+    Benchmark.of(plan, lambda _line: seen.append((left_behind(), len(list(tmp_path.iterdir()))))).run()
+    assert seen[0] == ([left], 3), "a measurement under way has one, which isn't left"
+    assert left_behind() == [left] and len(list(tmp_path.iterdir())) == 2
 
 
 def test_over_its_time_is_said(plan: Plan) -> None:
