@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from components.artefacts import replacing_folder, write_json, write_text
@@ -250,13 +251,13 @@ def gx_verdicts(
     import great_expectations as gx  # 5 s, and only this function needs it
 
     rules = rules_of(contract)
-    judged = checked.facts.frame([rule.column for rule in rules])
+    judged = _plain(checked.facts.batches([rule.column for rule in rules]), len(checked.facts))
     tables: dict[str, tuple[pd.DataFrame, list[Any]]] = {
         "images": (judged, [_expectation(rule, contract) for rule in rules]),
-        "layout": (checked.layout, [_layout_expectation()]),
+        "layout": (_plain([checked.layout], len(checked.layout)), [_layout_expectation()]),
     }
     if len(checked.counts):
-        tables["counts"] = (checked.counts, [_counts_expectation(contract)])
+        tables["counts"] = (_plain([checked.counts], len(checked.counts)), [_counts_expectation(contract)])
     with tempfile.TemporaryDirectory(prefix="sonoforge-gx-") as scratch:
         context = gx.get_context(mode="file", project_root_dir=scratch)
         context.variables.progress_bars = {"globally": False}
@@ -273,8 +274,7 @@ def gx_verdicts(
                 gx.Checkpoint(name=f"{contract.name} {name}", validation_definitions=[definition])
             )
             run = gx.RunIdentifier(run_name="validate_data", run_time=_NO_TIME)
-            plain = frame.astype(object).where(frame.notna(), None)
-            result = checkpoint.run(batch_parameters={"dataframe": plain}, run_id=run)
+            result = checkpoint.run(batch_parameters={"dataframe": frame}, run_id=run)
             for outcome in next(iter(result.run_results.values())).results:
                 meta = outcome.expectation_config.meta
                 verdicts[meta["rule"]] = bool(outcome.success)
@@ -293,6 +293,21 @@ def gx_verdicts(
                 pictures=shown,
             )
     return verdicts
+
+
+def _plain(batches: Iterable[pd.DataFrame], rows: int) -> pd.DataFrame:
+    """A table as Great Expectations takes it: floats in arrays, all else as Python objects, None where missing."""
+    columns: dict[str, np.ndarray] = {}
+    first = 0
+    for frame in batches:
+        for name, values in frame.items():
+            shares = values.dtype == "Float64"
+            whole = columns.setdefault(str(name), np.empty(rows, np.float64 if shares else object))
+            missing = np.nan if shares else None
+            whole[first : first + len(frame)] = values.astype(object).where(values.notna(), missing)
+        first += len(frame)
+    # Each column where it was filled: no second copy.
+    return pd.DataFrame(columns, copy=False)
 
 
 def _expectation(rule: Rule, contract: Contract) -> Any:

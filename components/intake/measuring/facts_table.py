@@ -106,8 +106,13 @@ class Facts:
         return other
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-        """The rows, `ROWS_AT_ONCE` at a time, with these columns; a frame's index are the numbers of its rows."""
+        """The rows, `ROWS_AT_ONCE` at a time, with these columns; a frame's index are the numbers of its rows.
+
+        A table without rows gives one frame without rows.
+        """
         asked = list(self._types if columns is None else columns)
+        if len(self) == 0:
+            yield _frame([], {name: self._types[name] for name in asked})
         stored = [name for name in asked if name not in self._told]
         first = 0
         for batch in read_batches(self._table, columns=stored):
@@ -122,8 +127,7 @@ class Facts:
 
     def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """All rows in memory, with these columns."""
-        types = {name: self._types[name] for name in (self._types if columns is None else columns)}
-        return pd.concat([_frame([], types), *self.batches(columns)], ignore_index=True)
+        return pd.concat(self.batches(columns), ignore_index=True)
 
     def texts(self, column: str) -> Iterator[str | None]:
         """A column's texts row by row, None where there is none."""

@@ -34,39 +34,48 @@ def write_thumbnails(
     `folder` is the dataset's folder, which the faults' files are relative to. Nothing is made where nothing is flagged.
     """
     flagged = images_by_code(faults, cases, folder=folder)
+    sheets = {
+        code: {number: cases[number - 1] for number in spread(found, SHEET_IMAGES)} for code, found in flagged.items()
+    }
+    ids = {case.image_id for chosen in sheets.values() for case in chosen.values()}
+    # Of few of them are the names held.
+    codes = flagged_of(faults, [case for case in cases if case.image_id in ids] if ids else (), folder=folder).codes()
     colours = label_colours(list(contract.mask.labels.values()))
-    codes = flagged_of(faults, cases, folder=folder).codes()
-    for code, found in flagged.items():
-        chosen = spread(found, SHEET_IMAGES)
+    for code, chosen in sheets.items():
+        found = len(flagged[code])
         out.mkdir(parents=True, exist_ok=True)
         write_sheet(
             out / f"{code}.png",
             _tiles(chosen, contract, folder, phantom=phantom, codes=codes),
             title=f"{contract.name}: {code}",
-            subtitle=f"{len(chosen)} of {len(found)} image{'s' if len(found) > 1 else ''}, text covered where found",
+            subtitle=f"{len(chosen)} of {found} image{'s' if found > 1 else ''}, text covered where found",
             colours=colours,
         )
     return tuple(flagged)
 
 
-def images_by_code(faults: Sequence[Fault], cases: Sequence[Case], *, folder: Path) -> dict[str, dict[int, Case]]:
-    """Which cases each fault stands in, by their number from 1, in the catalogue's order.
+def images_by_code(faults: Sequence[Fault], cases: Sequence[Case], *, folder: Path) -> dict[str, list[int]]:
+    """In which cases each fault stands, by their numbers from 1, in the catalogue's order.
 
     Those that may tell of a person are left out.
     """
     if not faults:
         return {}
-    owner: dict[str, int] = {}
-    for number, case in enumerate(cases):
-        owner |= dict.fromkeys((case.name_of(path, folder) for path in (case.image, *case.masks)), number)
+    named = {one.file for one in faults}
     private = {one.file for one in faults if one.code in PRIVATE}
-    hidden = {number for file, number in owner.items() if private & _with_folders(file)}
+    owner: dict[str, int] = {}
+    hidden: set[int] = set()
+    for number, case in enumerate(cases, 1):
+        files = [case.name_of(path, folder) for path in (case.image, *case.masks)]
+        owner |= dict.fromkeys(named.intersection(files), number)
+        if private and any(private & _with_folders(file) for file in files):
+            hidden.add(number)
     numbers: dict[str, set[int]] = {}
     for one in faults:
         if one.code not in PRIVATE and one.file in owner:
             numbers.setdefault(one.code, set()).add(owner[one.file])
     shown = {code: sorted(numbers.get(code, set()) - hidden) for code in CATALOGUE}
-    return {code: {number + 1: cases[number] for number in found} for code, found in shown.items() if found}
+    return {code: found for code, found in shown.items() if found}
 
 
 def _with_folders(file: str) -> set[str]:
@@ -75,12 +84,11 @@ def _with_folders(file: str) -> set[str]:
     return {file, *(parent.as_posix() for parent in path.parents)}
 
 
-def spread(items: Mapping[int, Case], number: int) -> dict[int, Case]:
-    """At most `number` of the items, evenly from first to last."""
-    if len(items) <= number:
-        return dict(items)
-    keys = list(items)
-    return {key: items[key] for key in (keys[round(k * (len(keys) - 1) / (number - 1))] for k in range(number))}
+def spread(numbers: Sequence[int], count: int) -> list[int]:
+    """At most `count` of the numbers, evenly from first to last."""
+    if len(numbers) <= count:
+        return list(numbers)
+    return [numbers[round(k * (len(numbers) - 1) / (count - 1))] for k in range(count)]
 
 
 def _tiles(

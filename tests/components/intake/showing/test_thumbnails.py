@@ -55,12 +55,10 @@ def test_a_sheet_is_spread_over_all_that_have_the_fault(broken: Path, contract_o
     contract = contract_of("udiat")
     checked = check_data(contract, broken, phantom=True, contracts=contracts)
     found = images_by_code(checked.faults, checked.cases, folder=broken)["specks"]
-    assert [case.image_id for case in found.values()] == [f"{k:06d}" for k in range(2, 21) if k != 4]
-    assert all(checked.cases[number - 1] == case for number, case in found.items())
+    assert [checked.cases[number - 1].image_id for number in found] == [f"{k:06d}" for k in range(2, 21) if k != 4]
     chosen = spread(found, SHEET_IMAGES)
-    assert len(chosen) == SHEET_IMAGES and {2, 20} <= chosen.keys() and chosen.items() <= found.items()
-    three = {number: found[number] for number in (2, 3, 5)}
-    assert spread(three, SHEET_IMAGES) == three
+    assert len({*chosen}) == SHEET_IMAGES and {2, 20} <= {*chosen} <= {*found} and chosen == sorted(chosen)
+    assert spread([2, 3, 5], SHEET_IMAGES) == [2, 3, 5]
 
 
 def test_what_may_tell_of_a_person_is_not_drawn(broken: Path, contract_of: ContractOf, contracts: Path) -> None:
@@ -70,7 +68,7 @@ def test_what_may_tell_of_a_person_is_not_drawn(broken: Path, contract_of: Contr
     assert {"identity_tag", "calipers"} <= {one.code for one in checked.faults}
     shown = images_by_code(checked.faults, checked.cases, folder=broken)
     assert "identity_tag" not in shown and "calipers" not in shown
-    assert all(case.image_id != "000003" for cases in shown.values() for case in cases.values())
+    assert all(checked.cases[number - 1].image_id != "000003" for found in shown.values() for number in found)
 
 
 def test_a_folder_that_tells_of_a_person_hides_all_in_it(
