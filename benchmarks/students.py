@@ -177,7 +177,7 @@ def _key(place: Place, params: Params) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def test_side(place: Place) -> list[Record]:
+def test_side(place: Place) -> Sequence[Record]:
     """The internal test images, each with the split's group."""
     split = read_split(place.project / SPLIT)
     records = [one for name in sorted(set(split["dataset"])) for one in read_manifest(place.project / INTERNAL / name)]
@@ -202,7 +202,7 @@ def score(place: Place, trainings: Mapping[Training, Path], records: Sequence[Re
     models = {TEACHER: _contender(*load_teacher(place.project / "models/teacher"))}
     models |= {f"{name}, seed {seed}": _contender(*load_student(folder)) for (name, seed), folder in trainings.items()}
     whose = {TEACHER: (TEACHER, "")} | {f"{name}, seed {seed}": (name, seed) for name, seed in trainings}
-    cases = score_records(
+    scored = score_records(
         records,
         models=models,
         prompts=prompts.model_copy(update={"evaluate": evaluate}),
@@ -210,7 +210,7 @@ def score(place: Place, trainings: Mapping[Training, Path], records: Sequence[Re
         device=str(pick_device()),
         partial=place.out / kept,
     )
-    cases = cases[cases["model"].isin(models)].copy()
+    cases = scored.where(model=models).read(scored.columns)
     cases["student"], cases["seed"] = zip(*(whose[model] for model in cases["model"]), strict=True)
     return cases
 

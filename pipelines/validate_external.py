@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from components.evaluation.exposure import by_patients
 from components.evaluation.scoring.cases import Contender
-from components.intake.form.records import read_manifest
+from components.intake.form.records import iterate_manifest
 from components.intake.likeness.proof import proof_stamp
 from components.intake.sides.apart import check_apart
 from components.intake.sides.sources import read_sources
 from components.journal import Journal
+from components.stored_list import StoredList
 from components.types import Record
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import WORKERS, Job, Progress, stage
@@ -35,7 +36,7 @@ DATA = (
 
 
 @step(timeout_s=24 * 3600, retries=2)
-def read_external(job: Job) -> list[Record]:
+def read_external(job: Job) -> StoredList[Record]:
     """Read the records of the run's external datasets, and make sure that none has a relative among the internal ones.
 
     Any internal side counts: val chose the weights, and a relative of a test image isn't external either. Here and not
@@ -44,8 +45,10 @@ def read_external(job: Job) -> list[Record]:
     """
     folder = job.root / "data/02_harmonised"
     clear_departed(folder / "external", keep=job.params.names("external"))
-    internal = [found for name in job.params.names("internal") for found in read_manifest(folder / "internal" / name)]
-    external = [found for name in job.params.names("external") for found in read_manifest(folder / "external" / name)]
+    internal, external = (
+        StoredList(found for name in job.params.names(role) for found in iterate_manifest(folder / role / name))
+        for role in ("internal", "external")
+    )
     check_apart(
         external,
         internal,

@@ -5,8 +5,10 @@ Leaves out: the external datasets (validate_external) and the verdict (gate).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from components.evaluation.validate import select_test
-from components.intake.form.records import read_manifest, read_split
+from components.intake.form.records import iterate_manifest, read_split
 from components.types import Record
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
@@ -25,12 +27,13 @@ DATA = (
 
 
 @step(timeout_s=600, retries=2)
-def read_test(job: Job) -> list[Record]:
+def read_test(job: Job) -> Sequence[Record]:
     """Read the test records, and make sure that none of them was near training."""
     split = read_split(job.root / "data/03_splits/internal.csv")
     folder = job.root / "data/02_harmonised/internal"
-    records = [found for name in split["dataset"].unique() for found in read_manifest(folder / name)]
-    return select_test(records, split)
+    return select_test(
+        (found for name in split["dataset"].unique() for found in iterate_manifest(folder / name)), split
+    )
 
 
 @stage(params=PARAMS, data=DATA, seeds=("prompts.evaluate.seed", "evaluate.seed"), timeout_s=8 * 24 * 3600, on_gpu=True)

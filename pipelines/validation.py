@@ -129,7 +129,7 @@ def _listed(path: Path) -> list[dict[str, Any]]:
 
 
 @step(timeout_s=7 * 24 * 3600)
-def score(job: Job, records: list[Record], models: dict[str, Contender]) -> ValidationResult:
+def score(job: Job, records: Sequence[Record], models: dict[str, Contender]) -> ValidationResult:
     """Score all models on all images; takes up the rows of an interrupted run."""
     return score_models(
         records,

@@ -11,8 +11,9 @@ import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from components.evaluation.prompting.prompts import draw_prompts
 from components.evaluation.scoring.appearance import has_calipers, object_contrast
 from components.evaluation.scoring.cases import Contender, Row, score_image
 from components.evaluation.scoring.metrics import Tolerances
+from components.evaluation.scoring.table import Cases, StoredCases
 from components.intake.form.records import load_image, load_instances, mask_png
 from components.intake.sides.apart import refuse_common
 from components.journal import Journal
@@ -36,19 +38,29 @@ from components.params import EvaluateParams, PromptParams
 from components.promptable import predict
 from components.promptable.guard import check_image
 from components.promptable.runtimes.runtime import THREADS
+from components.stored_list import StoredList
+from components.texts import Numbers
 from components.types import Record
 
 LIBRARY = Path(__file__).parents[1]
-ROWS_AT_ONCE = 2000
+_Sides = tuple[StoredList[Record], StoredList[Record]]
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """The scored cases (one row for each case, prompt and model), `metrics.json`'s content, and the images scored."""
+    """The scored cases (one row for each case, prompt and model), `metrics.json`'s content, and the images scored.
 
-    cases: pd.DataFrame
+    `scored` stands on the disk; `cases` reads it whole, half a kilobyte a row and more.
+    """
+
+    scored: StoredCases
     metrics: dict[str, Any]
-    records: tuple[Record, ...]
+    records: Sequence[Record]
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """All columns of all scored cases, in memory."""
+        return self.scored.read(self.scored.columns)
 
 
 def validate(
@@ -84,7 +96,7 @@ def validate(
         Called with the numbers of images done and of all.
     """
     ordered = _ordered(records)
-    cases = score_records(
+    scored = score_records(
         ordered,
         models=models,
         prompts=prompts,
@@ -95,10 +107,10 @@ def validate(
         engine=engine,
         progress=progress,
     )
-    metrics = summarise(cases, ordered, models=models, params=params) | _guard(
-        models[SUBJECT], cases, predictor, params
+    metrics = summarise(scored, ordered, models=models, params=params) | _guard(
+        models[SUBJECT], scored, predictor, params
     )
-    return ValidationResult(cases=cases, metrics=metrics, records=tuple(ordered))
+    return ValidationResult(scored=scored, metrics=metrics, records=ordered)
 
 
 def score_records(
@@ -112,7 +124,7 @@ def score_records(
     predictor: Predictor = predict,
     engine: Engine = ONE_THREAD,
     progress: Progress | None = None,
-) -> pd.DataFrame:
+) -> StoredCases:
     """The scored cases alone, of any models by any names; arguments as `validate` takes them."""
     ordered = _ordered(records)
     # Keys cover all that the rows depend on, so that the folder itself needs no stamp.
@@ -122,18 +134,11 @@ def score_records(
     needs = Needs(cpus=THREADS, gpus=int(device.startswith("cuda")))
     if progress is not None:
         progress(0, len(ordered))
-    tables: list[pd.DataFrame] = []
-    rows: list[Row] = []
-    for key, found in engine.mapped(Unknown(key_of, scorer, kept.keys()), ordered, progress=progress, needs=needs):
-        rows += kept.settled(key, found)
-        # A table holds a row in a fraction of the memory that a dict takes.
-        if len(rows) >= ROWS_AT_ONCE:
-            tables.append(to_frame(rows))
-            rows = []
-    return pd.concat([*tables, to_frame(rows)], ignore_index=True)
+    done = engine.mapped(Unknown(key_of, scorer, kept.keys()), ordered, progress=progress, needs=needs)
+    return StoredCases(row for key, found in done for row in kept.settled(key, found))
 
 
-def _guard(student: Contender, cases: pd.DataFrame, predictor: Predictor, params: EvaluateParams) -> dict[str, Any]:
+def _guard(student: Contender, cases: Cases, predictor: Predictor, params: EvaluateParams) -> dict[str, Any]:
     """`guard`: the student's guard tried on what isn't ultrasound and on these images; nothing without a
     calibration."""
     if student.calibration is None:
@@ -147,8 +152,15 @@ def _guard(student: Contender, cases: pd.DataFrame, predictor: Predictor, params
     return {"guard": guard_findings(cases, student, who=SUBJECT, tried=tried, bootstrap=bootstrap_of(params))}
 
 
-def _ordered(records: Sequence[Record]) -> list[Record]:
-    return sorted(records, key=lambda record: (record.dataset, record.image_id))
+def _ordered(records: Sequence[Record]) -> Sequence[Record]:
+    """Records by dataset and id: as they are where they are in that order, as those of manifests are."""
+    if all(_place(one) <= _place(following) for one, following in pairwise(records)):
+        return records
+    return records.ordered(_place) if isinstance(records, StoredList) else sorted(records, key=_place)
+
+
+def _place(record: Record) -> tuple[str, str]:
+    return record.dataset, record.image_id
 
 
 def finish(partial: Path) -> None:
@@ -199,78 +211,38 @@ class _Scorer:
         return [row | {"contrast": contrasts.get(row["object_index"]), "calipers": calipers} for row in rows]
 
 
-def to_frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Rows to a table with the columns of CASE_COLUMNS in their types, also where there is no row."""
-    frame = pd.DataFrame(list(rows), columns=list(CASE_COLUMNS))
-    return frame.astype(CASE_COLUMNS)
-
-
-CASE_COLUMNS = {
-    "case_id": "str",
-    "dataset": "str",
-    "image_id": "str",
-    "group": "str",
-    "object_index": "int64",
-    "label": "str",
-    "subject_class": "str",
-    "scanner": "str",
-    "site": "str",
-    "prompt": "str",
-    "prompt_json": "str",
-    "model": "str",
-    "model_digest": "str",
-    "dice": "float64",
-    "iou": "float64",
-    "nsd_px": "float64",
-    "nsd_mm": "float64",
-    "hd95_px": "float64",
-    "hd_px": "float64",
-    "hd95_mm": "float64",
-    "hd_mm": "float64",
-    "area_error_share": "float64",
-    "miss": "float64",
-    "false_region": "float64",
-    "fallback": "float64",
-    "quality": "float64",
-    "confidence": "float64",
-    "guard_score": "float64",
-    "abstain": "float64",
-    "contrast": "float64",
-    "calipers": "float64",
-    "area_px": "int64",
-    "predicted_area_px": "int64",
-    "height_px": "int64",
-    "width_px": "int64",
-    "spacing_row_mm": "float64",
-    "spacing_column_mm": "float64",
-    "phantom": "bool",
-    "flags": "str",
-    "mask_counts": "str",
-}
-"""Columns of cases.parquet and their types; `mask_counts` are COCO run lengths of the predicted mask."""
-
-
-def select_test(records: Sequence[Record], split: pd.DataFrame) -> list[Record]:
+def select_test(records: Iterable[Record], split: pd.DataFrame) -> StoredList[Record]:
     """The records whose part of the split is `test`, each with the split's group.
 
     The split joins relatives that the manifest doesn't know (near copies), so that its groups are what intervals
-    must be resampled by. Neither its groups nor the manifest's may cross.
+    must be resampled by. Neither its groups nor the manifest's may cross. Records are passed over, and held on the
+    disk.
 
     Raises
     ------
     LeakError
         If a group or an image (by its pixels) of theirs is also in `train` or `val`.
     """
-    columns = (split[name].astype(str) for name in ("dataset", "image_id", "split", "group"))
-    rows = {(dataset, image_id): (part, group) for dataset, image_id, part, group in zip(*columns, strict=True)}
-    placed = [(rows[key], record) for record in records if (key := (record.dataset, record.image_id)) in rows]
-    known = [record for (part, _), record in placed if part == "test"]
-    test = [replace(record, group=group) for (part, group), record in placed if part == "test"]
-    seen = [record for (part, _), record in placed if part in ("train", "val")]
-    joined = [replace(record, group=group) for (part, group), record in placed if part in ("train", "val")]
-    for some, others in ((known, seen), (test, joined)):
-        refuse_common(some, others, between="the test images and those of training or validation")
-    return test
+    known, joined = _sides(records, split)
+    for test, seen in (known, joined):
+        refuse_common(test, seen, between="the test images and those of training or validation")
+    return joined[0]
+
+
+def _sides(records: Iterable[Record], split: pd.DataFrame) -> tuple[_Sides, _Sides]:
+    """The records of the test side, and those of training and validation: with their own groups, and the split's."""
+    names, parts, groups = (split[name].astype("str") for name in ("image_id", "split", "group"))
+    places = enumerate(zip(split["dataset"].astype("str"), names, strict=True))
+    rows = Numbers((f"{dataset}/{image_id}", at) for at, (dataset, image_id) in places)
+    known: _Sides = (StoredList(), StoredList())
+    joined: _Sides = (StoredList(), StoredList())
+    for record in records:
+        at = rows.get(f"{record.dataset}/{record.image_id}")
+        if at is not None:
+            seen = int(parts.iloc[at] != "test")
+            known[seen].append(record)
+            joined[seen].append(replace(record, group=str(groups.iloc[at])))
+    return known, joined
 
 
 def _run_key(models: Mapping[str, Contender], prompts: PromptParams, tolerances: Tolerances, device: str) -> str:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from components.evaluation.comparing.pairs import in_order, side_by_side
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, cluster_means, paired_differences
 from components.evaluation.prompting.prompts import NOTHING, SHIFT_AND_SCALE
+from components.evaluation.scoring.table import Cases, as_cases
 
 CURVE = {"box": 0.0, **SHIFT_AND_SCALE}
 """Kinds of prompt on the jitter curve, and their fractions."""
@@ -35,36 +37,40 @@ class FalseRegions:
     count: int
 
 
-def jitter_curves(cases: pd.DataFrame, *, bootstrap: Bootstrap) -> dict[str, list[CurvePoint]]:
+def jitter_curves(cases: Cases | pd.DataFrame, *, bootstrap: Bootstrap) -> dict[str, list[CurvePoint]]:
     """Each model's curve on a dataset's cases, fractions ascending; empty unless some were moved and scaled."""
-    if not cases["prompt"].isin(SHIFT_AND_SCALE).any():
+    on_curve = as_cases(cases).where(prompt=CURVE)
+    if not set(on_curve.different("prompt")) & set(SHIFT_AND_SCALE):
         return {}
-    on_curve = cases[cases["prompt"].isin(CURVE)]
-    return {str(who): _curve(of, bootstrap) for who, of in on_curve.groupby("model", sort=False)}
+    return {who: _curve(on_curve.where(model=who), bootstrap) for who in on_curve.different("model")}
 
 
-def _curve(cases: pd.DataFrame, bootstrap: Bootstrap) -> list[CurvePoint]:
-    by_kind = {kind: of.set_index(["group", "case_id"])["dice"] for kind, of in cases.groupby("prompt")}
+def _curve(cases: Cases, bootstrap: Bootstrap) -> list[CurvePoint]:
+    kinds = set(cases.different("prompt"))
     points = []
     for kind, jitter in CURVE.items():
-        if kind not in by_kind:
+        if kind not in kinds:
             continue
-        moved = by_kind[kind].sort_index()
-        groups = moved.index.get_level_values("group").tolist()
-        (mean,) = cluster_means(moved.to_frame(), groups, bootstrap=bootstrap)
+        moved = in_order(_dices(cases, kind), by=("group", "case_id"))
+        (mean,) = cluster_means(moved[["dice"]], moved["group"], bootstrap=bootstrap)
         change = None
-        if jitter and "box" in by_kind:
-            both = pd.concat([moved, by_kind["box"]], axis=1, join="inner", keys=["moved", "exact"]).sort_index()
-            shared = both.index.get_level_values("group").tolist()
-            (change,) = paired_differences(both[["moved"]], both[["exact"]], shared, bootstrap=bootstrap)
+        if jitter and "box" in kinds:
+            both = side_by_side(moved, _dices(cases, "box"), by=("group", "case_id"), columns=["dice"])
+            (change,) = paired_differences(both.first, both.second, both.groups, bootstrap=bootstrap)
         points.append(CurvePoint(jitter, mean, change))
     return points
 
 
-def false_regions(cases: pd.DataFrame, *, bootstrap: Bootstrap) -> dict[str, FalseRegions]:
+def _dices(cases: Cases, kind: str) -> pd.DataFrame:
+    return cases.where(prompt=kind).read(["dataset", "group", "case_id", "dice"])
+
+
+def false_regions(cases: Cases | pd.DataFrame, *, bootstrap: Bootstrap) -> dict[str, FalseRegions]:
     """What each model finds in a dataset's boxes without an object; empty where no such box was asked."""
+    asked = as_cases(cases).where(prompt=NOTHING)
     found = {}
-    for who, of in cases[cases["prompt"] == NOTHING].groupby("model", sort=False):
-        (rate,) = cluster_means(of[["false_region"]], of["group"].tolist(), bootstrap=bootstrap)
-        found[str(who)] = FalseRegions(rate, int(of["false_region"].sum()))
+    for who in asked.different("model"):
+        rows = asked.where(model=who).read(["group", "false_region"])
+        (rate,) = cluster_means(rows[["false_region"]], rows["group"], bootstrap=bootstrap)
+        found[who] = FalseRegions(rate, int(rows["false_region"].sum()))
     return found

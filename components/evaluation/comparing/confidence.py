@@ -19,7 +19,6 @@ Leaves out: how a calibration is made (components/evaluation/calibrating), JSON 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +28,9 @@ from scipy import sparse
 from components.evaluation.comparing.statistics import (
     Bootstrap,
     Estimate,
+    Names,
     group_draws,
+    group_numbers,
     group_weights,
     percentile_interval,
 )
@@ -57,7 +58,7 @@ class RiskCurve:
     risk: Vector
 
 
-def reliability(confidence: Vector, iou: Vector, groups: Sequence[str], *, bins: int) -> list[ReliabilityBin]:
+def reliability(confidence: Vector, iou: Vector, groups: Names, *, bins: int) -> list[ReliabilityBin]:
     """The bins of equal width on 0 to 1 that hold a case (N confidences, true IoU and groups)."""
     weights, places = group_weights(groups), _places(confidence, bins)
     found = []
@@ -77,9 +78,7 @@ def reliability(confidence: Vector, iou: Vector, groups: Sequence[str], *, bins:
     return found
 
 
-def calibration_error(
-    confidence: Vector, iou: Vector, groups: Sequence[str], *, bins: int, bootstrap: Bootstrap
-) -> Estimate:
+def calibration_error(confidence: Vector, iou: Vector, groups: Names, *, bins: int, bootstrap: Bootstrap) -> Estimate:
     """The expected calibration error (N confidences, true IoU and groups), with an interval."""
     if len(confidence) == 0:
         return _nothing()
@@ -91,7 +90,7 @@ def calibration_error(
     return _estimate(mean, np.concatenate(resampled), n=len(confidence), groups=count, bootstrap=bootstrap)
 
 
-def risk_coverage(confidence: Vector, risk: Vector, groups: Sequence[str]) -> RiskCurve:
+def risk_coverage(confidence: Vector, risk: Vector, groups: Names) -> RiskCurve:
     """The curve of N cases; empty without any."""
     if len(confidence) == 0:
         return RiskCurve(np.empty(0), np.empty(0))
@@ -102,25 +101,27 @@ def risk_coverage(confidence: Vector, risk: Vector, groups: Sequence[str]) -> Ri
     return RiskCurve(coverage, lost / coverage)
 
 
-def area_under_risk(confidence: Vector, risk: Vector, groups: Sequence[str], *, bootstrap: Bootstrap) -> Estimate:
+def area_under_risk(confidence: Vector, risk: Vector, groups: Names, *, bootstrap: Bootstrap) -> Estimate:
     """AURC: the selective risk's mean over all coverages, with an interval (N confidences, risks and groups)."""
     if len(confidence) == 0:
         return _nothing()
     mean, resampled = _drawn_areas(confidence, risk, groups, bootstrap)
-    return _estimate(mean, resampled, n=len(confidence), groups=len(set(groups)), bootstrap=bootstrap)
+    return _estimate(mean, resampled, n=len(confidence), groups=len(group_numbers(groups)[1]), bootstrap=bootstrap)
 
 
 def area_difference(
-    first: tuple[Vector, Vector], second: tuple[Vector, Vector], groups: Sequence[str], *, bootstrap: Bootstrap
+    first: tuple[Vector, Vector], second: tuple[Vector, Vector], groups: Names, *, bootstrap: Bootstrap
 ) -> Estimate:
     """The first AURC minus the second, of confidences and risks (N each) on the same cases, both resampled together."""
     if len(groups) == 0:
         return _nothing()
     (mean, resampled), (other, of_other) = (_drawn_areas(*one, groups, bootstrap) for one in (first, second))
-    return _estimate(mean - other, resampled - of_other, n=len(groups), groups=len(set(groups)), bootstrap=bootstrap)
+    return _estimate(
+        mean - other, resampled - of_other, n=len(groups), groups=len(group_numbers(groups)[1]), bootstrap=bootstrap
+    )
 
 
-def _drawn_areas(confidence: Vector, risk: Vector, groups: Sequence[str], bootstrap: Bootstrap) -> tuple[float, Vector]:
+def _drawn_areas(confidence: Vector, risk: Vector, groups: Names, bootstrap: Bootstrap) -> tuple[float, Vector]:
     """The area of all groups, and of each resample (R)."""
     codes, within, count = _grouped(groups)
     levels = _levels(confidence)
@@ -151,10 +152,10 @@ def _places(confidence: Vector, bins: int) -> NDArray[np.int64]:
     return np.clip((confidence * bins).astype(np.int64), 0, bins - 1)
 
 
-def _grouped(groups: Sequence[str]) -> tuple[NDArray[np.int64], Vector, int]:
+def _grouped(groups: Names) -> tuple[NDArray[np.int64], Vector, int]:
     """Each case's group as a number (N), its weight within that group (N), and how many groups there are."""
-    names, codes, counts = np.unique(np.asarray(groups, dtype=object), return_inverse=True, return_counts=True)
-    return codes.astype(np.int64), 1.0 / counts[codes], len(names)
+    codes, counts = group_numbers(groups)
+    return codes, 1.0 / counts[codes], len(counts)
 
 
 def _estimate(mean: float, resampled: Vector, *, n: int, groups: int, bootstrap: Bootstrap) -> Estimate:

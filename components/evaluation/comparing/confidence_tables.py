@@ -34,6 +34,7 @@ from components.evaluation.comparing.names import CHAMPION, SUBJECT
 from components.evaluation.comparing.statistics import Bootstrap, cluster_mean
 from components.evaluation.prompting.prompts import NOTHING
 from components.evaluation.scoring.cases import Contender
+from components.evaluation.scoring.table import Cases, as_cases
 
 ROLES = (SUBJECT, CHAMPION)
 """Whose confidence is judged: what would be served, and what is."""
@@ -50,20 +51,26 @@ class Tried:
 
 
 def confidence_by_prompt(
-    cases: pd.DataFrame, models: Mapping[str, Contender], *, bins: int, bootstrap: Bootstrap
+    cases: Cases | pd.DataFrame, models: Mapping[str, Contender], *, bins: int, bootstrap: Bootstrap
 ) -> dict[str, Any]:
     """A dataset's cases to {kind of prompt: {model: …}}, for the models of ROLES that state a quality."""
     found: dict[str, Any] = {}
-    for kind in dict.fromkeys(cases["prompt"]):
-        of_kind = cases[(cases["prompt"] == kind) & cases["dice"].notna()]
+    table = as_cases(cases)
+    for kind in table.different("prompt"):
         by_who = {
             who: _one(own, models[who], bins=bins, bootstrap=bootstrap)
             for who in ROLES
-            if who in models and _states(own := of_kind[of_kind["model"] == who], models[who])
+            if who in models and _states(own := _answers(table.where(prompt=kind, model=who)), models[who])
         }
         if kind != NOTHING and by_who:
             found[kind] = by_who
     return found
+
+
+def _answers(cases: Cases) -> pd.DataFrame:
+    """A model's answers at a kind of prompt, and what it said of them, where there was an object."""
+    rows = cases.read(["group", "dice", "iou", "quality", "confidence", "abstain"])
+    return rows[rows["dice"].notna()]
 
 
 def _states(cases: pd.DataFrame, model: Contender) -> bool:
@@ -79,7 +86,7 @@ def _numbers(values: pd.Series) -> NDArray[np.float64]:
 
 def _one(cases: pd.DataFrame, model: Contender, *, bins: int, bootstrap: Bootstrap) -> dict[str, Any]:
     calibrated = model.calibration is not None
-    groups = cases["group"].tolist()
+    groups = cases["group"]
     stated = _numbers(cases["quality"])
     confidence = _numbers(cases["confidence"]) if calibrated else stated
     iou, dice = cases["iou"].to_numpy(dtype=np.float64), cases["dice"].to_numpy(dtype=np.float64)
@@ -97,7 +104,7 @@ def _one(cases: pd.DataFrame, model: Contender, *, bins: int, bootstrap: Bootstr
     return {
         "calibrated": calibrated,
         "n": len(cases),
-        "groups": len(set(groups)),
+        "groups": int(groups.nunique()),
         "ece": to_json(error, bootstrap),
         "ece_raw": to_json(raw, bootstrap),
         "aurc": to_json(area_under_risk(confidence, 1 - dice, groups, bootstrap=bootstrap), bootstrap),
@@ -114,7 +121,7 @@ def _thinned(curve: RiskCurve) -> list[dict[str, float]]:
 
 
 def guard_findings(
-    cases: pd.DataFrame, subject: Contender, *, who: str, tried: Sequence[Tried], bootstrap: Bootstrap
+    cases: Cases | pd.DataFrame, subject: Contender, *, who: str, tried: Sequence[Tried], bootstrap: Bootstrap
 ) -> dict[str, Any]:
     """What the guard of a calibrated model does: on images that aren't ultrasound, and on each dataset's images with a
     case.
@@ -127,13 +134,17 @@ def guard_findings(
     if subject.calibration is None:
         raise ValueError(f"{who} carries no calibration, and so no guard")
     threshold = subject.calibration.guard.threshold
-    images = cases[cases["model"] == who].drop_duplicates(["dataset", "image_id"])
+    images = (
+        as_cases(cases)
+        .where(model=who)
+        .read(["dataset", "image_id", "group", "guard_score"], once=["dataset", "image_id"])
+    )
     return {
         "threshold": threshold,
         "not_ultrasound": [{"kind": one.kind, "n": one.n, "flagged": one.flagged} for one in tried],
         "false_alarms": {
             str(name): to_json(
-                cluster_mean(~(of["guard_score"] <= threshold), of["group"].tolist(), bootstrap=bootstrap), bootstrap
+                cluster_mean(~(of["guard_score"] <= threshold), of["group"], bootstrap=bootstrap), bootstrap
             )
             for name, of in images.groupby("dataset")
         },

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from components.evaluation.baselines import ELLIPSE
 from components.evaluation.comparing.json_form import to_json
+from components.evaluation.comparing.pairs import pairs
 from components.evaluation.comparing.statistics import (
     Bootstrap,
     Estimate,
@@ -21,9 +20,10 @@ from components.evaluation.comparing.statistics import (
 )
 from components.evaluation.comparing.subgroups import Subgroup, find_subgroups, worst_subgroup
 from components.evaluation.scoring.cases import METRIC_COLUMNS
+from components.evaluation.scoring.table import Cases
 
 
-def contenders(cases: pd.DataFrame, *, bootstrap: Bootstrap) -> dict[str, Any]:
+def contenders(cases: Cases, *, bootstrap: Bootstrap) -> dict[str, Any]:
     """Each contender's metrics by name, and its skill where there is an ellipse.
 
     Raises
@@ -31,47 +31,40 @@ def contenders(cases: pd.DataFrame, *, bootstrap: Bootstrap) -> dict[str, Any]:
     ValueError
         If a mean Dice is above what its mean IoU allows: the cases weren't scored by one definition.
     """
-    found = {who: _metrics(cases[cases["model"] == who], bootstrap) for who in dict.fromkeys(cases["model"])}
-    for who, estimate in _skills(cases, bootstrap).items():
-        found[who]["skill"] = to_json(estimate, bootstrap)
-    return found
-
-
-def _skills(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Estimate]:
-    """What share of the distance from the ellipse's mean Dice to 1 each other contender gains, on common cases.
-
-    Empty where there is no ellipse; undefined where it is perfect.
-    """
-    by_who = {who: of.set_index(["group", "case_id"])["dice"] for who, of in cases.groupby("model", sort=False)}
-    if ELLIPSE not in by_who:
-        return {}
-    found = {}
-    for who, ours in by_who.items():
+    found = {who: _metrics(cases.where(model=who), bootstrap) for who in cases.different("model")}
+    for who in found if ELLIPSE in found else ():
         if who != ELLIPSE:
-            both = pd.concat([ours, by_who[ELLIPSE]], axis=1, join="inner", keys=["ours", "ellipse"]).sort_index()
-            gained, possible = both["ours"] - both["ellipse"], 1 - both["ellipse"]
-            groups = both.index.get_level_values("group").tolist()
-            found[str(who)] = cluster_ratio(gained, possible, groups, bootstrap=bootstrap)
+            found[who]["skill"] = to_json(_skill(cases, who, bootstrap), bootstrap)
     return found
 
 
-def _metrics(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+def _skill(cases: Cases, who: str, bootstrap: Bootstrap) -> Estimate:
+    """What share of the distance from the ellipse's mean Dice to 1 a contender gains, on common cases; undefined where
+    the ellipse is perfect."""
+    both = pairs(cases, who, ELLIPSE, columns=["dice"])
+    ours, ellipse = both.first["dice"].to_numpy(), both.second["dice"].to_numpy()
+    return cluster_ratio(ours - ellipse, 1 - ellipse, both.groups, bootstrap=bootstrap)
+
+
+def _metrics(cases: Cases, bootstrap: Bootstrap) -> dict[str, Any]:
+    columns = METRIC_COLUMNS | {"fallback_rate": "fallback"}
+    rows = cases.read(["group", *columns.values()])
     # Millimetres appear only where some image states its spacing; pixels and millimetres are never averaged.
     shown = {
         name: column
-        for name, column in (METRIC_COLUMNS | {"fallback_rate": "fallback"}).items()
-        if not name.endswith(("_mm", "fallback_rate")) or cases[column].notna().any()
+        for name, column in columns.items()
+        if not name.endswith(("_mm", "fallback_rate")) or rows[column].notna().any()
     }
-    estimates = cluster_means(cases[list(shown.values())], cases["group"].tolist(), bootstrap=bootstrap)
+    estimates = cluster_means(rows[list(shown.values())], rows["group"], bootstrap=bootstrap)
     found = {name: to_json(estimate, bootstrap) for name, estimate in zip(shown, estimates, strict=True)}
     for name in ("miss_rate", "fallback_rate"):
         if name in found:
-            found[name]["count"] = int(cases[shown[name]].sum())
+            found[name]["count"] = int(rows[shown[name]].sum())
     _refuse_impossible(found["dice"]["mean"], found["iou"]["mean"])
     return found
 
 
-def subgroup_means(cases: pd.DataFrame, *, subject: str, bootstrap: Bootstrap, min_groups: int) -> dict[str, Any]:
+def subgroup_means(cases: Cases, *, subject: str, bootstrap: Bootstrap, min_groups: int) -> dict[str, Any]:
     """The means of every subgroup, and which of them is the worst of `subject`; raises as `contenders`."""
     found = find_subgroups(cases, bootstrap=bootstrap, min_groups=min_groups)
     worst = worst_subgroup(found, subject)

@@ -16,6 +16,7 @@ import pandas as pd
 from components.evaluation.comparing.names import SUBJECT
 from components.evaluation.prompting.prompts import NOTHING
 from components.evaluation.scoring.cases import Contender
+from components.evaluation.scoring.table import Cases, as_cases
 from components.params import SISTER_NAMES
 
 SISTER = SISTER_NAMES
@@ -28,13 +29,13 @@ def is_sister(who: str) -> bool:
     return who.startswith(SISTER)
 
 
-def without_sisters(cases: pd.DataFrame) -> pd.DataFrame:
-    """The cases of all others; the table itself where there is no sister."""
-    sisters = cases["model"].str.startswith(SISTER)
-    return cases[~sisters] if sisters.any() else cases
+def without_sisters(cases: Cases | pd.DataFrame) -> Cases:
+    """The cases of all others."""
+    table = as_cases(cases)
+    return table.where(model=[who for who in table.different("model") if not is_sister(who)])
 
 
-def seed_spread(cases: pd.DataFrame, models: Mapping[str, Contender]) -> dict[str, Any]:
+def seed_spread(cases: Cases | pd.DataFrame, models: Mapping[str, Contender]) -> dict[str, Any]:
     """`seeds` of metrics.json, for JSON alone; nothing where there are no sisters.
 
     `each` has the mean Dice of the student and every sister by dataset (and `all`) and prompt; `spread` mean, standard
@@ -43,8 +44,7 @@ def seed_spread(cases: pd.DataFrame, models: Mapping[str, Contender]) -> dict[st
     """
     if not any(is_sister(who) for who in models):
         return {}
-    ours = cases[(cases["model"] == SUBJECT) | cases["model"].str.startswith(SISTER)]
-    means = _means(ours[ours["prompt"] != NOTHING])
+    means = _means(as_cases(cases))
     each = {
         dataset: {kind: {who: {"dice": mean} for who, mean in by_who.items()} for kind, by_who in by_kind.items()}
         for dataset, by_kind in means.items()
@@ -55,16 +55,29 @@ def seed_spread(cases: pd.DataFrame, models: Mapping[str, Contender]) -> dict[st
     return {"seeds": {"candidate_seed": models[SUBJECT].seed, "each": each, "spread": spread}}
 
 
-def _means(cases: pd.DataFrame) -> dict[str, dict[str, dict[str, float]]]:
+def _means(cases: Cases) -> dict[str, dict[str, dict[str, float]]]:
     """Mean Dice by dataset (`all` last), prompt and role; a role without any defined Dice has none."""
-    keys = ["dataset", "prompt", "model"]
-    by_group = cases.groupby([*keys, "group"], sort=False)["dice"].mean().dropna().reset_index()
-    by_dataset = by_group.groupby(keys, sort=False)["dice"].mean().reset_index()
-    pooled = by_dataset.groupby(keys[1:], sort=False)["dice"].mean().reset_index()
+    ours = cases.where(model=[who for who in cases.different("model") if who == SUBJECT or is_sister(who)])
+    asked = ours.read(["dataset", "prompt"], once=["dataset", "prompt"])
+    parts = [
+        _of_groups(ours, str(dataset), str(kind)) for dataset, kind in asked.itertuples(index=False) if kind != NOTHING
+    ]
+    if not parts:
+        return {}
+    by_dataset = pd.concat(parts)
+    pooled = by_dataset.groupby(["prompt", "model"], sort=False)["dice"].mean().reset_index()
     found: dict[str, dict[str, dict[str, float]]] = {}
     for row in [*by_dataset.to_dict("records"), *pooled.assign(dataset=POOLED).to_dict("records")]:
         found.setdefault(row["dataset"], {}).setdefault(row["prompt"], {})[row["model"]] = float(row["dice"])
     return found
+
+
+def _of_groups(cases: Cases, dataset: str, kind: str) -> pd.DataFrame:
+    """Each model's mean over groups of its mean Dice in each, where any is defined: a row for each."""
+    rows = cases.where(dataset=dataset, prompt=kind).read(["model", "group", "dice"])
+    by_group = rows.groupby(["model", "group"], sort=False)["dice"].mean().dropna().reset_index()
+    means = by_group.groupby("model", sort=False)["dice"].mean().reset_index()
+    return means.assign(dataset=dataset, prompt=kind)
 
 
 def _spread(by_who: Mapping[str, float]) -> dict[str, Any]:

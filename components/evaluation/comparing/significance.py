@@ -17,6 +17,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from components.evaluation.comparing.statistics import Names, ranks
+
 
 @dataclass(frozen=True, slots=True)
 class MissTest:
@@ -27,7 +29,7 @@ class MissTest:
     p: float
 
 
-def signed_rank_p(difference: ArrayLike, groups: Sequence[object]) -> float:
+def signed_rank_p(difference: ArrayLike, groups: Names) -> float:
     """Two-sided p of Wilcoxon's signed rank test on the groups' mean differences (N cases in).
 
     Differences of zero are left out (Wilcoxon 1945); 1 where all are zero, NaN without two groups.
@@ -38,7 +40,7 @@ def signed_rank_p(difference: ArrayLike, groups: Sequence[object]) -> float:
     return float(stats.wilcoxon(means).pvalue) if np.any(means) else 1.0
 
 
-def miss_test(first: ArrayLike, second: ArrayLike, groups: Sequence[object]) -> MissTest:
+def miss_test(first: ArrayLike, second: ArrayLike, groups: Names) -> MissTest:
     """The exact two-sided test of misses (0 or 1; N cases each): binomial on the groups in which the two differ.
 
     McNemar 1947 where each group is one case. NaN where there is no case, 1 where no group differs.
@@ -62,9 +64,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def _by_group(difference: ArrayLike, groups: Sequence[object]) -> NDArray[np.float64]:
+def _by_group(difference: ArrayLike, groups: Names) -> NDArray[np.float64]:
     """The mean of each group's defined differences; groups without any are left out."""
     column = pd.Series(np.asarray(difference, dtype=np.float64)).dropna()
-    names = pd.Series(list(groups), dtype=object).loc[column.index]
     # Rounded, so that sums in another order give no difference where there is none.
-    return np.asarray(column.groupby(names.to_numpy(), sort=False).mean().round(12).to_numpy())
+    return np.asarray(column.groupby(ranks(groups)[column.index], sort=False).mean().round(12).to_numpy())

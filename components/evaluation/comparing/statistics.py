@@ -24,8 +24,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+Names = Sequence[object] | pd.Series
+"""What each of many cases belongs to, by name; a column of text is many times smaller than a list of it."""
 CHUNK_ENTRIES = 400_000
 """Weights at a time: few enough for a processor's cache, enough for the matrix product."""
 
@@ -53,16 +56,14 @@ class Estimate:
     undefined: int
 
 
-def cluster_mean(
-    values: ArrayLike, groups: Sequence[object], *, bootstrap: Bootstrap, strata: Sequence[object] | None = None
-) -> Estimate:
+def cluster_mean(values: ArrayLike, groups: Names, *, bootstrap: Bootstrap, strata: Names | None = None) -> Estimate:
     """Mean of `values` (N) over cases, groups and strata, with a percentile interval; see `cluster_means`."""
     column = np.asarray(values, dtype=np.float64)[:, None]
     return cluster_means(column, groups, bootstrap=bootstrap, strata=strata)[0]
 
 
 def cluster_means(
-    values: ArrayLike, groups: Sequence[object], *, bootstrap: Bootstrap, strata: Sequence[object] | None = None
+    values: ArrayLike, groups: Names, *, bootstrap: Bootstrap, strata: Names | None = None
 ) -> tuple[Estimate, ...]:
     """Means of the columns of `values` (N K) over cases, groups and strata, each with a percentile interval.
 
@@ -75,15 +76,14 @@ def cluster_means(
         If the lists differ in length.
     """
     numbers = np.asarray(values, dtype=np.float64)
-    of_strata = _of_strata(groups, strata, cases=len(numbers))
-    codes, stratum_of_group = _codes(groups, of_strata)
+    codes, stratum_of_group = _codes(*_ranked(groups, strata, cases=len(numbers)))
     defined = np.isfinite(numbers)
     group_means = _group_means(numbers, codes, defined, count=len(stratum_of_group))
     present = np.isfinite(group_means)  # G K
     found: list[Estimate] = [_nothing(len(numbers))] * numbers.shape[1]
     # Columns that are defined in the same groups share their resamples; most often that is all of them.
-    for pattern in np.unique(present, axis=1).T:
-        columns = np.flatnonzero((present == pattern[:, None]).all(axis=0))
+    for columns in _alike(present):
+        pattern = present[:, columns[0]]
         if not pattern.any():
             continue
         by_stratum = [
@@ -108,10 +108,10 @@ def cluster_means(
 def paired_differences(
     first: ArrayLike,
     second: ArrayLike,
-    groups: Sequence[object],
+    groups: Names,
     *,
     bootstrap: Bootstrap,
-    strata: Sequence[object] | None = None,
+    strata: Names | None = None,
 ) -> tuple[Estimate, ...]:
     """Means of first minus second (N K each), case by case; a pair of which either is NaN is undefined."""
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
@@ -121,10 +121,10 @@ def paired_differences(
 def cluster_ratio(
     numerators: ArrayLike,
     denominators: ArrayLike,
-    groups: Sequence[object],
+    groups: Names,
     *,
     bootstrap: Bootstrap,
-    strata: Sequence[object] | None = None,
+    strata: Names | None = None,
 ) -> Estimate:
     """The mean of `numerators` over the mean of `denominators` (N each), both resampled together.
 
@@ -137,13 +137,12 @@ def cluster_ratio(
         If the lists differ in length.
     """
     numbers = np.stack([np.asarray(one, dtype=np.float64) for one in (numerators, denominators)], axis=1)  # N 2
-    of_strata = _of_strata(groups, strata, cases=len(numbers))
+    of_group, of_stratum = _ranked(groups, strata, cases=len(numbers))
     kept = np.isfinite(numbers).all(axis=1)
     n = int(np.count_nonzero(kept))
     if n == 0:
         return _nothing(len(numbers))
-    places = np.flatnonzero(kept).tolist()
-    codes, stratum_of_group = _codes([groups[at] for at in places], [of_strata[at] for at in places])
+    codes, stratum_of_group = _codes(of_group[kept], of_stratum[kept])
     count = len(stratum_of_group)
     group_means = _group_means(numbers[kept], codes, np.ones((n, 2), dtype=np.bool_), count=count)
     by_stratum = [group_means[stratum_of_group == stratum] for stratum in np.unique(stratum_of_group)]
@@ -162,34 +161,52 @@ def _nothing(cases: int) -> Estimate:
     return Estimate(math.nan, math.nan, math.nan, n=0, groups=0, undefined=cases)
 
 
-def _of_strata(groups: Sequence[object], strata: Sequence[object] | None, *, cases: int) -> Sequence[object]:
-    """Each case's stratum, the same for all where none are given; ValueError if the lists differ in length."""
-    of_strata = strata if strata is not None else [0] * cases
-    if not len(groups) == len(of_strata) == cases:
-        raise ValueError(f"{cases} values, {len(groups)} groups, {len(of_strata)} strata")
-    return of_strata
+def ranks(names: Names) -> NDArray[np.int64]:
+    """Each name's place (N) among the different ones, in the order of their texts."""
+    column = names if isinstance(names, pd.Series) else pd.Series(list(names), dtype=object)
+    found, different = pd.factorize(column, use_na_sentinel=False)
+    places = np.empty(len(different), dtype=np.int64)
+    places[different.astype("str").argsort()] = np.arange(len(different))
+    return np.asarray(places[found])
 
 
-def _codes(groups: Sequence[object], strata: Sequence[object]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each case the number of its group (N), and for each group the number of its stratum (G)."""
-    keys = list(zip(strata, groups, strict=True))
+def _ranked(groups: Names, strata: Names | None, *, cases: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The ranks of each case's group and stratum, which is the same for all where none are given; ValueError if the
+    lists differ in length."""
+    if not len(groups) == (cases if strata is None else len(strata)) == cases:
+        told = "no" if strata is None else len(strata)
+        raise ValueError(f"{cases} values, {len(groups)} groups, {told} strata")
+    return ranks(groups), np.zeros(cases, dtype=np.int64) if strata is None else ranks(strata)
+
+
+def _codes(of_group: NDArray[np.int64], of_stratum: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each case the number of its group (N), and for each group the number of its stratum (G), from their ranks."""
     # In the order of their names, so that the draws, and with them the bounds, don't depend on the order of the rows.
-    ordered = sorted(dict.fromkeys(keys), key=lambda key: (str(key[0]), str(key[1])))
-    group_numbers = {key: number for number, key in enumerate(ordered)}
-    stratum_numbers = {stratum: number for number, stratum in enumerate(dict.fromkeys(key[0] for key in ordered))}
-    codes = np.array([group_numbers[key] for key in keys], dtype=np.int64)
-    return codes, np.array([stratum_numbers[stratum] for stratum, _ in ordered], dtype=np.int64)
+    many = of_group.max(initial=0) + 1
+    different, codes = np.unique(of_stratum * many + of_group, return_inverse=True)
+    return codes, np.unique(different // many, return_inverse=True)[1]
+
+
+def _alike(present: NDArray[np.bool_]) -> list[list[int]]:
+    """The columns of a table (G K) in lists of those that are equal."""
+    found: dict[bytes, list[int]] = {}
+    for column in range(present.shape[1]):
+        found.setdefault(present[:, column].tobytes(), []).append(column)
+    return list(found.values())
 
 
 def _group_means(
     numbers: NDArray[np.float64], codes: NDArray[np.int64], defined: NDArray[np.bool_], *, count: int
 ) -> NDArray[np.float64]:
     """The mean of each group's defined cases, G K; NaN where a group has none."""
-    kept = np.where(defined, numbers, 0.0)
-    sums = np.stack([np.bincount(codes, weights=column, minlength=count) for column in kept.T], axis=1)
-    counts = np.stack([np.bincount(codes, weights=column, minlength=count) for column in defined.T], axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(sums / counts)
+    means = np.empty((count, numbers.shape[1]))
+    # One column after the other: sums and counts of all would be as large as the numbers themselves.
+    for column, known in enumerate(defined.T):
+        sums = np.bincount(codes, weights=np.where(known, numbers[:, column], 0.0), minlength=count)
+        counts = np.bincount(codes, weights=known, minlength=count)
+        with np.errstate(invalid="ignore"):
+            means[:, column] = sums / counts
+    return means
 
 
 def _intervals(
@@ -249,8 +266,13 @@ def percentile_interval(resampled: NDArray[np.float64], confidence: float) -> tu
     return float(low), float(high)
 
 
-def group_weights(groups: Sequence[object]) -> NDArray[np.float64]:
+def group_numbers(groups: Names) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of each case's group (N), in the order of their names, and how many cases each group has (G)."""
+    found = ranks(groups)
+    return found, np.bincount(found)
+
+
+def group_weights(groups: Names) -> NDArray[np.float64]:
     """Each case's weight (N) in a mean over groups of the mean over each group's cases; they sum to 1."""
-    codes, _ = _codes(groups, [0] * len(groups))
-    counts = np.bincount(codes)
+    codes, counts = group_numbers(groups)
     return np.asarray(1.0 / (counts[codes] * len(counts)), dtype=np.float64)

@@ -10,15 +10,17 @@ called the worst. Leaves out: intervals (components/evaluation/comparing/statist
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from components.evaluation.comparing.names import ORIGINS
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, cluster_means
+from components.evaluation.scoring.table import Cases, as_cases
 
 SUBGROUP_COLUMNS = {"dice": "dice", "iou": "iou", "nsd": "nsd_px", "miss_rate": "miss"}
 QUARTERS = {
@@ -26,7 +28,8 @@ QUARTERS = {
     "contrast": ("contrast", ("lowest", "second", "third", "highest")),
 }
 NAMED = {"class": "subject_class", "label": "label"} | {kind: kind for kind in ORIGINS}
-CALIPERS = {0.0: "without", 1.0: "with"}
+CALIPERS = ("without", "with")
+"""By whether calipers are seen: 0 or 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +46,62 @@ class Subgroup:
     estimates: Mapping[str, Mapping[str, Estimate]]
 
 
-def find_subgroups(cases: pd.DataFrame, *, bootstrap: Bootstrap, min_groups: int) -> list[Subgroup]:
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """The cases under one prompt: what is known of each but its scores, the models, and a row for each case (C) with
+    all models' values of each of SUBGROUP_COLUMNS (columns: metrics, each with the M models; NaN where a model wasn't
+    asked)."""
+
+    each: pd.DataFrame
+    models: Sequence[str]
+    asked: NDArray[np.bool_]  # C M
+    values: NDArray[np.float64]  # C (metrics x M)
+
+
+def find_subgroups(cases: Cases | pd.DataFrame, *, bootstrap: Bootstrap, min_groups: int) -> list[Subgroup]:
     """The subgroups of a dataset's cases under one prompt, each with the means of all models; none where all objects
     would be in one."""
-    members = memberships(cases)
-    # Columns are chosen before rows: a table of scored cases has many times as many as are asked for here.
+    table = as_cases(cases)
+    each = one_row_a_case(table)
+    members = memberships(each)
     measures = [column for column, _ in QUARTERS.values()]
-    cases = cases[["case_id", "group", "model", *SUBGROUP_COLUMNS.values(), *measures]]
+    scored = _scored(table, each[["case_id", "group", *measures]])
     found: list[Subgroup] = []
-    for kind, names in members.items():
-        placed = cases["case_id"].map(names)
-        present = [name for name in _order(kind) if (placed == name).any()] or sorted(set(names.values()))
+    for kind, placed in members.items():
+        present = [(name, chosen) for at, name in enumerate(placed.categories) if (chosen := placed.codes == at).any()]
         if len(present) < 2:
             continue
         found += [
-            _subgroup(kind, name, cases[placed == name], bootstrap=bootstrap, min_groups=min_groups) for name in present
+            _subgroup(kind, name, scored, chosen, bootstrap=bootstrap, min_groups=min_groups)
+            for name, chosen in present
         ]
     return found
 
 
-def memberships(cases: pd.DataFrame) -> dict[str, dict[str, str]]:
-    """By kind: the subgroup of each case (by `case_id`) for which it is known."""
-    each = cases.drop_duplicates("case_id").set_index("case_id")
+def one_row_a_case(cases: Cases) -> pd.DataFrame:
+    """What subgroups are by, and the group: a row for each case (by `case_id`)."""
+    asked = ("case_id", "group", *NAMED.values(), *(column for column, _ in QUARTERS.values()), "calipers")
     # The cases of a model that was judged earlier may lie in a table without scanner and site.
-    found = {kind: _as_names(each[column]) for kind, column in NAMED.items() if column in each}
+    return cases.read([column for column in asked if column in cases.columns], once=["case_id"])
+
+
+def memberships(each: pd.DataFrame) -> dict[str, pd.Categorical[str]]:
+    """By kind: the subgroup of each case (C), as `one_row_a_case` gives them, where it is known."""
+    found = {kind: pd.Categorical(_as_names(each[column])) for kind, column in NAMED.items() if column in each}
     found |= {kind: _quarters(each[column], names) for kind, (column, names) in QUARTERS.items()}
-    found["calipers"] = {str(case): CALIPERS[value] for case, value in each["calipers"].dropna().items()}
-    return found
+    seen = each["calipers"].to_numpy(dtype=np.float64)
+    return found | {"calipers": _placed(seen, ~np.isnan(seen), CALIPERS)}
 
 
-def stated_origins(cases: pd.DataFrame) -> dict[str, dict[str, int]]:
+def stated_origins(cases: Cases | pd.DataFrame) -> dict[str, dict[str, int]]:
     """How many of the cases' images are of each scanner, and of each site; a kind is missing where none is known."""
-    images = cases.drop_duplicates("image_id").set_index("image_id")
-    counts = {kind: Counter(_as_names(images[kind]).values()) for kind in ORIGINS if kind in images}
-    return {kind: dict(sorted(count.items())) for kind, count in counts.items() if count}
+    table = as_cases(cases)
+    kinds = [kind for kind in ORIGINS if kind in table.columns]
+    images = table.read(["image_id", *kinds], once=["image_id"])
+    counts = {kind: _as_names(images[kind]).value_counts() for kind in kinds}
+    return {
+        kind: {str(name): int(n) for name, n in sorted(count.items())} for kind, count in counts.items() if len(count)
+    }
 
 
 def worst_subgroup(subgroups: Sequence[Subgroup], who: str) -> Subgroup | None:
@@ -89,45 +114,60 @@ def worst_subgroup(subgroups: Sequence[Subgroup], who: str) -> Subgroup | None:
     return min(judged, key=lambda one: one.estimates[who]["dice"].mean, default=None)
 
 
-def _order(kind: str) -> tuple[str, ...]:
-    if kind in QUARTERS:
-        return QUARTERS[kind][1]
-    return tuple(CALIPERS.values()) if kind == "calipers" else ()
+def _as_names(column: pd.Series) -> pd.Series:
+    """A column's texts; NaN where nothing is said."""
+    return column.astype("str").where(~column.isin(["", "None", "nan"]) & column.notna())
 
 
-def _as_names(column: pd.Series) -> dict[str, str]:
-    known = column[column.notna() & ~column.isin(["", "None", "nan"])]
-    return {str(case): str(value) for case, value in known.items()}
-
-
-def _quarters(column: pd.Series, names: Sequence[str]) -> dict[str, str]:
+def _quarters(column: pd.Series, names: Sequence[str]) -> pd.Categorical[str]:
     """Each known value's quarter; equal values are never parted, so that quarters may differ in size or be empty."""
-    known = column.dropna().astype(float)
-    if known.empty:
-        return {}
-    edges = np.quantile(known, [0.25, 0.5, 0.75])
-    places = np.searchsorted(edges, known.to_numpy(), side="left")
-    return {str(case): names[place] for case, place in zip(known.index, places, strict=True)}
+    values = column.to_numpy(dtype=np.float64)
+    known = ~np.isnan(values)
+    edges = np.quantile(values[known], [0.25, 0.5, 0.75]) if known.any() else np.zeros(3)
+    return _placed(np.searchsorted(edges, values, side="left"), known, names)
 
 
-def _subgroup(kind: str, name: str, cases: pd.DataFrame, *, bootstrap: Bootstrap, min_groups: int) -> Subgroup:
+def _placed(places: NDArray[Any], known: NDArray[np.bool_], names: Sequence[str]) -> pd.Categorical[str]:
+    """The name at each place (C) where one is known."""
+    return pd.Categorical.from_codes(np.where(known, places, -1).astype(np.int64), pd.Index(names))
+
+
+def _scored(cases: Cases, each: pd.DataFrame) -> _Scored:
+    models = sorted(cases.different("model"))
+    asked = np.zeros((len(each), len(models)), dtype=np.bool_)
+    values = np.full((len(each), len(SUBGROUP_COLUMNS) * len(models)), math.nan)
+    for at, who in enumerate(models):
+        rows = cases.where(model=who).read(["case_id", *SUBGROUP_COLUMNS.values()])
+        # Cases are numbered as they come, so that those of `each` have the numbers of their rows.
+        places = pd.factorize(pd.concat([each["case_id"], rows["case_id"]]))[0][len(each) :]
+        if len(np.unique(places)) < len(places):
+            raise ValueError(f"{who} stands twice at a case: subgroups would count it twice")
+        asked[places, at] = True
+        values[places, at :: len(models)] = rows[list(SUBGROUP_COLUMNS.values())].to_numpy(dtype=np.float64)
+    return _Scored(each, models, asked, values)
+
+
+def _subgroup(
+    kind: str, name: str, scored: _Scored, chosen: NDArray[np.bool_], *, bootstrap: Bootstrap, min_groups: int
+) -> Subgroup:
+    models = np.flatnonzero(scored.asked[chosen].any(axis=0)).tolist()
+    keys = [(column, at) for column in range(len(SUBGROUP_COLUMNS)) for at in models]
     # A row for each case, a column for each model and metric, so that all share their resamples.
-    each = cases.drop_duplicates("case_id")
-    wide = cases.pivot(index="case_id", columns="model", values=list(SUBGROUP_COLUMNS.values())).loc[each["case_id"]]
-    groups = each["group"].tolist()
-    flat = cluster_means(wide.to_numpy(dtype=np.float64), groups, bootstrap=bootstrap)
-    by_column = {(str(key[0]), str(key[1])): one for key, one in zip(wide.columns, flat, strict=True)}
+    columns = np.array([column * len(scored.models) + at for column, at in keys])
+    wide = scored.values[np.ix_(chosen, columns)]
+    cases = scored.each[chosen]
+    flat = dict(zip(keys, cluster_means(wide, cases["group"], bootstrap=bootstrap), strict=True))
     measure = QUARTERS[kind][0] if kind in QUARTERS else None
-    count = len(set(groups))
+    count = int(cases["group"].nunique())
     return Subgroup(
         kind=kind,
         name=name,
-        cases=len(wide),
+        cases=len(cases),
         groups=count,
         enough=count >= min_groups,
         span=None if measure is None else (float(cases[measure].min()), float(cases[measure].max())),
         estimates={
-            str(who): {metric: by_column[source, who] for metric, source in SUBGROUP_COLUMNS.items()}
-            for who in dict.fromkeys(cases["model"])
+            scored.models[at]: {metric: flat[column, at] for column, metric in enumerate(SUBGROUP_COLUMNS)}
+            for at in models
         },
     )

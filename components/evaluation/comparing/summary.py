@@ -13,7 +13,9 @@ apart, where they were asked for (by_prompt.py), and so do students of other see
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -23,12 +25,14 @@ from components.evaluation.comparing.confidence_tables import ROLES, confidence_
 from components.evaluation.comparing.json_form import number, to_json
 from components.evaluation.comparing.means import contenders, subgroup_means
 from components.evaluation.comparing.names import SUBJECT
+from components.evaluation.comparing.pairs import pairs
 from components.evaluation.comparing.seeds import seed_spread, without_sisters
 from components.evaluation.comparing.significance import holm, miss_test, signed_rank_p
 from components.evaluation.comparing.statistics import Bootstrap, Estimate, paired_differences
 from components.evaluation.comparing.subgroups import stated_origins
 from components.evaluation.prompting.prompts import NOTHING, OF_IMAGE
-from components.evaluation.scoring.cases import TOLD_COLUMNS, Contender
+from components.evaluation.scoring.cases import Contender
+from components.evaluation.scoring.table import Cases, as_cases
 from components.params import EvaluateParams
 from components.types import Record
 
@@ -46,13 +50,23 @@ def bootstrap_of(params: EvaluateParams) -> Bootstrap:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """How many images of a dataset there are, how many of them are phantoms, and whether they are external."""
+
+    count: int
+    phantoms: int
+    external: bool
+
+
 def summarise(
-    cases: pd.DataFrame, records: Sequence[Record], *, models: Mapping[str, Contender], params: EvaluateParams
+    cases: Cases | pd.DataFrame, records: Iterable[Record], *, models: Mapping[str, Contender], params: EvaluateParams
 ) -> dict[str, Any]:
     """The content of `metrics.json`: for JSON alone, undefined numbers are None.
 
     `models` are the contenders by role. `model` is the student; `phantom` is true if it, or any image, is a phantom's.
     `calibration` names the files by which student and model in use stated their confidence (None without one).
+    Of `cases` a few columns of one dataset, kind of prompt and model are held at a time; records are passed over once.
 
     Raises
     ------
@@ -60,52 +74,49 @@ def summarise(
         If a mean Dice is above what its mean IoU allows: the cases weren't scored by one definition.
     """
     bootstrap = bootstrap_of(params)
-    names = sorted({record.dataset for record in records})
-    seeds = seed_spread(cases, models)
-    # What was asked and answered is most of a row, and no mean needs it.
-    slim = without_sisters(cases.drop(columns=[name for name in TOLD_COLUMNS if name in cases]))
-    of_dataset = {name: rows_where(slim, "dataset", name) for name in names}
+    images = _images_by_dataset(records)
+    judged = without_sisters(cases)
+    of_dataset = {name: judged.where(dataset=name) for name in sorted(images)}
     return {
-        **seeds,
+        **seed_spread(cases, models),
         "schema": SCHEMA,
         "model": _described(models[SUBJECT]),
         "models": {who: _described(model) for who, model in models.items()},
         "calibration": {who: models[who].calibration_sha256 if who in models else None for who in ROLES},
-        "phantom": models[SUBJECT].phantom or any(record.phantom for record in records),
+        "phantom": models[SUBJECT].phantom or any(one.phantoms for one in images.values()),
         "confidence": params.confidence,
         "nsd_tolerance": {"px": params.nsd_tolerance_px, "mm": params.nsd_tolerance_mm},
         "min_groups": params.min_groups,
         "subgroup_min_groups": params.subgroup_min_groups,
         "datasets": _as_one_family(
             {
-                name: _dataset(
-                    of_dataset[name],
-                    [record for record in records if record.dataset == name],
-                    bootstrap=bootstrap,
-                    subgroup_min_groups=params.subgroup_min_groups,
-                )
-                | _exposure(name, records, models)
-                | _confidence(of_dataset[name], models, params)
-                for name in names
+                name: _dataset(own, images[name], bootstrap=bootstrap, subgroup_min_groups=params.subgroup_min_groups)
+                | (_exposure(name, models) if images[name].external else {})
+                | _confidence(own, models, params)
+                for name, own in of_dataset.items()
             }
         ),
     }
 
 
-def rows_where(cases: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
-    """The rows with a value in a column; the table itself where that is all of them, which needn't be copied."""
-    chosen = cases[column] == value
-    return cases if chosen.all() else cases[chosen]
+def _images_by_dataset(records: Iterable[Record]) -> dict[str, _Images]:
+    count: Counter[str] = Counter()
+    phantoms: Counter[str] = Counter()
+    external = set()
+    for record in records:
+        count[record.dataset] += 1
+        phantoms[record.dataset] += record.phantom
+        if record.role == "external":
+            external.add(record.dataset)
+    return {name: _Images(images, phantoms[name], name in external) for name, images in count.items()}
 
 
 def _described(model: Contender) -> dict[str, Any]:
     return {"name": model.name, "digest": model.digest, "phantom": model.phantom}
 
 
-def _exposure(name: str, records: Sequence[Record], models: Mapping[str, Contender]) -> dict[str, Any]:
-    """For an external dataset, whether each model had seen it, and whether it counts as external; else nothing."""
-    if not any(record.dataset == name and record.role == "external" for record in records):
-        return {}
+def _exposure(name: str, models: Mapping[str, Contender]) -> dict[str, Any]:
+    """Whether each model had seen an external dataset, and whether it counts as external."""
     found = {who: model.exposure.of(name) for who, model in models.items()}
     return {
         "exposure": found,
@@ -114,41 +125,42 @@ def _exposure(name: str, records: Sequence[Record], models: Mapping[str, Contend
     }
 
 
-def _confidence(cases: pd.DataFrame, models: Mapping[str, Contender], params: EvaluateParams) -> dict[str, Any]:
+def _confidence(cases: Cases, models: Mapping[str, Contender], params: EvaluateParams) -> dict[str, Any]:
     """How far student and model in use can be trusted where they say how sure they are; nothing where neither does."""
     bins, bootstrap = params.reliability_bins, bootstrap_of(params)
     found = confidence_by_prompt(cases, models, bins=bins, bootstrap=bootstrap)
     return {"confidence": found} if found else {}
 
 
-def _dataset(
-    cases: pd.DataFrame, records: Sequence[Record], *, bootstrap: Bootstrap, subgroup_min_groups: int
-) -> dict[str, Any]:
-    with_cases = set(cases["image_id"])
-    kinds = [kind for kind in dict.fromkeys(cases["prompt"]) if kind != NOTHING]
-    of_objects = cases[~cases["prompt"].isin([NOTHING, *OF_IMAGE])]
+def _dataset(cases: Cases, images: _Images, *, bootstrap: Bootstrap, subgroup_min_groups: int) -> dict[str, Any]:
+    with_cases = _how_many(cases, "image_id")
+    asked = cases.different("prompt")
+    of_kind = {kind: cases.where(prompt=kind) for kind in asked if kind != NOTHING}
+    of_objects = cases.where(prompt=[kind for kind in asked if kind not in (NOTHING, *OF_IMAGE)])
     return {
-        "images": len(with_cases),
-        "groups": int(cases["group"].nunique()),
-        "cases": int(of_objects["case_id"].nunique()),
-        "images_without_case": len(records) - len(with_cases),
-        "phantom": any(record.phantom for record in records),
-        "phantom_images": sum(record.phantom for record in records),
+        "images": with_cases,
+        "groups": _how_many(cases, "group"),
+        "cases": _how_many(of_objects, "case_id"),
+        "images_without_case": images.count - with_cases,
+        "phantom": images.phantoms > 0,
+        "phantom_images": images.phantoms,
         "origins": stated_origins(cases),
-        "prompts": {kind: contenders(cases[cases["prompt"] == kind], bootstrap=bootstrap) for kind in kinds},
-        "differences": {kind: _differences(cases[cases["prompt"] == kind], bootstrap) for kind in kinds},
-        "checks": {kind: _checks(cases[cases["prompt"] == kind]) for kind in kinds},
+        "prompts": {kind: contenders(own, bootstrap=bootstrap) for kind, own in of_kind.items()},
+        "differences": {kind: _differences(own, bootstrap) for kind, own in of_kind.items()},
+        "checks": {kind: _checks(own) for kind, own in of_kind.items()},
         "subgroups": {
-            kind: subgroup_means(
-                cases[cases["prompt"] == kind], subject=SUBJECT, bootstrap=bootstrap, min_groups=subgroup_min_groups
-            )
-            for kind in kinds
+            kind: subgroup_means(own, subject=SUBJECT, bootstrap=bootstrap, min_groups=subgroup_min_groups)
+            for kind, own in of_kind.items()
         },
         **_by_prompt(cases, bootstrap),
     }
 
 
-def _by_prompt(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+def _how_many(cases: Cases, column: str) -> int:
+    return len(cases.read([column], once=[column]))
+
+
+def _by_prompt(cases: Cases, bootstrap: Bootstrap) -> dict[str, Any]:
     """`jitter_curve` and `false_regions`, each only where its prompts were asked for."""
     curves = {
         who: [
@@ -168,7 +180,7 @@ def _by_prompt(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
     return ({"jitter_curve": curves} if curves else {}) | ({"false_regions": invented} if invented else {})
 
 
-def _differences(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
+def _differences(cases: Cases, bootstrap: Bootstrap) -> dict[str, Any]:
     found = {}
     for who in _others(cases):
         estimates = _compared(cases, SUBJECT, who, columns=list(DIFFERENCE_COLUMNS.values()), bootstrap=bootstrap)
@@ -178,16 +190,16 @@ def _differences(cases: pd.DataFrame, bootstrap: Bootstrap) -> dict[str, Any]:
     return found
 
 
-def _checks(cases: pd.DataFrame) -> dict[str, Any]:
+def _checks(cases: Cases) -> dict[str, Any]:
     """Beside each difference: signed ranks of Dice, and in how many groups one or the other misses more objects."""
     found = {}
     for who in _others(cases):
-        both = _both(cases, SUBJECT, who, columns=["dice", "miss"])
-        groups = both.index.get_level_values("group").tolist()
-        ours, theirs = both["first"], both["second"]
-        misses = miss_test(ours["miss"], theirs["miss"], groups)
+        both = pairs(cases, SUBJECT, who, columns=["dice", "miss"])
+        ours, theirs = both.first, both.second
+        misses = miss_test(ours["miss"], theirs["miss"], both.groups)
+        lead = ours["dice"].to_numpy() - theirs["dice"].to_numpy()
         found[f"{SUBJECT}-{who}"] = {
-            "signed_rank_p": number(signed_rank_p(ours["dice"] - theirs["dice"], groups)),
+            "signed_rank_p": number(signed_rank_p(lead, both.groups)),
             "groups_where_student_misses_more": misses.first_worse,
             "groups_where_other_misses_more": misses.second_worse,
             "misses_p": number(misses.p),
@@ -210,35 +222,22 @@ def _as_one_family(datasets: dict[str, Any]) -> dict[str, Any]:
     return datasets
 
 
-def _others(cases: pd.DataFrame) -> list[str]:
-    return [who for who in dict.fromkeys(cases["model"]) if who != SUBJECT]
+def _others(cases: Cases) -> list[str]:
+    return [who for who in cases.different("model") if who != SUBJECT]
 
 
-def compare(cases: pd.DataFrame, first: str, second: str, *, column: str = "dice", bootstrap: Bootstrap) -> Estimate:
+def compare(
+    cases: Cases | pd.DataFrame, first: str, second: str, *, column: str = "dice", bootstrap: Bootstrap
+) -> Estimate:
     """The paired difference of two contenders, first minus second, on the cases that both have.
 
     Cases of several datasets are pooled so that every dataset weighs the same.
     """
-    return _compared(cases, first, second, columns=[column], bootstrap=bootstrap)[0]
+    return _compared(as_cases(cases), first, second, columns=[column], bootstrap=bootstrap)[0]
 
 
 def _compared(
-    cases: pd.DataFrame, first: str, second: str, *, columns: list[str], bootstrap: Bootstrap
+    cases: Cases, first: str, second: str, *, columns: list[str], bootstrap: Bootstrap
 ) -> tuple[Estimate, ...]:
-    both = _both(cases, first, second, columns=columns)
-    return paired_differences(
-        both["first"],
-        both["second"],
-        both.index.get_level_values("group").tolist(),
-        strata=both.index.get_level_values("dataset").tolist(),
-        bootstrap=bootstrap,
-    )
-
-
-def _both(cases: pd.DataFrame, first: str, second: str, *, columns: list[str]) -> pd.DataFrame:
-    """The cases that both have, by dataset, group, case and prompt, the columns under `first` and `second`."""
-    keys = ["dataset", "group", "case_id", "prompt"]
-    # Columns are chosen before rows: a table of scored cases has many times as many as are compared.
-    slim = cases[["model", *keys, *columns]]
-    sides = [slim[slim["model"] == who].set_index(keys)[columns] for who in (first, second)]
-    return pd.concat(sides, axis=1, join="inner", keys=["first", "second"]).sort_index()
+    both = pairs(cases, first, second, columns=columns)
+    return paired_differences(both.first, both.second, both.groups, strata=both.datasets, bootstrap=bootstrap)

@@ -28,6 +28,7 @@ from components.evaluation.comparing.seeds import without_sisters
 from components.evaluation.prompting.prompts import truth_of
 from components.evaluation.reporting.words import marked_dataset, marked_model, prompt_words
 from components.evaluation.scoring.cases import mask_of_row, prompt_from_json
+from components.evaluation.scoring.table import Cases, as_cases
 from components.intake.form.records import load_image, load_instances
 from components.masks import to_polygons
 from components.types import Mask, Record
@@ -110,24 +111,32 @@ def _offsets(count: int) -> list[float]:
 
 
 def case_figure(
-    cases: pd.DataFrame, records: Sequence[Record], metrics: Mapping[str, Any], *, dataset: str, prompt: str, count: int
+    cases: Cases | pd.DataFrame,
+    records: Iterable[Record],
+    metrics: Mapping[str, Any],
+    *,
+    dataset: str,
+    prompt: str,
+    count: int,
 ) -> Figure:
     """The best, median and worst cases (`count` each) of the student on a dataset, with every contender's outline.
 
     `cases` are a validation's cases, `metrics` its means; there must be some of this dataset and prompt.
     """
-    of_prompt = (cases["dataset"] == dataset) & (cases["prompt"] == prompt) & ~cases["model"].isin(IN_TABLES_ONLY)
-    # Ranked by a few columns of all cases; the masks are those of the few that are shown.
-    slim = without_sisters(cases.loc[of_prompt, ["model", "case_id", "dice"]])
+    asked = without_sisters(as_cases(cases).where(dataset=dataset, prompt=prompt))
+    drawn = _drawn(asked.different("model"))
     colours = _palette(metrics)
-    student = slim[slim["model"] == SUBJECT].sort_values(["dice", "case_id"], ascending=[False, True])
-    ranked = student["case_id"].tolist()
+    # Ranked by a few columns of all cases; the masks are those of the few that are shown.
+    student = asked.where(model=SUBJECT).read(["case_id", "dice"])
+    ranked = student.sort_values(["dice", "case_id"], ascending=[False, True])["case_id"]
     columns = min(count, len(ranked))
     middle = max(0, min((len(ranked) - columns) // 2, len(ranked) - columns))
-    rows = {"best": ranked[:columns], "median": ranked[middle : middle + columns], "worst": ranked[-columns:]}
-    ours = without_sisters(cases[of_prompt & cases["case_id"].isin([case for each in rows.values() for case in each])])
-    shown = set(ours["image_id"])
-    by_image = {one.image_id: one for one in records if one.dataset == dataset and one.image_id in shown}
+    places = {"best": 0, "median": middle, "worst": len(ranked) - columns}
+    rows = {rank: ranked.iloc[place : place + columns].tolist() for rank, place in places.items()}
+    shown = [case for each in rows.values() for case in each]
+    ours = asked.where(model=drawn, case_id=shown).read(asked.columns)
+    images = set(ours["image_id"])
+    by_image = {one.image_id: one for one in records if one.dataset == dataset and one.image_id in images}
     figure = _figure(2.9 * columns + 0.6, 3.05 * len(rows) + 1.1)
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for panels, (rank, case_ids) in zip(grid, rows.items(), strict=True):
@@ -135,7 +144,7 @@ def case_figure(
             of_case = ours[ours["case_id"] == case_id]
             _case_panel(panel, of_case, by_image[str(of_case["image_id"].iloc[0])], colours)
         panels[0].set_ylabel(rank, fontsize=11)
-    handles = _case_legend(dict.fromkeys(slim["model"]), metrics, colours)
+    handles = _case_legend(drawn, metrics, colours)
     ncols = _legend_columns(handles)
     figure.legend(handles=handles, loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
     words = f"{dataset}, {prompt_words(prompt)}: the student's best, median and worst of {len(ranked)} cases, by Dice"

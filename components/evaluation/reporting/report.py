@@ -11,9 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from components.artefacts import replacing_folder, write_json, write_text
 from components.evaluation.reporting.figures import case_figure, interval_figure, write_figure
 from components.evaluation.reporting.plots import plot_tables
@@ -52,7 +49,7 @@ def write_validation(folder: Path, result: ValidationResult, *, role: Role, figu
     """
     with replacing_folder(folder) as beside:
         write_json(beside / METRICS, result.metrics)
-        pq.write_table(pa.Table.from_pandas(result.cases, preserve_index=False), beside / CASES)
+        result.scored.save(beside / CASES)
         for name, rows in plot_tables(result.metrics).items():
             write_json(beside / PLOTS / name, rows)
         figures = beside / FIGURES
@@ -66,7 +63,7 @@ def write_validation(folder: Path, result: ValidationResult, *, role: Role, figu
             if prompt is not None:
                 shown[name] = f"{FIGURES}/cases_{name}.png"
                 figure = case_figure(
-                    result.cases, result.records, result.metrics, dataset=name, prompt=prompt, count=figure_cases
+                    result.scored, result.records, result.metrics, dataset=name, prompt=prompt, count=figure_cases
                 )
                 write_figure(figure, beside / shown[name])
         write_text(beside / REPORT, report_text(result.metrics, role=role, case_figures=shown))

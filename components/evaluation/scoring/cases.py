@@ -40,9 +40,6 @@ METRIC_COLUMNS = {
 }
 """A metric's name in metrics.json, and the column of the cases that it is the mean of."""
 
-TOLD_COLUMNS = ("prompt_json", "model_digest", "mask_counts")
-"""Columns of the cases that say what was asked, of whom, and what was answered; means need none of them."""
-
 Row = dict[str, Any]
 
 

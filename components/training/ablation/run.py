@@ -71,7 +71,7 @@ def _scored(
 ) -> pd.DataFrame:
     pin_threads()
     place = pick_device()
-    return score_records(
+    scored = score_records(
         test,
         models={one.variant.name: _contender(one, place) for one in trained},
         prompts=params.prompts,
@@ -80,6 +80,7 @@ def _scored(
         partial=work / ROWS,
         progress=progress,
     )
+    return scored.read(scored.columns)
 
 
 def _contender(one: Trained, place: torch.device) -> Contender:

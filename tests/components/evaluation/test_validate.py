@@ -14,7 +14,8 @@ from components.errors import LeakError
 from components.evaluation.scoring.appearance import object_contrast
 from components.evaluation.scoring.cases import Contender, mask_of_row, prompt_from_json
 from components.evaluation.scoring.metrics import dice
-from components.evaluation.validate import CASE_COLUMNS, ValidationResult, finish, select_test, validate
+from components.evaluation.scoring.table import CASE_COLUMNS
+from components.evaluation.validate import ValidationResult, finish, select_test, validate
 from components.intake.form.records import load_image, load_instances
 from components.journal import LINES
 from components.types import Record

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from components.evaluation.validate import to_frame
+from components.evaluation.scoring.table import to_frame
 from components.release.files import MODEL
 
 

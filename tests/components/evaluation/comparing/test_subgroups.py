@@ -12,8 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.evaluation.comparing.statistics import Bootstrap, cluster_mean
-from components.evaluation.comparing.subgroups import find_subgroups, memberships, stated_origins, worst_subgroup
-from components.evaluation.validate import to_frame
+from components.evaluation.comparing.subgroups import (
+    find_subgroups,
+    memberships,
+    one_row_a_case,
+    stated_origins,
+    worst_subgroup,
+)
+from components.evaluation.scoring.table import as_cases, to_frame
 
 BOOTSTRAP = Bootstrap(resamples=50, confidence=0.9, seed=1)
 
@@ -53,6 +59,15 @@ def both(numbers: range, dice: dict[int, float], **by_number: Any) -> pd.DataFra
     return to_frame(rows)
 
 
+def names_of(cases: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """By kind: each case and its subgroup, where that is known."""
+    each = one_row_a_case(as_cases(cases))
+    return {
+        kind: {case: name for case, name in zip(each["case_id"], names, strict=True) if isinstance(name, str)}
+        for kind, names in memberships(each).items()
+    }
+
+
 def test_quarters_are_of_objects_and_name_their_span() -> None:
     cases = both(range(16), {}, area_px=lambda n: [10, 20, 30, 40][n % 4])
     found = {(one.kind, one.name): one for one in find_subgroups(cases, bootstrap=BOOTSTRAP, min_groups=1)}
@@ -80,7 +95,7 @@ def test_scanners_and_sites_are_subgroups_where_they_are_stated() -> None:
 
 def test_a_table_from_before_scanners_were_known_has_no_such_subgroup() -> None:
     cases = both(range(4), {}).drop(columns=["scanner", "site"])
-    assert not {"scanner", "site"} & memberships(cases).keys()
+    assert not {"scanner", "site"} & names_of(cases).keys()
     assert stated_origins(cases) == {}
 
 
@@ -111,7 +126,7 @@ def test_what_is_not_known_is_in_no_subgroup() -> None:
         contrast=lambda n: math.nan if n < 4 else float(n),
         calipers=lambda n: math.nan if n else 1.0,
     )
-    found = memberships(cases)
+    found = names_of(cases)
     assert found["class"] == {f"busi/{n}/1": ["benign", "malignant"][n % 4] for n in (0, 1, 4, 5)}
     assert set(found["contrast"]) == {f"busi/{n}/1" for n in range(4, 8)}
     assert found["calipers"] == {"busi/0/1": "with"}

@@ -13,7 +13,7 @@ from components.artefacts import PretrainingExposure
 from components.evaluation.comparing.statistics import Bootstrap
 from components.evaluation.comparing.summary import bootstrap_of, compare, summarise
 from components.evaluation.scoring.cases import Contender
-from components.evaluation.validate import to_frame
+from components.evaluation.scoring.table import to_frame
 from components.types import Role
 
 BOOTSTRAP = Bootstrap(resamples=100, confidence=0.9, seed=1)

@@ -12,7 +12,7 @@ from PIL import Image as PilImage
 from components.evaluation.prompting.prompts import draw_prompts
 from components.evaluation.scoring.cases import score_image
 from components.evaluation.scoring.metrics import Tolerances
-from components.evaluation.validate import to_frame
+from components.evaluation.scoring.table import to_frame
 from components.intake.form.records import load_image, load_instances
 from components.params import Params, load_params
 from components.release.checks.recount import recount
