@@ -28,7 +28,7 @@ class Texts:
     """A list of texts, one after the other in one piece of memory; it grows at its end. None may hold a zero byte."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
-        self._letters, self._ends = bytearray(), array("q", [0])
+        self._letters, self._ends, self._next = bytearray(), array("q", [0]), 0
         for text in texts:
             self.append(text)
 
@@ -51,10 +51,14 @@ class Texts:
 
     def place(self, text: str) -> int | None:
         """Where a text stands, the first of equals; None where it doesn't. The texts must be in order."""
-        wanted = _bytes(text)
-        # The order of the bytes is that of the letters.
-        at = bisect_left(range(len(self)), wanted, key=self._at)
-        return at if at < len(self) and self._at(at) == wanted else None
+        wanted, at = _bytes(text), self._next
+        # Most are asked for one after the other.
+        if at >= len(self) or self._at(at) != wanted or (at and self._at(at - 1) == wanted):
+            # The order of the bytes is that of the letters.
+            at = bisect_left(range(len(self)), wanted, key=self._at)
+        found = at < len(self) and self._at(at) == wanted
+        self._next = at + found
+        return at if found else None
 
     def order(self) -> NDArray[np.int64]:
         """The places (n) of the texts in their order, equal ones as they stand."""

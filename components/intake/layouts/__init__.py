@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +17,10 @@ from components.contract import CONTRACTS, Contract
 from components.errors import ContractError, LayoutError
 from components.intake.faults import accept_known, by_contract, check_codes, fault
 from components.intake.layouts import class_folders, coco, paired_folders, video_folders, xml_polygons
-from components.intake.layouts.names import GROUPED_BY_NAME
 from components.intake.layouts.naming import ambiguous
 from components.intake.layouts.quarantine import corrections, quarantined
 from components.intake.layouts.reading import (
+    GROUPED_BY_NAME,
     Case,
     Corrections,
     Instance,
@@ -29,6 +29,8 @@ from components.intake.layouts.reading import (
 )
 from components.intake.layouts.together import joined
 from components.intake.layouts.tree import MAX_DEPTH, Tree, files_under
+from components.stored_list import StoredList
+from components.texts import Numbers, Texts
 from components.types import Fault
 
 __all__ = ["READERS", "Case", "Instance", "LayoutReading", "Polygon", "phantom_notice", "read_layout", "strays"]
@@ -89,13 +91,12 @@ def read_layout(
     related = {} if phantom else _related(contract, contracts)
     faults += _unlike_the_list(reading.cases, contract, related)
     faults += ambiguous(reading, contract, tree, phantom=phantom)
-    cases = tuple(_grouped(case, contract, related) for case in reading.cases)
-    faults += [
-        fault("flagged_in_list", dataset=contract.name, file=case.name_of(case.image, folder), found=f"flag `{flag}`")
-        for case in cases
-        for flag in case.flags
-    ]
-    cases = _spelled_alike(cases) if contract.group.key in GROUPED_BY_NAME else cases
+    cases = reading.cases
+    if related:
+        cases = StoredList(_grouped(case, related) for case in cases)
+        faults += _flagged(cases, contract, folder)
+    elif contract.group.key in GROUPED_BY_NAME:
+        cases = _spelled_alike(cases)
     reading = replace(reading, cases=cases, faults=tuple(faults))
     if not phantom:
         # First what belongs together: an image that is taken out still links what it links.
@@ -134,24 +135,40 @@ def phantom_notice(folder: Path) -> bool:
     return Tree.of(folder).notice() is not None
 
 
-def _grouped(case: Case, contract: Contract, related: dict[str, tuple[str, str]]) -> Case:
-    if contract.group.key in GROUPED_BY_NAME:
-        return case
-    group, objection = related.get(case.image.stem.casefold(), (case.image_id, ""))
+def _grouped(case: Case, related: Mapping[str, tuple[str, str]]) -> Case:
+    group, objection = related.get(case.image.stem.casefold(), (case.group, ""))
     return replace(case, group=group, flags=(*case.flags, objection) if objection else case.flags)
 
 
-def _spelled_alike(cases: Sequence[Case]) -> tuple[Case, ...]:
+def _flagged(cases: Iterable[Case], contract: Contract, folder: Path) -> list[Fault]:
+    return [
+        fault("flagged_in_list", dataset=contract.name, file=case.name_of(case.image, folder), found=f"flag `{flag}`")
+        for case in cases
+        for flag in case.flags
+    ]
+
+
+def _spelled_alike(cases: Sequence[Case]) -> Sequence[Case]:
     """The cases, with groups that differ only in how they are written (P1, p1, composed accents or not) made one.
 
     Copies of a dataset, and its own authors, write a patient's key in several ways; told apart, the patient could
     stand on both sides of a split.
     """
-    spelled: dict[str, str] = {}
+    seen, places, written = Numbers(), Numbers(), Texts()
+    several: dict[str, str] = {}
     for case in cases:
+        if case.group in seen:
+            continue
+        seen[case.group] = 1
         key = _folded(case.group)
-        spelled[key] = min(spelled.get(key, case.group), case.group)
-    return tuple(replace(case, group=spelled[_folded(case.group)]) for case in cases)
+        place = places.setdefault(key, len(written))
+        if place == len(written):
+            written.append(case.group)
+        else:
+            several[key] = min(several.get(key, written[place]), case.group)
+    if not several:
+        return cases
+    return StoredList(replace(case, group=several.get(_folded(case.group), case.group)) for case in cases)
 
 
 def _folded(group: str) -> str:
@@ -162,7 +179,9 @@ def _folded(group: str) -> str:
 
 def _unlike_the_list(cases: Sequence[Case], contract: Contract, related: Mapping[str, object]) -> list[Fault]:
     """What the list of related images says in vain: all of it under other file names, a part in a partial copy."""
-    absent = related.keys() - {case.image.stem.casefold() for case in cases}
+    absent = set(related)
+    for case in cases if related else ():
+        absent.discard(case.image.stem.casefold())
     if not cases or not absent:
         return []
     code = "related_unmatched" if len(absent) == len(related) else "related_absent"

@@ -7,13 +7,14 @@ which together are its annotation. Leaves out: decoding anything.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from array import array
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
+from components.intake.layouts.matching import Groups, natural
 from components.intake.layouts.names import NamedOptions, group_of
 from components.intake.layouts.origins import with_origins
 from components.intake.layouts.pattern import blanks, to_regex
@@ -25,7 +26,6 @@ from components.intake.layouts.reading import (
     Reader,
     find_root,
     image_id_of,
-    natural,
     some_of,
 )
 from components.intake.layouts.tables import read_names
@@ -80,7 +80,10 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
             reader.fault("missing_folder", tree.top, f"no folder {name}/")
             continue
         _read_class(reader, place, subject_class, options, listed)
-    if missing := sorted((listed or set()) - {case.image.stem for case in reader.cases}):
+    unread = set(listed or ())
+    for case in reader.cases if unread else ():
+        unread.discard(case.image.stem)
+    if missing := sorted(unread):
         reader.fault("label_without_image", sheet, f"{len(missing)} listed images aren't read: {some_of(missing)}")
     return with_origins(reader).reading(options)
 
@@ -95,21 +98,20 @@ def _listed(reader: Reader, only: Selection) -> tuple[Path, set[str]]:
 def _read_class(
     reader: Reader, place: Path, subject_class: str, options: ClassFolders, listed: set[str] | None
 ) -> None:
-    ending = re.escape(options.extension)
+    tree, ending = reader.tree, re.escape(options.extension)
     pattern = re.compile(rf"(?P<stem>.+?){re.escape(options.mask_infix)}(_\d+)?(?i:{ending})")
     extension = options.extension.lower()
-    files = natural(path for path in reader.tree.folders[place].files.values() if path.suffix.lower() == extension)
-    masks: dict[str, list[Path]] = defaultdict(list)
-    images: list[Path] = []
-    for path in files:
-        match = pattern.fullmatch(path.name)
-        if match:
-            masks[match["stem"]].append(path)
-        else:
-            images.append(path)
+    images, shown = array("q"), array("q")
+    for number in natural(tree, (one for one in tree.numbers(place) if tree.path(one).suffix.lower() == extension)):
+        (images if pattern.fullmatch(tree.path(number).name) is None else shown).append(number)
     stems = to_regex(options.stems)
-    for image in images:
-        mine = masks.pop(image.stem, [])
+    masks = Groups((_stem_of(pattern, tree.path(number)), number) for number in shown)
+    taken = bytearray(len(masks))
+    for image in map(tree.path, images):
+        group = masks.place(image.stem)
+        mine = () if group is None or taken[group] else tuple(map(tree.path, masks.numbers(group)))
+        if group is not None:
+            taken[group] = True
         if listed is not None and options.only is not None and image.stem not in listed:
             reader.leave_out((image, *mine), f"not in {options.only.file}: {options.only.reason}")
             continue
@@ -117,9 +119,15 @@ def _read_class(
             reader.without_mask(image, f"no {image.stem}{options.mask_infix}{options.extension} beside it")
             continue
         match = stems.fullmatch(image.stem)
-        group = group_of(reader, options, image, match.groupdict() if match else {})
-        reader.add(Case(image_id_of(image.stem), image, tuple(mine), group=group, subject_class=subject_class))
-    for stem, orphans in masks.items():
-        for mask in orphans:
+        name = group_of(reader, options, image, match.groupdict() if match else {})
+        reader.add(Case(image_id_of(image.stem), image, mine, group=name, subject_class=subject_class))
+    for group in (group for group in range(len(masks)) if not taken[group]):
+        for mask in map(tree.path, masks.numbers(group)):
             reader.used.add(mask)
-            reader.fault("mask_without_image", mask, f"no {stem}{options.extension} beside it")
+            reader.fault("mask_without_image", mask, f"no {_stem_of(pattern, mask)}{options.extension} beside it")
+
+
+def _stem_of(pattern: re.Pattern[str], mask: Path) -> str:
+    match = pattern.fullmatch(mask.name)
+    assert match is not None, "a mask's name"
+    return match["stem"]

@@ -16,9 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from components.contract import Contract
 from components.errors import ContractError
 from components.intake.layouts.pattern import blanks, fill
-from components.intake.layouts.reading import Options, Reader
-
-GROUPED_BY_NAME = ("case", "video")
+from components.intake.layouts.reading import GROUPED_BY_NAME, Options, Reader
 
 
 class NamedClass(BaseModel):

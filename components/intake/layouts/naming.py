@@ -5,7 +5,7 @@ Leaves out: what the entries do to the files (faults.py, quarantine.py, together
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from components.contract import AcceptedFault, Contract
@@ -18,9 +18,8 @@ from components.types import Fault
 def ambiguous(reading: LayoutReading, contract: Contract, tree: Tree, *, phantom: bool) -> list[Fault]:
     """A fault for each entry of accepted faults, and of what reviewers say of real images, that fits several files."""
     faults = []
-    for accepted in contract.accepted_faults:
-        files = _of_kind(accepted, reading)
-        faults += _one(contract, "accepted_faults", accepted.file, [_name(path, tree) for path in files])
+    for accepted, files in zip(contract.accepted_faults, _of_kinds(contract.accepted_faults, reading), strict=True):
+        faults += _one(contract, "accepted_faults", accepted.file, [_name(path, tree) for path in sorted(files)])
     for entry in contract.quarantine if not phantom else ():
         meant = candidates(entry.file, reading.root, tree)
         faults += _one(contract, "quarantine", entry.file, meant or ending_in(entry.file, tree))
@@ -40,7 +39,7 @@ def candidates(entry: str, root: Path, tree: Tree) -> list[str]:
 def ending_in(entry: str, tree: Tree) -> list[str]:
     """All files whose path ends in an entry."""
     name = PurePosixPath(entry).name
-    places = (here.files[name] for here in tree.folders.values() if name in here.files)
+    places = (here.place / name for here in tree.folders.values() if here.files.place(name) is not None)
     return [file for file in (_name(place, tree) for place in places) if fits(entry, file)]
 
 
@@ -50,17 +49,20 @@ def suggestion(entry: str, tree: Tree) -> str:
     return f"; is {others[0]} meant?" if len(others) == 1 else ""
 
 
-def _of_kind(accepted: AcceptedFault, reading: LayoutReading) -> Collection[Path]:
-    """The files of the kind that an accepted fault is about: an image and its mask may have one name."""
-    files: Iterable[Path]
-    if accepted.code == "unreadable_image":
-        files = (case.image for case in reading.cases)
-    elif accepted.code == "truncated_polygons":
-        files = reading.sheets
-    else:
-        files = (path for case in reading.cases for path in (case.masks or (case.image,)))
-    name = PurePosixPath(accepted.file).name
-    return sorted({path for path in files if path.name == name})
+def _of_kinds(entries: Sequence[AcceptedFault], reading: LayoutReading) -> list[set[Path]]:
+    """For each accepted fault the files of its kind and name: an image and its mask may have one name."""
+    names = [PurePosixPath(entry.file).name for entry in entries]
+    found: list[set[Path]] = [set() for _ in entries]
+    for case in reading.cases if entries else ():
+        truths = case.masks or (case.image,)
+        for entry, name, files in zip(entries, names, found, strict=True):
+            if entry.code != "truncated_polygons":
+                here = (case.image,) if entry.code == "unreadable_image" else truths
+                files.update(path for path in here if path.name == name)
+    for entry, name, files in zip(entries, names, found, strict=True):
+        if entry.code == "truncated_polygons":
+            files.update(path for path in reading.sheets if path.name == name)
+    return found
 
 
 def _one(contract: Contract, key: str, entry: str, files: list[str]) -> list[Fault]:

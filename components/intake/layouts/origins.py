@@ -1,8 +1,8 @@
-"""What a contract states of scanner and site, to each case: one name for all, or a column of a table.
+"""What a contract states of scanner and site in a column of a table, to each case.
 
 A table is read as those of classes are; a row is found by the image's name. A column with many values is no scanner and
-no site but a serial number, a name or a free text, and is refused. Leaves out: whether a value tells of a person
-(components/intake/measuring/facts.py), and phantoms, which no scanner made.
+no site but a serial number, a name or a free text, and is refused. Leaves out: one name for all images (reading.py);
+whether a value tells of a person (components/intake/measuring/facts.py); and phantoms, which no scanner made.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from components.contract_text import Text, refusal
 from components.intake.layouts.pattern import blanks, fill, to_regex
 from components.intake.layouts.reading import Case, Reader, some_of
 from components.intake.layouts.tables import LabelTable, read_labels
+from components.stored_list import StoredList
 
 Property = Literal["scanner", "site"]
 PROPERTIES: tuple[Property, ...] = ("scanner", "site")
@@ -41,7 +42,7 @@ class OriginTable(LabelTable):
 
 
 def with_origins(reader: Reader) -> Reader:
-    """Give a reader's cases their scanner and site; faults of the tables go to the reader.
+    """Give a reader's cases the scanner and site of tables; faults of the tables go to the reader.
 
     Raises
     ------
@@ -51,10 +52,7 @@ def with_origins(reader: Reader) -> Reader:
     for which in PROPERTIES:
         stated: Stated | None = getattr(reader.contract, which)
         if stated is not None and stated.table is not None:
-            names = _from_table(reader, _table_of(reader.contract, which, stated.table), which)
-            reader.cases = [_with(case, which, names.get(case.image_id)) for case in reader.cases]
-        elif stated is not None:
-            reader.cases = [_with(case, which, stated.name) for case in reader.cases]
+            _from_table(reader, _table_of(reader.contract, which, stated.table), which)
     return reader
 
 
@@ -76,20 +74,25 @@ def _with(case: Case, which: Property, name: str | None) -> Case:
     return replace(case, scanner=name) if which == "scanner" else replace(case, site=name)
 
 
-def _from_table(reader: Reader, table: OriginTable, which: Property) -> dict[str, str]:
-    """The names by image id; none, and a fault, where the column can't be what it should."""
+def _from_table(reader: Reader, table: OriginTable, which: Property) -> None:
+    """Give the cases what stands in the column; nothing, and a fault, where it can't be what it should."""
     path = reader.root / table.file
     labels = {key: name for key, name in read_labels(reader, table, path).items() if name}
     if not labels:
-        return {}
+        return
     if (count := len(set(labels.values()))) > MAX_NAMES:
         found = f"{count} values in the column {table.value}"
         reader.fault("bad_table", path, found, expected=f"at most {MAX_NAMES}, as a {which} has a name that many share")
-        return {}
+        return
     pattern = to_regex(table.image)
-    rows = {case.image_id: pattern.fullmatch(case.image.stem) for case in reader.cases}
-    keys = {image_id: fill(table.row, found.groupdict()) for image_id, found in rows.items() if found is not None}
-    names = {image_id: labels[key] for image_id, key in keys.items() if key in labels}
-    if lacking := [case.image_id for case in reader.cases if case.image_id not in names]:
+    lacking: list[str] = []
+    cases: StoredList[Case] = StoredList()
+    for case in reader.cases:
+        row = pattern.fullmatch(case.image.stem)
+        name = None if row is None else labels.get(fill(table.row, row.groupdict()))
+        if name is None:
+            lacking.append(case.image_id)
+        cases.append(_with(case, which, name))
+    reader.cases = cases
+    if lacking:
         reader.fault("origin_missing", path, f"no {which} for {len(lacking)} images: {some_of(lacking)}")
-    return names

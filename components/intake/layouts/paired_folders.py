@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
+from components.intake.layouts.matching import ByValues, Matches, key_of, matching
 from components.intake.layouts.names import NamedOptions, class_of, group_of
 from components.intake.layouts.origins import with_origins
-from components.intake.layouts.pattern import blanks, by_values, fixed_folder, key_of
+from components.intake.layouts.pattern import blanks, fixed_folder
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -32,6 +34,7 @@ from components.intake.layouts.reading import (
 )
 from components.intake.layouts.tables import LabelTable, read_labels
 from components.intake.layouts.tree import Tree
+from components.texts import Keys, Numbers, Texts
 
 MAIN = "the main one"
 MAX_FOLD_BYTES, MAX_SHOWN = 50_000_000, 200
@@ -105,42 +108,60 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
         _check_fold(reader, reader.root / name, stems[options.folds_part])
     for name, parts in arrangements.items():
         if name != chosen:
-            others = [path for part in parts for pattern in part.patterns for path in tree.matching(root, pattern)]
+            others = [path for part in parts for pattern in part.patterns for path, _ in matching(tree, root, pattern)]
             reader.leave_out(others, f"the same images in another arrangement ({name}); {chosen} is read")
     return with_origins(reader).reading(options)
 
 
-def _read_part(reader: Reader, part: Part, options: PairedFolders) -> set[str]:
+def _read_part(reader: Reader, part: Part, options: PairedFolders) -> Texts:
     """Read one part's cases; returns the stems of all its images."""
+    stems = Texts()
     if not _folders_exist(reader, part):
-        return set()
-    masks = reader.tree.matching(reader.root, part.masks) if part.masks else {}
-    matched = reader.tree.matching(reader.root, part.images)
-    images = {path: values for path, values in matched.items() if path not in masks}
-    mask_of = by_values(masks)
+        return stems
+    masks = matching(reader.tree, reader.root, part.masks) if part.masks else None
+    mask_of = ByValues(reader.tree, masks) if masks else None
+    imaged = Numbers()
     classes = read_labels(reader, part.labels, reader.root / part.labels.file) if part.labels else {}
-    for image, values in images.items():
-        if part.masks is None:
+    for image, values in matching(reader.tree, reader.root, part.images):
+        if masks is None or mask_of is None:
             reader.without_mask(image, "a part without annotation")
+        elif masks.values(image) is not None:
             continue
-        mask = mask_of.get(key_of(values))
-        if mask is None:
-            reader.without_mask(image, f"no {_folder(part.masks)}mask of this name")
-            continue
-        subject_class = classes.get(values.get("stem", "")) or class_of(reader, options, image, values)
-        if classes and subject_class is None:
-            reader.fault("label_missing", image, f"no row in {part.labels.file if part.labels else ''}")
-        image_id = image_id_of(part.prefix, *values.values())
-        group = group_of(reader, options, image, values)
-        reader.add(Case(image_id, image, (mask,), group=group, subject_class=subject_class, official_split=part.split))
-    _orphans(reader, part, images, masks)
-    stems = {values["stem"] for values in images.values() if "stem" in values}
+        else:
+            imaged[key_of(values)] = 1
+            _read_pair(reader, part, options, image=(image, values), mask=mask_of.get(values), classes=classes)
+        if "stem" in values:
+            stems.append(values["stem"])
+    if masks is not None:
+        _orphans(reader, part, imaged, masks)
     if part.labels:
-        table = reader.root / part.labels.file
-        missing = sorted(set(classes) - stems)
-        if missing:
-            reader.fault("label_without_image", table, f"{len(missing)} rows without image: {some_of(sorted(missing))}")
+        known = Keys.of(stems)
+        if missing := sorted(stem for stem in classes if stem not in known):
+            table = reader.root / part.labels.file
+            reader.fault("label_without_image", table, f"{len(missing)} rows without image: {some_of(missing)}")
     return stems
+
+
+def _read_pair(
+    reader: Reader,
+    part: Part,
+    options: PairedFolders,
+    *,
+    image: tuple[Path, dict[str, str]],
+    mask: Path | None,
+    classes: Mapping[str, str],
+) -> None:
+    """Read the case of an image, with what stood in its name's blanks, and of its mask."""
+    path, values = image
+    if mask is None:
+        reader.without_mask(path, f"no {_folder(part.masks or '')}mask of this name")
+        return
+    subject_class = classes.get(values.get("stem", "")) or class_of(reader, options, path, values)
+    if classes and subject_class is None:
+        reader.fault("label_missing", path, f"no row in {part.labels.file if part.labels else ''}")
+    image_id = image_id_of(part.prefix, *values.values())
+    group = group_of(reader, options, path, values)
+    reader.add(Case(image_id, path, (mask,), group=group, subject_class=subject_class, official_split=part.split))
 
 
 def _folders_exist(reader: Reader, part: Part) -> bool:
@@ -153,10 +174,10 @@ def _folders_exist(reader: Reader, part: Part) -> bool:
     return len(missing) < len(here)
 
 
-def _orphans(reader: Reader, part: Part, images: dict[Path, dict[str, str]], masks: dict[Path, dict[str, str]]) -> None:
-    image_of = by_values(images)
-    for mask, values in masks.items():
-        if key_of(values) not in image_of:
+def _orphans(reader: Reader, part: Part, imaged: Numbers, masks: Matches) -> None:
+    """Report the masks whose values are none of those that an image has."""
+    for mask, values in masks:
+        if key_of(values) not in imaged:
             reader.used.add(mask)
             reader.fault("mask_without_image", mask, f"no {_folder(part.images)}image of this name")
 
@@ -174,7 +195,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _check_fold(reader: Reader, path: Path, stems: set[str]) -> None:
+def _check_fold(reader: Reader, path: Path, stems: Texts) -> None:
     """Check that a fold lists each image once; ids in JSON are numbers, file names are zero-padded."""
     if not reader.tree.is_file(path):
         reader.fault("missing_file", reader.root, f"no {path.name}", severity="warning")

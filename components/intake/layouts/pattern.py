@@ -2,18 +2,19 @@
 
 A blank is `{name}`: any text without a slash; the same name twice must hold the same text. What stands between the
 blanks may differ in upper and lower case, as copies of a dataset do.
-Leaves out: files (tree.py), and what the blanks mean (the readers).
+Leaves out: files (matching.py), and what the blanks mean (the readers).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 _BLANK = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 # macOS puts a file of this prefix beside each file that it packs; it has the other's ending, but isn't an image.
 SHADOW = "._"
+# And such a folder of them.
+SYSTEM_FOLDER = "__MACOSX"
 
 
 def blanks(pattern: str) -> tuple[str, ...]:
@@ -44,16 +45,3 @@ def fixed_folder(pattern: str) -> str:
     """The folder before the first blank, "." if there is none."""
     before = pattern.split("{", 1)[0]
     return before.rpartition("/")[0] or "."
-
-
-def by_values(found: Mapping[Path, Mapping[str, str]]) -> dict[tuple[tuple[str, str], ...], Path]:
-    """Matched files by what stood in their blanks, so that an image finds its mask; the first of equals."""
-    result: dict[tuple[tuple[str, str], ...], Path] = {}
-    for path, values in found.items():
-        result.setdefault(key_of(values), path)
-    return result
-
-
-def key_of(values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """What stood in the blanks, in one order whatever the pattern's."""
-    return tuple(sorted(values.items()))

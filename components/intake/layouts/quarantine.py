@@ -21,6 +21,8 @@ from components.intake.faults import fault
 from components.intake.layouts.naming import candidates, suggestion
 from components.intake.layouts.reading import Case, Corrections, LayoutReading, double_ids, without_annotation
 from components.intake.layouts.tree import Tree
+from components.stored_list import StoredList
+from components.texts import Texts
 from components.types import Fault
 
 
@@ -70,9 +72,11 @@ def quarantined(reading: LayoutReading, contract: Contract, tree: Tree, mended: 
     corrected = {path: mended[entry.file] for path, entry in entries.items() if entry.action == "correct"}
     out = {path.relative_to(folder).as_posix() for path in excluded}
     faults = [one for one in reading.faults if one.file not in out and one.code != "duplicate_image_id"]
-    kept: list[Case] = []
+    kept: StoredList[Case] = StoredList()
+    gone: StoredList[Case] = StoredList()
     for case in reading.cases:
         if case.image in excluded:
+            gone.append(case)
             continue
         masks = tuple(path for path in case.masks if path not in excluded)
         if (case.masks and not masks) or case.outlines in excluded:
@@ -80,12 +84,11 @@ def quarantined(reading: LayoutReading, contract: Contract, tree: Tree, mended: 
             faults.append(without_annotation(contract, case.image.relative_to(folder).as_posix(), found))
             continue
         kept.append(_corrected(replace(case, masks=masks), corrected, contract))
-    faults += double_ids(kept, contract, folder)
+    faults += double_ids(kept, Texts(case.image_id for case in kept), contract=contract, folder=folder)
     if reading.cases and not kept:
         faults.append(fault("no_images", dataset=contract.name, file=".", found="every image is in quarantine"))
     faults += _reports(contract, entries, tree, reading)
-    gone = tuple(case for case in reading.cases if case.image in excluded)
-    return replace(reading, cases=tuple(kept), faults=tuple(faults), excluded=gone)
+    return replace(reading, cases=kept, faults=tuple(faults), excluded=gone)
 
 
 def _by_path(reading: LayoutReading, contract: Contract, tree: Tree) -> dict[Path, Quarantined]:
@@ -126,7 +129,8 @@ def _reports(
 ) -> list[Fault]:
     """What was done for each entry, and which entries did nothing."""
     paths = {entry.file: path for path, entry in entries.items()}
-    read = {path for case in reading.cases for path in (case.image, *case.masks)} | reading.sheets | reading.tables
+    images = {path for case in reading.cases for path in (case.image, *case.masks) if path in entries}
+    read = images | {path for path in entries if path in reading.sheets or path in reading.tables}
     faults = []
     for entry in contract.quarantine:
         path = paths.get(entry.file)

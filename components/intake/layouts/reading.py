@@ -6,21 +6,25 @@ Leaves out: any shape of folder (the other modules here) and any pixel (componen
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatch
+from itertools import groupby
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from components.contract import Contract
 from components.contract_text import Text, refusal
 from components.intake.faults import fault
-from components.intake.layouts.pattern import SHADOW, blanks, fixed_folder
-from components.intake.layouts.tree import Tree
+from components.intake.layouts.matching import matching
+from components.intake.layouts.pattern import SHADOW, SYSTEM_FOLDER, blanks, fixed_folder
+from components.intake.layouts.tree import Marks, Tree
+from components.stored_list import StoredList
+from components.texts import Texts
 from components.types import Fault, Severity
 
 Polygon = tuple[tuple[float, float], ...]
@@ -37,8 +41,7 @@ _UNPAIRED = ("missing_folder", "image_without_mask", "mask_without_image", "unla
 _SPECIAL = "a pipe, a socket or a device, which isn't opened"
 _LINK = "a link that leads out of the dataset, to a folder, in a circle or to nothing; it isn't followed"
 LISTED = 5
-_DIGITS = re.compile(r"\d+")
-SYSTEM_FOLDER = "__MACOSX"
+GROUPED_BY_NAME = ("case", "video")
 SYSTEM_FILES = (f"*/{SYSTEM_FOLDER}/*", f"*/{SHADOW}*", "*/.DS_Store", "*/Thumbs.db", "*/desktop.ini")
 
 
@@ -113,22 +116,46 @@ class Case:
         """What one of the case's files is called in reports: its published path, relative to the dataset's folder."""
         return dict(self.published).get(path, path).relative_to(folder).as_posix()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A text is pickled, and read again, several times as fast as a path.
+        files = (str(self.image), tuple(map(str, self.masks)), None if self.outlines is None else str(self.outlines))
+        published = tuple((str(mended), str(path)) for mended, path in self.published)
+        values = tuple(getattr(self, name) for name in _PLAIN)
+        return _case, (files, published, values)
+
+
+_PLAIN = tuple(one.name for one in fields(Case) if one.name not in ("image", "masks", "outlines", "published"))
+
+
+def _case(
+    files: tuple[str, tuple[str, ...], str | None], published: tuple[tuple[str, str], ...], values: tuple[Any, ...]
+) -> Case:
+    image, masks, outlines = files
+    return Case(
+        image=Path(image),
+        masks=tuple(map(Path, masks)),
+        outlines=None if outlines is None else Path(outlines),
+        published=tuple((Path(mended), Path(path)) for mended, path in published),
+        **dict(zip(_PLAIN, values, strict=True)),
+    )
+
 
 @dataclass(frozen=True, slots=True)
 class LayoutReading:
     """All cases of a folder, and the faults found while reading it (nothing was decoded yet).
 
     `sheets` are the files that outlines were read from, `tables` those of labels, frames or folds. `excluded` are the
-    cases that the contract's quarantine takes out, `used` all files that got a meaning.
+    cases that the contract's quarantine takes out, `used` all files that got a meaning. The cases stand on the disk
+    (components/stored_list.py): each reading of one gives a new object.
     """
 
     root: Path
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     faults: tuple[Fault, ...]
-    sheets: frozenset[Path] = frozenset()
-    tables: frozenset[Path] = frozenset()
-    excluded: tuple[Case, ...] = ()
-    used: frozenset[Path] = frozenset()
+    sheets: Collection[Path] = frozenset()
+    tables: Collection[Path] = frozenset()
+    excluded: Sequence[Case] = ()
+    used: Collection[Path] = frozenset()
 
 
 @dataclass(slots=True)
@@ -142,11 +169,15 @@ class Reader:
     tree: Tree
     root: Path
     corrections: Corrections = field(default_factory=lambda: NONE_CORRECTED)
-    cases: list[Case] = field(default_factory=list)
+    cases: StoredList[Case] = field(default_factory=StoredList)
     faults: list[Fault] = field(default_factory=list)
-    used: set[Path] = field(default_factory=set)
-    sheets: set[Path] = field(default_factory=set)
-    tables: set[Path] = field(default_factory=set)
+    used: Marks = field(init=False)
+    sheets: Marks = field(init=False)
+    tables: Marks = field(init=False)
+    _ids: Texts = field(default_factory=Texts)
+
+    def __post_init__(self) -> None:
+        self.used, self.sheets, self.tables = (Marks(self.tree) for _ in range(3))
 
     @property
     def folder(self) -> Path:
@@ -196,7 +227,11 @@ class Reader:
                 self.fault("ignored_file", path, reason)
 
     def add(self, case: Case) -> None:
-        """Take a case, and mark its files as used; one whose names no table can hold is a fault instead."""
+        """Take a case, and mark its files as used; one whose names no table can hold is a fault instead.
+
+        Its group is itself unless the contract finds groups in the names; it gets the scanner and the site that the
+        contract names for all.
+        """
         files = (case.image, *case.masks)
         self.used.update(files)
         strange = [path for path in files if str(path) != readable(str(path))]
@@ -206,25 +241,25 @@ class Reader:
             found = "a name of which no id is left: ids are made of the letters a to z, digits, dot and dash"
             self.fault("undecodable_name", case.image, found, expected="a name with one such letter or digit at least")
         elif not strange:
-            self.cases.append(case)
+            self._ids.append(case.image_id)
+            self.cases.append(replace(case, **self._for_all(case)))
+
+    def _for_all(self, case: Case) -> dict[str, Any]:
+        named = {which: getattr(self.contract, which) for which in ("scanner", "site")}
+        stated = {which: one.name for which, one in named.items() if one is not None and one.table is None}
+        return stated if self.contract.group.key in GROUPED_BY_NAME else {**stated, "group": case.image_id}
 
     def reading(self, options: Options) -> LayoutReading:
         """Close the reading: report what was left over, double ids and an empty result."""
         self._leftovers(options)
-        self.faults += double_ids(self.cases, self.contract, self.folder)
+        self.faults += double_ids(self.cases, self._ids, contract=self.contract, folder=self.folder)
         if not self.cases:
             codes = Counter(one.code for one in self.faults)
             parts = [f"{codes[code]} {code}" for code in _UNPAIRED if codes[code]]
             self.fault("no_images", self.folder, "; ".join(["not one image with its annotation", *parts]))
-        cases = tuple(sorted(self.cases, key=lambda case: case.image_id))
-        return LayoutReading(
-            self.root,
-            cases,
-            tuple(self.faults),
-            sheets=frozenset(self.sheets),
-            tables=frozenset(self.tables),
-            used=frozenset(self.used),
-        )
+        cases = self.cases.chosen(self._ids.order())
+        faults = tuple(self.faults)
+        return LayoutReading(self.root, cases, faults, sheets=self.sheets, tables=self.tables, used=self.used)
 
     def _leftovers(self, options: Options) -> None:
         for path in self.tree.special:
@@ -233,8 +268,8 @@ class Reader:
             self.fault("link_outside", path, _LINK)
         for path in self.tree.closed:
             self.fault("no_access", path, "a folder or file that may not be read")
-        for path in self.tree.files():
-            if path in self.used:
+        for number, path in self.tree.files():
+            if self.used.has(number):
                 continue
             whole = "/" + path.relative_to(self.folder).as_posix()
             if path.is_relative_to(self.root):
@@ -257,22 +292,18 @@ def without_annotation(contract: Contract, file: str, found: str) -> Fault:
     return fault(code, dataset=contract.name, file=file, found=found)
 
 
-def double_ids(cases: Sequence[Case], contract: Contract, folder: Path) -> list[Fault]:
-    """A fault for each id that several images get, named by the first of them."""
-    if len({case.image_id for case in cases}) == len(cases):
-        return []
-    by_id: dict[str, list[Case]] = defaultdict(list)
-    for case in cases:
-        by_id[case.image_id].append(case)
+def double_ids(cases: Sequence[Case], ids: Texts, *, contract: Contract, folder: Path) -> list[Fault]:
+    """A fault for each of the cases' ids that several images get, named by the first of them, in their order."""
+    same = (list(places) for _, places in groupby(ids.order(), key=ids.__getitem__))
+    several = {int(places[0]): len(places) for places in same if len(places) > 1}
     return [
         fault(
             "duplicate_image_id",
             dataset=contract.name,
-            file=same[0].name_of(same[0].image, folder),
-            found=f"{len(same)} images get the id {image_id!r}",
+            file=cases[first].name_of(cases[first].image, folder),
+            found=f"{several[first]} images get the id {ids[first]!r}",
         )
-        for image_id, same in by_id.items()
-        if len(same) > 1
+        for first in sorted(several)
     ]
 
 
@@ -315,7 +346,7 @@ def _is_there(tree: Tree, root: Path, entry: str) -> bool:
         return tree.find(root, entry) is not None
     before = fixed_folder(entry)
     # A pattern that begins with a blank has no folder to look for: only files can tell.
-    return bool(tree.matching(root, entry)) if before == "." else tree.find(root, before) is not None
+    return any(True for _ in matching(tree, root, entry)) if before == "." else tree.find(root, before) is not None
 
 
 def image_id_of(*parts: str) -> str:
@@ -326,15 +357,3 @@ def image_id_of(*parts: str) -> str:
 def some_of(items: Sequence[object]) -> str:
     """The first five of what a fault is about, in their order, and a sign where there are more."""
     return ", ".join(map(str, items[:LISTED])) + (", …" if len(items) > LISTED else "")
-
-
-def natural(paths: Iterable[Path]) -> list[Path]:
-    """Paths sorted as a person would, image 2 before image 10, without what macOS adds to archives."""
-    named = ((str(path), path) for path in paths if not path.name.startswith(SHADOW))
-    mine = [(_DIGITS.sub(_by_size, text), path) for text, path in named if f"/{SYSTEM_FOLDER}/" not in text]
-    return [path for _, path in sorted(mine)]
-
-
-def _by_size(digits: re.Match[str]) -> str:
-    """A number behind how many digits it has, so that texts compare as their numbers do."""
-    return f"{len(digits[0].lstrip('0')):03}{digits[0]}"

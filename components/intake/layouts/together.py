@@ -7,7 +7,7 @@ datasets; and images that are alike in pixels, which the split finds by itself (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from components.intake.faults import fault
 from components.intake.layouts.naming import candidates, suggestion
 from components.intake.layouts.reading import LayoutReading
 from components.intake.layouts.tree import Tree
+from components.stored_list import StoredList
 from components.types import Fault
 
 
@@ -23,28 +24,33 @@ def joined(reading: LayoutReading, contract: Contract, tree: Tree) -> LayoutRead
     """Join the groups of images that the contract lists together; a joined group has the first of their names."""
     if not contract.group.together:
         return reading
-    group_of = {case.image: case.group for case in reading.cases}
+    named = {
+        tree.top / one
+        for entry in contract.group.together
+        for file in entry.files
+        for one in candidates(file, reading.root, tree)
+    }
+    group_of = {case.image: case.group for case in reading.cases if case.image in named}
     faults = list(reading.faults)
     sets: list[frozenset[str]] = []
     for entry in contract.group.together:
-        images, told = _found(entry, contract, reading=reading, tree=tree)
+        images, told = _found(entry, contract, known=group_of, root=reading.root, tree=tree)
         faults += told
         faults += _reports(entry, images, contract, tree)
         sets = _with(frozenset(group_of[image] for image in images), sets)
     name = _names(sets)
-    cases = tuple(replace(case, group=name.get(case.group, case.group)) for case in reading.cases)
+    cases = StoredList(replace(case, group=name.get(case.group, case.group)) for case in reading.cases)
     return replace(reading, cases=cases, faults=tuple(faults))
 
 
 def _found(
-    entry: Together, contract: Contract, *, reading: LayoutReading, tree: Tree
+    entry: Together, contract: Contract, *, known: Collection[Path], root: Path, tree: Tree
 ) -> tuple[tuple[Path, ...], list[Fault]]:
-    """An entry's images, and a fault for each of its names that is that of none."""
-    known = {case.image for case in reading.cases}
+    """An entry's images, which are among the `known` ones, and a fault for each of its names that is that of none."""
     images: dict[Path, None] = {}
     faults = []
     for file in entry.files:
-        named = [tree.top / one for one in candidates(file, reading.root, tree)]
+        named = [tree.top / one for one in candidates(file, root, tree)]
         read = [path for path in named if path in known]
         images.update(dict.fromkeys(read))
         if read:

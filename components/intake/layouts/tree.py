@@ -2,18 +2,20 @@
 
 Nothing outside the folder is ever named: a link is a file only if it leads to a file within the folder. All other
 links, what is neither file nor folder, and what this user may not read are listed apart, so that a reading can tell of
-them. Leaves out: opening anything.
+them. Of a file memory holds the name's letters and eight bytes; its path is made when it is asked for. Leaves out:
+opening anything.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Self
 
-from components.intake.layouts.pattern import SHADOW, fixed_folder, to_regex
+from components.texts import Numbers, Texts
 
 MAX_DEPTH = 100
 PHANTOM_NOTICE = "PHANTOM.txt"
@@ -23,19 +25,24 @@ _EFFECTIVE = os.access in os.supports_effective_ids
 
 @dataclass(frozen=True, slots=True)
 class Entries:
-    """The files and folders of one folder, by name, in the order of their names."""
+    """The files and folders of the folder `place`, in the order of their names.
 
-    files: dict[str, Path] = field(default_factory=dict)
-    folders: dict[str, Path] = field(default_factory=dict)
+    `before` is what stands before a file's name in its path from the top of the tree.
+    """
 
-    def content(self) -> Iterator[Path]:
-        """The files, but for DVC's own .gitignore and the phantoms' notice."""
-        return (path for name, path in self.files.items() if name not in _NO_CONTENT)
+    place: Path
+    before: str
+    files: Texts
+    folders: dict[str, Path]
+
+    def content(self) -> Iterator[tuple[int, str]]:
+        """The files with their places, but for DVC's own .gitignore and the phantoms' notice."""
+        return ((at, name) for at, name in enumerate(self.files) if name not in _NO_CONTENT)
 
 
 @dataclass(slots=True)
 class Tree:
-    """All that lies in the folder `top`, by folder.
+    """All that lies in the folder `top`, by folder. Files are numbered folder by folder, in the order of their names.
 
     `links` lead out of the folder, to a folder, in a circle or to nothing; `special` are pipes, sockets and devices;
     `closed` are files and folders that may not be read; `too_deep` says whether folders lie more than `MAX_DEPTH`
@@ -48,106 +55,166 @@ class Tree:
     special: list[Path] = field(default_factory=list)
     closed: list[Path] = field(default_factory=list)
     too_deep: bool = False
-    _folded: dict[Path, dict[str, Path]] = field(default_factory=dict)
+    _all: list[Entries] = field(default_factory=list)
+    _first: dict[Path, int] = field(default_factory=dict)
+    _firsts: list[int] = field(default_factory=list)
+    _number: int = 0
+    _folded: dict[Path, tuple[Numbers, dict[str, str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, top: Path) -> Self:
         """List a folder; one whose files may not even be listed counts as empty, and is told as closed."""
         tree = cls(top)
-        for folder, here in tree.walked():
-            tree.folders[folder] = here
+        for here in tree.walked():
+            tree.folders[here.place] = here
+            tree._all.append(here)
+            tree._first[here.place] = tree._number
+            tree._firsts.append(tree._number)
+            tree._number += len(here.files)
         return tree
 
-    def walked(self) -> Iterator[tuple[Path, Entries]]:
-        """Each folder with what it holds, which isn't kept; what is told apart is."""
+    def __len__(self) -> int:
+        """The number of files."""
+        return self._number
+
+    def walked(self) -> Iterator[Entries]:
+        """What each folder holds, which isn't kept; what is told apart is."""
         real = os.path.realpath(self.top)
-        left = [(self.top, 0)]
+        left = [(self.top, "", 0)]
         while left:
-            folder, depth = left.pop()
-            here = self._listed(folder, real)
-            yield folder, here
+            folder, before, depth = left.pop()
+            here = self._listed(folder, before, real)
+            yield here
             if here.folders and depth == MAX_DEPTH:
                 self.too_deep = True
             else:
-                left += [(child, depth + 1) for child in reversed(here.folders.values())]
+                left += [(here.folders[name], f"{before}{name}/", depth + 1) for name in reversed(here.folders)]
 
-    def _listed(self, folder: Path, real: str) -> Entries:
-        here = Entries()
+    def _listed(self, folder: Path, before: str, real: str) -> Entries:
+        files: list[str] = []
+        apart: dict[str, list[str]] = {"folders": [], "links": [], "special": [], "closed": []}
         try:
             with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+                # Without a list of the entries, each of which takes several times its name.
+                for entry in found:
+                    kind = _kind(entry, real)
+                    (files if kind == "files" else apart[kind]).append(entry.name)
+                    if kind == "files" and not os.access(entry.path, os.R_OK, effective_ids=_EFFECTIVE):
+                        apart["closed"].append(entry.name)
         except OSError:
             self.closed.append(folder)
-            return here
-        for entry in entries:
-            path = folder / entry.name
-            if entry.is_dir(follow_symlinks=False):
-                here.folders[entry.name] = path
-            elif entry.is_symlink() and not _leads_to_a_file_of(real, entry.path):
-                self.links.append(path)
-            elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
-                here.files[entry.name] = path
-                if not os.access(entry.path, os.R_OK, effective_ids=_EFFECTIVE):
-                    self.closed.append(path)
-            else:
-                self.special.append(path)
-        return here
+            return Entries(folder, before, Texts(), {})
+        for kind, told in (("links", self.links), ("special", self.special), ("closed", self.closed)):
+            told += [folder / name for name in sorted(apart[kind])]
+        files.sort()
+        return Entries(folder, before, Texts(files), {name: folder / name for name in sorted(apart["folders"])})
 
-    def files(self) -> Iterator[Path]:
-        """All files, folder by folder, but for DVC's own .gitignore and the phantoms' notice."""
-        for here in self.folders.values():
-            yield from here.content()
+    def files(self) -> Iterator[tuple[int, Path]]:
+        """All files with their numbers, folder by folder, but for DVC's own .gitignore and the phantoms' notice."""
+        for first, here in zip(self._firsts, self._all, strict=True):
+            for at, name in here.content():
+                yield first + at, here.place / name
+
+    def path(self, number: int) -> Path:
+        """The file of this number."""
+        here, at = self._entry(number)
+        return here.place / here.files[at]
+
+    def name(self, number: int) -> str:
+        """The name of the file of this number, from the top of the tree."""
+        here, at = self._entry(number)
+        return here.before + here.files[at]
+
+    def _entry(self, number: int) -> tuple[Entries, int]:
+        folder = bisect_right(self._firsts, number) - 1
+        return self._all[folder], number - self._firsts[folder]
+
+    def numbers(self, folder: Path) -> range:
+        """The numbers of a folder's files."""
+        return range(self._first[folder], self._first[folder] + len(self.folders[folder].files))
+
+    def number(self, path: Path) -> int | None:
+        """The number of a file, None for what is none under `top`."""
+        folder = path.parent
+        here = self.folders.get(folder)
+        at = None if here is None else here.files.place(path.name)
+        return None if at is None else self._first[folder] + at
 
     def notice(self) -> Path | None:
         """The notice that the phantom generator puts beside its images, wherever it lies."""
-        found = (here.files[PHANTOM_NOTICE] for here in self.folders.values() if PHANTOM_NOTICE in here.files)
+        found = (here.place / PHANTOM_NOTICE for here in self._all if here.files.place(PHANTOM_NOTICE) is not None)
         return min(found, default=None)
 
     def is_file(self, path: Path) -> bool:
         """Whether a path under `top` is one of its files."""
-        here = self.folders.get(path.parent)
-        return here is not None and path.name in here.files
+        return self.number(path) is not None
 
     def find(self, root: Path, relative: str) -> Path | None:
         """The file or folder of this path under `root`, else the first that differs from it in case only."""
         place = root
-        for name in PurePosixPath(relative).parts:
+        for wanted in PurePosixPath(relative).parts:
             here = self.folders.get(place)
-            found = None if here is None else here.files.get(name) or here.folders.get(name) or self._fold(place, name)
-            if found is None:
+            name = None if here is None else self._named(here, wanted)
+            if name is None:
                 return None
-            place = found
+            place = place / name
         return place
 
-    def _fold(self, folder: Path, name: str) -> Path | None:
-        if folder not in self._folded:
-            here = self.folders[folder]
-            named = sorted((here.files | here.folders).items(), reverse=True)
-            self._folded[folder] = {other.casefold(): path for other, path in named}
-        return self._folded[folder].get(name.casefold())
+    def _named(self, here: Entries, name: str) -> str | None:
+        if name in here.folders or here.files.place(name) is not None:
+            return name
+        if here.place not in self._folded:
+            files, folders = Numbers(), dict[str, str]()
+            for at, other in enumerate(here.files):
+                files.setdefault(other.casefold(), at)
+            for other in here.folders:
+                folders.setdefault(other.casefold(), other)
+            self._folded[here.place] = files, folders
+        files, folders = self._folded[here.place]
+        place = files.get(name.casefold())
+        alike = (None if place is None else here.files[place], folders.get(name.casefold()))
+        return min((other for other in alike if other is not None), default=None)
 
-    def matching(self, root: Path, pattern: str) -> dict[Path, dict[str, str]]:
-        """All files under `root` that match a pattern, in the order of their names, with what stood in the blanks."""
-        folder = fixed_folder(pattern)
-        start = self.find(root, folder)
-        if start is None or start not in self.folders:
-            return {}
-        rest = pattern if folder == "." else pattern[len(folder) + 1 :]
-        regex = to_regex(rest)
-        level = [("", start)]
-        for _ in range(rest.count("/")):
-            level = [
-                (f"{before}{name}/", child)
-                for before, place in level
-                for name, child in self.folders[place].folders.items()
-                if child in self.folders
-            ]
-        found: dict[Path, dict[str, str]] = {}
-        for before, place in level:
-            for name, path in self.folders[place].files.items():
-                if not name.startswith(SHADOW) and (match := regex.fullmatch(before + name)):
-                    found[path] = match.groupdict()
-        return found
+
+class Marks(Collection[Path]):
+    """Some of a tree's files; it takes a byte for each file that the tree has."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree, self._marked = tree, bytearray(len(tree))
+
+    def add(self, path: Path) -> None:
+        """Mark one of the tree's files."""
+        number = self._tree.number(path)
+        assert number is not None, "a file of the tree"
+        self._marked[number] = True
+
+    def update(self, paths: Iterable[Path]) -> None:
+        """Mark several."""
+        for path in paths:
+            self.add(path)
+
+    def has(self, number: int) -> bool:
+        """Whether the file of this number is marked."""
+        return bool(self._marked[number])
+
+    def __contains__(self, path: object) -> bool:
+        number = self._tree.number(path) if isinstance(path, Path) else None
+        return number is not None and self.has(number)
+
+    def __iter__(self) -> Iterator[Path]:
+        return (self._tree.path(number) for number in range(len(self._marked)) if self._marked[number])
+
+    def __len__(self) -> int:
+        return self._marked.count(True)
+
+
+def _kind(entry: os.DirEntry[str], real: str) -> str:
+    """Which of the lists of a folder an entry belongs to."""
+    if entry.is_dir(follow_symlinks=False):
+        return "folders"
+    if entry.is_symlink():
+        return "files" if _leads_to_a_file_of(real, entry.path) else "links"
+    return "files" if entry.is_file(follow_symlinks=False) else "special"
 
 
 def _leads_to_a_file_of(real: str, link: str) -> bool:
@@ -162,5 +229,6 @@ def _leads_to_a_file_of(real: str, link: str) -> bool:
 def files_under(folder: Path) -> Iterator[Path]:
     """All files under a folder, but for DVC's own .gitignore and the phantoms' notice; one folder's are held at a
     time."""
-    for _, here in Tree(folder).walked():
-        yield from here.content()
+    for here in Tree(folder).walked():
+        for _, name in here.content():
+            yield here.place / name

@@ -6,16 +6,16 @@ reported. Leaves out: the order of frames; decoding anything.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
+from components.intake.layouts.matching import ByValues, Groups, Matches, matching
 from components.intake.layouts.origins import with_origins
-from components.intake.layouts.pattern import blanks, by_values, key_of
+from components.intake.layouts.pattern import blanks
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
     Case,
@@ -71,18 +71,23 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
     if top is None or top not in tree.folders:
         reader.fault("missing_folder", tree.top, f"no folder {options.top}/")
         return with_origins(reader).reading(options)
-    images, masks = tree.matching(root, options.images), tree.matching(root, options.masks)
-    frames: dict[str, dict[str, Path]] = defaultdict(dict)
-    for path, values in images.items():
-        frames[values["video"]][values["frame"]] = path
-    mask_of = by_values(masks)
+    images, masks = matching(tree, root, options.images), matching(tree, root, options.masks)
+    image_of, mask_of = ByValues(tree, images), ByValues(tree, masks)
+    videos = Groups((values["video"], number) for number, values in images.numbered())
     for place in tree.folders[top].folders.values():
-        _read_video(reader, options, place, frames[place.name], mask_of)
-    for mask, values in masks.items():
-        if values["frame"] not in frames[values["video"]]:
+        video = videos.place(place.name)
+        frames = {} if video is None else _frames(images, map(tree.path, videos.numbers(video)))
+        _read_video(reader, options, place, frames, mask_of)
+    for mask, values in masks:
+        if image_of.get(values) is None:
             reader.used.add(mask)
             reader.fault("mask_without_image", mask, "no frame of this name")
     return with_origins(reader).reading(options)
+
+
+def _frames(images: Matches, paths: Iterable[Path]) -> dict[str, Path]:
+    """One video's frames, the last of equals."""
+    return {values["frame"]: path for path in paths if (values := images.values(path)) is not None}
 
 
 def _read_video(
@@ -90,7 +95,7 @@ def _read_video(
     options: VideoFolders,
     place: Path,
     frames: dict[str, Path],
-    mask_of: Mapping[tuple[tuple[str, str], ...], Path],
+    mask_of: ByValues,
 ) -> None:
     video, file = place.name, reader.tree.find(place, options.table) or place / options.table
     table = LabelTable(file=options.table, key=options.frame_column, value=options.label_column)
@@ -104,7 +109,7 @@ def _read_video(
     if not frames:
         reader.fault("no_images", place, "a video without frames")
     for frame, image in frames.items():
-        mask = mask_of.get(key_of({"video": video, "frame": frame}))
+        mask = mask_of.get({"video": video, "frame": frame})
         if mask is None:
             reader.without_mask(image, "no mask of this name")
             continue

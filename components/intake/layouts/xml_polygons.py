@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from defusedxml.ElementTree import fromstring
 from components.contract import Contract
 from components.intake.faults import acceptance
 from components.intake.layouts.instances import OutlineError
+from components.intake.layouts.matching import natural
 from components.intake.layouts.origins import with_origins
 from components.intake.layouts.reading import (
     NONE_CORRECTED,
@@ -31,7 +33,6 @@ from components.intake.layouts.reading import (
     Polygon,
     Reader,
     image_id_of,
-    natural,
 )
 from components.intake.layouts.tree import Tree
 from components.preprocess import MAX_IMAGE_PX
@@ -53,15 +54,15 @@ class XmlPolygons(Options):
 def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECTED) -> LayoutReading:
     """Read a flat folder of XML files and images, wherever it stands in the tree."""
     options = XmlPolygons.of(contract)
-    files = list(tree.files())
-    sheets = natural(path for path in files if path.match("*.xml"))
-    reader = Reader(contract, tree, sheets[0].parent if sheets else tree.top, corrections)
+    sheets = array("q", natural(tree, (number for number, path in tree.files() if path.match("*.xml"))))
+    reader = Reader(contract, tree, tree.path(sheets[0]).parent if sheets else tree.top, corrections)
     if not sheets:
         reader.fault("missing_file", tree.top, "no XML file")
-    for sheet in sheets:
+    for sheet in map(tree.path, sheets):
         _read_case(reader, options, sheet)
     extension = options.extension.lower()
-    for image in natural(path for path in files if path.suffix.lower() == extension):
+    images = natural(tree, (number for number, path in tree.files() if path.suffix.lower() == extension))
+    for image in map(tree.path, images):
         if image not in reader.used:
             case = image.stem.rpartition("_")[0]
             if tree.is_file(image.parent / f"{case}.xml"):

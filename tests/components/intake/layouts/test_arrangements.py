@@ -329,7 +329,7 @@ def test_a_curated_list_chooses_from_the_original_busi(
     assert "bad_table" in {one.code for one in read_layout(contract, raw, contracts=contracts).faults}
     sheet.unlink()
     without = read_layout(contract, raw, contracts=contracts)
-    assert without.cases == ()
+    assert not without.cases
     assert {one.code for one in without.faults if one.severity == "error"} == {"missing_file", "no_images"}
 
 
