@@ -35,8 +35,9 @@ from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.speed import describe_machine
 from components.evaluation.validate import validate
-from components.intake.form.records import read_manifest, write_split
+from components.intake.form.records import open_manifest, read_manifest, write_split
 from components.intake.harmonise import harmonise
+from components.intake.sides.images import Images
 from components.intake.sides.record import NOTHING_ON_RECORD
 from components.intake.sides.relatives import find_relatives
 from components.intake.sides.split_report import write_split_report
@@ -120,7 +121,7 @@ def harmonised(work: Path, engine: Engine) -> None:
 def divided(work: Path, _: Engine) -> None:
     """The stage split, its report included."""
     params = load_params(ROOT / "params.yaml").split
-    datasets = {"udiat": read_manifest(work / "udiat")}
+    datasets = Images({"udiat": open_manifest(work / "udiat")})
     relatives = find_relatives(datasets, workers=WORKERS)
     frame = split(datasets, params, relatives=relatives)
     write_split(work / "split.csv", frame)

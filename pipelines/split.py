@@ -13,16 +13,16 @@ from pathlib import Path
 import pandas as pd
 
 from components.contract import contract_names, load_contract
-from components.intake.form.records import read_manifest, write_split
+from components.intake.form.records import open_manifest, write_split
 from components.intake.likeness.proof import proof_stamp
 from components.intake.sides.apart import check_sources
+from components.intake.sides.images import Images
 from components.intake.sides.record import SIDES, SidesRecord, read_sides
 from components.intake.sides.relatives import Relatives, find_relatives
 from components.intake.sides.sources import close_sources, write_sources
 from components.intake.sides.split_report import write_split_report
 from components.intake.split import split as split_records
 from components.journal import Journal
-from components.types import Record
 from pipelines.departed import clear_departed
 from pipelines.runtime.stage import WORKERS, Job, Progress, stage
 from pipelines.runtime.steps import step
@@ -38,12 +38,12 @@ log = logging.getLogger(__name__)
 
 
 @step(timeout_s=600, retries=2)
-def read_internal(job: Job) -> dict[str, list[Record]]:
-    """Read the records of the run's internal datasets, by name."""
+def read_internal(job: Job) -> Images:
+    """Read the records of the run's internal datasets; they stand on the disk, and in memory what dividing asks."""
     names = job.params.names("internal")
     folder = job.root / "data/02_harmonised/internal"
     clear_departed(folder, keep=names)
-    return {name: read_manifest(folder / name) for name in sorted(names)}
+    return Images({name: open_manifest(folder / name) for name in names})
 
 
 @step(timeout_s=60)
@@ -68,10 +68,10 @@ def read_recorded(job: Job) -> SidesRecord:
 
 
 @step(timeout_s=24 * 3600)
-def relate(job: Job, datasets: dict[str, list[Record]]) -> Relatives:
+def relate(job: Job, images: Images) -> Relatives:
     """Find the groups, equal pixels and near copies that must stay together; pairs that are known aren't compared."""
     return find_relatives(
-        datasets,
+        images,
         workers=WORKERS,
         progress=Progress("pairs of images decided"),
         journal=Journal(job.scratch / "pairs", proof_stamp()),
@@ -79,23 +79,23 @@ def relate(job: Job, datasets: dict[str, list[Record]]) -> Relatives:
 
 
 @step(timeout_s=600)
-def assign(job: Job, datasets: dict[str, list[Record]], relatives: Relatives, recorded: SidesRecord) -> pd.DataFrame:
+def assign(job: Job, images: Images, relatives: Relatives, recorded: SidesRecord) -> pd.DataFrame:
     """Give every cluster its side, that on record if there is one, and prove that nothing leaks."""
-    return split_records(datasets, job.params.split, recorded=recorded, relatives=relatives)
+    return split_records(images, job.params.split, recorded=recorded, relatives=relatives)
 
 
 @step(timeout_s=600, retries=2)
 def write(
     job: Job,
     frame: pd.DataFrame,
-    datasets: dict[str, list[Record]],
+    images: Images,
     relatives: Relatives,
     recorded: SidesRecord,
 ) -> list[str]:
     """Write the split, and its report with pictures; returns the report's warnings."""
     write_split(job.root / SPLIT, frame)
     report = write_split_report(
-        job.root / REPORT, frame, datasets, params=job.params.split, relatives=relatives, recorded=recorded
+        job.root / REPORT, frame, images, params=job.params.split, relatives=relatives, recorded=recorded
     )
     warnings: list[str] = report["warnings"]
     return warnings
@@ -105,11 +105,11 @@ def write(
 def split(job: Job) -> None:
     """Divide the internal datasets into train, val and test."""
     refuse_same_patients(job)
-    datasets = read_internal(job)
+    images = read_internal(job)
     recorded = read_recorded(job)
-    relatives = relate(job, datasets)
-    frame = assign(job, datasets, relatives, recorded)
-    for warning in write(job, frame, datasets, relatives, recorded):
+    relatives = relate(job, images)
+    frame = assign(job, images, relatives, recorded)
+    for warning in write(job, frame, images, relatives, recorded):
         log.warning("%s", warning)
     counts = frame["split"].value_counts()
     log.info("%s", ", ".join(f"{kind} {counts.get(kind, 0)}" for kind in ("train", "val", "test")))

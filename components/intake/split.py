@@ -6,18 +6,18 @@ the others go (sides/assignment.py), and external datasets, which are never spli
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-
+import numpy as np
 import pandas as pd
 
-from components.errors import LeakError, ParamsError
-from components.intake.form.records import SPLIT_COLUMNS
-from components.intake.sides.assignment import assign_sides
-from components.intake.sides.keeping import Datasets, kept_sides
+from components.errors import ParamsError
+from components.intake.form.records import SPLIT_COLUMNS, SPLITS
+from components.intake.sides.assignment import Sides, assign_sides
+from components.intake.sides.images import Datasets, Images, Numbers, first_of, images_of, numbered
+from components.intake.sides.keeping import kept_sides
+from components.intake.sides.placed import leak, sides_of_rows
 from components.intake.sides.record import NOTHING_ON_RECORD, SidesRecord
-from components.intake.sides.relatives import Key, Relatives, find_relatives
+from components.intake.sides.relatives import Clusters, Relatives, clusters_of, find_relatives
 from components.params import SplitParams
-from components.types import Record
 
 
 def split(
@@ -51,28 +51,39 @@ def split(
     LeakError
         If relatives are on record on different sides; or if the result leaks, which would be a fault of this module.
     """
-    _refuse_mixture(datasets, params)
-    relatives = relatives or find_relatives(datasets)
-    kept = kept_sides(datasets, relatives, recorded)
-    sides = assign_sides(datasets, params, relatives, kept=kept)
-    rows = [
-        (record.dataset, record.image_id, cluster, sides[cluster])
-        for records in datasets.values()
-        for record in records
-        for cluster in [relatives.cluster[record.dataset, record.image_id]]
-    ]
-    frame = pd.DataFrame(rows, columns=list(SPLIT_COLUMNS)).sort_values(["dataset", "image_id"], ignore_index=True)
-    assert_no_leak(frame, datasets, relatives=relatives)
+    images = images_of(datasets)
+    _refuse_mixture(images, params)
+    relatives = relatives or find_relatives(images)
+    clusters = clusters_of(images, relatives)
+    kept = kept_sides(images, relatives, recorded)
+    frame = _frame(images, clusters, assign_sides(images, params, clusters, kept=kept))
+    assert_no_leak(frame, images, relatives=relatives)
     return frame
 
 
-def _refuse_mixture(datasets: Datasets, params: SplitParams) -> None:
+def _frame(images: Images, clusters: Clusters, sides: Sides) -> pd.DataFrame:
+    """A row an image, by dataset and id."""
+    rows = images.in_order
+    own = clusters.of[rows].tolist()
+    # One column after the other, as each is a list of texts for a moment.
+    columns = {
+        "dataset": pd.Series([images.names[number] for number in images.dataset[rows].tolist()], dtype="str"),
+        "image_id": pd.Series([images.ids[row] for row in rows.tolist()], dtype="str"),
+        "group": pd.Series([clusters.names[cluster] for cluster in own], dtype="str"),
+        "split": pd.Series([SPLITS[side] for side in sides[own].tolist()], dtype="str"),
+    }
+    return pd.DataFrame(columns, columns=list(SPLIT_COLUMNS))
+
+
+def _refuse_mixture(images: Images, params: SplitParams) -> None:
     """Refuse to train on phantoms and patients together; external images, never trained on, are marked in reports."""
-    phantom = {name for name, records in datasets.items() if any(record.phantom for record in records)}
-    real = {name for name, records in datasets.items() if any(not record.phantom for record in records)}
+    phantom, real = (
+        [images.names[number] for number in np.unique(images.dataset[which]).tolist()]
+        for which in (images.phantom, ~images.phantom)
+    )
     if phantom and real and not params.mix_phantoms:
         raise ParamsError(
-            f"phantoms ({', '.join(sorted(phantom))}) beside real images ({', '.join(sorted(real))})",
+            f"phantoms ({', '.join(phantom)}) beside real images ({', '.join(real)})",
             expected="only real images, or only phantoms",
             remedy="remove the phantom datasets from params.yaml's `datasets`, or set split.mix_phantoms: true",
         )
@@ -86,41 +97,26 @@ def assert_no_leak(frame: pd.DataFrame, datasets: Datasets, *, relatives: Relati
     LeakError
         Naming the first group that crosses and its images; or an image that has no side, or two.
     """
-    side: dict[Key, str] = {}
-    for dataset, image_id, kind in frame[["dataset", "image_id", "split"]].itertuples(index=False):
-        if (dataset, image_id) in side:
-            raise _leak(f"{dataset}/{image_id} stands in the split twice", "one row an image")
-        side[dataset, image_id] = kind
-    records = [record for several in datasets.values() for record in several]
-    keys = {(record.dataset, record.image_id) for record in records}
-    if different := sorted(keys ^ set(side)):
-        raise _leak(f"{len(different)} images are only in the split or only in the data: {different[:3]}", "the same")
-    relatives = relatives or find_relatives(datasets)
-    named: dict[str, Callable[[Record], str]] = {
-        "group": lambda record: f"{record.dataset}/{record.group}",
-        "pixels": lambda record: record.pixels_md5,
-        "cluster of near copies": lambda record: relatives.cluster[record.dataset, record.image_id],
+    images = images_of(datasets)
+    side = sides_of_rows(frame, images)
+    clusters = clusters_of(images, relatives or find_relatives(images))
+    named = {
+        "group": (images.group, images.groups),
+        "pixels": numbered(images.pixels),
+        "cluster of near copies": (clusters.of, clusters.names),
     }
-    crossing = {what: first for what, name in named.items() if (first := _first_crossing(records, name, side)) >= 0}
+    crossing = {what: first for what, (of, _) in named.items() if (first := _first_crossing(of, side)) >= 0}
     if crossing:
         what = min(crossing, key=crossing.__getitem__)
-        name = named[what](records[crossing[what]])
-        members = [(one.dataset, one.image_id) for one in records if named[what](one) == name]
-        listed = ", ".join(f"{dataset}/{image_id} in {side[dataset, image_id]}" for dataset, image_id in members)
-        raise _leak(f"{what} {name} crosses: {listed}", f"every {what} on one side")
+        of, names = named[what]
+        number = of[crossing[what]]
+        members = np.flatnonzero(of == number).tolist()
+        listed = ", ".join(f"{'/'.join(images.key(row))} in {SPLITS[side[row]]}" for row in members)
+        raise leak(f"{what} {names[number]} crosses: {listed}", f"every {what} on one side")
 
 
-def _first_crossing(records: Sequence[Record], named: Callable[[Record], str], side: Mapping[Key, str]) -> int:
-    """The place of the first record whose name is also that of one on another side; -1 where there is none."""
-    first_of: dict[str, int] = {}
-    crossing = len(records)
-    for place, record in enumerate(records):
-        first = first_of.setdefault(named(record), place)
-        other = records[first]
-        if side[other.dataset, other.image_id] != side[record.dataset, record.image_id]:
-            crossing = min(crossing, first)
-    return crossing if crossing < len(records) else -1
-
-
-def _leak(found: str, expected: str) -> LeakError:
-    return LeakError(found, expected=expected, remedy="run the stage `split` again; don't edit its file by hand")
+def _first_crossing(of: Numbers, side: Sides) -> int:
+    """The first row with a number that another one has, too, on another side; -1 where there is none."""
+    first = first_of(of)
+    crossing = first[side != side[first]]
+    return int(crossing.min()) if len(crossing) else -1

@@ -68,7 +68,8 @@ def keep_sides(
 
 def _kept(path: Path) -> Kept:
     """Read split and harmonised data, prove that they belong together, and add to the record."""
-    from components.intake.form.records import read_manifest, read_split
+    from components.intake.form.records import open_manifest, read_split
+    from components.intake.sides.images import Images
     from components.intake.sides.record import keep_sides as keep
     from components.intake.sides.record import sides_by_key
     from components.intake.sides.relatives import Relatives
@@ -83,9 +84,9 @@ def _kept(path: Path) -> Kept:
             remedy="import one (`sonoforge data import`); external datasets are never split",
         )
     frame = read_split(SPLIT)
-    datasets = {name: read_manifest(HARMONISED / "internal" / name) for name in names}
+    images = Images({name: open_manifest(HARMONISED / "internal" / name) for name in names})
     columns = frame[["dataset", "image_id", "group"]].itertuples(index=False)
     clusters = {(dataset, image_id): group for dataset, image_id, group in columns}
     # By the clusters that the split itself names, so that no image is compared with another again.
-    assert_no_leak(frame, datasets, relatives=Relatives(clusters, ()))
-    return keep(path, sides_by_key(frame), [record for records in datasets.values() for record in records])
+    assert_no_leak(frame, images, relatives=Relatives(clusters, ()))
+    return keep(path, sides_by_key(frame), images.records())

@@ -27,10 +27,11 @@ from components.engines import ONE_THREAD, Engine
 from components.intake.likeness.fine_structure import Fine, fine_structure, largest_correlation, level_of
 from components.intake.likeness.shared_keys import Index
 from components.journal import Journal
+from components.texts import Texts
 from components.types import Image
 
 # Of fine structures, about 0.15 MB an image.
-CACHE_BYTES = 256 * 2**20
+CACHE_BYTES = 48 * 2**20
 DIGITS = 6
 
 Load = Callable[[int], Image | None]
@@ -63,7 +64,7 @@ class Proofs:
 
     def __init__(
         self,
-        digests: Sequence[str],
+        digests: Sequence[str] | Texts,
         long_sides_px: Sequence[int],
         load: Load,
         *,
@@ -123,7 +124,7 @@ def _by_neighbourhood(pairs: Index, images: int) -> Index:
 class _Compare:
     """Two images' numbers to their correlation."""
 
-    digests: Sequence[str]
+    digests: Sequence[str] | Texts
     sides_px: Sequence[int]
     fines: _Fines
 

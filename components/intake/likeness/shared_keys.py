@@ -38,6 +38,7 @@ from components.intake.likeness.perceptual_hash import (
     keys_of_text,
 )
 from components.stored_list import StoredList
+from components.texts import Texts
 
 WHOLE_BUCKET, CHAIN, PER_GROUP = 16, 2, 4
 _PART_BITS = 6
@@ -50,7 +51,7 @@ _Postings = tuple[Keys, Rings, NDArray[np.int32]]
 
 
 def pairs_sharing_keys(
-    hashes: Iterable[str | None], groups: Index, digests: Sequence[str], *, sides: Index | None = None
+    hashes: Iterable[str | None], groups: Index, digests: Sequence[str] | Texts, *, sides: Index | None = None
 ) -> Index:
     """Pairs (i, j), i < j, of images of different groups that share a key, each once: (pairs 2), sorted.
 
@@ -59,7 +60,7 @@ def pairs_sharing_keys(
     """
     count = len(groups)
     places = np.empty(count, dtype=np.int64)
-    places[_order(digests)] = np.arange(count)
+    places[(digests if isinstance(digests, Texts) else Texts(digests)).order()] = np.arange(count)
     stored = _by_part(hashes)
     codes = [np.zeros(0, dtype=np.int64)]
     for part in range(_PARTS):
@@ -70,14 +71,6 @@ def pairs_sharing_keys(
         ]
         codes.append(np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found])))
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(count, 1)), axis=1)
-
-
-def _order(digests: Sequence[str]) -> Index:
-    """The numbers of the images in the order of their digests, equal ones as they come."""
-    # As bytes: a list of texts and numbers would take four times as much.
-    longest = max((len(one) for one in digests), default=1)
-    texts = np.fromiter((one.encode() for one in digests), dtype=f"S{max(1, longest)}", count=len(digests))
-    return np.argsort(texts, kind="stable")
 
 
 def _by_part(hashes: Iterable[str | None]) -> StoredList[_Postings]:

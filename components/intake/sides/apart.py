@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from components.engines import Progress
 from components.errors import LeakError
+from components.intake.sides.images import Numbers, Rows, first_of, numbered
 from components.intake.sides.relatives import find_copies
 from components.intake.sides.sources import close_sources
 from components.journal import Journal
@@ -94,18 +98,28 @@ def refuse_common(some: Sequence[Record], others: Sequence[Record], *, between: 
     LeakError
         Naming what they have in common.
     """
+    rows = Rows(some, others)
+    second = np.arange(rows.count) >= len(some)
     # Names of groups are unique within a dataset only; pixels are compared across all.
-    groups = {(r.dataset, r.group) for r in some} & {(r.dataset, r.group) for r in others}
-    pixels = {r.pixels_md5 for r in some} & {r.pixels_md5 for r in others}
-    if not groups and not pixels:
+    groups, pixels = _on_both(rows.group, second), _on_both(numbered(rows.pixels)[0], second)
+    if not groups.any() and not pixels.any():
         return
-    twins = sorted(f"{r.dataset}/{r.image_id}" for r in (*some, *others) if r.pixels_md5 in pixels)
-    named = [f"group {group} of {dataset}" for dataset, group in sorted(groups)] + [f"image {twin}" for twin in twins]
+    crossing = {rows.record(row) for row in np.unique(first_of(rows.group)[groups]).tolist()}
+    twins = sorted("/".join(rows.key(row)) for row in np.flatnonzero(pixels).tolist())
+    named = [f"group {group} of {dataset}" for dataset, group in sorted((one.dataset, one.group) for one in crossing)]
+    named += [f"image {twin}" for twin in twins]
     raise LeakError(
         f"{between} have in common: {_listed(named)}",
         expected="no common group and no image twice",
         remedy="remove the copies from one side, or put them into one group, and run the stage `split` again",
     )
+
+
+def _on_both(numbers: Numbers, second: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which elements (n) have a number that stands both among the `second` ones and among the others."""
+    size = int(numbers.max(initial=-1)) + 1
+    here, there = (np.bincount(numbers[which], minlength=size) > 0 for which in (~second, second))
+    return (here & there)[numbers]
 
 
 def _listed(named: Sequence[str]) -> str:

@@ -16,64 +16,65 @@ which are never split, and the proof that nothing leaks (split.py).
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from components.errors import LayoutError
 from components.intake.form.records import SPLITS
-from components.intake.sides.keeping import OFFICIAL_TEST, Datasets
-from components.intake.sides.relatives import Relatives
+from components.intake.sides.images import Images, Numbers
+from components.intake.sides.relatives import Clusters
 from components.intake.sides.strata import Stratum, strata_of
 from components.params import SplitParams
 
 # How much an image's deficit in its dataset, its class and its stratum weighs.
 DATASET_WEIGHT, CLASS_WEIGHT, STRATUM_WEIGHT = 1, 3, 2
+NO_SIDE, TEST = -1, SPLITS.index("test")
 
 Shares = Mapping[str, float]
 Pool = tuple[str, ...]
 """Images that are counted together: (dataset,), (dataset, class) or (dataset, class, size)."""
 
+Sides = NDArray[np.int8]
+"""Places in `SPLITS`, or `NO_SIDE`."""
 
-def assign_sides(
-    datasets: Datasets, params: SplitParams, relatives: Relatives, *, kept: Mapping[str, str]
-) -> dict[str, str]:
-    """The side of each cluster, by name; `kept` holds those on record, by cluster.
+
+def assign_sides(images: Images, params: SplitParams, clusters: Clusters, *, kept: Sides) -> Sides:
+    """The side of each cluster, by number; `kept` holds those on record, and `NO_SIDE` for the others.
 
     Raises
     ------
     LayoutError
         If a dataset has too few clusters for all three sides.
     """
-    clusters: dict[str, set[str]] = {
-        name: {relatives.cluster[name, record.image_id] for record in records} for name, records in datasets.items()
-    }
-    official = {
-        relatives.cluster[record.dataset, record.image_id]
-        for records in datasets.values()
-        for record in records
-        if record.official_split == OFFICIAL_TEST
-    }
-    shares = target_shares(datasets, params)
+    official = np.zeros(len(clusters.names), dtype=np.bool_)
+    official[clusters.of[images.official_test]] = True
+    shares = target_shares(images, params)
     # A cluster across datasets may be test only if no dataset of it keeps its test set to itself.
-    never_test = {cluster for name in datasets if "test" not in shares[name] for cluster in clusters[name]}
-    contents = _contents(datasets, relatives)
-    sides = {**kept, **dict.fromkeys(official, "test")}
+    never_test = np.zeros(len(clusters.names), dtype=np.bool_)
+    for number, name in enumerate(images.names):
+        if "test" not in shares[name]:
+            never_test[clusters.of[images.dataset == number]] = True
+    contents = _contents(images, clusters)
+    sides = np.where(official, TEST, kept).astype(np.int8)
     deficits = _Deficits(shares)
-    for cluster, side in sides.items():
-        deficits.add(contents[cluster], side)
-    for cluster in _in_turn({name: held for name, held in contents.items() if name not in sides}, params.seed):
-        allowed = [side for side in SPLITS if side != "test" or cluster not in never_test]
-        sides[cluster] = deficits.neediest(contents[cluster], allowed, tie=f"{params.seed}:{cluster}")
-        deficits.add(contents[cluster], sides[cluster])
-    for name in sorted(clusters):
-        # Moving a cluster that reaches into another dataset could empty a side there.
-        own = clusters[name].difference(*(clusters[other] for other in clusters if other != name))
-        movable = {cluster: contents[cluster].total() for cluster in own - official - kept.keys()}
-        _fill_empty(name, clusters[name], sides, movable, never_test=never_test, seed=params.seed)
+    for cluster in np.flatnonzero(sides != NO_SIDE).tolist():
+        deficits.add(contents.of(cluster), SPLITS[sides[cluster]])
+    for cluster in _in_turn(contents, clusters, np.flatnonzero(sides == NO_SIDE), params.seed).tolist():
+        allowed = [side for side in SPLITS if side != "test" or not never_test[cluster]]
+        held = contents.of(cluster)
+        side = deficits.neediest(held, allowed, tie=f"{params.seed}:{clusters.names[cluster]}")
+        sides[cluster] = SPLITS.index(side)
+        deficits.add(held, side)
+    fixed = official | (kept != NO_SIDE)
+    _fill_empty(images, clusters, sides, fixed=fixed, never_test=never_test, seed=params.seed)
     return sides
 
 
-def target_shares(datasets: Datasets, params: SplitParams) -> dict[str, Shares]:
+def target_shares(images: Images, params: SplitParams) -> dict[str, Shares]:
     """The share of each side in each dataset; a dataset with an official test set has none for test.
 
     Its train and val are shares of its images on these two sides.
@@ -81,32 +82,53 @@ def target_shares(datasets: Datasets, params: SplitParams) -> dict[str, Shares]:
     train = 1 - params.val_share - params.test_share
     whole = {"train": train, "val": params.val_share, "test": params.test_share}
     without_test = {"train": 1 - params.val_share, "val": params.val_share}
-    return {
-        name: without_test if any(record.official_split == OFFICIAL_TEST for record in records) else whole
-        for name, records in datasets.items()
-    }
+    official = set(images.dataset[images.official_test].tolist())
+    return {name: without_test if number in official else whole for number, name in enumerate(images.names)}
 
 
-def _contents(datasets: Datasets, relatives: Relatives) -> dict[str, Counter[Stratum]]:
-    """How many images of which strata each cluster holds."""
-    found: dict[str, Counter[Stratum]] = defaultdict(Counter)
-    for key, stratum in strata_of(datasets).items():
-        found[relatives.cluster[key]][stratum] += 1
-    return found
+@dataclass(frozen=True, eq=False, slots=True)
+class _Contents:
+    """How many images of which strata each cluster holds: of cluster k the elements from begins[k] to begins[k + 1]."""
+
+    strata: tuple[Stratum, ...]
+    begins: Numbers
+    stratum: Numbers
+    images: Numbers
+
+    def of(self, cluster: int) -> dict[Stratum, int]:
+        """One cluster's."""
+        own = slice(int(self.begins[cluster]), int(self.begins[cluster + 1]))
+        pairs = zip(self.stratum[own].tolist(), self.images[own].tolist(), strict=True)
+        return {self.strata[stratum]: count for stratum, count in pairs}
 
 
-def _in_turn(contents: Mapping[str, Counter[Stratum]], seed: int) -> list[str]:
-    """The clusters in the order in which they choose."""
-    images: Counter[Stratum] = Counter()
-    for held in contents.values():
-        images.update(held)
+def _contents(images: Images, clusters: Clusters) -> _Contents:
+    number, strata = strata_of(images)
+    pair, first, count = np.unique(clusters.of * max(len(strata), 1) + number, return_index=True, return_counts=True)
+    cluster, stratum = np.divmod(pair, max(len(strata), 1))
+    order = np.lexsort((first, cluster))  # in a cluster as they come
+    begins = np.searchsorted(cluster, np.arange(len(clusters.names) + 1))
+    return _Contents(strata, begins, stratum[order], count[order])
 
-    def turn(cluster: str) -> tuple[bool, int, Stratum, int, bytes]:
-        held = contents[cluster]
-        count, rarest = min((images[stratum], stratum) for stratum in held)
-        return len(held) == 1, count, rarest, -held.total(), _chance(f"{seed}:{cluster}")
 
-    return sorted(contents, key=turn)
+def _in_turn(contents: _Contents, clusters: Clusters, which: Numbers, seed: int) -> Numbers:
+    """Of some clusters, the order in which they choose."""
+    if len(which) == 0:
+        return which
+    size = np.diff(contents.begins)
+    chooses = np.zeros(len(size), dtype=np.bool_)
+    chooses[which] = True
+    element = np.repeat(chooses, size)
+    stratum, count = contents.stratum[element], contents.images[element]
+    of_stratum = np.bincount(stratum, weights=count, minlength=len(contents.strata)).astype(np.int64)
+    starts = np.cumsum(size[which]) - size[which]
+    # The rarest: of fewest images, and the first of those.
+    rarest = np.minimum.reduceat(of_stratum[stratum] * len(contents.strata) + stratum, starts)
+    chance = bytearray()
+    for cluster in which.tolist():
+        chance += _chance(f"{seed}:{clusters.names[cluster]}")
+    words = np.frombuffer(chance, dtype=">u8").astype(np.uint64).reshape(-1, 4)
+    return which[np.lexsort((*words.T[::-1], -np.add.reduceat(count, starts), rarest, size[which] == 1))]
 
 
 def _chance(text: str) -> bytes:
@@ -155,31 +177,34 @@ def _pools(stratum: Stratum) -> tuple[tuple[Pool, int], ...]:
 
 
 def _fill_empty(
-    name: str,
-    clusters: Collection[str],
-    sides: dict[str, str],
-    movable: Mapping[str, int],
+    images: Images,
+    clusters: Clusters,
+    sides: Sides,
     *,
-    never_test: Collection[str],
+    fixed: NDArray[np.bool_],
+    never_test: NDArray[np.bool_],
     seed: int,
 ) -> None:
-    """Give each side that is empty in a dataset the smallest of the `movable` clusters, from a side that can spare one.
+    """Give each side that is empty in a dataset its smallest cluster that may move, from a side that can spare one.
 
-    `movable` says how many images each has.
+    Those that are `fixed` may not, nor those that reach into another dataset, where a side could become empty.
     """
-    for side in SPLITS:
-        number = Counter(sides[cluster] for cluster in clusters)
-        if number[side]:
-            continue
-        can_move = [
-            (images, _chance(f"{seed}:{cluster}"), cluster)
-            for cluster, images in movable.items()
-            if number[sides[cluster]] > 1 and (side != "test" or cluster not in never_test)
-        ]
-        if not can_move:
-            raise LayoutError(
-                f"{name}: {len(clusters)} groups of images can't fill train, val and test; {side} stays empty",
-                expected="at least one group in each, relatives on one side, and images on record where they were",
-                remedy="add images of other patients, or remove the dataset from params.yaml",
-            )
-        sides[min(can_move)[2]] = side
+    held = [np.unique(clusters.of[images.dataset == number]) for number in range(len(images.names))]
+    datasets = np.bincount(np.concatenate(held), minlength=len(sides)) if held else np.zeros(0, dtype=np.int64)
+    total = np.bincount(clusters.of, minlength=len(sides))
+    for name, own in zip(images.names, held, strict=True):
+        for side in range(len(SPLITS)):
+            number = np.bincount(sides[own], minlength=len(SPLITS))
+            if number[side]:
+                continue
+            spared = (number[sides[own]] > 1) & ~fixed[own] & (datasets[own] == 1)
+            can_move = own[spared & ~never_test[own]] if side == TEST else own[spared]
+            if len(can_move) == 0:
+                raise LayoutError(
+                    f"{name}: {len(own)} groups of images can't fill train, val and test; {SPLITS[side]} stays empty",
+                    expected="at least one group in each, relatives on one side, and images on record where they were",
+                    remedy="add images of other patients, or remove the dataset from params.yaml",
+                )
+            smallest: list[int] = can_move[total[can_move] == total[can_move].min()].tolist()
+            moved = min(smallest, key=lambda cluster: _chance(f"{seed}:{clusters.names[cluster]}"))
+            sides[moved] = side

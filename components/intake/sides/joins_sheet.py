@@ -17,7 +17,8 @@ from components.artefacts import replacing
 from components.intake.form.records import load_image
 from components.intake.measuring.burnt_in import without_text
 from components.intake.measuring.telling_names import NAME_CODES
-from components.intake.sides.relatives import Join, Key
+from components.intake.sides.images import Key
+from components.intake.sides.relatives import Join
 from components.types import Record
 
 COLUMNS = 3
@@ -44,7 +45,7 @@ def draw_joins(
     pen = ImageDraw.Draw(page)
     small, large = ImageFont.load_default(TEXT_PX), ImageFont.load_default(TEXT_PX + 5)
     pen.text((GAP_PX, GAP_PX), title, font=large, fill=TEXT)
-    if any(record.phantom for key, record in records.items() if any(key in (j.first, j.second) for j in joins)):
+    if any(records[key].phantom for join in joins for key in (join.first, join.second)):
         pen.text((GAP_PX, GAP_PX + TEXT_PX + 10), "PHANTOM images", font=small, fill=PHANTOM)
     for index, join in enumerate(joins):
         left = GAP_PX + (index % columns) * pair_width
@@ -66,7 +67,7 @@ def name_shown(key: Key, records: Mapping[Key, Record]) -> str:
     """What a picture calls an image: its id, or its row in the manifest where the name may tell of a person."""
     if set(NAME_CODES).isdisjoint(records[key].flags):
         return "/".join(key)
-    number = sorted(other for other in records if other[0] == key[0]).index(key) + 1
+    number = sum(other[0] == key[0] and other <= key for other in records)
     return f"{key[0]} {number}, name withheld"
 
 

@@ -11,31 +11,33 @@ from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from components.errors import LeakError
 from components.intake.form.records import SPLITS
+from components.intake.sides.assignment import NO_SIDE, TEST, Sides
+from components.intake.sides.images import Images, Key
 from components.intake.sides.record import SIDES, SidesRecord
-from components.intake.sides.relatives import Join, Key, Relatives
-from components.types import Record
+from components.intake.sides.relatives import Clusters, Join, Relatives, clusters_of
 
-Datasets = Mapping[str, Sequence[Record]]
-OFFICIAL_TEST = "test"
 LISTED_CLUSTERS, LISTED_IMAGES = 10, 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """An image that asks for a side, and why in words where that isn't its own row."""
+    """An image that asks for a side, its group, and why in words where that isn't its own row."""
 
-    record: Record
+    key: Key
+    group: str
     side: str
     why: str = ""
 
     def words(self) -> str:
-        return f"{_name(_key(self.record))}{f' ({self.why})' if self.why else ''}"
+        return f"{_name(self.key)}{f' ({self.why})' if self.why else ''}"
 
 
-def kept_sides(datasets: Datasets, relatives: Relatives, recorded: SidesRecord) -> dict[str, str]:
-    """The side of each cluster that holds an image on record, by the cluster's name.
+def kept_sides(images: Images, relatives: Relatives, recorded: SidesRecord) -> Sides:
+    """The side of each cluster that holds an image on record, `NO_SIDE` of the others; by the cluster's number.
 
     Raises
     ------
@@ -43,39 +45,54 @@ def kept_sides(datasets: Datasets, relatives: Relatives, recorded: SidesRecord) 
         If images of one cluster are on record on different sides, or an official test image is on record as another:
         with the images, their sides, and the joins that link them.
     """
-    here = {
-        _key(record): record.pixels_md5 for records in datasets.values() for record in records if not record.phantom
-    }
-    claims: dict[str, list[_Claim]] = defaultdict(list)
-    for records in datasets.values():
-        for record in records:
-            if found := list(_claims_on_record(record, recorded, here)):
-                claims[relatives.cluster[_key(record)]] += found
-    kept = {cluster: found[0].side for cluster, found in claims.items()}
-    for records in datasets.values():
-        for record in records:
-            if record.official_split == OFFICIAL_TEST and (cluster := relatives.cluster[_key(record)]) in kept:
-                claims[cluster].append(_Claim(record, "test", "its authors' test set"))
-    torn = {name: found for name, found in claims.items() if len({claim.side for claim in found}) > 1}
+    clusters = clusters_of(images, relatives)
+    kept: Sides = np.full(len(clusters.names), NO_SIDE, dtype=np.int8)
+    torn = set()
+    for row, claim in _claims_on_record(images, recorded):
+        cluster, side = int(clusters.of[row]), SPLITS.index(claim.side)
+        if kept[cluster] not in (NO_SIDE, side):
+            torn.add(cluster)
+        else:
+            kept[cluster] = side
+    official = np.unique(clusters.of[images.official_test])
+    torn.update(official[(kept[official] != NO_SIDE) & (kept[official] != TEST)].tolist())
     if torn:
-        raise _torn(torn, datasets, relatives)
+        raise _torn(_claims_of(torn, images, clusters, recorded), images, relatives)
     return kept
 
 
-def _claims_on_record(record: Record, recorded: SidesRecord, here: Mapping[Key, str]) -> Iterator[_Claim]:
-    """What a record's own row says, and the rows of its pixels; `here` holds the pixels of the real images."""
-    if record.phantom:  # phantoms share the names of real files
+def _claims_on_record(images: Images, recorded: SidesRecord) -> Iterator[tuple[int, _Claim]]:
+    """What each image's own row says, and the rows of its pixels."""
+    if not recorded.rows:
         return
-    if (own := recorded.by_name.get(_key(record))) is not None:
-        yield _Claim(record, own.split)
-    for row in recorded.by_pixels.get(record.pixels_md5, ()):
-        # The image of that row speaks for itself where it still has these pixels.
-        if here.get(row.key) != row.pixels_md5:
-            yield _Claim(record, row.split, f"has the pixels of {_name(row.key)} on record")
+    # Phantoms share the names of real files.
+    real = np.flatnonzero(~images.phantom).tolist()
+    here = {key: images.pixels[row] for row in real if (key := images.key(row)) in recorded.by_name}
+    for row in real:
+        key, group = images.key(row), images.groups[images.group[row]]
+        if (own := recorded.by_name.get(key)) is not None:
+            yield row, _Claim(key, group, own.split)
+        for other in recorded.by_pixels.get(images.pixels[row], ()):
+            # The image of that row speaks for itself where it still has these pixels.
+            if here.get(other.key) != other.pixels_md5:
+                yield row, _Claim(key, group, other.split, f"has the pixels of {_name(other.key)} on record")
 
 
-def _torn(torn: Mapping[str, Sequence[_Claim]], datasets: Datasets, relatives: Relatives) -> LeakError:
-    links = _Links(datasets, relatives)
+def _claims_of(some: set[int], images: Images, clusters: Clusters, recorded: SidesRecord) -> dict[str, list[_Claim]]:
+    """All claims in some clusters, by the cluster's name."""
+    found: dict[str, list[_Claim]] = defaultdict(list)
+    for row, claim in _claims_on_record(images, recorded):
+        if (cluster := int(clusters.of[row])) in some:
+            found[clusters.names[cluster]].append(claim)
+    for row in np.flatnonzero(images.official_test).tolist():
+        if (cluster := int(clusters.of[row])) in some:
+            group = images.groups[images.group[row]]
+            found[clusters.names[cluster]].append(_Claim(images.key(row), group, "test", "its authors' test set"))
+    return found
+
+
+def _torn(torn: Mapping[str, Sequence[_Claim]], images: Images, relatives: Relatives) -> LeakError:
+    links = _Links(images, relatives)
     told = [_told(claims, links) for _, claims in sorted(torn.items())]
     more = [f"and {len(told) - LISTED_CLUSTERS} more"] if len(told) > LISTED_CLUSTERS else []
     clusters = "1 cluster" if len(torn) == 1 else f"{len(torn)} clusters"
@@ -92,15 +109,12 @@ def _torn(torn: Mapping[str, Sequence[_Claim]], datasets: Datasets, relatives: R
 def _told(claims: Sequence[_Claim], links: _Links) -> str:
     """One cluster in words: its images by side, and how those of one side are linked to those of each other."""
     by_side: dict[str, list[_Claim]] = defaultdict(list)
-    for claim in sorted(claims, key=lambda claim: (_key(claim.record), claim.why)):
+    for claim in sorted(claims, key=lambda claim: (claim.key, claim.why)):
         by_side[claim.side].append(claim)
     sides = [side for side in SPLITS if side in by_side]
     images = "; ".join(f"{side}: {_few([claim.words() for claim in by_side[side]])}" for side in sides)
     first, *others = sides
-    chains = [
-        links.chain([claim.record for claim in by_side[first]], [claim.record for claim in by_side[other]])
-        for other in others
-    ]
+    chains = [links.chain(by_side[first], by_side[other]) for other in others]
     return f"{images}. Linked by: {'; '.join(dict.fromkeys(step for chain in chains for step in chain))}"
 
 
@@ -112,15 +126,14 @@ def _few(names: Sequence[str]) -> str:
 class _Links:
     """How images hang together: by the groups of the contracts, and by the joins between groups."""
 
-    def __init__(self, datasets: Datasets, relatives: Relatives) -> None:
-        group = {_key(record): _group(record) for records in datasets.values() for record in records}
+    def __init__(self, images: Images, relatives: Relatives) -> None:
         self._next: dict[str, list[tuple[str, Key, Key, Join]]] = defaultdict(list)
         for join in relatives.joins:
-            first, second = group[join.first], group[join.second]
+            first, second = (images.groups[images.group[images.row(key)]] for key in (join.first, join.second))
             self._next[first].append((second, join.first, join.second, join))
             self._next[second].append((first, join.second, join.first, join))
 
-    def chain(self, some: Sequence[Record], others: Sequence[Record]) -> list[str]:
+    def chain(self, some: Sequence[_Claim], others: Sequence[_Claim]) -> list[str]:
         """The shortest way from any of `some` to any of `others`, as words for each step; all in one cluster."""
         starts, ends = _by_group(some), _by_group(others)
         came: dict[str, tuple[str, Key, Key, Join] | None] = dict.fromkeys(starts)
@@ -139,11 +152,11 @@ class _Links:
         return steps[::-1]
 
 
-def _by_group(records: Sequence[Record]) -> dict[str, Key]:
+def _by_group(claims: Sequence[_Claim]) -> dict[str, Key]:
     """Each group with the first of its images."""
     found: dict[str, Key] = {}
-    for record in records:
-        found.setdefault(_group(record), _key(record))
+    for claim in claims:
+        found.setdefault(claim.group, claim.key)
     return found
 
 
@@ -154,14 +167,6 @@ def _same_group(group: str, first: Key, second: Key) -> list[str]:
 def _joined(first: Key, second: Key, join: Join) -> str:
     how = f"{join.reason}, correlation {join.correlation:.2f}" if join.reason == "near copy" else join.reason
     return f"{_name(first)} and {_name(second)} ({how})"
-
-
-def _key(record: Record) -> Key:
-    return record.dataset, record.image_id
-
-
-def _group(record: Record) -> str:
-    return f"{record.dataset}/{record.group}"
 
 
 def _name(key: Key) -> str:

@@ -23,7 +23,7 @@ import pandas as pd
 from components.artefacts import replacing
 from components.errors import LayoutError, LeakError
 from components.intake.form.records import SPLITS
-from components.intake.sides.relatives import Key
+from components.intake.sides.images import Key
 from components.types import Record
 
 SIDES = Path("data/sides.csv")

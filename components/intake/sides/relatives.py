@@ -27,12 +27,11 @@ from components.intake.form.records import load_image
 from components.intake.likeness.fine_structure import MIN_CORRELATION
 from components.intake.likeness.proof import Proofs
 from components.intake.likeness.shared_keys import Index, pairs_sharing_keys
+from components.intake.sides.images import Datasets, Images, Key, Rows, first_of, images_of, numbered
 from components.intake.sides.linked import linked, spanning
 from components.journal import Journal
-from components.types import Record
-
-Key = tuple[str, str]
-"""(dataset, image_id)."""
+from components.texts import Texts
+from components.types import Image, Record
 
 Reason = Literal["same pixels", "near copy"]
 
@@ -47,6 +46,30 @@ class Join:
     correlation: float
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Clusters:
+    """The number of each row's cluster (n), in the order of the names, and the name of each number."""
+
+    of: Index
+    names: Texts
+
+
+class NamesByKey(Mapping[Key, str]):
+    """For each image the name of its cluster; `clusters` has the same by row."""
+
+    def __init__(self, rows: Rows, clusters: Clusters) -> None:
+        self.rows, self.clusters = rows, clusters
+
+    def __getitem__(self, key: Key) -> str:
+        return self.clusters.names[int(self.clusters.of[self.rows.row(key)])]
+
+    def __iter__(self) -> Iterator[Key]:
+        return map(self.rows.key, range(len(self)))
+
+    def __len__(self) -> int:
+        return self.rows.count
+
+
 @dataclass(frozen=True, slots=True)
 class Relatives:
     """For each image the name of its cluster, and the joins that go beyond the groups of the contracts."""
@@ -55,8 +78,16 @@ class Relatives:
     joins: tuple[Join, ...]
 
 
+def clusters_of(images: Images, relatives: Relatives) -> Clusters:
+    """The clusters by row."""
+    named = relatives.cluster
+    if isinstance(named, NamesByKey) and named.rows is images:
+        return named.clusters
+    return Clusters(*numbered(Texts(named[images.key(row)] for row in range(images.count))))
+
+
 def find_relatives(
-    datasets: Mapping[str, Sequence[Record]],
+    datasets: Datasets,
     *,
     workers: int = 1,
     progress: Progress | None = None,
@@ -76,18 +107,20 @@ def find_relatives(
     journal
         Correlations of pairs that were compared before, under the stamp of `proof_stamp`; new ones are added.
     """
-    records = [record for name in sorted(datasets) for record in datasets[name]]
-    nodes, names = pd.factorize(np.array([_node(record) for record in records], dtype=object), sort=True)
-    same = _same_pixels(records)
-    same = same[spanning(nodes[same], len(names))]
-    nodes = linked(nodes[same], len(names))[nodes]
-    pairs = pairs_sharing_keys([r.perceptual_hash for r in records], nodes, [r.pixels_md5 for r in records])
-    proofs = _proofs(records, workers, journal)
+    images = images_of(datasets)
+    nodes, size = images.group, len(images.groups)
+    same = _same_pixels(images)
+    same = same[spanning(nodes[same], size)]
+    nodes = linked(nodes[same], size)[nodes]
+    pairs = pairs_sharing_keys(_hashes(images), nodes, images.pixels)
+    proofs = _proofs(images, workers, journal)
     proofs.keep(pairs)
     near, nodes = _linked_by_proof(pairs, nodes, proofs, progress)
-    joins = [_join(records, one, other, "same pixels", 1.0) for one, other in same.tolist()]
-    joins += [_join(records, one, other, "near copy", correlation) for one, other, correlation in sorted(near)]
-    return Relatives({_key(r): names[node] for r, node in zip(records, nodes.tolist(), strict=True)}, tuple(joins))
+    joins = [_join(images, one, other, "same pixels", 1.0) for one, other in same.tolist()]
+    joins += [_join(images, one, other, "near copy", correlation) for one, other, correlation in sorted(near)]
+    left, of = np.unique(nodes, return_inverse=True)
+    clusters = Clusters(of.astype(np.int64), Texts(images.groups[node] for node in left.tolist()))
+    return Relatives(NamesByKey(images, clusters), tuple(joins))
 
 
 def _linked_by_proof(
@@ -127,18 +160,15 @@ def find_copies(
 
     Other parameters are those of `find_relatives`.
     """
-    records = [*some, *others]
-    known = {record.pixels_md5: number for number, record in reversed(list(enumerate(some)))}
-    found = {
-        number: _join(records, known[other.pixels_md5], number, "same pixels", 1.0)
-        for number, other in enumerate(others, len(some))
-        if other.pixels_md5 in known
-    }
+    rows = Rows(some, others)
     sides = np.repeat(np.arange(2), [len(some), len(others)])
-    nodes = pd.factorize(np.array([_node(record) for record in records], dtype=object))[0]
-    hashes, digests = [r.perceptual_hash for r in records], [r.pixels_md5 for r in records]
-    pairs = pairs_sharing_keys(hashes, nodes, digests, sides=sides)
-    proofs = _proofs(records, workers, journal)
+    first = first_of(numbered(rows.pixels)[0])
+    found = {
+        other: _join(rows, int(first[other]), other, "same pixels", 1.0)
+        for other in np.flatnonzero((sides == 1) & (first < len(some))).tolist()
+    }
+    pairs = pairs_sharing_keys(_hashes(rows), rows.group, rows.pixels, sides=sides)
+    proofs = _proofs(rows, workers, journal)
     proofs.keep(pairs)
     left = pairs
     for each in _doubled():
@@ -149,18 +179,22 @@ def find_copies(
         correlations = _correlations(proofs, left[chosen], progress, decided=len(pairs) - len(left), total=len(pairs))
         for at in np.flatnonzero(correlations >= MIN_CORRELATION):
             one, other = left[chosen[at]].tolist()
-            found.setdefault(other, _join(records, one, other, "near copy", float(correlations[at])))
+            found.setdefault(other, _join(rows, one, other, "near copy", float(correlations[at])))
         left = np.delete(left, chosen, axis=0)
     if progress is not None and len(pairs) > 0:
         progress(len(pairs), len(pairs))
     return tuple(sorted(found.values(), key=lambda join: join.second))
 
 
-def _same_pixels(records: Sequence[Record]) -> Index:
-    """Each record whose pixels an earlier one has, with the first that has them: their numbers (n 2)."""
-    first_with: dict[str, int] = {}
-    pairs = [(first_with.setdefault(record.pixels_md5, number), number) for number, record in enumerate(records)]
-    return np.array([pair for pair in pairs if pair[0] != pair[1]], dtype=np.int64).reshape(-1, 2)
+def _same_pixels(images: Images) -> Index:
+    """Each row whose pixels an earlier one has, with the first that has them: their numbers (n 2)."""
+    first = first_of(numbered(images.pixels)[0])
+    later = np.flatnonzero(first != np.arange(len(first)))
+    return np.stack([first[later], later], axis=1)
+
+
+def _hashes(rows: Rows) -> Iterator[str | None]:
+    return (record.perceptual_hash for record in rows.records())
 
 
 def _doubled() -> Iterator[int]:
@@ -184,26 +218,17 @@ def _correlations(
     return correlations
 
 
-def _proofs(records: Sequence[Record], workers: int, journal: Journal | None) -> Proofs:
-    sides_px = [max(record.height_px, record.width_px) for record in records]
-    digests = [record.pixels_md5 for record in records]
-    return Proofs(
-        digests, sides_px, lambda number: load_image(records[number]), engine=Threads(workers), journal=journal
-    )
+def _proofs(rows: Rows, workers: int, journal: Journal | None) -> Proofs:
+    def load(row: int) -> Image:
+        return load_image(rows.record(row))
+
+    return Proofs(rows.pixels, rows.long_side_px, load, engine=Threads(workers), journal=journal)
 
 
 def fine_correlation(first: Record, second: Record) -> float:
     """The largest normalised correlation of two images' fine structure, -1 to 1 (fine_structure.py)."""
-    return next(_proofs([first, second], 1, None).proved(np.array([[0, 1]])))[1]
+    return next(_proofs(Rows([first, second]), 1, None).proved(np.array([[0, 1]])))[1]
 
 
-def _join(records: Sequence[Record], first: int, second: int, reason: Reason, correlation: float) -> Join:
-    return Join(_key(records[first]), _key(records[second]), reason, round(correlation, 4))
-
-
-def _key(record: Record) -> Key:
-    return record.dataset, record.image_id
-
-
-def _node(record: Record) -> str:
-    return f"{record.dataset}/{record.group}"
+def _join(rows: Rows, first: int, second: int, reason: Reason, correlation: float) -> Join:
+    return Join(rows.key(first), rows.key(second), reason, round(correlation, 4))

@@ -10,15 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from components.artefacts import replacing_folder, write_json, write_text
 from components.intake.form.records import SPLITS
-from components.intake.sides.assignment import Shares, target_shares
+from components.intake.sides.assignment import Shares, Sides, target_shares
+from components.intake.sides.images import ByKey, Datasets, Images, images_of
 from components.intake.sides.joins_sheet import draw_joins
-from components.intake.sides.keeping import Datasets
-from components.intake.sides.record import SIDES, SidesRecord, not_on_record, sides_by_key
-from components.intake.sides.relatives import Join, Key, Relatives
+from components.intake.sides.placed import sides_of_rows
+from components.intake.sides.record import SIDES, SidesRecord
+from components.intake.sides.relatives import Clusters, Join, Relatives, clusters_of
 from components.intake.sides.strata import NO_OBJECT, SIZES, strata_of
 from components.params import SplitParams
 
@@ -38,15 +41,18 @@ def write_split_report(
     recorded: SidesRecord,
 ) -> dict[str, Any]:
     """Write the report's folder in one piece: report.json, report.md, and joins.csv and joins.png if any are joined."""
-    report = split_report(frame, datasets, params=params, relatives=relatives, recorded=recorded)
-    records = {(r.dataset, r.image_id): r for rs in datasets.values() for r in rs}
+    images = images_of(datasets)
+    report = split_report(frame, images, params=params, relatives=relatives, recorded=recorded)
     with replacing_folder(folder) as beside:
         write_json(beside / REPORT, report)
         shown = shown_joins(relatives.joins)
         if shown:
             _write_joins(beside / ALL_JOINS, report["joins"])
             title = f"{len(shown)} of {len(relatives.joins)} joined pairs, the least alike first"
-            draw_joins(beside / JOINS, shown, records, sides_by_key(frame), title=title)
+            sides = dict(
+                zip((join.first for join in relatives.joins), (j["split"] for j in report["joins"]), strict=True)
+            )
+            draw_joins(beside / JOINS, shown, ByKey(images), sides, title=title)
         write_text(beside / TEXT, report_text(report))
     return report
 
@@ -76,23 +82,23 @@ def split_report(
     How many images are on record; by dataset and side: images, share, groups; by class and size: images and how many
     they are above (or below) the target; every join with its reason.
     """
-    sides = sides_by_key(frame)
-    everything = [record for records in datasets.values() for record in records]
-    missing = not_on_record(sides, everything, recorded)
-    real = sum(not record.phantom for record in everything)
-    shares = target_shares(datasets, params)
-    strata = _strata_rows(datasets, sides, shares)
+    images = images_of(datasets)
+    sides, clusters = sides_of_rows(frame, images), clusters_of(images, relatives)
+    real = int((~images.phantom).sum())
+    new = real - _on_record(images, sides, recorded)
+    shares = target_shares(images, params)
+    strata = _strata_rows(images, sides, shares)
     return {
         "schema": 2,
         "seed": params.seed,
-        "phantom": real < len(everything),
-        "record": {"on_record": real - len(missing), "new": len(missing), "phantoms": len(everything) - real},
-        "warnings": [warning] if (warning := unkept_warning(len(missing))) else [],
+        "phantom": real < images.count,
+        "record": {"on_record": real - new, "new": new, "phantoms": images.count - real},
+        "warnings": [warning] if (warning := unkept_warning(new)) else [],
         "datasets": {
             name: {"targets": dict(shares[name])}
-            | _sides_of(frame[frame["dataset"] == name])
+            | _sides_of(images.dataset == number, clusters, sides)
             | {"strata": strata[name]}
-            for name in sorted(datasets)
+            for number, name in enumerate(images.names)
         },
         "joins": [
             {
@@ -100,11 +106,20 @@ def split_report(
                 "second": "/".join(join.second),
                 "reason": join.reason,
                 "correlation": join.correlation,
-                "split": sides[join.first],
+                "split": SPLITS[sides[images.row(join.first)]],
             }
             for join in relatives.joins
         ],
     }
+
+
+def _on_record(images: Images, sides: Sides, recorded: SidesRecord) -> int:
+    """How many real images have the side that is on record under their name."""
+    if not recorded.rows:
+        return 0
+    real = np.flatnonzero(~images.phantom).tolist()
+    found = ((row, recorded.by_name.get(images.key(row))) for row in real)
+    return sum(own is not None and own.split == SPLITS[sides[row]] for row, own in found)
 
 
 def unkept_warning(images: int) -> str:
@@ -117,40 +132,42 @@ def unkept_warning(images: int) -> str:
     )
 
 
-def _sides_of(rows: pd.DataFrame) -> dict[str, Any]:
-    """A dataset's images and groups, in all and by side."""
-    groups = rows.groupby("group")["split"].agg(["size", "first"])
+def _sides_of(own: NDArray[np.bool_], clusters: Clusters, sides: Sides) -> dict[str, Any]:
+    """A dataset's images and groups, in all and by side; `own` (n) says which images are its."""
+    images = np.bincount(sides[own], minlength=len(SPLITS))
+    _, first, sizes = np.unique(clusters.of[own], return_index=True, return_counts=True)
+    groups = np.bincount(sides[own][first], minlength=len(SPLITS))
     by_side = {
         side: {
-            "images": int((rows["split"] == side).sum()),
-            "share": round(float((rows["split"] == side).mean()), 4),
-            "groups": int((groups["first"] == side).sum()),
+            "images": int(images[number]),
+            "share": round(float(images[number] / images.sum()), 4),
+            "groups": int(groups[number]),
         }
-        for side in SPLITS
+        for number, side in enumerate(SPLITS)
     }
-    return {"images": len(rows), "groups": len(groups), "largest_group": int(groups["size"].max())} | by_side
+    return {"images": int(images.sum()), "groups": len(sizes), "largest_group": int(sizes.max())} | by_side
 
 
-def _strata_rows(
-    datasets: Datasets, sides: Mapping[Key, str], shares: Mapping[str, Shares]
-) -> dict[str, list[dict[str, Any]]]:
+def _strata_rows(images: Images, sides: Sides, shares: Mapping[str, Shares]) -> dict[str, list[dict[str, Any]]]:
     """By dataset a row for each class, and one for each size in it: images of each side, and above target."""
+    number, strata = strata_of(images)
+    counted = np.bincount(number * len(SPLITS) + sides, minlength=len(strata) * len(SPLITS))
     counts: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    for key, stratum in strata_of(datasets).items():
+    for stratum, found in zip(strata, counted.reshape(-1, len(SPLITS)).tolist(), strict=True):
         for size in (ALL_SIZES, stratum.size):
-            counts[stratum.dataset, stratum.subject_class, size][sides[key]] += 1
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in datasets}
+            counts[stratum.dataset, stratum.subject_class, size].update(dict(zip(SPLITS, found, strict=True)))
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in images.names}
     sizes = (ALL_SIZES, *SIZES, NO_OBJECT)
     for dataset, subject_class, size in sorted(counts, key=lambda key: (*key[:2], sizes.index(key[2]))):
         count = counts[dataset, subject_class, size]
-        counted = sum(count[side] for side in shares[dataset])
+        total = sum(count[side] for side in shares[dataset])
         rows[dataset].append(
             {
                 "class": subject_class,
                 "size": size,
                 "images": {side: count[side] for side in SPLITS},
                 "above_target": {
-                    side: round(count[side] - share * counted, 2) for side, share in shares[dataset].items()
+                    side: round(count[side] - share * total, 2) for side, share in shares[dataset].items()
                 },
             }
         )

@@ -6,13 +6,11 @@ sees them; its terciles are those of the dataset's own images. Leaves out: divid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from components.intake.sides.relatives import Key
-from components.types import Record
+from components.intake.sides.images import Images, Numbers
 
 NO_OBJECT, SIZES = "no object", ("small", "medium", "large")
 NO_CLASS = ""
@@ -27,22 +25,22 @@ class Stratum:
     size: str
 
 
-def strata_of(datasets: Mapping[str, Sequence[Record]]) -> dict[Key, Stratum]:
-    """The stratum of each image."""
-    return {key: stratum for name, records in datasets.items() for key, stratum in _strata(name, records)}
-
-
-def _strata(name: str, records: Sequence[Record]) -> Iterator[tuple[Key, Stratum]]:
-    shares = np.array([_largest_share(record) for record in records], dtype=np.float64)
-    limits = np.quantile(shares[shares > 0], (1 / 3, 2 / 3)) if (shares > 0).any() else np.zeros(2)
-    terciles = np.searchsorted(limits, shares, side="left")
-    known: dict[Stratum, Stratum] = {}
-    for record, share, tercile in zip(records, shares.tolist(), terciles.tolist(), strict=True):
-        size = SIZES[tercile] if share > 0 else NO_OBJECT
-        stratum = Stratum(name, record.subject_class or NO_CLASS, size)
-        yield (name, record.image_id), known.setdefault(stratum, stratum)
-
-
-def _largest_share(record: Record) -> float:
-    largest_px = max((one.area_px for one in record.objects), default=0)
-    return largest_px / (record.height_px * record.width_px)
+def strata_of(images: Images) -> tuple[Numbers, tuple[Stratum, ...]]:
+    """The stratum of each row as a number (n), and the stratum of each number, sorted."""
+    names = (*SIZES, NO_OBJECT)
+    size = np.full(images.count, len(SIZES), dtype=np.int64)
+    for dataset in range(len(images.names)):
+        own = np.flatnonzero((images.dataset == dataset) & (images.largest_share > 0))
+        if len(own) > 0:
+            shares = images.largest_share[own]
+            size[own] = np.searchsorted(np.quantile(shares, (1 / 3, 2 / 3)), shares, side="left")
+    code = (images.dataset * np.int64(len(images.classes)) + images.subject_class) * len(names) + size
+    _, first, number = np.unique(code, return_index=True, return_inverse=True)
+    found = [
+        Stratum(images.names[images.dataset[row]], images.classes[images.subject_class[row]], names[size[row]])
+        for row in first.tolist()
+    ]
+    order = sorted(range(len(found)), key=found.__getitem__)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return place[number], tuple(found[at] for at in order)

@@ -6,16 +6,19 @@ from collections import Counter, defaultdict
 from dataclasses import replace
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import LayoutError
-from components.intake.sides.assignment import assign_sides, target_shares
-from components.intake.sides.relatives import Key, find_relatives
-from components.intake.sides.strata import strata_of
+from components.intake.form.records import SPLITS
+from components.intake.sides.assignment import NO_SIDE, assign_sides, target_shares
+from components.intake.sides.images import Images, Key
+from components.intake.sides.relatives import clusters_of, find_relatives
 from components.params import SplitParams
 from components.types import ObjectTruth, Record
+from tests.components.intake.sides.test_strata import strata_by_key
 from tests.components.intake.test_split import record, records_of
 
 PARAMS = SplitParams(seed=7, val_share=0.1, test_share=0.25, mix_phantoms=False)
@@ -28,15 +31,18 @@ def with_object(one: Record, area_px: int) -> Record:
 
 
 def sides_of(datasets: Datasets, params: SplitParams = PARAMS, kept: dict[str, str] | None = None) -> dict[Key, str]:
-    relatives = find_relatives(datasets)
-    sides = assign_sides(datasets, params, relatives, kept=kept or {})
-    return {key: sides[cluster] for key, cluster in relatives.cluster.items()}
+    images = Images(datasets)
+    clusters = clusters_of(images, find_relatives(images))
+    on_record = [(kept or {}).get(name) for name in clusters.names]
+    before = np.array([SPLITS.index(side) if side else NO_SIDE for side in on_record], dtype=np.int8)
+    sides = assign_sides(images, params, clusters, kept=before)
+    return {images.key(row): SPLITS[sides[cluster]] for row, cluster in enumerate(clusters.of.tolist())}
 
 
 def counts_of(datasets: Datasets, sides: dict[Key, str]) -> dict[tuple[str, ...], Counter[str]]:
     """Images by side: in each dataset, each class of it, each size of that."""
     found: dict[tuple[str, ...], Counter[str]] = defaultdict(Counter)
-    for key, stratum in strata_of(datasets).items():
+    for key, stratum in strata_by_key(datasets).items():
         whole = (stratum.dataset, stratum.subject_class, stratum.size)
         for depth in (1, 2, 3):
             found[whole[:depth]][sides[key]] += 1
@@ -143,7 +149,7 @@ def test_a_dataset_with_an_official_test_set_divides_the_rest_between_train_and_
     official = [record("a", f"t{k}", f"t{k}", official_split="test") for k in range(60)]
     rest = [record("a", f"r{k}", f"r{k}", official_split="trainval") for k in range(100)]
     datasets = {"a": official + rest, "b": records_of("b", [1] * 20)}
-    shares = target_shares(datasets, PARAMS)
+    shares = target_shares(Images(datasets), PARAMS)
     assert shares["a"] == {"train": 0.9, "val": 0.1} and shares["b"] == pytest.approx(TARGETS)
     sides = sides_of(datasets)
     assert Counter(side for (name, _), side in sides.items() if name == "a") == {"test": 60, "train": 90, "val": 10}

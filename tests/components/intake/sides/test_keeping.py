@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from components.errors import LeakError
+from components.intake.form.records import SPLITS
+from components.intake.sides.assignment import NO_SIDE
+from components.intake.sides.images import Images
 from components.intake.sides.keeping import kept_sides
 from components.intake.sides.record import Row, SidesRecord
-from components.intake.sides.relatives import Join, Relatives, find_relatives
+from components.intake.sides.relatives import Join, Relatives, clusters_of, find_relatives
 from components.types import Record
 from tests.components.intake.test_split import record
 
@@ -20,7 +23,10 @@ def on_record(**sides: str) -> SidesRecord:
 
 def kept(images: list[Record], recorded: SidesRecord) -> dict[str, str]:
     datasets = {name: [one for one in images if one.dataset == name] for name in sorted({i.dataset for i in images})}
-    return kept_sides(datasets, find_relatives(datasets), recorded)
+    table = Images(datasets)
+    relatives = find_relatives(table)
+    sides = zip(clusters_of(table, relatives).names, kept_sides(table, relatives, recorded).tolist(), strict=True)
+    return {cluster: SPLITS[side] for cluster, side in sides if side != NO_SIDE}
 
 
 def refused(images: list[Record], recorded: SidesRecord) -> LeakError:
@@ -72,7 +78,7 @@ def test_the_way_between_two_sides_is_the_shortest_and_near_copies_say_how_alike
     near = [Join(("a", x), ("a", y), "near copy", 0.456) for x, y in ("pq", "qr", "rs")]
     relatives = Relatives(cluster, (*near, Join(("a", "t"), ("a", "p"), "near copy", 0.9)))
     with pytest.raises(LeakError) as error:
-        kept_sides({"a": images}, relatives, on_record(p="train", r="val", t="train"))
+        kept_sides(Images({"a": images}), relatives, on_record(p="train", r="val", t="train"))
     chain = error.value.found.split("Linked by: ")[1]
     assert chain == "a/p and a/q (near copy, correlation 0.46); a/q and a/r (near copy, correlation 0.46)"
 
