@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -144,16 +144,17 @@ class Facts:
 
     def write(self, path: Path) -> None:
         """Write it as a Parquet file, which pandas reads as `frame` gives it."""
-        with pq.ParquetWriter(path, _schema(self._types)) as writer:
+        with _writer(path, self._types) as writer:
             for frame in self.batches():
                 writer.write_table(_arrow(frame))
+        pa.default_memory_pool().release_unused()
 
 
 def _stored(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> pq.ParquetFile:
     file = tempfile.TemporaryFile(prefix="sonoforge-")  # noqa: SIM115 - open as long as the table
     try:
         coming = iter(rows)
-        with pq.ParquetWriter(file, _schema(types)) as writer:
+        with _writer(file, types) as writer:
             while some := list(islice(coming, ROWS_AT_ONCE)):
                 writer.write_table(_arrow(_frame(some, types)))
         table = pq.ParquetFile(file, buffer_size=READ_BYTES)
@@ -161,7 +162,14 @@ def _stored(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> pq.P
         file.close()
         raise
     weakref.finalize(table, file.close)
+    # What Arrow has freed it keeps for itself else.
+    pa.default_memory_pool().release_unused()
     return table
+
+
+def _writer(where: Path | IO[bytes], types: Mapping[str, str]) -> pq.ParquetWriter:
+    # Nobody asks for statistics, of which the writer holds those of all row groups.
+    return pq.ParquetWriter(where, _arrow(_frame([], types)).schema, write_statistics=False)
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.DataFrame:
@@ -170,7 +178,3 @@ def _frame(rows: Sequence[Mapping[str, Any]], types: Mapping[str, str]) -> pd.Da
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def _schema(types: Mapping[str, str]) -> pa.Schema:
-    return _arrow(_frame([], types)).schema

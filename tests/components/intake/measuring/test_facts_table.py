@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from components.intake.measuring.facts_table import COLUMNS, Facts
@@ -47,11 +48,14 @@ def test_it_is_what_pandas_makes_of_the_rows(tmp_path: Path, count: int) -> None
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "facts.parquet"), expected)
 
 
-def test_its_file_is_the_one_that_pandas_would_write(tmp_path: Path) -> None:
+def test_its_file_follows_from_the_rows(tmp_path: Path) -> None:
     facts = Facts(rows(5))
-    facts.write(tmp_path / "ours")
+    facts.write(tmp_path / "one")
+    Facts(facts.frame().to_dict("records")).write(tmp_path / "two")
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     facts.frame().to_parquet(tmp_path / "pandas", index=False)
-    assert (tmp_path / "ours").read_bytes() == (tmp_path / "pandas").read_bytes()
+    ours, theirs = (pq.read_schema(tmp_path / name) for name in ("one", "pandas"))
+    assert ours.equals(theirs, check_metadata=True)
 
 
 def test_texts_told_later_stand_in_their_rows_only(tmp_path: Path) -> None:
