@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -26,7 +27,7 @@ from components.artefacts import replacing
 from components.errors import LayoutError
 from components.preprocess import decode_image
 from components.stored_list import StoredList
-from components.tables import READ_BYTES, read_batches, write_rows
+from components.tables import READ_BYTES, ROWS_AT_ONCE, read_batches, write_rows
 from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
@@ -274,9 +275,13 @@ def read_split(path: Path) -> pd.DataFrame:
 
 def write_split(path: Path, frame: pd.DataFrame) -> None:
     """Write a split file, sorted by dataset and image id."""
-    ordered = frame.loc[:, list(SPLIT_COLUMNS)].sort_values(["dataset", "image_id"])
+    ordered = frame.loc[:, list(SPLIT_COLUMNS)]
+    # Sorting takes several times the table's memory, and `split` gives its rows in order.
+    keys = zip(ordered["dataset"], ordered["image_id"], strict=True)
+    if not all(one <= other for one, other in pairwise(keys)):
+        ordered = ordered.sort_values(["dataset", "image_id"])
     with replacing(path) as beside:
-        ordered.to_csv(beside, index=False, lineterminator="\n")
+        ordered.to_csv(beside, index=False, lineterminator="\n", chunksize=ROWS_AT_ONCE)
 
 
 def _to_row(record: Record, folder: Path) -> dict[str, Any]:

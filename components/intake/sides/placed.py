@@ -12,6 +12,7 @@ from components.errors import LeakError
 from components.intake.form.records import SPLITS
 from components.intake.sides.assignment import Sides
 from components.intake.sides.images import Images
+from components.texts import Equals
 
 
 def sides_of_rows(frame: pd.DataFrame, images: Images) -> Sides:
@@ -22,19 +23,20 @@ def sides_of_rows(frame: pd.DataFrame, images: Images) -> Sides:
     LeakError
         If an image has no side, or two, or isn't there.
     """
-    ids = pd.Series([images.ids[row] for row in range(images.count)], dtype="str")
-    dataset = pd.Series([images.names[number] for number in images.dataset.tolist()], dtype="str")
-    # No dataset's name has a slash.
-    code, names = pd.factorize(pd.concat([frame["dataset"] + "/" + frame["image_id"], dataset + "/" + ids]))
-    del ids, dataset
+    keys = Equals("/".join(key) for key in zip(frame["dataset"], frame["image_id"], strict=True))
+    for row in range(images.count):
+        keys.add("/".join(images.key(row)))
+    code = keys.numbers()
     given, own = code[: len(frame)], code[len(frame) :]
-    if (twice := pd.Series(given).duplicated().to_numpy()).any():
-        raise leak(f"{names[given[twice.argmax()]]} stands in the split twice", "one row an image")
-    there = np.bincount(given, minlength=len(names)) + 2 * (np.bincount(own, minlength=len(names)) > 0)
-    if (only := names[there != 3]).size:
-        different = sorted(tuple(str(name).split("/", 1)) for name in only)
+    of_given, of_own = (np.bincount(part, minlength=keys.different()) for part in (given, own))
+    if (of_given > 1).any():
+        first = frame.iloc[int((of_given[given] > 1).argmax())]
+        raise leak(f"{first['dataset']}/{first['image_id']} stands in the split twice", "one row an image")
+    if ((of_given > 0) != (of_own > 0)).any():
+        only = frame.loc[of_own[given] == 0, ["dataset", "image_id"]].itertuples(index=False, name=None)
+        different = sorted([*only, *(images.key(row) for row in np.flatnonzero(of_given[own] == 0).tolist())])
         raise leak(f"{len(different)} images are only in the split or only in the data: {different[:3]}", "the same")
-    side_of: Sides = np.empty(len(names), dtype=np.int8)
+    side_of: Sides = np.empty(len(of_given), dtype=np.int8)
     side_of[given] = pd.Categorical(frame["split"], categories=list(SPLITS)).codes
     return side_of[own]
 
