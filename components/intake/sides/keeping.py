@@ -63,19 +63,27 @@ def kept_sides(images: Images, relatives: Relatives, recorded: SidesRecord) -> S
 
 def _claims_on_record(images: Images, recorded: SidesRecord) -> Iterator[tuple[int, _Claim]]:
     """What each image's own row says, and the rows of its pixels."""
-    if not recorded.rows:
+    if not len(recorded):
         return
     # Phantoms share the names of real files.
-    real = np.flatnonzero(~images.phantom).tolist()
-    here = {key: images.pixels[row] for row in real if (key := images.key(row)) in recorded.by_name}
-    for row in real:
-        key, group = images.key(row), images.groups[images.group[row]]
-        if (own := recorded.by_name.get(key)) is not None:
-            yield row, _Claim(key, group, own.split)
-        for other in recorded.by_pixels.get(images.pixels[row], ()):
-            # The image of that row speaks for itself where it still has these pixels.
-            if here.get(other.key) != other.pixels_md5:
-                yield row, _Claim(key, group, other.split, f"has the pixels of {_name(other.key)} on record")
+    for row in np.flatnonzero(~images.phantom).tolist():
+        key, pixels = images.key(row), images.pixels[row]
+        own, same = recorded.named(key), recorded.with_pixels(pixels)
+        claims = [(own, "")] if own is not None else []
+        # The image of a row speaks for itself where it still has these pixels.
+        others = [other for other in same if other.key != key and _pixels_of(other.key, images) != pixels]
+        claims += [(other, f"has the pixels of {_name(other.key)} on record") for other in others]
+        for claim, why in claims:
+            yield row, _Claim(key, images.groups[images.group[row]], claim.split, why)
+
+
+def _pixels_of(key: Key, images: Images) -> str | None:
+    """The digest of a real image's pixels, if it is here."""
+    try:
+        row = images.row(key)
+    except KeyError:
+        return None
+    return None if images.phantom[row] else images.pixels[row]
 
 
 def _claims_of(some: set[int], images: Images, clusters: Clusters, recorded: SidesRecord) -> dict[str, list[_Claim]]:

@@ -12,18 +12,20 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
 
 from components.artefacts import replacing
-from components.errors import LayoutError, LeakError
+from components.errors import LayoutError, LeakError, SonoForgeError
 from components.intake.form.records import SPLITS
 from components.intake.sides.images import Key
+from components.texts import Numbers, Texts
 from components.types import Record
 
 SIDES = Path("data/sides.csv")
@@ -49,24 +51,69 @@ class Row:
         return self.dataset, self.image_id
 
 
-@dataclass(frozen=True)
 class SidesRecord:
-    """All rows, and the ways to find them."""
+    """All rows, and the ways to find them, in some hundred bytes a row; it grows only while it is made."""
 
-    rows: tuple[Row, ...] = field(default=())
+    def __init__(self, rows: Iterable[Row] = ()) -> None:
+        # Of few values each, and the places of the rows' own among them.
+        self._datasets: dict[str, int] = {}
+        self._dataset, self._side = array("i"), array("b")
+        self._ids, self._pixels = Texts(), Texts()
+        self._by_name, self._last_with = Numbers(), Numbers()
+        self._before_with = array("q")  # the row before that has the same pixels, -1 for none
+        for row in rows:
+            self._append(row)
 
-    @cached_property
-    def by_name(self) -> Mapping[Key, Row]:
-        """Each image's row."""
-        return {row.key: row for row in self.rows}
+    @classmethod
+    def refusing(cls, rows: Iterable[Row], twice: Callable[[Row, Row], SonoForgeError]) -> SidesRecord:
+        """All rows, of which each names an image of its own; else the error for the first two that don't."""
+        record = cls()
+        for row in rows:
+            if (other := record.named(row.key)) is not None:
+                raise twice(other, row)
+            record._append(row)
+        return record
 
-    @cached_property
-    def by_pixels(self) -> Mapping[str, Sequence[Row]]:
-        """The rows of images with these pixels."""
-        found: dict[str, list[Row]] = defaultdict(list)
-        for row in self.rows:
-            found[row.pixels_md5].append(row)
-        return dict(found)
+    def _append(self, row: Row) -> None:
+        at = len(self)
+        self._dataset.append(self._datasets.setdefault(row.dataset, len(self._datasets)))
+        self._side.append(SPLITS.index(row.split))
+        self._ids.append(row.image_id)
+        self._pixels.append(row.pixels_md5)
+        self._by_name["/".join(row.key)] = at
+        before = self._last_with.get(row.pixels_md5)
+        self._before_with.append(-1 if before is None else before)
+        self._last_with[row.pixels_md5] = at
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[Row]:
+        return map(self._row, range(len(self)))
+
+    def _row(self, at: int) -> Row:
+        # Names of datasets stand in the order of their places.
+        dataset = next(islice(self._datasets, self._dataset[at], None))
+        return Row(dataset, self._ids[at], self._pixels[at], SPLITS[self._side[at]])
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All of them in memory, half a kilobyte each."""
+        return tuple(self)
+
+    def named(self, key: Key) -> Row | None:
+        """An image's row."""
+        at = self._by_name.get("/".join(key))
+        return None if at is None else self._row(at)
+
+    def with_pixels(self, digest: str) -> list[Row]:
+        """The rows of images with these pixels, as they stand."""
+        at = self._last_with.get(digest)
+        found = []
+        while at is not None and at >= 0:
+            found.append(self._row(at))
+            at = self._before_with[at]
+        return found[::-1]
 
 
 NOTHING_ON_RECORD = SidesRecord()
@@ -101,19 +148,19 @@ def read_sides(path: Path) -> SidesRecord:
             header = next(lines, [])
             if tuple(header) != COLUMNS:
                 raise _damaged(path, 1, ",".join(header) or "nothing", f"the header {','.join(COLUMNS)}")
-            rows = tuple(_row(path, lines.line_num, cells) for cells in lines)
+            rows = (_row(path, lines.line_num, cells) for cells in lines)
+            return SidesRecord.refusing(rows, partial(_twice, path))
     except (UnicodeDecodeError, csv.Error) as error:
         raise LayoutError(f"{path} can't be read: {error}", expected="a CSV file in UTF-8", remedy=_RESTORE) from None
-    seen: dict[Key, Row] = {}
-    for row in rows:
-        if (other := seen.setdefault(row.key, row)) is not row:
-            sides = f"as {other.split} and as {row.split}" if row.split != other.split else f"both times as {row.split}"
-            raise LayoutError(
-                f"{path} names {row.dataset}/{row.image_id} twice, {sides}",
-                expected="one row for each image",
-                remedy="keep the row by which models were trained (git log), remove the other",
-            )
-    return SidesRecord(rows)
+
+
+def _twice(path: Path, one: Row, other: Row) -> LayoutError:
+    sides = f"as {one.split} and as {other.split}" if one.split != other.split else f"both times as {one.split}"
+    return LayoutError(
+        f"{path} names {one.dataset}/{one.image_id} twice, {sides}",
+        expected="one row for each image",
+        remedy="keep the row by which models were trained (git log), remove the other",
+    )
 
 
 def _row(path: Path, line: int, cells: Sequence[str]) -> Row:
@@ -166,7 +213,7 @@ def keep_sides(path: Path, sides: Mapping[Key, str], records: Iterable[Record]) 
         else:
             real.append(Row(one.dataset, one.image_id, one.pixels_md5, sides[one.dataset, one.image_id]))
     for row in sorted(real):
-        known = [*filter(None, [record.by_name.get(row.key)]), *record.by_pixels.get(row.pixels_md5, ())]
+        known = [*filter(None, [record.named(row.key)]), *record.with_pixels(row.pixels_md5)]
         if other := next((old for old in known if old.split != row.split), None):
             how = "" if other.key == row.key else f" (by its pixels, as {other.dataset}/{other.image_id})"
             raise LeakError(
@@ -174,9 +221,9 @@ def keep_sides(path: Path, sides: Mapping[Key, str], records: Iterable[Record]) 
                 expected="the sides on record",
                 remedy="run the stage `split` again (`dvc repro split`): it keeps what is on record",
             )
-    added = tuple(row for row in sorted(real) if row.key not in record.by_name)
+    added = tuple(row for row in sorted(real) if record.named(row.key) is None)
     if added:
-        write_sides(path, (*record.rows, *added))
+        write_sides(path, (*record, *added))
     return Kept(added, known=len(real) - len(added), phantoms=phantoms)
 
 
@@ -187,6 +234,6 @@ def not_on_record(sides: Mapping[Key, str], records: Iterable[Record], record: S
             key
             for one in records
             for key in [(one.dataset, one.image_id)]
-            if not one.phantom and (key not in record.by_name or record.by_name[key].split != sides.get(key))
+            if not one.phantom and ((own := record.named(key)) is None or own.split != sides.get(key))
         )
     )

@@ -115,10 +115,10 @@ def split_report(
 
 def _on_record(images: Images, sides: Sides, recorded: SidesRecord) -> int:
     """How many real images have the side that is on record under their name."""
-    if not recorded.rows:
+    if not len(recorded):
         return 0
     real = np.flatnonzero(~images.phantom).tolist()
-    found = ((row, recorded.by_name.get(images.key(row))) for row in real)
+    found = ((row, recorded.named(images.key(row))) for row in real)
     return sum(own is not None and own.split == SPLITS[sides[row]] for row, own in found)
 
 

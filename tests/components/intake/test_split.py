@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components.errors import LayoutError, LeakError, ParamsError
+from components.intake.form.records import read_split, write_split
 from components.intake.likeness.perceptual_hash import perceptual_hash
 from components.intake.measuring.pixels import pixels_md5
 from components.intake.sides.record import Row, SidesRecord
@@ -258,6 +259,14 @@ def test_a_near_copy_across_sides_is_a_leak(tmp_path: Path) -> None:
     frame = pd.DataFrame({"dataset": "a", "image_id": ["1", "2"], "group": ["x", "y"], "split": ["train", "test"]})
     with pytest.raises(LeakError, match="cluster of near copies a/1 crosses"):
         assert_no_leak(frame, {"a": records})
+
+
+def test_a_split_is_written_sorted_however_it_stands(tmp_path: Path) -> None:
+    frame = split({"a": records_of("a", [1] * 30), "b": records_of("b", [1] * 30)}, PARAMS)
+    for name, rows in (("sorted", frame), ("shuffled", frame.sample(frac=1, random_state=3))):
+        write_split(tmp_path / f"{name}.csv", rows)
+    assert (tmp_path / "sorted.csv").read_bytes() == (tmp_path / "shuffled.csv").read_bytes()
+    pd.testing.assert_frame_equal(read_split(tmp_path / "shuffled.csv"), frame)
 
 
 def test_a_split_of_other_images_is_refused() -> None:

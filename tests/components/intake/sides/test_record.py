@@ -150,6 +150,16 @@ def test_what_isnt_on_record_is_found_by_name_and_side() -> None:
     assert not_on_record(sides, images, recorded) == (("busi", "b"), ("busi", "c"))
 
 
+def test_rows_are_found_by_name_and_by_pixels() -> None:
+    rows = [row("a", "train"), row("b", "test", "tn3k"), replace(row("c", "val"), pixels_md5=row("a", "x").pixels_md5)]
+    recorded = module.SidesRecord(rows)
+    assert list(recorded) == rows == list(recorded.rows) and len(recorded) == 3
+    assert [recorded.named(one.key) for one in rows] == rows
+    assert recorded.named(("busi", "b")) is recorded.named(("tn3k", "a")) is None
+    assert recorded.with_pixels(rows[0].pixels_md5) == [rows[0], rows[2]]
+    assert recorded.with_pixels(rows[1].pixels_md5) == [rows[1]] and recorded.with_pixels("none") == []
+
+
 def test_git_merges_what_two_branches_added(tmp_path: Path, root: Path) -> None:
     def git(*arguments: str) -> None:
         who = (
