@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from array import array
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePath
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -30,6 +31,7 @@ from components.intake.layouts.reading import (
 )
 from components.intake.layouts.tables import read_names
 from components.intake.layouts.tree import Tree
+from components.texts import Keys, Texts
 
 
 class Selection(BaseModel):
@@ -73,40 +75,37 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
     """Read a tree of class folders."""
     options = ClassFolders.of(contract)
     reader = Reader(contract, tree, find_root(tree, list(options.classes)), corrections)
-    sheet, listed = _listed(reader, options.only) if options.only else (reader.root, None)
+    sheet, listed = _listed(reader, options.only) if options.only else (reader.root, Texts())
+    wanted = Keys.of(listed) if options.only else None
     for name, subject_class in options.classes.items():
         place = tree.find(reader.root, name)
         if place is None or place not in tree.folders:
             reader.fault("missing_folder", tree.top, f"no folder {name}/")
             continue
-        _read_class(reader, place, subject_class, options, listed)
-    unread = set(listed or ())
-    for case in reader.cases if unread else ():
-        unread.discard(case.image.stem)
-    if missing := sorted(unread):
+        _read_class(reader, place, subject_class, options, wanted)
+    if missing := _unread(listed, reader.cases):
         reader.fault("label_without_image", sheet, f"{len(missing)} listed images aren't read: {some_of(missing)}")
     return with_origins(reader).reading(options)
 
 
-def _listed(reader: Reader, only: Selection) -> tuple[Path, set[str]]:
+def _unread(listed: Texts, cases: Iterable[Case]) -> list[str]:
+    """The names in the list that are those of no case, sorted."""
+    read = Keys.of(case.image.stem for case in cases) if len(listed) else Keys.of(())
+    return sorted({name for name in listed if name not in read})
+
+
+def _listed(reader: Reader, only: Selection) -> tuple[Path, Texts]:
     """Where the list is, and the names in it; none, and a fault, where it can't be read."""
     places = [base / only.file for base in (reader.root, reader.root.parent, reader.folder)]
     path = next((place for place in places if reader.tree.is_file(place)), places[0])
-    return path, read_names(reader, path, pattern=only.stems, delimiter=only.delimiter) or set()
+    return path, read_names(reader, path, pattern=only.stems, delimiter=only.delimiter)
 
 
-def _read_class(
-    reader: Reader, place: Path, subject_class: str, options: ClassFolders, listed: set[str] | None
-) -> None:
-    tree, ending = reader.tree, re.escape(options.extension)
-    pattern = re.compile(rf"(?P<stem>.+?){re.escape(options.mask_infix)}(_\d+)?(?i:{ending})")
-    extension = options.extension.lower()
-    images, shown = array("q"), array("q")
-    for number in natural(tree, (one for one in tree.numbers(place) if tree.path(one).suffix.lower() == extension)):
-        (images if pattern.fullmatch(tree.path(number).name) is None else shown).append(number)
-    stems = to_regex(options.stems)
-    masks = Groups((_stem_of(pattern, tree.path(number)), number) for number in shown)
+def _read_class(reader: Reader, place: Path, subject_class: str, options: ClassFolders, listed: Keys | None) -> None:
+    tree, pattern = reader.tree, _mask_names(options)
+    images, masks = _images_and_masks(tree, place, pattern, extension=options.extension.lower())
     taken = bytearray(len(masks))
+    stems = to_regex(options.stems)
     for image in map(tree.path, images):
         group = masks.place(image.stem)
         mine = () if group is None or taken[group] else tuple(map(tree.path, masks.numbers(group)))
@@ -124,10 +123,29 @@ def _read_class(
     for group in (group for group in range(len(masks)) if not taken[group]):
         for mask in map(tree.path, masks.numbers(group)):
             reader.used.add(mask)
-            reader.fault("mask_without_image", mask, f"no {_stem_of(pattern, mask)}{options.extension} beside it")
+            match = pattern.fullmatch(mask.name)
+            assert match is not None, "a mask's name"
+            reader.fault("mask_without_image", mask, f"no {match['stem']}{options.extension} beside it")
 
 
-def _stem_of(pattern: re.Pattern[str], mask: Path) -> str:
-    match = pattern.fullmatch(mask.name)
-    assert match is not None, "a mask's name"
-    return match["stem"]
+def _mask_names(options: ClassFolders) -> re.Pattern[str]:
+    infix, ending = re.escape(options.mask_infix), re.escape(options.extension)
+    return re.compile(rf"(?P<stem>.+?){infix}(_\d+)?(?i:{ending})")
+
+
+def _images_and_masks(
+    tree: Tree, folder: Path, mask_names: re.Pattern[str], *, extension: str
+) -> tuple[Sequence[int], Groups]:
+    """The numbers of a folder's images, and of its masks by the stem of the image, each sorted as a person would."""
+    named = zip(tree.numbers(folder), tree.folders[folder].files, strict=True)
+    images = array("q")
+
+    def masks() -> Iterator[tuple[str, int]]:
+        for number in natural(tree, (one for one, name in named if PurePath(name).suffix.lower() == extension)):
+            match = mask_names.fullmatch(tree.name(number).rpartition("/")[2])
+            if match is None:
+                images.append(number)
+            else:
+                yield match["stem"], number
+
+    return images, Groups(masks())

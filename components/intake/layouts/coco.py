@@ -114,26 +114,26 @@ def _add_cases(reader: Reader, options: Coco, file: CocoFile, sheet: CocoSheet) 
     folder = reader.tree.find(reader.root, file.images) or reader.root / file.images
     names = to_regex(options.names)
     missing: list[str] = []
-    for key, listed in sheet.images.items():
+    for listed, objects in sheet.with_objects():
         image, name = folder / listed.file_name, PurePosixPath(listed.file_name)
         if not reader.tree.is_file(image):
             missing.append(listed.file_name)
             continue
         reader.used.add(image)
-        if key in sheet.broken:
+        if listed.key in sheet.broken:
             continue
         match = names.fullmatch(name.stem)
         values = listed.fields | (match.groupdict() if match else {})
         subject_class = class_of(reader, options, image, values)
         may_be_empty = subject_class in reader.contract.expectations.empty_mask_classes
-        if key not in sheet.objects and not may_be_empty:
+        if not objects and not may_be_empty:
             reader.without_mask(image, f"no annotation of a category to be read in {sheet.path.name}")
             continue
         reader.add(
             Case(
                 image_id_of(file.prefix, *name.with_suffix("").parts),
                 image,
-                instances=tuple(sheet.objects.get(key, ())),
+                instances=objects,
                 group=group_of(reader, options, image, values),
                 subject_class=subject_class,
                 official_split=file.split,

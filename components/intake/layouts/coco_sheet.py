@@ -2,21 +2,28 @@
 
 Every fault names the file and the entry's id, so that rasterising (measuring/pixels.py) can't fail. The file is read
 twice, entry by entry, as annotations may stand before the images that they need; what is kept are the images and the
-numbers of their outlines, and so many entries, outlines and faults at most. Leaves out: the files of images (coco.py).
+numbers of their outlines, both on the disk, and so many entries, outlines and faults at most. Memory holds some hundred
+bytes for an image and for an annotation. Leaves out: the files of images (coco.py).
 """
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
+
+import numpy as np
 
 from components.intake.layouts.instances import OutlineError, instance_of
 from components.intake.layouts.json_lists import JsonLists
 from components.intake.layouts.reading import LISTED, Instance, Reader, some_of
 from components.preprocess import MAX_IMAGE_PX
+from components.stored_list import StoredList
+from components.texts import Numbers
 
 MAX_JSON_BYTES = 2**30
 MAX_ENTRIES = 2_000_000
@@ -28,8 +35,9 @@ _KEYS = ("images", "annotations", "categories")
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """An image's entry: its file, its declared size, and those of its further fields that the contract asks for."""
+    """An image's entry: id, file, declared size, and those of its further fields that the contract asks for."""
 
+    key: str
     file_name: str
     size_hw: tuple[int, int]
     fields: dict[str, str]
@@ -39,7 +47,8 @@ class Listed:
 class _Seen:
     """The ids that a list had so far, how many entries had none, and those of more than one entry."""
 
-    ids: set[str] = field(default_factory=set)
+    ids: Numbers = field(default_factory=Numbers)
+    number: int = 0
     nameless: int = 0
     double: list[str] = field(default_factory=list)
 
@@ -60,7 +69,7 @@ class _Some:
 class CocoSheet:
     """A COCO file while it is read, and what was found.
 
-    `images` by id, the `objects` by the image's id, and the images that a fault took an annotation from (`broken`).
+    The `images`, their objects (`with_objects`), and the ids of those that a fault took an annotation from (`broken`).
     `categories` maps the names of categories to codes, None for those that are left out; `crowd` and `even_odd` are as
     in the layout's options, `fields` are the keys of an image's entry that are kept.
     """
@@ -76,19 +85,20 @@ class CocoSheet:
         fields: Collection[str],
     ) -> None:
         self.path = path
-        self.images: dict[str, Listed] = {}
-        self.objects: dict[str, list[Instance]] = defaultdict(list)
+        self.images: StoredList[Listed] = StoredList()
+        self._places, self._by_name = Numbers(), Numbers()
+        self._objects: StoredList[Instance] = StoredList()
+        self._image_of, self._objects_of = array("q"), array("q")
         self.broken: set[str] = set()
         self._reader, self._names, self._crowd, self._even_odd = reader, categories, crowd, even_odd
         self._fields = fields
         self._codes: dict[str, int | None] = {}
         self._strange: set[str] = set()
-        self._by_name: dict[str, str] = {}
         self._seen: dict[str, _Seen] = defaultdict(_Seen)
         self._told: Counter[str] = Counter()
         self._orphans = _Some()
         self._unlisted: dict[str, _Some] = {}
-        self._crowded: Counter[str] = Counter()
+        self._crowded: Counter[int] = Counter()
 
     def read(self) -> bool:
         """Read the file; false, and a fault, if it can't be read to its end."""
@@ -122,9 +132,10 @@ class CocoSheet:
         elif key in seen.ids:
             seen.double.append(key)
         else:
-            seen.ids.add(key)
+            seen.ids[key] = 1
+            seen.number += 1
             {"images": self._image, "categories": self._category, "annotations": self._annotation}[kind](key, row)
-        if len(seen.ids) + seen.nameless + len(seen.double) > MAX_ENTRIES:
+        if seen.number + seen.nameless + len(seen.double) > MAX_ENTRIES:
             raise ValueError(f"more than {MAX_ENTRIES:,} {kind}")
 
     def _category(self, key: str, row: dict[str, Any]) -> None:
@@ -145,17 +156,19 @@ class CocoSheet:
         elif not (_is_side(height_px) and _is_side(width_px) and height_px * width_px <= MAX_IMAGE_PX):
             found = f"image {key}: width {_short(width_px)}, height {_short(height_px)}"
             self._tell("bad_annotations", found, expected=f"sides of an image of {MAX_IMAGE_PX:,} pixels")
-        elif name in self._by_name:
-            self._tell("duplicate_id", f"images {self._by_name[name]} and {key} are one file, {name}")
+        elif (same := self._by_name.get(name)) is not None:
+            self._tell("duplicate_id", f"images {self.images[same].key} and {key} are one file, {name}")
         else:
-            self._by_name[name] = key
+            self._by_name[name] = self._places[key] = len(self.images)
+            self._objects_of.append(0)
             values = {field: _id(row.get(field)) for field in self._fields}
             fields = {field: value for field, value in values.items() if value is not None}
-            self.images[key] = Listed(name, (height_px, width_px), fields)
+            self.images.append(Listed(key, name, (height_px, width_px), fields))
 
     def _annotation(self, key: str, row: dict[str, Any]) -> None:
         image, category = _id(row.get("image_id")), _id(row.get("category_id"))
-        if image is None or image not in self.images:
+        place = None if image is None else self._places.get(image)
+        if image is None or place is None:
             self._orphans.add(key)
             return
         if category is None or category not in self._codes:
@@ -167,24 +180,31 @@ class CocoSheet:
         crowd = row.get("iscrowd") not in (0, None, False)
         if code is None or (crowd and self._crowd == "leave_out"):
             return
-        listed = self.images[image]
         if crowd and self._crowd == "refuse":
-            self._tell("crowd_region", f"annotation {key} of {listed.file_name}")
+            self._tell("crowd_region", f"annotation {key} of {self.images[place].file_name}")
             self.broken.add(image)
-        elif len(self.objects[image]) == MAX_AN_IMAGE:
-            self._crowded[image] += 1
+        elif self._objects_of[place] == MAX_AN_IMAGE:
+            self._crowded[place] += 1
         else:
-            self._outline(key, image, row.get("segmentation"), code)
+            self._outline(key, place, row.get("segmentation"), code)
 
-    def _outline(self, key: str, image: str, segmentation: Any, code: int) -> None:
-        listed = self.images[image]
+    def _outline(self, key: str, place: int, segmentation: Any, code: int) -> None:
+        listed = self.images[place]
         try:
             found = instance_of(segmentation, code, size_hw=listed.size_hw, even_odd=self._even_odd)
         except OutlineError as error:
             self._tell(error.code, f"annotation {key} of {listed.file_name}: {error}")
-            self.broken.add(image)
+            self.broken.add(listed.key)
         else:
-            self.objects[image].append(found)
+            self._objects.append(found)
+            self._image_of.append(place)
+            self._objects_of[place] += 1
+
+    def with_objects(self) -> Iterator[tuple[Listed, tuple[Instance, ...]]]:
+        """Each image in the file's order, with its objects in theirs."""
+        order = iter(np.argsort(np.asarray(self._image_of), kind="stable"))
+        for listed, number in zip(self.images, self._objects_of, strict=True):
+            yield listed, tuple(self._objects[int(place)] for place in islice(order, number))
 
     def _without_category(self, name: str, key: str) -> None:
         known = name in self._unlisted or len(self._unlisted) < MAX_TOLD
@@ -210,9 +230,10 @@ class CocoSheet:
         for name, keys in self._unlisted.items():
             found = f"category id {name!r} of annotations {some_of(keys.first)}"
             fault("unknown_category", self.path, found, expected="a category that the file lists")
-        for image, more in self._crowded.items():
-            self.broken.add(image)
-            found = f"{self.images[image].file_name} has {MAX_AN_IMAGE + more:,} annotations"
+        for place, more in self._crowded.items():
+            listed = self.images[place]
+            self.broken.add(listed.key)
+            found = f"{listed.file_name} has {MAX_AN_IMAGE + more:,} annotations"
             fault("too_many_objects", self.path, found)
         for code, number in self._told.items():
             if number > MAX_TOLD:

@@ -27,7 +27,10 @@ class Matches:
         self._tree, self._before, self._regex = tree, before, regex
 
     def __iter__(self) -> Iterator[tuple[Path, dict[str, str]]]:
-        return ((self._tree.path(number), values) for number, values in self.numbered())
+        for folder, before in self._before.items():
+            for name in self._tree.folders[folder].files:
+                if (values := self._values(before, name)) is not None:
+                    yield folder / name, values
 
     def numbered(self) -> Iterator[tuple[int, dict[str, str]]]:
         """The files' numbers instead of their paths."""
@@ -50,14 +53,26 @@ class ByValues:
     """Matched files by what stood in their blanks, so that an image finds its mask; the first of equals."""
 
     def __init__(self, tree: Tree, matches: Matches) -> None:
-        self._tree, self._numbers = tree, Numbers()
+        self._tree, self._matches, self._numbers = tree, matches, Numbers()
+        self._asked = bytearray(len(tree))
         for number, values in matches.numbered():
-            self._numbers.setdefault(key_of(values), number)
+            self._numbers.setdefault(_key_of(values), number)
 
     def get(self, values: Mapping[str, str]) -> Path | None:
         """The first file of these values."""
-        number = self._numbers.get(key_of(values))
-        return None if number is None else self._tree.path(number)
+        number = self._numbers.get(_key_of(values))
+        if number is None:
+            return None
+        self._asked[number] = True
+        return self._tree.path(number)
+
+    def left(self) -> Iterator[Path]:
+        """The files of values that nobody asked for."""
+        for number, values in self._matches.numbered():
+            first = self._numbers.get(_key_of(values))
+            assert first is not None, "of one of the files"
+            if not self._asked[first]:
+                yield self._tree.path(number)
 
 
 class Groups:
@@ -102,7 +117,7 @@ def matching(tree: Tree, root: Path, pattern: str) -> Matches:
     return Matches(tree, level, to_regex(rest))
 
 
-def key_of(values: Mapping[str, str]) -> str:
+def _key_of(values: Mapping[str, str]) -> str:
     """What stood in the blanks, none of which can hold a slash, in one order whatever the pattern's."""
     return "/".join(values[name] for name in sorted(values))
 

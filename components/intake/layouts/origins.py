@@ -77,10 +77,11 @@ def _with(case: Case, which: Property, name: str | None) -> Case:
 def _from_table(reader: Reader, table: OriginTable, which: Property) -> None:
     """Give the cases what stands in the column; nothing, and a fault, where it can't be what it should."""
     path = reader.root / table.file
-    labels = {key: name for key, name in read_labels(reader, table, path).items() if name}
-    if not labels:
+    labels = read_labels(reader, table, path)
+    names = [name for name in labels.classes() if name]
+    if not names:
         return
-    if (count := len(set(labels.values()))) > MAX_NAMES:
+    if (count := len(names)) > MAX_NAMES:
         found = f"{count} values in the column {table.value}"
         reader.fault("bad_table", path, found, expected=f"at most {MAX_NAMES}, as a {which} has a name that many share")
         return
@@ -89,7 +90,7 @@ def _from_table(reader: Reader, table: OriginTable, which: Property) -> None:
     cases: StoredList[Case] = StoredList()
     for case in reader.cases:
         row = pattern.fullmatch(case.image.stem)
-        name = None if row is None else labels.get(fill(table.row, row.groupdict()))
+        name = (labels.get(fill(table.row, row.groupdict())) if row is not None else None) or None
         if name is None:
             lacking.append(case.image_id)
         cases.append(_with(case, which, name))

@@ -17,7 +17,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from components.contract import Contract
-from components.intake.layouts.matching import ByValues, Matches, key_of, matching
+from components.intake.layouts.matching import ByValues, matching
 from components.intake.layouts.names import NamedOptions, class_of, group_of
 from components.intake.layouts.origins import with_origins
 from components.intake.layouts.pattern import blanks, fixed_folder
@@ -32,9 +32,9 @@ from components.intake.layouts.reading import (
     image_id_of,
     some_of,
 )
-from components.intake.layouts.tables import LabelTable, read_labels
+from components.intake.layouts.tables import Labels, LabelTable, read_labels
 from components.intake.layouts.tree import Tree
-from components.texts import Keys, Numbers, Texts
+from components.texts import Keys, Texts
 
 MAIN = "the main one"
 MAX_FOLD_BYTES, MAX_SHOWN = 50_000_000, 200
@@ -118,22 +118,21 @@ def _read_part(reader: Reader, part: Part, options: PairedFolders) -> Texts:
     stems = Texts()
     if not _folders_exist(reader, part):
         return stems
-    masks = matching(reader.tree, reader.root, part.masks) if part.masks else None
-    mask_of = ByValues(reader.tree, masks) if masks else None
-    imaged = Numbers()
-    classes = read_labels(reader, part.labels, reader.root / part.labels.file) if part.labels else {}
+    masks = matching(reader.tree, reader.root, part.masks) if part.masks is not None else None
+    mask_of = ByValues(reader.tree, masks) if masks is not None else None
+    classes = read_labels(reader, part.labels, reader.root / part.labels.file) if part.labels else Labels()
     for image, values in matching(reader.tree, reader.root, part.images):
         if masks is None or mask_of is None:
             reader.without_mask(image, "a part without annotation")
         elif masks.values(image) is not None:
             continue
         else:
-            imaged[key_of(values)] = 1
             _read_pair(reader, part, options, image=(image, values), mask=mask_of.get(values), classes=classes)
         if "stem" in values:
             stems.append(values["stem"])
-    if masks is not None:
-        _orphans(reader, part, imaged, masks)
+    for mask in mask_of.left() if mask_of else ():
+        reader.used.add(mask)
+        reader.fault("mask_without_image", mask, f"no {_folder(part.images)}image of this name")
     if part.labels:
         known = Keys.of(stems)
         if missing := sorted(stem for stem in classes if stem not in known):
@@ -172,14 +171,6 @@ def _folders_exist(reader: Reader, part: Part) -> bool:
         for name in missing:
             reader.fault("missing_folder", reader.folder, f"no folder {name}/")
     return len(missing) < len(here)
-
-
-def _orphans(reader: Reader, part: Part, imaged: Numbers, masks: Matches) -> None:
-    """Report the masks whose values are none of those that an image has."""
-    for mask, values in masks:
-        if key_of(values) not in imaged:
-            reader.used.add(mask)
-            reader.fault("mask_without_image", mask, f"no {_folder(part.images)}image of this name")
 
 
 def _folder(pattern: str) -> str:

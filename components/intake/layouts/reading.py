@@ -175,9 +175,12 @@ class Reader:
     sheets: Marks = field(init=False)
     tables: Marks = field(init=False)
     _ids: Texts = field(default_factory=Texts)
+    _for_all: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.used, self.sheets, self.tables = (Marks(self.tree) for _ in range(3))
+        stated = {"scanner": self.contract.scanner, "site": self.contract.site}
+        self._for_all = {which: one.name for which, one in stated.items() if one is not None and one.table is None}
 
     @property
     def folder(self) -> Path:
@@ -242,12 +245,8 @@ class Reader:
             self.fault("undecodable_name", case.image, found, expected="a name with one such letter or digit at least")
         elif not strange:
             self._ids.append(case.image_id)
-            self.cases.append(replace(case, **self._for_all(case)))
-
-    def _for_all(self, case: Case) -> dict[str, Any]:
-        named = {which: getattr(self.contract, which) for which in ("scanner", "site")}
-        stated = {which: one.name for which, one in named.items() if one is not None and one.table is None}
-        return stated if self.contract.group.key in GROUPED_BY_NAME else {**stated, "group": case.image_id}
+            group = case.group if self.contract.group.key in GROUPED_BY_NAME else case.image_id
+            self.cases.append(replace(case, group=group, **self._for_all))
 
     def reading(self, options: Options) -> LayoutReading:
         """Close the reading: report what was left over, double ids and an empty result."""
@@ -268,9 +267,7 @@ class Reader:
             self.fault("link_outside", path, _LINK)
         for path in self.tree.closed:
             self.fault("no_access", path, "a folder or file that may not be read")
-        for number, path in self.tree.files():
-            if self.used.has(number):
-                continue
+        for path in self.used.others():
             whole = "/" + path.relative_to(self.folder).as_posix()
             if path.is_relative_to(self.root):
                 names = {path.relative_to(self.root).as_posix()}

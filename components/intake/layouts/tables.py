@@ -1,6 +1,7 @@
-"""A small table beside the images (CSV or XLSX), to key and value: classes, frame labels.
+"""A table beside the images (CSV or XLSX), to key and value: classes, frame labels.
 
-Every cell is text. Leaves out: what the values mean.
+Every cell is text. Rows wait on the disk; memory holds the keys' letters and some 40 bytes a row. Leaves out: what the
+values mean.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import csv
 import zipfile
 import zlib
-from collections.abc import Iterable
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from xml.etree.ElementTree import ParseError
 
@@ -16,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from components.intake.layouts.pattern import blanks, fill
 from components.intake.layouts.reading import Reader, some_of
+from components.stored_list import StoredList
+from components.texts import Numbers, Texts
 
 MAX_ROWS = 1_000_000
 MAX_XLSX_BYTES = 100_000_000  # unpacked; a spreadsheet of 100,000 rows takes a fifth
@@ -64,7 +68,44 @@ class LabelTable(BaseModel):
     without_header: tuple[str, ...] = ()
 
 
-def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]:
+class Labels(Mapping[str, str]):
+    """Class names by key, in the order of the keys; a class has many keys."""
+
+    def __init__(self) -> None:
+        self._keys, self._places = Texts(), Numbers()
+        self._classes: list[str] = []
+        self._class_numbers: dict[str, int] = {}
+        self._class_of = array("q")
+
+    def setdefault(self, key: str, name: str) -> str:
+        """The class of a key; this one, which is kept, where there was none."""
+        place = self._places.setdefault(key, len(self._keys))
+        if place == len(self._keys):
+            self._keys.append(key)
+            number = self._class_numbers.setdefault(name, len(self._classes))
+            if number == len(self._classes):
+                self._classes.append(name)
+            self._class_of.append(number)
+        return self._classes[self._class_of[place]]
+
+    def __getitem__(self, key: str) -> str:
+        place = self._places.get(key)
+        if place is None:
+            raise KeyError(key)
+        return self._classes[self._class_of[place]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def classes(self) -> Collection[str]:
+        """The classes, each once."""
+        return self._classes
+
+
+def read_labels(reader: Reader, table: LabelTable, path: Path) -> Labels:
     """Read a label table into {key: class name}; faults go to the reader, and a table that can't be read is empty.
 
     A key may stand in several rows if they say the same.
@@ -73,27 +114,27 @@ def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]
     if not reader.tree.is_file(path):
         if table.required:
             reader.fault("missing_file", reader.root, f"no {path.relative_to(reader.root).as_posix()}")
-        return {}
+        return Labels()
     source = reader.table(path)
     try:
         rows = _xlsx_rows(source, table.sheet) if source.suffix.lower() == ".xlsx" else _csv_rows(source)
     except DAMAGED as error:
         reader.fault("bad_table", path, f"can't be read: {error}")
-        return {}
+        return Labels()
     starts = [number for number, row in enumerate(rows[:HEADER_ROWS]) if table.key in row and table.value in row]
     if not starts and table.without_header:
         header, body = list(table.without_header), rows
     elif not starts:
         found = ", ".join(rows[0]) if rows else ""
         reader.fault("bad_table", path, f"columns {found}", expected=f"columns {table.key}, {table.value}")
-        return {}
+        return Labels()
     else:
         header, body = rows[starts[0]], rows[starts[0] + 1 :]
     if double := [name for name in (table.key, table.value) if header.count(name) > 1]:
         reader.fault("bad_table", path, f"the column {double[0]} more than once", expected="columns that differ")
-        return {}
+        return Labels()
     key, value = header.index(table.key), header.index(table.value)
-    labels: dict[str, str] = {}
+    labels = Labels()
     differing: dict[str, str] = {}
     for row in body:
         if len(row) > max(key, value) and row[key]:
@@ -106,24 +147,24 @@ def read_labels(reader: Reader, table: LabelTable, path: Path) -> dict[str, str]
     return labels
 
 
-def read_names(reader: Reader, path: Path, *, pattern: str, delimiter: str) -> set[str] | None:
-    """The names that a list gives, `pattern` filled from its columns; None, and a fault, where it can't be read."""
+def read_names(reader: Reader, path: Path, *, pattern: str, delimiter: str) -> Texts:
+    """The names that a list gives, `pattern` filled from its columns; none, and a fault, where it can't be read."""
     if not reader.tree.is_file(path):
         reader.fault("missing_file", reader.root, f"no {path.name}")
-        return None
+        return Texts()
     try:
         rows = _csv_rows(reader.table(path), delimiter)
     except DAMAGED as error:
         reader.fault("bad_table", path, f"can't be read: {error}")
-        return None
+        return Texts()
     header, wanted = rows[0] if rows else [], blanks(pattern)
     if missing := [name for name in wanted if name not in header]:
         reader.fault("bad_table", path, f"no column {', '.join(missing)}", expected=f"columns {', '.join(wanted)}")
-        return None
+        return Texts()
     if double := [name for name in wanted if header.count(name) > 1]:
         reader.fault("bad_table", path, f"the column {double[0]} more than once", expected="columns that differ")
-        return None
-    return {fill(pattern, dict(zip(header, row, strict=True))) for row in rows[1:] if len(row) == len(header)}
+        return Texts()
+    return Texts(fill(pattern, dict(zip(header, row, strict=True))) for row in rows[1:] if len(row) == len(header))
 
 
 def _key(cell: str, table: LabelTable) -> str:
@@ -131,16 +172,16 @@ def _key(cell: str, table: LabelTable) -> str:
     return stem.zfill(table.digits) if stem.isdigit() else stem
 
 
-def _csv_rows(path: Path, delimiter: str = ",") -> list[list[str]]:
+def _csv_rows(path: Path, delimiter: str = ",") -> StoredList[list[str]]:
     if (size_bytes := path.stat().st_size) > MAX_CSV_BYTES:
         raise ValueError(f"{size_bytes:,} bytes, more than {MAX_CSV_BYTES:,}")
     with path.open(encoding="utf-8-sig", newline="") as file:
         return _bounded([cell.strip() for cell in row] for row in csv.reader(file, delimiter=delimiter))
 
 
-def _bounded(found: Iterable[list[str]]) -> list[list[str]]:
+def _bounded(found: Iterable[list[str]]) -> StoredList[list[str]]:
     """The rows of a table, of which and of whose cells there may be so many."""
-    rows, cells = [], 0
+    rows, cells = StoredList[list[str]](), 0
     for row in found:
         rows.append(row)
         cells += len(row)
@@ -151,7 +192,7 @@ def _bounded(found: Iterable[list[str]]) -> list[list[str]]:
     return rows
 
 
-def _xlsx_rows(path: Path, sheet: str | None) -> list[list[str]]:
+def _xlsx_rows(path: Path, sheet: str | None) -> StoredList[list[str]]:
     import openpyxl  # only UDIAT has a spreadsheet, and the import takes a quarter of a second
 
     with zipfile.ZipFile(path) as zipped:

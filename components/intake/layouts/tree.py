@@ -56,7 +56,7 @@ class Tree:
     closed: list[Path] = field(default_factory=list)
     too_deep: bool = False
     _all: list[Entries] = field(default_factory=list)
-    _first: dict[Path, int] = field(default_factory=dict)
+    _places: dict[str, int] = field(default_factory=dict)
     _firsts: list[int] = field(default_factory=list)
     _number: int = 0
     _folded: dict[Path, tuple[Numbers, dict[str, str]]] = field(default_factory=dict)
@@ -67,8 +67,8 @@ class Tree:
         tree = cls(top)
         for here in tree.walked():
             tree.folders[here.place] = here
+            tree._places[_folder_of(here.place / "file")] = len(tree._all)
             tree._all.append(here)
-            tree._first[here.place] = tree._number
             tree._firsts.append(tree._number)
             tree._number += len(here.files)
         return tree
@@ -131,14 +131,14 @@ class Tree:
 
     def numbers(self, folder: Path) -> range:
         """The numbers of a folder's files."""
-        return range(self._first[folder], self._first[folder] + len(self.folders[folder].files))
+        first = self._firsts[self._places[_folder_of(folder / "file")]]
+        return range(first, first + len(self.folders[folder].files))
 
     def number(self, path: Path) -> int | None:
         """The number of a file, None for what is none under `top`."""
-        folder = path.parent
-        here = self.folders.get(folder)
-        at = None if here is None else here.files.place(path.name)
-        return None if at is None else self._first[folder] + at
+        place = self._places.get(_folder_of(path))
+        at = None if place is None else self._all[place].files.place(path.name)
+        return None if place is None or at is None else self._firsts[place] + at
 
     def notice(self) -> Path | None:
         """The notice that the phantom generator puts beside its images, wherever it lies."""
@@ -193,19 +193,25 @@ class Marks(Collection[Path]):
         for path in paths:
             self.add(path)
 
-    def has(self, number: int) -> bool:
-        """Whether the file of this number is marked."""
-        return bool(self._marked[number])
+    def others(self) -> Iterator[Path]:
+        """The files that aren't marked, but for those that are no content."""
+        others = (self._tree.path(number) for number in range(len(self._marked)) if not self._marked[number])
+        return (path for path in others if path.name not in _NO_CONTENT)
 
     def __contains__(self, path: object) -> bool:
         number = self._tree.number(path) if isinstance(path, Path) else None
-        return number is not None and self.has(number)
+        return number is not None and bool(self._marked[number])
 
     def __iter__(self) -> Iterator[Path]:
         return (self._tree.path(number) for number in range(len(self._marked)) if self._marked[number])
 
     def __len__(self) -> int:
         return self._marked.count(True)
+
+
+def _folder_of(path: Path) -> str:
+    # As a text, which costs a fifth of a path that is made, and looked up, for it.
+    return str(path).rpartition("/")[0]
 
 
 def _kind(entry: os.DirEntry[str], real: str) -> str:

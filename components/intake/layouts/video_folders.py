@@ -79,9 +79,10 @@ def read(contract: Contract, tree: Tree, corrections: Corrections = NONE_CORRECT
         frames = {} if video is None else _frames(images, map(tree.path, videos.numbers(video)))
         _read_video(reader, options, place, frames, mask_of)
     for mask, values in masks:
-        if image_of.get(values) is None:
-            reader.used.add(mask)
-            reader.fault("mask_without_image", mask, "no frame of this name")
+        if image_of.get(values) is not None:
+            continue
+        reader.used.add(mask)
+        reader.fault("mask_without_image", mask, "no frame of this name")
     return with_origins(reader).reading(options)
 
 
