@@ -31,6 +31,7 @@ GRACE_S = 5.0
 LOOK_S = 0.2
 # Of a cluster on this machine. Results that wait are encoded images at most; what is more than this goes to the disk.
 STORE_BYTES = 512 * 2**20
+_ONE_AT_A_TIME = threading.Lock()
 # What tells the processes of Ray that were started by this one: some outlive their parents.
 STARTED_BY = "SONOFORGE_RAY_STARTED_BY"
 _LOCAL = {
@@ -48,6 +49,12 @@ def joined(address: str | None) -> Any:
     EngineError
         If Ray isn't installed, no cluster answers there, or none could be started here.
     """
+    # Of threads that ask at once the others find that the first has joined.
+    with _ONE_AT_A_TIME:
+        return _joined(address)
+
+
+def _joined(address: str | None) -> Any:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if address is None:
         for name, value in _LOCAL.items():

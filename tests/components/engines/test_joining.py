@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,3 +104,17 @@ def test_an_interrupted_start_leaves_no_process(ray: Callable[..., None], monkey
     over.set()
     assert time.monotonic() - before_s < 30
     assert started[0].wait(10) == -signal.SIGKILL
+
+
+def test_threads_that_ask_at_once_get_one_cluster(ray: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def init(**options: Any) -> None:
+        asked.append(options)
+        time.sleep(0.2)
+        monkeypatch.setattr(sys.modules["ray"], "is_initialized", lambda: True)
+
+    ray(init)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(joined, [None] * 3))
+    assert len(asked) == 1 and found == [sys.modules["ray"]] * 3
