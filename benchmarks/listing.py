@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/listing.py [--images 100000] [--rounds 3] [--against CHECKOUT] [--out FILE]
 
 Writes empty files in two layouts into a temporary folder, reads each at a tenth of the images and at all, and gives the
-least of the rounds' processor seconds. With `--against`, another checkout of this project (such
+least of the rounds' processor seconds, and how far the peak of memory rose for each image. With `--against`, another checkout of this project (such
 as `git worktree add` makes) reads the same folders in turns with this one, each in a process of its own.
 Leaves out: pixels (checking.py).
 """
@@ -29,10 +29,13 @@ from pathlib import Path
 from components.contract import load_contract
 from components.intake.layouts import read_layout
 name, folder, contracts = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-contract, start = load_contract(name, contracts), time.process_time()
+def peak_kb():
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+contract, before_kb, start = load_contract(name, contracts), peak_kb(), time.process_time()
 cases = len(read_layout(contract, folder, phantom=True, contracts=contracts).cases)
 seconds = time.process_time() - start
-print(json.dumps({"images": cases, "seconds": seconds}))
+grown = round((peak_kb() - before_kb) / cases, 2)
+print(json.dumps({"images": cases, "seconds": seconds, "peak_kb_an_image": grown}))
 """
 
 
@@ -74,6 +77,7 @@ def measure(images: int, rounds: int, against: Path | None) -> list[dict[str, An
             if against is not None:
                 row |= {
                     "other_seconds": round(best[1]["seconds"], 3),
+                    "other_peak_kb_an_image": best[1]["peak_kb_an_image"],
                     "times_as_fast": round(best[1]["seconds"] / best[0]["seconds"], 1),
                 }
             rows.append(row)
