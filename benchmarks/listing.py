@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/listing.py [--images 100000] [--rounds 3] [--against CHECKOUT] [--out FILE]
 
 Writes empty files in two layouts into a temporary folder, reads each at a tenth of the images and at all, and gives the
-least of the rounds' processor seconds, and how far the peak of memory rose for each image. With `--against`, another checkout of this project (such
-as `git worktree add` makes) reads the same folders in turns with this one, each in a process of its own.
+least of the rounds' processor seconds, and how far the peak of memory rose for each image. With `--against`, another
+checkout of this project (such as `git worktree add` makes) reads the same folders in turns with this one, each in a
+process of its own.
 Leaves out: pixels (checking.py).
 """
 
