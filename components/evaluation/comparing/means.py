@@ -55,11 +55,13 @@ def _metrics(cases: Cases, bootstrap: Bootstrap) -> dict[str, Any]:
         for name, column in columns.items()
         if not name.endswith(("_mm", "fallback_rate")) or rows[column].notna().any()
     }
-    estimates = cluster_means(rows[list(shown.values())], rows["group"], bootstrap=bootstrap)
+    counts = {name: int(rows[shown[name]].sum()) for name in ("miss_rate", "fallback_rate") if name in shown}
+    values, groups = rows[list(shown.values())], rows["group"]
+    del rows  # another copy of the values
+    estimates = cluster_means(values, groups, bootstrap=bootstrap)
     found = {name: to_json(estimate, bootstrap) for name, estimate in zip(shown, estimates, strict=True)}
-    for name in ("miss_rate", "fallback_rate"):
-        if name in found:
-            found[name]["count"] = int(rows[shown[name]].sum())
+    for name, count in counts.items():
+        found[name]["count"] = count
     _refuse_impossible(found["dice"]["mean"], found["iou"]["mean"])
     return found
 

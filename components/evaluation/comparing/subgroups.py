@@ -64,8 +64,8 @@ def find_subgroups(cases: Cases | pd.DataFrame, *, bootstrap: Bootstrap, min_gro
     table = as_cases(cases)
     each = one_row_a_case(table)
     members = memberships(each)
-    measures = [column for column, _ in QUARTERS.values()]
-    scored = _scored(table, each[["case_id", "group", *measures]])
+    each = each[["case_id", "group", *(column for column, _ in QUARTERS.values())]]
+    scored = _scored(table, each)
     found: list[Subgroup] = []
     for kind, placed in members.items():
         present = [(name, chosen) for at, name in enumerate(placed.categories) if (chosen := placed.codes == at).any()]

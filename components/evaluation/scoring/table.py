@@ -178,6 +178,8 @@ class _Stored:
             for group, present in enumerate(self._datasets):
                 if datasets is None or not present.isdisjoint(datasets):
                     yield file.read_row_group(group, columns=list(columns), use_threads=False).to_pandas()
+        # What Arrow has freed it keeps for itself else.
+        pa.default_memory_pool().release_unused()
 
 
 def _row_groups(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.Table]:
