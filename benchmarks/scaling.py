@@ -35,7 +35,7 @@ from components.evaluation.reporting.report import write_validation
 from components.evaluation.scoring.cases import Contender
 from components.evaluation.speed import describe_machine
 from components.evaluation.validate import validate
-from components.intake.form.records import open_manifest, read_manifest, write_split
+from components.intake.form.records import open_manifest, write_split
 from components.intake.harmonise import harmonise
 from components.intake.sides.images import Images
 from components.intake.sides.record import NOTHING_ON_RECORD
@@ -134,7 +134,7 @@ def evaluated(work: Path, engine: Engine) -> None:
     asked = params.prompts.evaluate.model_copy(update={"kinds": KINDS})
     with tempfile.TemporaryDirectory(dir=work) as rows:
         found = validate(
-            read_manifest(work / "udiat"),
+            open_manifest(work / "udiat"),
             models={"student": Contender(None, "a" * 64, "ellipse", phantom=True)},
             prompts=params.prompts.model_copy(update={"evaluate": asked}),
             params=params.evaluate,
