@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,19 @@ def measure(step: str, work: Path, images: int, engine: str) -> dict[str, Any]:
     }
 
 
+def _measured(own: Sequence[str]) -> dict[str, Any]:
+    """What a process of its own says of a step."""
+    told = subprocess.check_output([sys.executable, __file__, *own], text=True)
+    row: dict[str, Any] = json.loads(told.splitlines()[-1])
+    return row
+
+
+def _median(runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The run of the median processor time, the greater of the middle two, with the highest peak of all."""
+    ordered = sorted(runs, key=lambda row: float(row["cpu_ms_an_image"]))
+    return ordered[len(ordered) // 2] | {"peak_mb": max(row["peak_mb"] for row in ordered), "runs": len(ordered)}
+
+
 def _processor_s(processes: Sequence[psutil.Process]) -> float:
     return float(sum(one.cpu_times().user + one.cpu_times().system for one in processes))
 
@@ -184,7 +197,8 @@ def _peak_mb(processes: Sequence[psutil.Process]) -> int:
 
 
 def findings(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By step, from one number of images to the next: how many times the cost an image, and the memory an image."""
+    """By step, from one number of images to the next: how many times the cost an image and the peak, and by how much
+    the peak grew an image."""
     found = []
     for step, engine in sorted({(row["step"], row["engine"]) for row in rows}):
         same = sorted((r for r in rows if (r["step"], r["engine"]) == (step, engine)), key=lambda row: row["images"])
@@ -194,6 +208,7 @@ def findings(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "engine": engine,
                 "images": [fewer["images"], more["images"]],
                 "cost_ratio": round(more["cpu_ms_an_image"] / fewer["cpu_ms_an_image"], 2),
+                "peak_ratio": round(more["peak_mb"] / fewer["peak_mb"], 2),
                 "kb_an_image": round(_grown_kb(fewer, more), 2),
             }
             for fewer, more in pairwise(same)
@@ -211,6 +226,7 @@ def main() -> None:
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS))
     parser.add_argument("--engine", choices=("threads", "ray"), default="threads")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "sonoforge-scaling")
+    parser.add_argument("--runs", type=int, default=1, help="of each step; the one of the median processor time counts")
     parser.add_argument("--again", action="store_true", help="measure what is measured already, too")
     parser.add_argument("--only", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -226,8 +242,7 @@ def main() -> None:
             if (args.engine, step, images) in rows and not args.again:
                 continue
             own = ["--only", step, "--images", str(images), "--engine", args.engine, "--work", str(folder)]
-            told = subprocess.check_output([sys.executable, __file__, *own], text=True)
-            row = json.loads(told.splitlines()[-1])
+            row = _median(_measured(own) for _ in range(args.runs))
             rows[args.engine, step, images] = row
             print(row, flush=True)
             ordered = [rows[key] for key in sorted(rows, key=lambda key: (key[0], list(STEPS).index(key[1]), key[2]))]
