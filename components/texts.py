@@ -25,7 +25,10 @@ NEW_ENTRIES, NEW_SHARE = 1000, 1 / 32
 
 
 class Texts:
-    """A list of texts, one after the other in one piece of memory; it grows at its end. None may hold a zero byte."""
+    """A list of texts, one after the other in one piece of memory; it grows at its end.
+
+    Those whose order is asked for hold no zero byte.
+    """
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._letters, self._ends, self._next = bytearray(), array("q", [0]), 0
@@ -62,6 +65,7 @@ class Texts:
 
     def order(self) -> NDArray[np.int64]:
         """The places (n) of the texts in their order, equal ones as they stand."""
+        assert b"\0" not in self._letters, "numpy would take a text for another that ends with such a byte"
         longest = int(np.diff(self._ends).max(initial=1))
         return np.argsort(np.fromiter(map(self._at, range(len(self))), f"S{longest}", len(self)), kind="stable")
 

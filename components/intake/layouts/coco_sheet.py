@@ -8,6 +8,7 @@ bytes for an image and for an annotation. Leaves out: the files of images (coco.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -31,6 +32,8 @@ MAX_AN_IMAGE = 2_000
 MAX_TOLD = 1_000
 MAX_NAME_LETTERS = 200
 _KEYS = ("images", "annotations", "categories")
+# JSON can hold what no table does: control characters, and halves of a pair that makes one sign.
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,7 @@ def _id(value: Any) -> str | None:
     """An id as text: files mix 7 and "7" between their lists. None for what is no id."""
     if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
         text = str(value) if isinstance(value, str) or abs(value) < 10**40 else ""
-        return text if 0 < len(text) <= MAX_NAME_LETTERS else None
+        return text if 0 < len(text) <= MAX_NAME_LETTERS and not _NO_TEXT.search(text) else None
     return None
 
 

@@ -132,6 +132,7 @@ BROKEN: list[tuple[Callable[[dict[str, Any]], Any], str, str]] = [
     (lambda c: c["images"].append(7), "bad_annotations", "1 images without an id"),
     (_change("images", 0, id=None), "bad_annotations", "1 images without an id"),
     (_change("annotations", 0, id=True), "bad_annotations", "1 annotations without an id"),
+    (_change("images", 0, id="1\0"), "bad_annotations", "1 images without an id"),
     (_change("images", 0, file_name="../p1_a.png"), "bad_annotations", "image 1: the file name '../p1_a.png'"),
     (_change("images", 0, file_name="/etc/passwd"), "bad_annotations", "image 1: the file name '/etc/passwd'"),
     (_change("images", 0, file_name="a\\b.png"), "bad_annotations", "image 1: the file name"),
@@ -199,6 +200,17 @@ def test_a_broken_file_has_this_fault(
 def test_what_is_no_coco_file_is_a_fault(text: str, contract: Contract, tmp_path: Path, contracts: Path) -> None:
     faults = read_layout(contract, coco_tree(tmp_path, text), contracts=contracts).faults
     assert [one.file for one in faults if one.code == "bad_annotations"] == [FILE]
+
+
+@pytest.mark.parametrize("sign", ["\0", "\n", "\ud800"])
+def test_a_field_that_no_table_can_hold_gives_no_group(
+    sign: str, contract: Contract, tmp_path: Path, contracts: Path
+) -> None:
+    content = coco_json()
+    content["images"][0]["site"] += sign
+    checked = check_data(contract, coco_tree(tmp_path, content), contracts=contracts)
+    assert [(one.code, one.file) for one in checked.faults] == [("group_missing", "images/p1_a.png")]
+    assert list(checked.facts.texts("group")) == ["p1_a", "here-p2", "there-p3"]
 
 
 def test_too_large_a_file_isn_t_read(
