@@ -58,6 +58,10 @@ class StoreError(SonoForgeError):
     """A store of data or records (DVC's remote, MLflow, Prefect) doesn't answer, or refuses."""
 
 
+class TemporaryFilesError(SonoForgeError):
+    """The folder for temporary files takes no file, or no more bytes."""
+
+
 class ContractError(SonoForgeError):
     """A dataset's contract is missing, or doesn't follow the contract schema."""
 

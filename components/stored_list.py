@@ -1,22 +1,21 @@
 """A list whose objects stand on the disk, so that memory hardly grows with their number.
 
-Each object is pickled into a file without a name: it lies in the folder for temporary files (`TMPDIR` names another),
-only this process reads it, and it goes with the process, whichever way that ends. Memory holds sixteen bytes an object:
-where it stands. Reading an object costs some ten microseconds, one after the other or in any order; each reading gives
-another copy, so that objects must be what nobody changes. Leaves out: anything that is to outlive the process
-(components/journal.py).
+Each object is pickled into a file without a name (unnamed.py). Memory holds sixteen bytes an object: where it stands.
+Reading an object costs some ten microseconds, one after the other or in any order; each reading gives another copy, so
+that objects must be what nobody changes. Leaves out: anything that is to outlive the process (components/journal.py).
 """
 
 from __future__ import annotations
 
 import os
 import pickle
-import tempfile
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
 from typing import Any, TypeVar, overload
+
+from components.unnamed import UnnamedFile
 
 T = TypeVar("T")
 
@@ -97,7 +96,7 @@ class _Unnamed:
     """A file without a name that grows; what was written last waits in memory."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(prefix="sonoforge-", buffering=0)  # noqa: SIM115 - open as long as the list
+        self._file = UnnamedFile()
         weakref.finalize(self, self._file.close)
         self._written = 0
         self._waiting = bytearray()
@@ -115,7 +114,7 @@ class _Unnamed:
     def _write(self) -> None:
         view = memoryview(bytes(self._waiting))
         while view:
-            done = os.pwrite(self._file.fileno(), view, self._written)
+            done = self._file.write_at(view, self._written)
             self._written += done
             del self._waiting[:done]
             view = view[done:]

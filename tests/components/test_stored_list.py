@@ -61,9 +61,3 @@ def test_nothing_is_left_in_the_folder_for_temporary_files(tmp_path: Path, monke
     stored = StoredList([bytes(2**18)])
     assert not list(tmp_path.iterdir())
     assert len(stored[0]) == 2**18
-
-
-def test_a_folder_that_takes_no_file_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
-    with pytest.raises(OSError, match="missing"):
-        StoredList([1])

@@ -1,15 +1,13 @@
 """The facts of many images as one table that stands on the disk, so that memory hardly grows with their number.
 
-The rows come one by one and go into a Parquet file without a name: it lies in the folder for temporary files (`TMPDIR`
-names another), and goes with the process, whichever way that ends. Whoever judges names the columns that it looks at,
-and reads their rows some at a time; a row takes some kilobytes as a dict, one in a table of all columns. Leaves out:
-what the facts are (facts.py), and what follows from them (judging).
+The rows come one by one and go into a Parquet file without a name (components/unnamed.py). Whoever judges names the
+columns that it looks at, and reads their rows some at a time; a row takes some kilobytes as a dict, one in a table of
+all columns. Leaves out: what the facts are (facts.py), and what follows from them (judging).
 """
 
 from __future__ import annotations
 
 import copy
-import tempfile
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -22,6 +20,7 @@ import pyarrow.parquet as pq
 
 from components.tables import READ_BYTES, ROWS_AT_ONCE, read_batches
 from components.texts import Equals
+from components.unnamed import UnnamedFile
 
 # Pandas' nullable types: a fact of an image that couldn't be decoded is missing, neither 0 nor false.
 COLUMNS: dict[str, str] = {
@@ -151,7 +150,7 @@ class Facts:
 
 
 def _stored(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> pq.ParquetFile:
-    file = tempfile.TemporaryFile(prefix="sonoforge-")  # noqa: SIM115 - open as long as the table
+    file = UnnamedFile()
     try:
         coming = iter(rows)
         with _writer(file, types) as writer:
