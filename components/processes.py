@@ -1,6 +1,7 @@
-"""A process to its mark, which no other process ever has; in the environment of others, it says who started them.
+"""A process to its mark, which no other process has; in the environment of others, it says who started them.
 
-Numbers of processes come round again; a number with the time of its start doesn't. Leaves out: ending processes.
+Numbers of processes come round again; as long as the machine runs, a number with the time of its start doesn't. Leaves
+out: ending processes.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import psutil
 
 
 def mark(process: psutil.Process) -> str:
-    """A process's own name: its number and its start, in seconds since 1970.
+    """A process's own name: its number and its start, in seconds since the machine's.
 
     Raises
     ------
     psutil.NoSuchProcess
         If it is gone.
     """
-    return f"{process.pid}-{process.create_time():.2f}"
+    # Seconds since 1970 would be others once the clock is set: both times move with it.
+    return f"{process.pid}-{process.create_time() - psutil.boot_time():.2f}"
 
 
 def lives(marked: str) -> bool:

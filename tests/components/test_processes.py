@@ -41,6 +41,14 @@ def test_who_was_started_elsewhere_is_not(monkeypatch: pytest.MonkeyPatch, orpha
     assert list(started_here(VARIABLE)) == []
 
 
+def test_a_mark_stays_when_the_clock_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, booted_s = mark(OWN), psutil.boot_time()
+    for module in ("psutil", "psutil._pslinux"):
+        monkeypatch.setattr(f"{module}.boot_time", lambda: booted_s + 3600)
+    assert psutil.Process().create_time() > booted_s + 3600
+    assert mark(psutil.Process()) == before and lives(before)
+
+
 def test_a_process_lives_until_it_ends_even_if_nobody_asks_for_it() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         its = mark(psutil.Process(child.pid))
