@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -177,19 +177,9 @@ class _Load:
 def _candidates(facts: Facts, digests: Sequence[str], contract: Contract) -> Index:
     """Pairs of different pixels that share a key: of different groups, or of one group and different classes."""
     apart = ("group",) if contract.group.key == "video" else ("group", "subject_class")
-    pairs = pairs_sharing_keys(_Hashes(facts), facts.equals(*apart).numbers(), digests)
+    pairs = pairs_sharing_keys(facts.texts("perceptual_hash"), facts.equals(*apart).numbers(), digests)
     numbers = facts.equals("pixels_md5").numbers()
     return pairs[numbers[pairs[:, 0]] != numbers[pairs[:, 1]]]
-
-
-@dataclass(frozen=True)
-class _Hashes:
-    """The column `perceptual_hash` row by row, read anew each time."""
-
-    facts: Facts
-
-    def __iter__(self) -> Iterator[str | None]:
-        return self.facts.texts("perceptual_hash")
 
 
 def _equal_pixels(facts: Facts) -> list[tuple[int, int]]:

@@ -212,7 +212,8 @@ def keep_sides(path: Path, sides: Mapping[Key, str], records: Iterable[Record]) 
             phantoms += 1
         else:
             real.append(Row(one.dataset, one.image_id, one.pixels_md5, sides[one.dataset, one.image_id]))
-    for row in sorted(real):
+    real.sort()
+    for row in real:
         known = [*filter(None, [record.named(row.key)]), *record.with_pixels(row.pixels_md5)]
         if other := next((old for old in known if old.split != row.split), None):
             how = "" if other.key == row.key else f" (by its pixels, as {other.dataset}/{other.image_id})"
@@ -221,7 +222,7 @@ def keep_sides(path: Path, sides: Mapping[Key, str], records: Iterable[Record]) 
                 expected="the sides on record",
                 remedy="run the stage `split` again (`dvc repro split`): it keeps what is on record",
             )
-    added = tuple(row for row in sorted(real) if record.named(row.key) is None)
+    added = tuple(row for row in real if record.named(row.key) is None)
     if added:
         write_sides(path, (*record, *added))
     return Kept(added, known=len(real) - len(added), phantoms=phantoms)
