@@ -206,7 +206,7 @@ def test_what_is_no_coco_file_is_a_fault(text: str, contract: Contract, tmp_path
 def test_a_field_that_no_table_can_hold_gives_no_group(
     sign: str, contract: Contract, tmp_path: Path, contracts: Path
 ) -> None:
-    content = coco_json()
+    content: Any = coco_json()
     content["images"][0]["site"] += sign
     checked = check_data(contract, coco_tree(tmp_path, content), contracts=contracts)
     assert [(one.code, one.file) for one in checked.faults] == [("group_missing", "images/p1_a.png")]
