@@ -140,7 +140,12 @@ def iterate_manifest(folder: Path) -> Iterator[Record]:
         )
     shared = _Shared(folder)
     for batch in _batches(path):
-        for row in batch.to_pylist():
+        try:
+            rows = batch.to_pylist()
+        except UnicodeDecodeError as error:
+            # A byte that was altered within a text, which Parquet doesn't notice. Its words quote the whole text.
+            raise _unreadable(path, ValueError(f"a text that isn't UTF-8 ({error.reason})")) from None
+        for row in rows:
             yield _to_record(row, shared)
     # What Arrow has freed it keeps for itself else: a third of what the records take.
     pa.default_memory_pool().release_unused()
@@ -162,11 +167,15 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
                 )
             yield from read_batches(file)
     except (pa.ArrowException, OSError) as error:
-        raise LayoutError(
-            f"{path} can't be read: {' '.join(str(error).split())}",
-            expected="a Parquet file",
-            remedy=_again(path.parent),
-        ) from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> LayoutError:
+    return LayoutError(
+        f"{path} can't be read: {' '.join(str(error).split())}",
+        expected="a Parquet file",
+        remedy=_again(path.parent),
+    )
 
 
 def _check_version(path: Path, version: str) -> None:
@@ -243,13 +252,20 @@ def read_split(path: Path) -> pd.DataFrame:
     Raises
     ------
     LayoutError
-        If the file is missing, has other columns, names an unknown split, or an image twice: it could stand in
-        training and in test.
+        If the file is missing or damaged, has other columns, names an unknown split, or an image twice: it could stand
+        in training and in test.
     """
     if not path.is_file():
         raise LayoutError(f"no split file {path}", expected="a CSV file", remedy="run the stage `split`")
-    # Everything is text: an image id such as 0007 must keep its zeros, and a group `NA` is a name.
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        # Everything is text: an image id such as 0007 must keep its zeros, and a group `NA` is a name.
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (UnicodeDecodeError, pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise LayoutError(
+            f"{path} can't be read: {' '.join(str(error).split())}",
+            expected="a CSV file in UTF-8",
+            remedy="run the stage `split` again",
+        ) from None
     if tuple(frame.columns) != SPLIT_COLUMNS:
         raise LayoutError(
             f"{path} has the columns {', '.join(frame.columns)}",

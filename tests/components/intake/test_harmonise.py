@@ -273,6 +273,18 @@ def test_other_manifests_and_splits_are_refused(tmp_path: Path) -> None:
         read_split(tmp_path / "split.csv")
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [b"", b"a,0007,g,train\na,0008,g,train,more\n", b"\xff\xfe,0007,g,train\n", b'a,"0007,g,train\n'],
+    ids=["nothing", "a cell more", "not UTF-8", "an open quote"],
+)
+def test_a_split_file_that_is_damaged_is_told(tmp_path: Path, damaged: bytes) -> None:
+    header = b"dataset,image_id,group,split\n" if damaged else b""
+    (tmp_path / "split.csv").write_bytes(header + damaged)
+    with pytest.raises(LayoutError, match=r"split\.csv can't be read"):
+        read_split(tmp_path / "split.csv")
+
+
 def test_no_image_whose_name_tells_of_a_person_gets_in(
     tree: Tree, tmp_path: Path, contract_of: ContractOf, contracts: Path
 ) -> None:
