@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from components.errors import SonoForgeError, TemporaryFilesError
+from components.evaluation.scoring.table import StoredCases
 from components.intake.measuring.facts_table import Facts
 from components.stored_list import StoredList
 from components.unnamed import UnnamedFile
@@ -37,7 +38,9 @@ def test_it_has_no_name_and_keeps_what_is_written(folder: Path) -> None:
         assert file.read() == b"one six"
 
 
-@pytest.mark.parametrize("kept", [lambda: StoredList([bytes(2**17)]), lambda: Facts([{"image_id": "a"}])])
+@pytest.mark.parametrize(
+    "kept", [lambda: StoredList([bytes(2**17)]), lambda: Facts([{"image_id": "a"}]), lambda: StoredCases([])]
+)
 def test_a_full_folder_is_named(full: Path, kept: Any) -> None:
     with pytest.raises(TemporaryFilesError, match=os.strerror(errno.ENOSPC)) as told:
         kept()

@@ -1,21 +1,19 @@
 """Scored rows to a table on the disk, of which few columns and rows are read at a time.
 
 A row for each case, prompt and model is more than the memory holds where images are many: the rows go to a Parquet file
-as they come, and whoever summarises them asks for the columns of one dataset, prompt and model. The file has no name:
-it lies in the folder for temporary files (`TMPDIR` names another) and goes with the process, unless it is saved. Tables
-that are in memory anyway are read in the same way. Leaves out: how rows are scored (cases.py), and what is made of them
-(components/evaluation/comparing).
+as they come, and whoever summarises them asks for the columns of one dataset, prompt and model. The file has no name
+(components/unnamed.py) and goes with the process, unless it is saved. Tables that are in memory anyway are read in the
+same way. Leaves out: how rows are scored (cases.py), and what is made of them (components/evaluation/comparing).
 """
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Protocol
+from typing import Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +21,7 @@ import pyarrow.parquet as pq
 
 from components.evaluation.scoring.cases import Row
 from components.tables import READ_BYTES, ROWS_AT_ONCE
+from components.unnamed import UnnamedFile
 
 TABLES_A_GROUP = 10
 """So many tables of ROWS_AT_ONCE rows make a row group: each has a description that is in memory while it is read."""
@@ -163,7 +162,7 @@ class _Stored:
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self.columns: Sequence[str] = list(CASE_COLUMNS)
-        self.file: IO[bytes] = tempfile.TemporaryFile(prefix="sonoforge-")  # noqa: SIM115 - open as long as the table
+        self.file = UnnamedFile()
         weakref.finalize(self, self.file.close)
         self._datasets: list[frozenset[str]] = []
         schema = pa.Schema.from_pandas(to_frame([]), preserve_index=False)
