@@ -12,7 +12,7 @@ import pandas as pd
 from components.errors import ParamsError
 from components.intake.form.records import SPLIT_COLUMNS, SPLITS
 from components.intake.sides.assignment import Sides, assign_sides
-from components.intake.sides.images import Datasets, Images, Numbers, first_of, images_of, numbered
+from components.intake.sides.images import Datasets, Images, Integers, first_of, images_of, numbered
 from components.intake.sides.keeping import kept_sides
 from components.intake.sides.placed import leak, sides_of_rows
 from components.intake.sides.record import NOTHING_ON_RECORD, SidesRecord
@@ -115,7 +115,7 @@ def assert_no_leak(frame: pd.DataFrame, datasets: Datasets, *, relatives: Relati
         raise leak(f"{what} {names[number]} crosses: {listed}", f"every {what} on one side")
 
 
-def _first_crossing(of: Numbers, side: Sides) -> int:
+def _first_crossing(of: Integers, side: Sides) -> int:
     """The first row with a number that another one has, too, on another side; -1 where there is none."""
     first = first_of(of)
     crossing = first[side != side[first]]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from components.engines import Progress
 from components.errors import LeakError
-from components.intake.sides.images import Numbers, Rows, first_of, numbered
+from components.intake.sides.images import Integers, Rows, first_of, numbered
 from components.intake.sides.relatives import find_copies
 from components.intake.sides.sources import close_sources
 from components.journal import Journal
@@ -115,7 +115,7 @@ def refuse_common(some: Sequence[Record], others: Sequence[Record], *, between: 
     )
 
 
-def _on_both(numbers: Numbers, second: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _on_both(numbers: Integers, second: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which elements (n) have a number that stands both among the `second` ones and among the others."""
     size = int(numbers.max(initial=-1)) + 1
     here, there = (np.bincount(numbers[which], minlength=size) > 0 for which in (~second, second))

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from components.errors import LayoutError
 from components.intake.form.records import SPLITS
-from components.intake.sides.images import Images, Numbers
+from components.intake.sides.images import Images, Integers
 from components.intake.sides.relatives import Clusters
 from components.intake.sides.strata import Stratum, strata_of
 from components.params import SplitParams
@@ -91,9 +91,9 @@ class _Contents:
     """How many images of which strata each cluster holds: of cluster k the elements from begins[k] to begins[k + 1]."""
 
     strata: tuple[Stratum, ...]
-    begins: Numbers
-    stratum: Numbers
-    images: Numbers
+    begins: Integers
+    stratum: Integers
+    images: Integers
 
     def of(self, cluster: int) -> dict[Stratum, int]:
         """One cluster's."""
@@ -111,7 +111,7 @@ def _contents(images: Images, clusters: Clusters) -> _Contents:
     return _Contents(strata, begins, stratum[order], count[order])
 
 
-def _in_turn(contents: _Contents, clusters: Clusters, which: Numbers, seed: int) -> Numbers:
+def _in_turn(contents: _Contents, clusters: Clusters, which: Integers, seed: int) -> Integers:
     """Of some clusters, the order in which they choose."""
     if len(which) == 0:
         return which

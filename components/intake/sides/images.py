@@ -22,7 +22,7 @@ Key = tuple[str, str]
 """(dataset, image_id)."""
 
 Datasets = Mapping[str, Sequence[Record]]
-Numbers = NDArray[np.int64]
+Integers = NDArray[np.int64]
 OFFICIAL_TEST = "test"
 
 
@@ -92,7 +92,7 @@ class Rows:
         return self.names[self.dataset[row]], self.ids[row]
 
     @cached_property
-    def in_order(self) -> Numbers:
+    def in_order(self) -> Integers:
         """The rows (n) by dataset and id."""
         rank = np.empty(self.count, dtype=np.int64)
         rank[self.ids.order()] = np.arange(self.count)
@@ -144,7 +144,7 @@ class ByKey(Mapping[Key, Record]):
         return self._rows.count
 
 
-def numbered(texts: Texts) -> tuple[Numbers, Texts]:
+def numbered(texts: Texts) -> tuple[Integers, Texts]:
     """A number for each text (n), equal ones the same, in the order of the texts; and the text of each number."""
     order = texts.order()
     names = Texts()
@@ -159,7 +159,7 @@ def numbered(texts: Texts) -> tuple[Numbers, Texts]:
     return numbers, names
 
 
-def first_of(numbers: Numbers) -> Numbers:
+def first_of(numbers: Integers) -> Integers:
     """For each of the numbers (n) the place of the first one that is equal."""
     _, first, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     return np.asarray(first[inverse], dtype=np.int64)

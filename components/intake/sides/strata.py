@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from components.intake.sides.images import Images, Numbers
+from components.intake.sides.images import Images, Integers
 
 NO_OBJECT, SIZES = "no object", ("small", "medium", "large")
 NO_CLASS = ""
@@ -25,7 +25,7 @@ class Stratum:
     size: str
 
 
-def strata_of(images: Images) -> tuple[Numbers, tuple[Stratum, ...]]:
+def strata_of(images: Images) -> tuple[Integers, tuple[Stratum, ...]]:
     """The stratum of each row as a number (n), and the stratum of each number, sorted."""
     names = (*SIZES, NO_OBJECT)
     size = np.full(images.count, len(SIZES), dtype=np.int64)
