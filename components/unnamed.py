@@ -7,6 +7,7 @@ bytes, the error names it. Leaves out: what the file holds (stored_list.py, tabl
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
@@ -53,6 +54,9 @@ def _telling() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # What isn't the folder's fault.
+        if error.errno in (errno.EMFILE, errno.ENFILE, errno.EFBIG):
+            raise
         raise TemporaryFilesError(
             f"{_place()}: {error.strerror}",
             expected="a folder for temporary files that this user may write to, with room for what is under way",

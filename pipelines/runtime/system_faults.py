@@ -11,6 +11,12 @@ from components.errors import SonoForgeError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 MAX_SHOWN = 300
+# What a process may have at most, and the shell's option that says how much.
+LIMITS = {
+    errno.EMFILE: ("fewer open files than this process may have", "ulimit -n"),
+    errno.ENFILE: ("fewer open files than this machine may have", "sysctl fs.file-max"),
+    errno.EFBIG: ("files no larger than this process and its disk allow", "ulimit -f"),
+}
 # What a path or its place can do to any command, where the system names the path.
 REFUSED = {
     errno.EACCES: "a path that this user may read, or write to",
@@ -31,12 +37,23 @@ def told(error: OSError) -> SonoForgeError | None:
     """What to say of a fault of the system; None where its user can't do anything about it."""
     if error.errno in DISK_FULL:
         return _disk_full(error)
+    if error.errno in LIMITS:
+        return _over_limit(error, *LIMITS[error.errno])
     if error.errno not in REFUSED or not isinstance(error.filename, str):
         return None
     return SonoForgeError(
         f"{_cut(error.filename)}: {error.strerror}",
         expected=REFUSED[error.errno],
         remedy="look at that path: its name, its rights, whether it is still there; then give the same command again",
+    )
+
+
+def _over_limit(error: OSError, expected: str, shown_by: str) -> SonoForgeError:
+    place = f"{_cut(error.filename)}: " if isinstance(error.filename, str) else ""
+    return SonoForgeError(
+        f"{place}{error.strerror}",
+        expected=expected,
+        remedy=f"raise the limit (`{shown_by}` shows it), then give the same command again",
     )
 
 

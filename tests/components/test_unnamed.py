@@ -48,6 +48,15 @@ def test_a_full_folder_is_named(full: Path, kept: Any) -> None:
     assert "TMPDIR" in told.value.remedy
 
 
+def test_a_limit_of_the_process_is_not_the_folder_s_fault(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> Any:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        UnnamedFile()
+
+
 def test_a_folder_that_is_missing_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(folder / "missing"))
     with pytest.raises(SonoForgeError, match=r"missing: No such file"):

@@ -57,6 +57,16 @@ def test_what_the_system_says_of_a_path_is_told_with_the_path(
     assert len(told) < 700
 
 
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EFBIG])
+def test_a_limit_of_the_process_is_told_with_what_shows_it(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for error in (OSError(number, os.strerror(number), "spool.bin"), OSError(number, os.strerror(number))):
+        assert run(error, monkeypatch) == 1
+        told = capsys.readouterr().err
+        assert os.strerror(number) in told and "raise the limit (`ulimit -" in told
+
+
 def test_a_refused_value_is_told_in_plain_words() -> None:
     ran = CliRunner().invoke(cli.app, ["segment", "scan.png", "--out", "mask.png", "--runtime", "nosuch"])
     assert ran.exit_code == 2
