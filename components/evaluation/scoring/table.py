@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components.evaluation.scoring.cases import Row
-from components.tables import READ_BYTES, ROWS_AT_ONCE
+from components.tables import READ_BYTES, ROWS_AT_ONCE, give_back
 from components.unnamed import UnnamedFile
 
 TABLES_A_GROUP = 10
@@ -177,8 +177,7 @@ class _Stored:
             for group, present in enumerate(self._datasets):
                 if datasets is None or not present.isdisjoint(datasets):
                     yield file.read_row_group(group, columns=list(columns), use_threads=False).to_pandas()
-        # What Arrow has freed it keeps for itself else.
-        pa.default_memory_pool().release_unused()
+        give_back()
 
 
 def _row_groups(rows: Iterable[Row], schema: pa.Schema) -> Iterator[pa.Table]:

@@ -27,7 +27,7 @@ from components.artefacts import replacing
 from components.errors import LayoutError
 from components.preprocess import decode_image
 from components.stored_list import StoredList
-from components.tables import READ_BYTES, ROWS_AT_ONCE, read_batches, write_rows
+from components.tables import READ_BYTES, ROWS_AT_ONCE, give_back, read_batches, write_rows
 from components.types import Image, InstanceMask, ObjectTruth, Record, Span
 
 MANIFEST = "manifest.parquet"
@@ -147,8 +147,7 @@ def iterate_manifest(folder: Path) -> Iterator[Record]:
             raise _unreadable(path, ValueError(f"a text that isn't UTF-8 ({error.reason})")) from None
         for row in rows:
             yield _to_record(row, shared)
-    # What Arrow has freed it keeps for itself else: a third of what the records take.
-    pa.default_memory_pool().release_unused()
+    give_back()
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:

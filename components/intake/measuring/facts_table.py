@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.tables import READ_BYTES, ROWS_AT_ONCE, read_batches
+from components.tables import READ_BYTES, ROWS_AT_ONCE, give_back, read_batches
 from components.texts import Equals
 from components.unnamed import UnnamedFile
 
@@ -146,7 +146,7 @@ class Facts:
         with _writer(path, self._types) as writer:
             for frame in self.batches():
                 writer.write_table(_arrow(frame))
-        pa.default_memory_pool().release_unused()
+        give_back()
 
 
 def _stored(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> pq.ParquetFile:
@@ -161,8 +161,7 @@ def _stored(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> pq.P
         file.close()
         raise
     weakref.finalize(table, file.close)
-    # What Arrow has freed it keeps for itself else.
-    pa.default_memory_pool().release_unused()
+    give_back()
     return table
 
 
