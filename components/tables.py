@@ -35,6 +35,5 @@ def read_batches(file: pq.ParquetFile, *, columns: Sequence[str] | None = None) 
 
 
 def give_back() -> None:
-    """Hand to the system what Arrow has freed, which it keeps for itself else: after a manifest is read, a third of what
-    its records take."""
+    """Hand to the system what Arrow has freed, and keeps for itself else: a third of what a manifest's records take."""
     pa.default_memory_pool().release_unused()
