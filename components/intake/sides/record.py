@@ -96,11 +96,6 @@ class SidesRecord:
         dataset = next(islice(self._datasets, self._dataset[at], None))
         return Row(dataset, self._ids[at], self._pixels[at], SPLITS[self._side[at]])
 
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """All of them in memory, half a kilobyte each."""
-        return tuple(self)
-
     def named(self, key: Key) -> Row | None:
         """An image's row."""
         at = self._by_name.get("/".join(key))

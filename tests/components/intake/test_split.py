@@ -129,12 +129,12 @@ def test_whatever_comes_and_goes_an_image_on_record_keeps_its_side_or_the_split_
         except LayoutError as error:
             assert gone and "stays empty" in str(error), "only what was taken away can leave a side without images"
             return
-        before = {row.key: row.split for row in recorded.rows}
+        before = {row.key: row.split for row in recorded}
         assert {key: before[key] for key in found if key in before} == {
             key: side for key, side in found.items() if key in before
         }
         rows = {Row(one.dataset, one.image_id, one.pixels_md5, found[one.dataset, one.image_id]) for one in images}
-        recorded = SidesRecord(tuple(sorted({*recorded.rows, *rows})))
+        recorded = SidesRecord(tuple(sorted({*recorded, *rows})))
         assert split_of(images, params, recorded) == found, "putting sides on record changes none"
 
 
@@ -149,7 +149,7 @@ def torn(images: list[Record], recorded: SidesRecord) -> bool:
     for one in images:
         graph.add_edge(("group", one.dataset, one.group), ("pixels", one.pixels_md5))
     side: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    for row in recorded.rows:
+    for row in recorded:
         side["pixels", row.pixels_md5].add(row.split)
     return any(
         len(set().union(*(side[node] for node in linked if node in side))) > 1

@@ -77,7 +77,7 @@ def test_real_images_are_kept_phantoms_arent_and_the_next_split_is_the_same(proj
     before = SPLIT.read_bytes()
     done = CliRunner().invoke(app, ["keep-sides"])
     assert done.exit_code == 0, done.output
-    rows = read_sides(SIDES).rows
+    rows = tuple(read_sides(SIDES))
     assert [(row.dataset, row.image_id) for row in rows] == [("busi", f"{k:03}") for k in range(20)]
     assert {f"{row.dataset},{row.image_id},{row.dataset}/g{int(row.image_id)},{row.split}" for row in rows} < set(
         before.decode().splitlines()
@@ -111,13 +111,13 @@ def test_json_says_the_same(project: Path) -> None:
 
 def test_images_that_come_later_are_added_and_none_moves(project: Path) -> None:
     CliRunner().invoke(app, ["keep-sides"])
-    first = read_sides(SIDES).rows
+    first = tuple(read_sides(SIDES))
     shutil.rmtree(INTERNAL / "busi")
     write_dataset("busi", images=45)
     divide()
     done = CliRunner().invoke(app, ["keep-sides"])
     assert "Added to data/sides.csv: 25 images. On record already: 20." in done.stdout
-    assert set(first) < set(read_sides(SIDES).rows)
+    assert set(first) < set(read_sides(SIDES))
 
 
 def _no_split() -> None:
@@ -183,4 +183,4 @@ def test_nothing_is_kept_while_a_run_or_another_keeping_goes_on(project: Path) -
         keeping.join(timeout=1.5)
         assert keeping.is_alive() and SIDES.read_bytes() == before
     keeping.join(timeout=30)
-    assert codes == [0] and len(read_sides(SIDES).rows) == 20
+    assert codes == [0] and len(read_sides(SIDES)) == 20
