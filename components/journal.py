@@ -1,12 +1,12 @@
 """Finished items of a step under way, kept line by line, so that an interrupted try goes on where it was.
 
 A journal is the file `journal.jsonl` of a hidden work folder; each line holds an item's key and its result, which
-covers what the caller says it covers. Files that belong to the items may lie beside it. A folder that was begun
-under another stamp (other code, other settings) is emptied; a line torn by a crash is ignored. A killed process loses
-nothing that was added; a machine that loses its power, the last few seconds. Memory holds a digest of each key and
-where its line begins (some 30 bytes an item), neither keys nor results. One process at a time may use a folder, in
-several threads, of which one adds. Leaves out: what a key, a result and a stamp are made of, and when a journal has
-done its service.
+covers what the caller says it covers. Files that belong to the items may lie beside it. A folder that was begun under
+another stamp (other code, other settings) is emptied; a line that a crash tore, or that isn't what was added (each
+begins with its CRC-32), is ignored. A killed process loses nothing that was added; a machine that loses its power, the
+last few seconds. Memory holds a digest of each key and where its line begins (some 30 bytes an item), neither keys nor
+results. One process at a time may use a folder, in several threads, of which one adds. Leaves out: what a key, a result
+and a stamp are made of, and when a journal has done its service.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from components.texts import Keys, Numbers
 
 LINES = "journal.jsonl"
 STAMP = "stamp.json"
+_CRC32 = b'{"crc32": "%08x", '
 # To wait for the disk takes some milliseconds, more than many an item.
 SYNC_ITEMS, SYNC_S = 100, 5.0
 
@@ -55,8 +57,8 @@ class Journal:
             return None
         with self._path.open("rb") as file:
             file.seek(begin)
-            entry = json.loads(file.readline())
-        return entry["result"] if entry["key"] == key else None
+            entry = _entry(file.readline())
+        return entry["result"] if entry is not None and entry["key"] == key else None
 
     def keys(self) -> Keys:
         """What is done by now; what is added later isn't among it."""
@@ -99,7 +101,14 @@ class Journal:
 
 
 def _line(key: str, result: Any) -> bytes:
-    return json.dumps({"key": key, "result": result}).encode()
+    rest = json.dumps({"key": key, "result": result})[1:].encode()
+    return _CRC32 % zlib.crc32(rest) + rest
+
+
+def _entry(line: bytes) -> Any | None:
+    """A line's key and result; None where it isn't what was written."""
+    begin = _CRC32 % zlib.crc32(line.rstrip(b"\n")[len(_CRC32 % 0) :])
+    return json.loads(line) if line.startswith(begin) else None
 
 
 def _read_stamp(path: Path) -> Any:
@@ -116,12 +125,6 @@ def _entries(path: Path) -> Iterator[tuple[str, int, bytes]]:
     with path.open("rb") as file:
         begin = 0
         for line in file:
-            try:
-                entry = json.loads(line)
-                key, _ = entry["key"], entry["result"]
-            except (ValueError, KeyError, TypeError, RecursionError):
-                pass
-            else:
-                if isinstance(key, str):
-                    yield key, begin, line.rstrip(b"\n")
+            if (entry := _entry(line)) is not None:
+                yield entry["key"], begin, line.rstrip(b"\n")
             begin += len(line)

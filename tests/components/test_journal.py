@@ -46,6 +46,20 @@ def test_a_torn_line_is_ignored_and_doesnt_swallow_the_next(tmp_path: Path) -> N
     assert [Journal(tmp_path, {}).get(key) for key in ("one", "two", "three")] == ["whole", None, 3]
 
 
+def test_a_line_that_was_altered_is_ignored(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, {})
+    for key in ("one", "two"):
+        journal.add(key, {"height_px": 480})
+    data = (tmp_path / LINES).read_bytes()
+    for altered in (data.replace(b"480", b"481", 1), data.replace(b"one", b"One"), data[1:], b"{}\n" + data[4:]):
+        (tmp_path / LINES).write_bytes(altered)
+        assert [Journal(tmp_path, {}).get(key) for key in ("one", "One", "two")] == [None, None, {"height_px": 480}]
+        assert journal.get("one") is None
+    # As SonoForge wrote it before lines had a CRC-32.
+    (tmp_path / LINES).write_bytes(b'{"key": "one", "result": 1}')
+    assert Journal(tmp_path, {}).get("one") is None
+
+
 def test_a_later_result_of_one_key_counts(tmp_path: Path) -> None:
     journal = Journal(tmp_path, {})
     journal.add("one", 1)
