@@ -21,7 +21,8 @@ def mark(process: psutil.Process) -> str:
     psutil.NoSuchProcess
         If it is gone.
     """
-    # Seconds since 1970 would be others once the clock is set: both times move with it.
+    # Seconds since 1970 would be others once the clock is set: both times move with it. (psutil keeps the first of them
+    # for an object, so it is one made just now.)
     return f"{process.pid}-{process.create_time() - psutil.boot_time():.2f}"
 
 
