@@ -11,8 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from components.errors import LayoutError
 
 ROWS_AT_ONCE = 1000
 READ_BYTES = 2**16
@@ -24,6 +27,27 @@ def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema)
     with pq.ParquetWriter(path, schema) as file:
         while some := list(islice(coming, ROWS_AT_ONCE)):
             file.write_table(pa.Table.from_pylist(some, schema=schema))
+
+
+def read_table(
+    path: Path, *, stage: str, columns: Sequence[str] | None = None, equal: tuple[str, str] | None = None
+) -> pd.DataFrame:
+    """Read a table that a stage has written; with `equal` the rows alone that have this value in this column.
+
+    Raises
+    ------
+    LayoutError
+        If the file is missing or damaged, or lacks one of these columns.
+    """
+    filters = None if equal is None else [(equal[0], "==", equal[1])]
+    try:
+        return pd.read_parquet(path, columns=None if columns is None else list(columns), filters=filters)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise LayoutError(
+            f"{path} can't be read: {' '.join(str(error).split())}",
+            expected=f"a whole Parquet file, as the stage `{stage}` writes it",
+            remedy=f"run that stage again (`dvc repro {stage}`), or fetch the file (`dvc pull`)",
+        ) from None
 
 
 def read_batches(file: pq.ParquetFile, *, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:

@@ -28,6 +28,7 @@ from components.release.packing.package import (
 )
 from components.release.packing.packaged import CANDIDATE, PACKAGE
 from components.release.packing.trial import Trial, try_bento
+from components.tables import read_table
 from pipelines.runtime.stage import Job, stage
 from pipelines.runtime.steps import step
 
@@ -47,7 +48,10 @@ log = logging.getLogger(__name__)
 @step(timeout_s=3600, retries=1)
 def choose(job: Job) -> list[GoldenImage]:
     """The golden cases of all datasets."""
-    tables = [pd.read_parquet(job.root / f"reports/{role}/cases.parquet") for role in ("internal", "external")]
+    tables = [
+        read_table(job.root / f"reports/{role}/cases.parquet", stage=f"validate_{role}")
+        for role in ("internal", "external")
+    ]
     records = [
         record
         for role in ("internal", "external")

@@ -31,6 +31,7 @@ from components.release.checks.evidence import Evidence
 from components.release.checks.recount import recount
 from components.release.packing.packaged import CANDIDATE, GOLDEN, PACKAGE, read_package
 from components.students import load_student
+from components.tables import read_table
 from components.tracking import judging_digest
 from components.types import Record
 
@@ -64,14 +65,14 @@ def gather(
     ReleaseError
         If the package's record was altered.
     LayoutError
-        If manifests, the split, its `sources.json` or the record of sides are missing or damaged.
+        If manifests, scored cases, the split, its `sources.json` or the record of sides are missing or damaged.
     """
     description, documents = read_description(model), _report(root / DOCUMENTS)
-    cases = pd.read_parquet(root / "reports/internal/cases.parquet")
+    cases = read_table(root / "reports/internal/cases.parquet", stage="validate_internal")
     inner = _records(root / "data/02_harmonised/internal", internal)
     outer = _records(root / "data/02_harmonised/external", external)
     split = read_split(root / SPLIT)
-    outside = pd.read_parquet(root / "reports/external/cases.parquet")
+    outside = read_table(root / "reports/external/cases.parquet", stage="validate_external")
     asked: _Asked = {
         "prompts": params.prompts,
         "evaluate": params.evaluate,

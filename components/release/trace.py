@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from components import tracking
 from components.artefacts import DESCRIPTION, ModelDescription, read_description, sha256_of
 from components.audit.concerning import concerning
@@ -25,10 +23,15 @@ from components.places import AUDIT
 from components.release.packing.packaged import CANDIDATE
 from components.release.records.ledger import LEDGER, RELEASED, as_json, read_ledger
 from components.release.records.promotion import CHAMPION, PREVIOUS, REGISTRY_NAME
+from components.tables import read_table
 
 MIN_PREFIX = 6
 MARK = "sonoforge:"
-CASES = ("reports/internal/cases.parquet", "reports/external/cases.parquet")
+CASES = {
+    "reports/internal/cases.parquet": "validate_internal",
+    "reports/external/cases.parquet": "validate_external",
+}
+"""The tables of scored cases, and the stages that write them."""
 SISTERS = "models/spread"
 MAX_EXPORT_BYTES = 256 << 20
 _PREDICTION = re.compile(rb'prediction(?:": ?"| )([0-9a-f]{32})(?![0-9a-f])')
@@ -58,6 +61,8 @@ def trace(root: Path, identifier: str, *, log: Path | None = None) -> dict[str, 
     ------
     ReleaseError
         If nothing here has that identifier, or the ledger was tampered with.
+    LayoutError
+        If a table of scored cases is damaged.
     AuditError
         If a line of the audit log isn't what was written there.
     """
@@ -97,11 +102,11 @@ Models = dict[str, list[tuple[Path, ModelDescription]]]
 def _case(root: Path, identifier: str, _: Models) -> Found | None:
     if identifier.count("/") < 2:
         return None
-    for name in CASES:
+    for name, stage in CASES.items():
         path = root / name
         if not path.is_file():
             continue
-        rows = pd.read_parquet(path, filters=[("case_id", "==", identifier)])
+        rows = read_table(path, stage=stage, equal=("case_id", identifier))
         rows = rows[rows["model_digest"] != ""]
         if len(rows):
             columns = ["model", "model_digest", "prompt", "prompt_json", "dice"]
@@ -294,8 +299,8 @@ def _model(root: Path, digest: str, models: Models) -> dict[str, Any]:
 def _scored(root: Path, digest: str) -> dict[str, int]:
     """How many masks of each validation some weights made."""
     counts = {}
-    for name in CASES:
+    for name, stage in CASES.items():
         if (root / name).is_file():
-            made = pd.read_parquet(root / name, columns=["case_id"], filters=[("model_digest", "==", digest)])
+            made = read_table(root / name, stage=stage, columns=["case_id"], equal=("model_digest", digest))
             counts[name] = len(made)
     return counts

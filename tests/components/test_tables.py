@@ -4,7 +4,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.tables import ROWS_AT_ONCE, read_batches, write_rows
+from components.errors import LayoutError
+from components.tables import ROWS_AT_ONCE, read_batches, read_table, write_rows
 
 SCHEMA = pa.schema([("name", pa.string()), ("number", pa.int64())])
 
@@ -36,3 +37,28 @@ def test_bytes_follow_from_the_rows(tmp_path: Path) -> None:
 def test_an_existing_reader_reads_it_whole(tmp_path: Path) -> None:
     write_rows(tmp_path / "table", rows(2500), SCHEMA)
     assert pq.read_table(tmp_path / "table").to_pylist() == rows(2500)
+
+
+def test_a_stage_s_table_is_read_in_part(tmp_path: Path) -> None:
+    write_rows(tmp_path / "table", rows(5), SCHEMA)
+    found = read_table(tmp_path / "table", stage="split", columns=["number"], equal=("name", "row 3"))
+    assert found.to_dict("list") == {"number": [3]}
+    assert len(read_table(tmp_path / "table", stage="split")) == 5
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
+def test_a_table_that_is_cut_is_told_with_the_stage_that_makes_it(tmp_path: Path, share: float) -> None:
+    write_rows(tmp_path / "table", rows(5), SCHEMA)
+    data = (tmp_path / "table").read_bytes()
+    (tmp_path / "table").write_bytes(data[: int(share * len(data))])
+    with pytest.raises(LayoutError, match="can't be read") as told:
+        read_table(tmp_path / "table", stage="validate_internal")
+    assert "dvc repro validate_internal" in told.value.remedy
+
+
+def test_a_table_without_a_column_is_told(tmp_path: Path) -> None:
+    write_rows(tmp_path / "table", rows(5), SCHEMA)
+    with pytest.raises(LayoutError, match="can't be read"):
+        read_table(tmp_path / "table", stage="split", equal=("model_digest", "a"))
+    with pytest.raises(LayoutError, match="can't be read"):
+        read_table(tmp_path / "missing", stage="split")
