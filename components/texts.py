@@ -22,6 +22,8 @@ Digests = np.ndarray[tuple[int], np.dtype[np.bytes_]]
 DIGEST = np.dtype("S16")
 # How many new entries wait in a dictionary, which takes six times the room: so many, or this share of all.
 NEW_ENTRIES, NEW_SHARE = 1000, 1 / 32
+# An array has one width: beyond so many times the letters a list is sorted instead, which is slower.
+MOST_PADDING = 8
 
 
 class Texts:
@@ -67,6 +69,9 @@ class Texts:
         """The places (n) of the texts in their order, equal ones as they stand."""
         assert b"\0" not in self._letters, "numpy would take a text for another that ends with such a byte"
         longest = int(np.diff(self._ends).max(initial=1))
+        if longest * len(self) > MOST_PADDING * (len(self._letters) + len(self)):
+            # Each would take as many bytes as the longest.
+            return np.array(sorted(range(len(self)), key=self._at), dtype=np.int64)
         return np.argsort(np.fromiter(map(self._at, range(len(self))), f"S{longest}", len(self)), kind="stable")
 
 

@@ -22,6 +22,11 @@ def test_texts_are_a_list_that_can_be_sorted(items: list[str]) -> None:
     assert texts.order().tolist() == sorted(range(len(items)), key=items.__getitem__)
 
 
+def test_one_long_text_among_many_keeps_the_order() -> None:
+    items = ["b", "a" * 5000, "b", "", *(f"{number % 7}" for number in range(2000)), "a"]
+    assert Texts(items).order().tolist() == sorted(range(len(items)), key=items.__getitem__)
+
+
 @given(st.lists(ANY), ANY)
 def test_a_text_is_found_among_sorted_ones(items: list[str], other: str) -> None:
     items.sort()
