@@ -22,9 +22,10 @@ READ_BYTES = 2**16
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> None:
-    """Write rows that come one by one, with the columns of `schema`; few of them are held at once."""
+    """Write rows that come one by one, with the columns of `schema`; few of them are held at once. Each page has a
+    checksum, which readers verify that ask for it."""
     coming = iter(rows)
-    with pq.ParquetWriter(path, schema) as file:
+    with pq.ParquetWriter(path, schema, write_page_checksum=True) as file:
         while some := list(islice(coming, ROWS_AT_ONCE)):
             file.write_table(pa.Table.from_pylist(some, schema=schema))
 

@@ -140,12 +140,7 @@ def iterate_manifest(folder: Path) -> Iterator[Record]:
         )
     shared = _Shared(folder)
     for batch in _batches(path):
-        try:
-            rows = batch.to_pylist()
-        except UnicodeDecodeError as error:
-            # A byte that was altered within a text, which Parquet doesn't notice. Its words quote the whole text.
-            raise _unreadable(path, ValueError(f"a text that isn't UTF-8 ({error.reason})")) from None
-        for row in rows:
+        for row in batch.to_pylist():
             yield _to_record(row, shared)
     give_back()
 
@@ -154,7 +149,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
     """The rows of a manifest, some at a time."""
     try:
         # By a buffer, as the columns of all rows would be held else.
-        with pq.ParquetFile(path, buffer_size=READ_BYTES) as file:
+        with pq.ParquetFile(path, buffer_size=READ_BYTES, page_checksum_verification=True) as file:
             schema = file.schema_arrow
             version = (schema.metadata or {}).get(b"sonoforge.manifest.version", b"none").decode(errors="replace")
             _check_version(path, version)
@@ -165,16 +160,12 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
                     remedy=_again(path.parent),
                 )
             yield from read_batches(file)
-    except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> LayoutError:
-    return LayoutError(
-        f"{path} can't be read: {' '.join(str(error).split())}",
-        expected="a Parquet file",
-        remedy=_again(path.parent),
-    )
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise LayoutError(
+            f"{path} can't be read: {' '.join(str(error).split())}",
+            expected="a Parquet file",
+            remedy=_again(path.parent),
+        ) from None
 
 
 def _check_version(path: Path, version: str) -> None:

@@ -281,13 +281,17 @@ def test_a_manifest_of_another_version_is_refused_with_what_to_do(out: Path, ver
     assert caught.value.remedy.startswith(remedy) and "harmonise@udiat" in caught.value.remedy
 
 
-def test_a_text_of_a_manifest_that_was_altered_is_refused(out: Path) -> None:
-    data = (out / MANIFEST).read_bytes()
-    digest = read_manifest(out)[0].pixels_md5.encode()
-    (out / MANIFEST).write_bytes(data.replace(digest, b"\xff" + digest[1:]))
-    with pytest.raises(LayoutError, match="can't be read: a text that isn't UTF-8") as told:
-        read_manifest(out)
-    assert "dvc repro harmonise@udiat" in told.value.remedy
+def test_an_altered_byte_of_a_manifest_is_refused_or_changes_nothing(out: Path) -> None:
+    data, whole = (out / MANIFEST).read_bytes(), read_manifest(out)
+    told = 0
+    for place in range(4, len(data), 37):
+        (out / MANIFEST).write_bytes(data[:place] + bytes([data[place] ^ 0xA5]) + data[place + 1 :])
+        try:
+            assert read_manifest(out) == whole, place
+        except LayoutError as error:
+            told += 1
+            assert "dvc repro harmonise@udiat" in error.remedy
+    assert told > len(data) / 37 / 2
 
 
 def test_a_manifest_that_lacks_a_column_or_is_cut_is_refused(out: Path) -> None:
