@@ -265,7 +265,7 @@ def read_split(path: Path) -> pd.DataFrame:
     unknown = sorted(set(frame["split"]) - set(SPLITS))
     if unknown:
         raise LayoutError(
-            f"{path} names the splits {', '.join(unknown)}",
+            f"{path} names the splits {', '.join(name or 'of no name, where it may be cut' for name in unknown)}",
             expected=", ".join(SPLITS),
             remedy="run the stage `split` again",
         )

@@ -265,6 +265,9 @@ def test_other_manifests_and_splits_are_refused(tmp_path: Path) -> None:
     (tmp_path / "split.csv").write_text("dataset,image_id,group,split\na,0007,g,trian\n")
     with pytest.raises(LayoutError, match="trian"):
         read_split(tmp_path / "split.csv")
+    (tmp_path / "split.csv").write_text("dataset,image_id,group,split\na,0007,g,train\na,00")
+    with pytest.raises(LayoutError, match="may be cut"):
+        read_split(tmp_path / "split.csv")
     (tmp_path / "split.csv").write_text("dataset,image_id,group,split\na,0007,g,train\na,0008,h,val\na,0007,g,test\n")
     with pytest.raises(LayoutError, match="names a/0007 twice"):
         read_split(tmp_path / "split.csv")
