@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from threading import Lock
@@ -97,7 +96,6 @@ class _Unnamed:
 
     def __init__(self) -> None:
         self._file = UnnamedFile()
-        weakref.finalize(self, self._file.close)
         self._written = 0
         self._waiting = bytearray()
         self._lock = Lock()

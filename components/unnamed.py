@@ -34,6 +34,10 @@ class UnnamedFile(io.FileIO):
         with _telling(), tempfile.TemporaryFile(prefix="sonoforge-", buffering=0) as file:
             super().__init__(os.dup(file.fileno()), "r+")
 
+    def __del__(self) -> None:
+        # Without the warning that whoever reads it last should have closed it.
+        self.close()
+
     def write(self, data: Buffer, /) -> int:
         """Write all of the bytes; returns how many they are."""
         view = memoryview(data).cast("B")

@@ -9,7 +9,6 @@ same way. Leaves out: how rows are scored (cases.py), and what is made of them (
 from __future__ import annotations
 
 import shutil
-import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -163,7 +162,6 @@ class _Stored:
     def __init__(self, rows: Iterable[Row]) -> None:
         self.columns: Sequence[str] = list(CASE_COLUMNS)
         self.file = UnnamedFile()
-        weakref.finalize(self, self.file.close)
         self._datasets: list[frozenset[str]] = []
         schema = pa.Schema.from_pandas(to_frame([]), preserve_index=False)
         with pq.ParquetWriter(self.file, schema) as writer:

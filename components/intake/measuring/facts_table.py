@@ -8,7 +8,6 @@ all columns. Leaves out: what the facts are (facts.py), and what follows from th
 from __future__ import annotations
 
 import copy
-import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -151,16 +150,11 @@ class Facts:
 
 def _stored(rows: Iterable[Mapping[str, Any]], types: Mapping[str, str]) -> pq.ParquetFile:
     file = UnnamedFile()
-    try:
-        coming = iter(rows)
-        with _writer(file, types) as writer:
-            while some := list(islice(coming, ROWS_AT_ONCE)):
-                writer.write_table(_arrow(_frame(some, types)))
-        table = pq.ParquetFile(file, buffer_size=READ_BYTES)
-    except BaseException:
-        file.close()
-        raise
-    weakref.finalize(table, file.close)
+    coming = iter(rows)
+    with _writer(file, types) as writer:
+        while some := list(islice(coming, ROWS_AT_ONCE)):
+            writer.write_table(_arrow(_frame(some, types)))
+    table = pq.ParquetFile(file, buffer_size=READ_BYTES)
     give_back()
     return table
 
