@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 
@@ -29,10 +28,10 @@ from components.intake.measuring.facts_table import Facts
 from components.intake.measuring.pixels import pixels_md5, read_image
 from components.journal import Journal
 from components.stored_list import StoredList
+from components.texts import Texts
 from components.types import Image
 
 COLUMN, CONFLICTS = "near_copy_of", "conflicting_copies"
-_MD5_BYTES = 16
 
 
 def with_near_copies(
@@ -60,8 +59,9 @@ def with_near_copies(
     journal
         Correlations of pairs that were compared before, under the stamp of `proof_stamp`; new ones are added.
     """
-    equal = _equal_pixels(facts)
-    proved = _proved(facts, cases, contract, engine=engine, progress=progress, journal=journal)
+    pixels = facts.equals("pixels_md5").numbers()
+    equal = _equal_pixels(facts, pixels)
+    proved = _proved(facts, cases, contract, pixels=pixels, engine=engine, progress=progress, journal=journal)
     pairs = [*equal, *((i, j) for i, j, _ in proved)]
     images = _images(facts, {row for pair in pairs for row in pair})
     near: dict[int, list[str]] = defaultdict(list)
@@ -112,13 +112,14 @@ def _proved(
     cases: Sequence[Case],
     contract: Contract,
     *,
+    pixels: Index,
     engine: Engine,
     progress: Progress | None,
     journal: Journal | None,
 ) -> list[tuple[int, int, float]]:
-    """The pairs of near copies, sorted, and by how much they correlate."""
-    digests = _Md5s(facts)
-    pairs = _candidates(facts, digests, contract)
+    """The pairs of near copies, sorted, and by how much they correlate; rows of equal `pixels` (n) are none."""
+    digests = Texts(text or "" for text in facts.texts("pixels_md5"))
+    pairs = _candidates(facts, digests, pixels, contract)
     load = _Load(StoredList(case.image for case in cases) if len(pairs) else (), digests)
     sides_px = array("q")
     for frame in facts.batches(["long_side_px"]):
@@ -134,37 +135,12 @@ def _proved(
     return sorted(found)
 
 
-class _Md5s(Sequence[str]):
-    """The column `pixels_md5`, "" where there is none; sixteen bytes of each are held."""
-
-    def __init__(self, facts: Facts) -> None:
-        self._held = bytearray()
-        for text in facts.texts("pixels_md5"):
-            self._held += bytes.fromhex(text) if text else bytes(_MD5_BYTES)
-
-    def __len__(self) -> int:
-        return len(self._held) // _MD5_BYTES
-
-    @overload
-    def __getitem__(self, at: int) -> str: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
-        if isinstance(at, slice):
-            return [self[one] for one in range(len(self))[at]]
-        place = range(len(self))[at]
-        held = self._held[place * _MD5_BYTES : (place + 1) * _MD5_BYTES]
-        return held.hex() if any(held) else ""
-
-
 @dataclass(frozen=True)
 class _Load:
     """An image's pixels by its row; None where they can't be read, or are others than those that its facts are of."""
 
     files: Sequence[Path]
-    digests: Sequence[str]
+    digests: Texts
 
     def __call__(self, row: int) -> Image | None:
         try:
@@ -174,24 +150,22 @@ class _Load:
         return image if pixels_md5(image) == self.digests[row] else None
 
 
-def _candidates(facts: Facts, digests: Sequence[str], contract: Contract) -> Index:
-    """Pairs of different pixels that share a key: of different groups, or of one group and different classes."""
+def _candidates(facts: Facts, digests: Texts, pixels: Index, contract: Contract) -> Index:
+    """Pairs of different pixels (n) that share a key: of different groups, or of one group and different classes."""
     apart = ("group",) if contract.group.key == "video" else ("group", "subject_class")
     pairs = pairs_sharing_keys(facts.texts("perceptual_hash"), facts.equals(*apart).numbers(), digests)
-    numbers = facts.equals("pixels_md5").numbers()
-    return pairs[numbers[pairs[:, 0]] != numbers[pairs[:, 1]]]
+    return pairs[pixels[pairs[:, 0]] != pixels[pairs[:, 1]]]
 
 
-def _equal_pixels(facts: Facts) -> list[tuple[int, int]]:
-    """Each image whose pixels an earlier one has, with the first of each class that has them."""
-    numbers = facts.equals("pixels_md5").numbers()
-    several = np.bincount(numbers, minlength=1)[numbers] > 1
+def _equal_pixels(facts: Facts, pixels: Index) -> list[tuple[int, int]]:
+    """Each image whose pixels (n) an earlier one has, with the first of each class that has them."""
+    several = np.bincount(pixels, minlength=1)[pixels] > 1
     first_of: dict[int, dict[str, int]] = {}
     pairs = []
     for frame in facts.batches(["pixels_md5", "subject_class"]) if several.any() else ():
         some = frame[several[frame.index.to_numpy()]].dropna()
         for row, subject_class in zip(some.index.tolist(), some["subject_class"], strict=True):
-            known = first_of.setdefault(int(numbers[row]), {})
+            known = first_of.setdefault(int(pixels[row]), {})
             pairs += [(first, row) for other, first in known.items() if other != subject_class]
             known.setdefault(subject_class, row)
     return pairs
