@@ -6,8 +6,9 @@ Whatever is compared is compared case by case, on the cases that both have. Leav
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -44,9 +45,7 @@ def pairs(cases: Cases, first: str, second: str, *, columns: Sequence[str]) -> P
 
 def side_by_side(first: pd.DataFrame, second: pd.DataFrame, *, by: Sequence[str], columns: Sequence[str]) -> Pairs:
     """The rows of two tables that are equal in the columns `by`, in the order of those; raises as `pairs`."""
-    numbers = np.zeros(len(first) + len(second), dtype=np.int64)
-    for name in by:
-        numbers = _refined(numbers, ranks(pd.concat([first[name], second[name]])))
+    numbers = _places(pd.concat([first[name], second[name]]) for name in by)
     ours, theirs = numbers[: len(first)], numbers[len(first) :]
     if any(len(np.unique(one)) < len(one) for one in (ours, theirs)):
         raise ValueError("a model stands twice at a case: nothing can be compared case by case")
@@ -58,10 +57,12 @@ def side_by_side(first: pd.DataFrame, second: pd.DataFrame, *, by: Sequence[str]
 
 def in_order(cases: pd.DataFrame, *, by: Sequence[str]) -> pd.DataFrame:
     """The rows in the order of some columns' names."""
-    numbers = np.zeros(len(cases), dtype=np.int64)
-    for name in by:
-        numbers = _refined(numbers, ranks(cases[name]))
-    return cases.iloc[np.argsort(numbers, kind="stable")]
+    return cases.iloc[np.argsort(_places(cases[name] for name in by), kind="stable")]
+
+
+def _places(columns: Iterable[pd.Series]) -> NDArray[np.int64]:
+    """Each row's place (N) among the different ones, in the order of the first column, of equal ones of the next."""
+    return reduce(_refined, map(ranks, columns))
 
 
 def _refined(numbers: NDArray[np.int64], finer: NDArray[np.int64]) -> NDArray[np.int64]:
